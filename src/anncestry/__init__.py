@@ -1,0 +1,41 @@
+"""The family tree of artificial neural networks, alive.
+
+    import anncestry
+
+    model = anncestry.create("lstm", input_size=10, hidden_size=20, output_size=5)
+    run = anncestry.load("runs/lstm-digits")
+    anncestry.check_model(model)
+
+Names are imported when they are first used, so ``import anncestry`` alone loads no torch.
+"""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "check_model": "anncestry.inspection.conformance",
+    "compare": "anncestry.studies.compare",
+    "costs": "anncestry.inspection.costs",
+    "create": "anncestry.models.create",
+    "load": "anncestry.runs",
+    "load_data": "anncestry.data",
+    "timeline": "anncestry.timeline",
+    "train": "anncestry.training.train",
+    "Signature": "anncestry.signature",
+    "UserError": "anncestry.errors",
+    "TIMELINE": "anncestry.timeline",
+}
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'anncestry' has no attribute {name!r}")
+    home = importlib.import_module(_HOMES[name])
+    return home if name == "timeline" else getattr(home, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,192 @@
+"""What a data source hands to training: splits that yield batches, and the processor that reads inputs.
+
+Every split is in memory and yields `Batch`es. The order of an epoch is drawn from (seed, epoch) alone,
+so a resumed run sees what it would have seen. With several processes each takes its slice of the same
+global batch.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from anncestry.arrays import Float, Int, Tensor
+from anncestry.protocols import Batch
+from anncestry.signature import Signature
+
+
+class Split(Protocol):
+    """A part of a data set, dealt out in batches."""
+
+    def __len__(self) -> int:
+        """Examples, or tokens of a text."""
+        ...
+
+    def num_batches(self, batch_size: int) -> int:
+        """Batches in one pass."""
+        ...
+
+    def batches(
+        self, batch_size: int, order: torch.Generator | None = None, start: int = 0, part: slice | None = None
+    ) -> Iterator[Batch]:
+        """One pass.
+
+        Args:
+            batch_size: examples (or parallel streams of a text) in one global batch.
+            order: shuffles the pass; None keeps the order of the data.
+            start: the batch to begin with (a resumed pass).
+            part: the rows of each global batch that this process takes; None takes all.
+        """
+        ...
+
+
+def epoch_order(seed: int, epoch: int) -> torch.Generator:
+    """The generator that shuffles one epoch, whatever happened before it."""
+    return torch.Generator().manual_seed((seed * 1_000_003 + epoch) % 2**63)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Inputs and targets, one row each.
+
+    Attributes:
+        inputs: (N, \\*shape) float32 or int64.
+        targets: (N,) int64, or (N, K) float32.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+
+    def __len__(self) -> int:
+        return self.inputs.shape[0]
+
+    def num_batches(self, batch_size: int) -> int:
+        return -(-len(self) // batch_size)
+
+    def batches(
+        self, batch_size: int, order: torch.Generator | None = None, start: int = 0, part: slice | None = None
+    ) -> Iterator[Batch]:
+        rows = None if order is None else torch.randperm(len(self), generator=order)
+        for first in range(start * batch_size, len(self), batch_size):
+            if rows is None:
+                inputs, targets = self.inputs[first : first + batch_size], self.targets[first : first + batch_size]
+                yield Batch(inputs, targets) if part is None else Batch(inputs[part], targets[part])
+            else:
+                chosen = rows[first : first + batch_size]
+                chosen = chosen if part is None else chosen[part]
+                yield Batch(self.inputs.index_select(0, chosen), self.targets.index_select(0, chosen))
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One long text, cut into parallel streams that are read side by side, window after window.
+
+    Each row of a batch goes on where the same row of the batch before ended, so a recurrent state can be
+    carried (truncated back-propagation through time). A pass is never shuffled. What does not fill a
+    whole window of every stream is read in a last, shorter window; up to ``batch_size - 1`` tokens at
+    the very end are left out.
+
+    Attributes:
+        tokens: (N,) int64.
+        window: T, tokens in one window.
+    """
+
+    tokens: Int[Tensor, "N"]
+    window: int
+
+    def __len__(self) -> int:
+        return self.tokens.shape[0]
+
+    def _streams(self, batch_size: int) -> Int[Tensor, "B S"]:
+        rows = max(1, min(batch_size, (len(self) - 1) // 2))
+        length = (len(self) - 1) // rows
+        return torch.stack([self.tokens[row * length : (row + 1) * length + 1] for row in range(rows)])
+
+    def num_batches(self, batch_size: int) -> int:
+        rows = max(1, min(batch_size, (len(self) - 1) // 2))
+        return -(-((len(self) - 1) // rows) // self.window)
+
+    def batches(
+        self, batch_size: int, order: torch.Generator | None = None, start: int = 0, part: slice | None = None
+    ) -> Iterator[Batch]:
+        streams = self._streams(batch_size)
+        streams = streams if part is None else streams[part]
+        length = streams.shape[1] - 1
+        for first in range(start * self.window, length, self.window):
+            last = min(first + self.window, length)
+            yield Batch(streams[:, first:last], streams[:, first + 1 : last + 1], continues=first > 0)
+
+
+class Processor(Protocol):
+    """Between a person's files and a model's tensors, both ways; saved in the run folder.
+
+    It holds whatever was learnt from the training split: column names, means and deviations, classes,
+    the vocabulary.
+    """
+
+    kind: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything needed to make it again."""
+        ...
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> "Processor": ...
+
+    def read(self, source: str) -> tuple[list[str], Tensor]:
+        """Inputs from what a person typed: a file, ``-`` for standard input, or the text itself.
+
+        Returns:
+            ``(labels, inputs)``: a name for each input (row number, file name) and (N, \\*shape).
+        """
+        ...
+
+    def decode(self, outputs: Float[Tensor, "B K"]) -> list[dict[str, Any]]:
+        """One prediction per row: ``{"class": ..., "score": ...}``, or the target values in their units."""
+        ...
+
+    @property
+    def target_scale(self) -> tuple[float, ...] | None:
+        """Standard deviation of each real-valued target, or None."""
+        ...
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A learning problem with its data.
+
+    Attributes:
+        name: what opens it again, paths made absolute.
+        options: the options it was opened with (``DataOptions`` as a dictionary).
+        signature: what it asks of a model.
+        processor: reads new inputs the same way.
+        train, validation, test: the splits.
+        classes: names of the classes, for classification.
+        source: the file or folder read, or None for embedded data.
+        notes: what a person should know: rows left out, how it was split.
+    """
+
+    name: str
+    options: dict[str, Any]
+    signature: Signature
+    processor: Processor
+    train: Split
+    validation: Split
+    test: Split
+    classes: tuple[str, ...] = ()
+    source: Path | None = None
+    notes: tuple[str, ...] = ()
+
+    def fingerprint(self) -> str:
+        """A checksum of the training inputs and targets: tells whether the data are still the same."""
+        import hashlib
+
+        digest = hashlib.sha256()
+        for split in (self.train, self.validation, self.test):
+            for tensor in vars(split).values():
+                if isinstance(tensor, Tensor):
+                    digest.update(str(tuple(tensor.shape)).encode())
+                    digest.update(tensor.contiguous().numpy().tobytes())
+        return digest.hexdigest()[:16]

@@ -1,0 +1,167 @@
+"""Wirings: networks made of any cell.
+
+``Unrolled`` runs one cell over time, ``Stacked`` feeds each layer's outputs to the next,
+``Bidirectional`` reads the sequence from both ends. They all share one interface, so they nest:
+
+- ``forward(x, state=None, lengths=None) -> (y, state)`` over a whole batch (B, T, D);
+- ``step(x_t, state) -> (y_t, state)`` and ``initial_state(batch_size)``, where the wiring is causal;
+- ``input_size`` and ``output_size``.
+
+With ``lengths`` (B,), what lies beyond a sequence's end is never read: outputs there are zero and the
+returned state is the one after the sequence's own last step.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from anncestry.arrays import Bool, Float, Int, Tensor
+from anncestry.layers.cells import Cell
+from anncestry.protocols import State, map_state
+
+
+def visible_steps(lengths: Int[Tensor, "B"], num_steps: int) -> Bool[Tensor, "B T"]:
+    """True where a step lies inside its sequence."""
+    return torch.arange(num_steps, device=lengths.device) < lengths.unsqueeze(1)
+
+
+def unroll_naive(cell: Cell, x: Float[Tensor, "B T D"], state: State) -> tuple[Float[Tensor, "B T H"], State]:
+    """The specification: one ``step`` after another. Everything faster must equal this."""
+    outputs = []
+    for t in range(x.shape[1]):
+        y_t, state = cell.step(x[:, t], state)
+        outputs.append(y_t)
+    return torch.stack(outputs, dim=1), state
+
+
+def unroll(
+    cell: Cell, x: Float[Tensor, "B T D"], state: State, lengths: Int[Tensor, "B"] | None = None
+) -> tuple[Float[Tensor, "B T H"], State]:
+    """Any cell over a sequence, the input product hoisted out of the loop."""
+    visible = None if lengths is None else visible_steps(lengths, x.shape[1])
+    if visible is not None:  # a NaN in the padding would survive even a multiplication by zero
+        x = x.masked_fill(~visible.unsqueeze(2), 0)
+    outputs = []
+    for t, projected_t in enumerate(cell.project(x).unbind(1)):
+        y_t, after = cell.advance(projected_t, state)
+        if visible is not None:
+            inside = visible[:, t : t + 1]
+            y_t = y_t.masked_fill(~inside, 0)
+            after = map_state(lambda new, old, inside=inside: torch.where(inside, new, old), after, state)
+        state = after
+        outputs.append(y_t)
+    return torch.stack(outputs, dim=1), state
+
+
+class Unrolled(nn.Module):
+    """One cell over time: PyTorch's fused kernel where the cell has one, else the hoisted loop."""
+
+    def __init__(self, cell: Cell) -> None:
+        super().__init__()
+        self.cell = cell
+        self.input_size, self.output_size = cell.input_size, cell.hidden_size
+
+    def initial_state(self, batch_size: int) -> State:
+        return self.cell.initial_state(batch_size)
+
+    def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
+        return self.cell.step(x_t, state)
+
+    def forward(
+        self, x: Float[Tensor, "B T D"], state: State = None, lengths: Int[Tensor, "B"] | None = None
+    ) -> tuple[Float[Tensor, "B T H"], State]:
+        if state is None:
+            state = self.initial_state(x.shape[0])
+        fused = self.cell.fused(x, state) if lengths is None else self._fused_packed(x, state, lengths)
+        return unroll(self.cell, x, state, lengths) if fused is None else fused
+
+    def _fused_packed(self, x, state, lengths):
+        """The fused kernel over the real steps alone; padding is neither read nor multiplied."""
+        packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
+        by_length, original = packed.sorted_indices, packed.unsorted_indices
+        before = map_state(lambda part: part.index_select(0, by_length), state)
+        fused = self.cell.fused(packed.data, before, packed.batch_sizes)
+        if fused is None:
+            return None
+        data, after = fused
+        y, _ = pad_packed_sequence(packed._replace(data=data), batch_first=True, total_length=x.shape[1])
+        return y, map_state(lambda part: part.index_select(0, original), after)
+
+
+class Stacked(nn.Module):
+    """Layers one above the other: each reads the outputs of the one below.
+
+    Args:
+        layers: wirings; the input size of each is the output size of the one below.
+        dropout: probability of zeroing an output on its way up (never through time: Zaremba et al.,
+            1409.2329); not applied above the last layer.
+    """
+
+    def __init__(self, layers: Sequence[nn.Module], dropout: float = 0.0) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        self.dropout = nn.Dropout(dropout)
+        self.input_size, self.output_size = layers[0].input_size, layers[-1].output_size
+
+    def initial_state(self, batch_size: int) -> State:
+        return tuple(layer.initial_state(batch_size) for layer in self.layers)
+
+    def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
+        after = []
+        for layer, layer_state in zip(self.layers, state, strict=True):
+            x_t, layer_state = layer.step(self.dropout(x_t) if after else x_t, layer_state)
+            after.append(layer_state)
+        return x_t, tuple(after)
+
+    def forward(
+        self, x: Float[Tensor, "B T D"], state: State = None, lengths: Int[Tensor, "B"] | None = None
+    ) -> tuple[Float[Tensor, "B T H"], State]:
+        after = []
+        for depth, layer in enumerate(self.layers):
+            x = self.dropout(x) if depth else x
+            x, layer_state = layer(x, None if state is None else state[depth], lengths)
+            after.append(layer_state)
+        return x, tuple(after)
+
+
+def stack(
+    make_layer: Callable[[int], nn.Module], input_size: int, num_layers: int, dropout: float = 0.0
+) -> Stacked:
+    """``num_layers`` equal layers; ``make_layer`` gets the size of what each one reads."""
+    layers: list[nn.Module] = []
+    for _ in range(num_layers):
+        layers.append(make_layer(input_size))
+        input_size = layers[-1].output_size
+    return Stacked(layers, dropout)
+
+
+def reverse(x: Float[Tensor, "B T D"], lengths: Int[Tensor, "B"] | None = None) -> Float[Tensor, "B T D"]:
+    """Every sequence back to front; with lengths, each within its own length, the padding left in place."""
+    if lengths is None:
+        return x.flip(1)
+    steps = torch.arange(x.shape[1], device=x.device).unsqueeze(0)
+    mirrored = torch.where(steps < lengths.unsqueeze(1), lengths.unsqueeze(1) - 1 - steps, steps)
+    return x.gather(1, mirrored.unsqueeze(2).expand_as(x))
+
+
+class Bidirectional(nn.Module):
+    """Two independent wirings, one from each end; their outputs are concatenated [forward; backward].
+
+    The backward half's final state belongs to t = 0. Not causal, so there is no ``step``.
+    Source: Schuster & Paliwal, IEEE Transactions on Signal Processing 45 (1997).
+    """
+
+    def __init__(self, ahead: nn.Module, back: nn.Module) -> None:
+        super().__init__()
+        self.ahead, self.back = ahead, back
+        self.input_size, self.output_size = ahead.input_size, ahead.output_size + back.output_size
+
+    def forward(
+        self, x: Float[Tensor, "B T D"], state: State = None, lengths: Int[Tensor, "B"] | None = None
+    ) -> tuple[Float[Tensor, "B T H"], State]:
+        ahead_state, back_state = (None, None) if state is None else state
+        y_ahead, ahead_state = self.ahead(x, ahead_state, lengths)
+        y_back, back_state = self.back(reverse(x, lengths), back_state, lengths)
+        return torch.cat([y_ahead, reverse(y_back, lengths)], dim=2), (ahead_state, back_state)

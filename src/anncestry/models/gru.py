@@ -1,0 +1,31 @@
+"""The gated recurrent unit: the LSTM's idea with two gates and no second state.
+
+Paper: K. Cho et al., "Learning phrase representations using RNN encoder-decoder", 1406.1078 (2014).
+
+The equations are those of `anncestry.layers.cells.GRUCell`: h_t = (1 - z) n + z h_{t-1}.
+
+Differs from the LSTM: the update gate z does the work of both input and forget gate; no output gate.
+
+Departures from the paper: the reset gate acts after the recurrent product, where PyTorch and cuDNN have it.
+"""
+
+from dataclasses import dataclass
+
+from anncestry.layers.cells import GRUCell
+from anncestry.layers.sequence_network import CausalSequenceNetwork, SequenceConfig
+from anncestry.layers.wirings import Unrolled, stack
+
+
+@dataclass(frozen=True, kw_only=True)
+class GRUConfig(SequenceConfig):
+    """Sizes alone."""
+
+
+class GRU(CausalSequenceNetwork):
+    """GRU layers, each reading the output sequence of the one below."""
+
+    def __init__(self, config: GRUConfig) -> None:
+        def layer(input_size: int) -> Unrolled:
+            return Unrolled(GRUCell(input_size, config.hidden_size))
+
+        super().__init__(config, stack(layer, config.step_size, config.num_layers, config.dropout))

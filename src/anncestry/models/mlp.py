@@ -1,0 +1,97 @@
+"""The multi-layer perceptron: hidden layers of differentiable units, trained by the chain rule.
+
+Paper: D. Rumelhart, G. Hinton & R. Williams, "Learning representations by back-propagating errors",
+Nature 323 (1986).
+
+    a_l = W_l h_{l-1} + b_l        h_l = f(a_l)
+
+Differs from the perceptron: hidden layers between input and output, and a unit with a derivative.
+
+Departures from the paper: ReLU with He's initialisation by default where the paper has the logistic
+function (``activation="sigmoid", init="glorot"``); cross-entropy in place of squared error for classes.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from anncestry.arrays import Float, Tensor
+from anncestry.errors import require
+from anncestry.layers.feed_forward import INITIALISATIONS, activation, initialise
+from anncestry.signature import InputKind, Signature, Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class MLPConfig:
+    """Sizes and units.
+
+    Attributes:
+        task: what is asked.
+        inputs: ``vector``, ``image`` or ``series``; every input is flattened.
+        input_shape: the shape of one input.
+        hidden_sizes: units of each hidden layer, first to last; empty for a linear model.
+        output_size: K, classes or target values.
+        activation: a name of `anncestry.layers.feed_forward.ACTIVATIONS`.
+        init: ``lecun``, ``glorot``, ``he`` or ``heuristic``; biases start at zero.
+        dropout: probability of zeroing a hidden unit.
+    """
+
+    task: Task = "classification"
+    inputs: InputKind = "vector"
+    input_shape: tuple[int, ...]
+    hidden_sizes: tuple[int, ...] = (128,)
+    output_size: int
+    activation: str = "relu"
+    init: str = "he"
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        require(all(size >= 1 for size in self.hidden_sizes), "hidden_sizes", self.hidden_sizes, "must be positive")
+        require(self.init in INITIALISATIONS, "init", self.init, "must be one of", INITIALISATIONS)
+        require(0 <= self.dropout < 1, "dropout", self.dropout, "is a probability below 1")
+        rule = "an MLP has no order in time; it fits the other tasks"
+        require(self.task != "language-model", "task", self.task, rule)
+
+    @classmethod
+    def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any) -> "MLPConfig":
+        """The config for a data set; ``width`` sets the units of the one hidden layer."""
+        fields = {
+            "task": signature.task,
+            "inputs": signature.inputs,
+            "input_shape": signature.shape,
+            "hidden_sizes": (width or 128,),
+            "output_size": signature.output_size,
+        }
+        return cls(**{**fields, **overrides})
+
+    @property
+    def signature(self) -> Signature:
+        """The learning problem this config is made for."""
+        return Signature(self.task, self.inputs, self.input_shape, self.output_size)
+
+
+class MLP(nn.Module):
+    """Linear layers with an activation after each but the last."""
+
+    def __init__(self, config: MLPConfig) -> None:
+        super().__init__()
+        self.config = config
+        size = config.signature.num_features
+        layers: list[nn.Module] = [nn.Flatten()]
+        for hidden_size in config.hidden_sizes:
+            unit = activation(config.activation)
+            pieces = 2 if config.activation == "maxout" else 1
+            layers += [nn.Linear(size, pieces * hidden_size), unit]
+            if config.dropout:
+                layers.append(nn.Dropout(config.dropout))
+            size = hidden_size
+        layers.append(nn.Linear(size, config.output_size))
+        self.layers = nn.Sequential(*layers)
+        for layer in self.layers:
+            if isinstance(layer, nn.Linear):
+                initialise(layer.weight, config.init)
+                nn.init.zeros_(layer.bias)
+
+    def forward(self, x: Float[Tensor, "B ..."]) -> Float[Tensor, "B K"]:
+        return self.layers(x)

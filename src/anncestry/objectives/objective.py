@@ -1,0 +1,157 @@
+"""Objectives: the loss that is differentiated and the metrics that are reported, over sums.
+
+An objective adds up over examples, so that a data set scored in batches of any size, or on several
+devices, gets the same numbers: ``tally`` returns sums, ``metrics`` turns the sums of everything into
+figures. ``loss`` is the sum over the batch; who differentiates it divides by ``count``.
+"""
+
+import math
+from typing import Protocol
+
+import torch
+from torch import nn
+
+from anncestry.arrays import Float, Tensor
+from anncestry.signature import Signature
+
+
+class Objective(Protocol):
+    """The contract of this package.
+
+    Attributes:
+        primary: the metric a race is ranked by and early stopping watches.
+        higher_is_better: which way ``primary`` points.
+    """
+
+    primary: str
+    higher_is_better: bool
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The sum over everything that is counted (a scalar, differentiable)."""
+        ...
+
+    def count(self, targets: Tensor) -> int:
+        """How many answers ``targets`` holds: examples, or tokens of a language model."""
+        ...
+
+    def tally(self, outputs: Tensor, targets: Tensor, loss: Tensor | None = None) -> Tensor:
+        """Float64 sums that add over batches; the first two are the loss and the count."""
+        ...
+
+    def metrics(self, sums: Tensor) -> dict[str, float]:
+        """Figures from the added sums, ``loss`` and the primary one among them."""
+        ...
+
+    def initial_loss(self) -> float | None:
+        """What an untrained model's mean loss is near, or None where nothing is known."""
+        ...
+
+
+class Classification:
+    """Cross-entropy over K classes; accuracy."""
+
+    primary = "accuracy"
+    higher_is_better = True
+
+    def __init__(self, num_classes: int) -> None:
+        self.num_classes = num_classes
+
+    def loss(self, outputs: Float[Tensor, "B K"], targets: Tensor) -> Tensor:
+        return nn.functional.cross_entropy(outputs, targets, reduction="sum")
+
+    def count(self, targets: Tensor) -> int:
+        return targets.numel()
+
+    def tally(self, outputs: Tensor, targets: Tensor, loss: Tensor | None = None) -> Tensor:
+        loss = self.loss(outputs, targets) if loss is None else loss
+        correct = (outputs.argmax(-1) == targets).sum()
+        return torch.stack([loss.detach().double(), correct.new_tensor(self.count(targets)).double(), correct.double()])
+
+    def metrics(self, sums: Tensor) -> dict[str, float]:
+        loss, count, correct = sums.tolist()
+        return {"loss": loss / count, "accuracy": correct / count}
+
+    def initial_loss(self) -> float | None:
+        return math.log(self.num_classes)
+
+
+class Regression:
+    """Squared error over K standardised target values; root mean squared error and R^2.
+
+    R^2 is 1 minus the squared error over that of always answering the mean. Errors are in standardised
+    units (the training targets have mean 0 and deviation 1); ``target_scale`` (K,) turns them back.
+    """
+
+    primary = "rmse"
+    higher_is_better = False
+
+    def __init__(self, target_scale: tuple[float, ...] = (1.0,)) -> None:
+        self.target_scale = torch.tensor(target_scale, dtype=torch.float64)
+
+    def loss(self, outputs: Float[Tensor, "B K"], targets: Float[Tensor, "B K"]) -> Tensor:
+        return (outputs - targets).square().sum() / targets.shape[1]
+
+    def count(self, targets: Tensor) -> int:
+        return targets.shape[0]
+
+    def tally(self, outputs: Tensor, targets: Tensor, loss: Tensor | None = None) -> Tensor:
+        loss = self.loss(outputs, targets) if loss is None else loss
+        scale = self.target_scale.to(outputs.device)
+        error = (outputs.detach() - targets).double() * scale
+        truth = targets.double() * scale
+        return torch.stack([
+            loss.detach().double(),
+            error.new_tensor(self.count(targets)),
+            error.square().mean(1).sum(),
+            error.abs().mean(1).sum(),
+            truth.mean(1).sum(),
+            truth.square().mean(1).sum(),
+        ])  # fmt: skip
+
+    def metrics(self, sums: Tensor) -> dict[str, float]:
+        loss, count, squared, absolute, total, total_squared = sums.tolist()
+        variance = total_squared / count - (total / count) ** 2
+        r2 = 1 - squared / count / variance if variance > 0 else float("nan")
+        return {"loss": loss / count, "rmse": math.sqrt(squared / count), "mae": absolute / count, "r2": r2}
+
+    def initial_loss(self) -> float | None:
+        return None
+
+
+class LanguageModel:
+    """Cross-entropy over the next token, in nats; perplexity and bits per token."""
+
+    primary = "bits"
+    higher_is_better = False
+
+    def __init__(self, vocab_size: int) -> None:
+        self.vocab_size = vocab_size
+
+    def loss(self, outputs: Float[Tensor, "B T V"], targets: Tensor) -> Tensor:
+        return nn.functional.cross_entropy(outputs.flatten(0, 1), targets.flatten(), reduction="sum")
+
+    def count(self, targets: Tensor) -> int:
+        return targets.numel()
+
+    def tally(self, outputs: Tensor, targets: Tensor, loss: Tensor | None = None) -> Tensor:
+        loss = self.loss(outputs, targets) if loss is None else loss
+        correct = (outputs.argmax(-1) == targets).sum()
+        return torch.stack([loss.detach().double(), correct.new_tensor(self.count(targets)).double(), correct.double()])
+
+    def metrics(self, sums: Tensor) -> dict[str, float]:
+        loss, count, correct = sums.tolist()
+        nats = loss / count
+        perplexity = math.exp(min(nats, 700.0))
+        return {"loss": nats, "bits": nats / math.log(2), "perplexity": perplexity, "accuracy": correct / count}
+
+    def initial_loss(self) -> float | None:
+        return math.log(self.vocab_size)
+
+
+def objective_for(signature: Signature, target_scale: tuple[float, ...] | None = None) -> Objective:
+    """The objective of a task; ``target_scale`` gives real-valued targets their unit back."""
+    if signature.task == "classification":
+        return Classification(signature.output_size)
+    if signature.task == "language-model":
+        return LanguageModel(signature.output_size)
+    return Regression(target_scale or (1.0,) * signature.output_size)

@@ -1,0 +1,91 @@
+"""What a data set asks of a model: the task, the kind and shape of one input, the size of the answer.
+
+A `Signature` is the whole contract between data and models. A data source produces one, a timeline entry
+says which ones it fits, and a model's config can be made from one (``XConfig.for_signature``).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from anncestry.errors import require
+
+Task = Literal["classification", "regression", "forecasting", "language-model"]
+InputKind = Literal["vector", "image", "series", "tokens"]
+TASKS: tuple[str, ...] = ("classification", "regression", "forecasting", "language-model")
+INPUT_KINDS: tuple[str, ...] = ("vector", "image", "series", "tokens")
+_AXES = {"vector": "D", "image": "CHW", "series": "TD", "tokens": "T"}
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The shape of a learning problem.
+
+    Attributes:
+        task: what is asked for each input.
+        inputs: the kind of one input.
+        shape: the shape of one input without the batch: ``(D,)``, ``(C, H, W)``, ``(T, D)`` or ``(T,)``.
+        output_size: K, the number of classes, of target values, or the size of the output vocabulary.
+        vocab_size: the size of the input vocabulary where the inputs are tokens, else 0.
+    """
+
+    task: Task
+    inputs: InputKind
+    shape: tuple[int, ...]
+    output_size: int
+    vocab_size: int = 0
+
+    def __post_init__(self) -> None:
+        require(self.task in TASKS, "task", self.task, "must be a known task", TASKS)
+        require(self.inputs in INPUT_KINDS, "inputs", self.inputs, "must be a known kind of input", INPUT_KINDS)
+        axes = _AXES[self.inputs]
+        rule = f"one {self.inputs} input has the shape ({', '.join(axes)})"
+        require(len(self.shape) == len(axes), "shape", self.shape, rule)
+        require(min(self.shape) >= 1, "shape", self.shape, "every size must be at least 1")
+        require(self.output_size >= 1, "output_size", self.output_size, "must be at least 1")
+
+    @property
+    def num_features(self) -> int:
+        """How many numbers (or tokens) one input holds."""
+        product = 1
+        for size in self.shape:
+            product *= size
+        return product
+
+    @property
+    def is_categorical(self) -> bool:
+        """Whether the targets are class or token indices rather than real values."""
+        return self.task in ("classification", "language-model")
+
+    def example(self, batch_size: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+        """Random inputs and targets of this shape, for checks and costs; the same for the same seed.
+
+        Returns:
+            ``(inputs, targets)``: inputs (B, \\*shape), float32 or int64; targets (B,) int64 for
+            classification, (B, T) int64 for a language model, else (B, K) float32.
+        """
+        random = torch.Generator().manual_seed(seed)
+        if self.inputs == "tokens":
+            inputs = torch.randint(self.vocab_size, (batch_size, *self.shape), generator=random)
+        else:
+            inputs = torch.randn(batch_size, *self.shape, generator=random)
+        if self.task == "classification":
+            return inputs, torch.randint(self.output_size, (batch_size,), generator=random)
+        if self.task == "language-model":
+            return inputs, torch.randint(self.output_size, (batch_size, *self.shape), generator=random)
+        return inputs, torch.randn(batch_size, self.output_size, generator=random)
+
+    def to_json(self) -> dict:
+        return {
+            "task": self.task,
+            "inputs": self.inputs,
+            "shape": list(self.shape),
+            "output_size": self.output_size,
+            "vocab_size": self.vocab_size,
+        }
+
+    @classmethod
+    def from_json(cls, fields: dict) -> "Signature":
+        return cls(**{**fields, "shape": tuple(fields["shape"])})

@@ -1,0 +1,69 @@
+"""How a model is trained. Imports no torch, so that the command line can show it at once."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from anncestry.errors import require
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """The hyper-parameters of the loop.
+
+    Attributes:
+        epochs: passes over the training split; None where steps or seconds decide.
+        max_steps: stop after so many steps.
+        max_seconds: stop after so many seconds of training (evaluation and saving are not counted).
+        batch_size: examples in one step over all devices and accumulated parts; streams of a text.
+        optimizer: `adam`, `adamw`, `sgd` (with momentum) or `rmsprop`.
+        learning_rate: its step size.
+        momentum: of `sgd`.
+        weight_decay: decoupled for `adamw`, an L2 penalty for the others.
+        schedule: what the learning rate does after the warm-up: `constant`, `cosine` to zero, `linear` to zero.
+        warmup_steps: steps over which the learning rate rises from zero.
+        clip_norm: largest norm of all gradients together; 0 for no limit.
+        clip_value: largest absolute value of any gradient entry; 0 for no limit.
+        accumulate: parts in which a batch is computed, to save memory.
+        precision: `32`, or `bf16` for mixed precision.
+        patience: stop after so many evaluations without a better validation score; 0 for never.
+        evaluations: how many times the validation split is scored over the whole run.
+        save_seconds: longest time between two checkpoints.
+        seed: fixes initial weights, data order and dropout.
+        devices: how many processes share each batch.
+        accelerator: `auto`, `cpu` or `cuda`.
+    """
+
+    epochs: int | None = None
+    max_steps: int | None = None
+    max_seconds: float | None = None
+    batch_size: int = 64
+    optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = "adam"
+    learning_rate: float = 1e-3
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    schedule: Literal["constant", "cosine", "linear"] = "constant"
+    warmup_steps: int = 0
+    clip_norm: float = 0.0
+    clip_value: float = 0.0
+    accumulate: int = 1
+    precision: Literal["32", "bf16"] = "32"
+    patience: int = 0
+    evaluations: int = 20
+    save_seconds: float = 60.0
+    seed: int = 0
+    devices: int = 1
+    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "max_steps", "max_seconds"):
+            value = getattr(self, name)
+            require(value is None or value > 0, name, value, "must be above 0")
+        for name in ("batch_size", "accumulate", "evaluations", "devices"):
+            require(getattr(self, name) >= 1, name, getattr(self, name), "must be at least 1")
+        for name in ("weight_decay", "warmup_steps", "clip_norm", "clip_value", "patience"):
+            require(getattr(self, name) >= 0, name, getattr(self, name), "must not be negative")
+        require(self.learning_rate > 0, "learning_rate", self.learning_rate, "must be above 0")
+        require(0 <= self.momentum < 1, "momentum", self.momentum, "must be at least 0 and below 1")
+        fits = self.batch_size % (self.accumulate * self.devices) == 0
+        rule = f"must be divisible by accumulate * devices = {self.accumulate * self.devices}"
+        require(fits, "batch_size", self.batch_size, rule)
