@@ -13,7 +13,7 @@ class UserError(ValueError):
     ordinary ``ValueError``.
 
     Args:
-        field: what was set, as the user would spell it (``--data``, ``hidden_size``, ``row 7, column 'age'``).
+        field: what was set, as the user spells it (``--data``, ``hidden_size``, ``row 7, column 'age'``).
         value: what was received.
         rule: one sentence that says what is accepted.
         choices: the accepted values, where they can be listed.
@@ -37,8 +37,10 @@ class UserError(ValueError):
         shown = self.value if isinstance(self.value, str) else repr(self.value)
         if len(shown) > 200:
             shown = shown[:200] + "..."
-        message = f"{self.field}: got {shown!r}; {self.rule}" if isinstance(self.value, str) else (
-            f"{self.field}: got {shown}; {self.rule}"
+        message = (
+            f"{self.field}: got {shown!r}; {self.rule}"
+            if isinstance(self.value, str)
+            else (f"{self.field}: got {shown}; {self.rule}")
         )
         message = message.rstrip(".") + "."
         if self.choices is not None:
@@ -56,7 +58,9 @@ def nearest(word: str, choices: Sequence[str], count: int = 3) -> list[str]:
     return difflib.get_close_matches(word, choices, n=count, cutoff=0.5) or list(choices)
 
 
-def require(condition: bool, field: str, value: object, rule: str, choices: Iterable[object] | None = None) -> None:
+def require(
+    condition: bool, field: str, value: object, rule: str, choices: Iterable[object] | None = None
+) -> None:
     """Raise a `UserError` unless ``condition`` holds."""
     if not condition:
         raise UserError(field, value, rule, choices)

@@ -50,7 +50,9 @@ class SequenceModel(Protocol):
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]: ...
 
-    def forward(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> tuple[Tensor, State]: ...
+    def forward(
+        self, x: Tensor, state: State = None, lengths: Tensor | None = None
+    ) -> tuple[Tensor, State]: ...
 
 
 @runtime_checkable

@@ -39,7 +39,9 @@ class Signature:
 
     def __post_init__(self) -> None:
         require(self.task in TASKS, "task", self.task, "must be a known task", TASKS)
-        require(self.inputs in INPUT_KINDS, "inputs", self.inputs, "must be a known kind of input", INPUT_KINDS)
+        require(
+            self.inputs in INPUT_KINDS, "inputs", self.inputs, "must be a known kind of input", INPUT_KINDS
+        )
         axes = _AXES[self.inputs]
         rule = f"one {self.inputs} input has the shape ({', '.join(axes)})"
         require(len(self.shape) == len(axes), "shape", self.shape, rule)

@@ -145,6 +145,7 @@ _FLAT = frozenset(
     for inputs in ("vector", "image", "series")
     for task in ("classification", "regression", "forecasting")
 )
+_FLAT_CLASSES = frozenset((inputs, task) for inputs, task in _FLAT if task == _CLASSES)
 _SEQUENCES = frozenset(
     {("image", "classification"), ("image", "regression"), ("tokens", "classification"),
      ("series", "classification"), ("series", "regression"), ("series", "forecasting")}
@@ -152,7 +153,119 @@ _SEQUENCES = frozenset(
 _CAUSAL = _SEQUENCES | {("tokens", "language-model")}
 _RECURRENT_RECIPE = {"learning_rate": 2e-3, "clip_norm": 1.0}
 
+
+def _departure(subject: str, paper: str, ours: str, authors_code: str = "not consulted") -> Departure:
+    return Departure(subject=subject, paper=paper, authors_code=authors_code, ours=ours)
+
+
+_MULTICLASS = _departure(
+    "more than two classes",
+    "one unit against the rest for each class",
+    "one rule for all: the right class must beat every other; for two it is the binary rule",
+)
+_NO_KERNEL = _departure("kernel", "polynomial kernels of degree 1 to 6", "none: the inputs as they are")
+_FULL_GRADIENT = _departure(
+    "gradient",
+    "cut where it leaves the memory cell through the gates (1997, 2000)",
+    "full back-propagation through the window",
+)
+_FORGET_BIAS = _departure(
+    "bias of the forget gate",
+    "differs by experiment",
+    "starts at 1, the later advice of Jozefowicz et al. (2015); `forget_bias`",
+)
+_BOTH_ENDS = _departure(
+    "one answer for a whole sequence",
+    "an answer for every step, from both nets at that step",
+    "joins the forward net's last output with the backward net's output at the first step",
+)
+
+
+def _mnist_mlp(
+    name: str, hidden_sizes: tuple[int, ...], num_parameters: int, source: str, activation: str, init: str
+) -> Preset:
+    config = {
+        "task": _CLASSES,
+        "inputs": "image",
+        "input_shape": (1, 28, 28),
+        "hidden_sizes": hidden_sizes,
+        "output_size": 10,
+        "activation": activation,
+        "init": init,
+        "dropout": 0.0,
+    }
+    return Preset(name=name, config=config, num_parameters=num_parameters, source=source)
+
+
+def _lenet(name: str, image_size: int, pattern: str, num_parameters: int, source: str) -> Preset:
+    config = {
+        "task": _CLASSES,
+        "input_shape": (1, image_size, image_size),
+        "output_size": 10,
+        "pattern": pattern,
+        "padding": "valid",
+        "init": "lecun",
+    }
+    return Preset(name=name, config=config, num_parameters=num_parameters, source=source)
+
+
+_LECUN_1998 = "LeCun et al., Proc. IEEE 86 (1998), MNIST"
+
 TIMELINE: tuple[Architecture, ...] = (
+    Architecture(
+        id="perceptron",
+        name="Perceptron",
+        year=1958,
+        paper="Rosenblatt, The perceptron: a probabilistic model, Psychological Review 65",
+        parents=(),
+        adds="a threshold unit whose weights are learnt from its own errors",
+        removes="the hand-set weights of the McCulloch-Pitts unit",
+        departures=(
+            _departure(
+                "association layer",
+                "fixed random connections from the retina to association units, in front of the trained unit",
+                "the trained unit reads the inputs themselves",
+            ),
+            _departure(
+                "more than two classes",
+                "units that answer yes or no",
+                "one rule for all: the right class must beat every other; for two it is Rosenblatt's",
+            ),
+        ),
+        fits=_FLAT_CLASSES,
+        module="perceptron",
+        model="Perceptron",
+        config="PerceptronConfig",
+        has_width=False,
+        aliases=("rosenblatt",),
+    ),
+    Architecture(
+        id="adaline",
+        name="ADALINE",
+        year=1960,
+        paper="Widrow & Hoff, Adaptive switching circuits, IRE WESCON Convention Record",
+        parents=("perceptron",),
+        adds="the squared error of the linear output (delta rule, LMS)",
+        removes="the threshold inside the learning rule",
+        departures=(
+            _departure(
+                "step",
+                "a chosen part of the error is corrected at every example",
+                "a fixed step, `learning_rate` in units of 1 / (D + 1)",
+            ),
+            _departure(
+                "outputs",
+                "one unit that answers +1 or -1",
+                "one unit for each class against the rest, or for each real-valued target",
+            ),
+        ),
+        fits=_FLAT,
+        module="adaline",
+        model="Adaline",
+        config="AdalineConfig",
+        has_width=False,
+        aliases=("lms", "widrow-hoff"),
+    ),
     Architecture(
         id="mlp",
         name="Multi-layer perceptron",
@@ -161,11 +274,87 @@ TIMELINE: tuple[Architecture, ...] = (
         parents=("perceptron", "adaline"),
         adds="hidden layers of differentiable units, trained by the chain rule",
         removes="the hard threshold",
+        departures=(
+            _departure(
+                "hidden unit",
+                "the logistic function",
+                'ReLU with He\'s initialisation; `activation="sigmoid", init="glorot"` is the paper\'s kind',
+            ),
+            _departure("loss", "squared error", "cross-entropy for classes, squared error for real values"),
+            _departure(
+                "optimiser",
+                "the gradient of all examples, with momentum",
+                "mini-batches with Adam; `--optimizer sgd` has momentum",
+            ),
+        ),
         fits=_FLAT,
         module="mlp",
         model="MLP",
         config="MLPConfig",
+        presets=(
+            _mnist_mlp("mlp-300", (300,), 238_510, _LECUN_1998, "scaled-tanh", "lecun"),
+            _mnist_mlp("mlp-1000", (1000,), 795_010, _LECUN_1998, "scaled-tanh", "lecun"),
+            _mnist_mlp("mlp-300-100", (300, 100), 266_610, _LECUN_1998, "scaled-tanh", "lecun"),
+            _mnist_mlp("mlp-500-150", (500, 150), 469_160, _LECUN_1998, "scaled-tanh", "lecun"),
+            _mnist_mlp(
+                "mlp-800",
+                (800,),
+                636_010,
+                "the sizes of Simard, Steinkraus & Platt, ICDAR 2003, MNIST",
+                "tanh",
+                "glorot",
+            ),
+            _mnist_mlp(
+                "mlp-ciresan",
+                (2500, 2000, 1500, 1000, 500),
+                11_972_510,
+                "Ciresan et al., Neural Computation 22 (2010), MNIST",
+                "scaled-tanh",
+                "lecun",
+            ),
+        ),
         aliases=("feed-forward", "ffn"),
+    ),
+    Architecture(
+        id="cnn",
+        name="Convolutional network",
+        year=1989,
+        paper="LeCun et al., Backpropagation applied to handwritten zip code recognition, Neural Comp. 1",
+        parents=("mlp",),
+        adds="convolution kernels: local windows with shared weights, trained by back-propagation",
+        removes="the dense first layers",
+        departures=(
+            _departure("going coarser", "every second place is taken (stride 2)", "pooling layers"),
+            _departure(
+                "connections of the second layer",
+                "a table says which maps each map reads",
+                "every map reads all maps of the layer before",
+            ),
+            _departure("hidden unit", "scaled tanh", "ReLU with He's initialisation; TANH in a pattern"),
+            _departure("loss", "squared error", "cross-entropy for classes, squared error for real values"),
+        ),
+        fits=frozenset({("image", _CLASSES), ("image", "regression")}),
+        module="cnn",
+        model="CNN",
+        config="CNNConfig",
+        presets=(
+            _lenet(
+                "lenet-1-modern",
+                28,
+                "INPUT -> CONV5-4 -> TANH -> AVGPOOL2 -> CONV5-12 -> TANH -> AVGPOOL2 -> FC",
+                3_246,
+                "the maps of LeNet-1 (LeCun et al. 1990), fully connected, plain average pooling",
+            ),
+            _lenet(
+                "lenet-5-modern",
+                32,
+                "INPUT -> CONV5-6 -> TANH -> AVGPOOL2 -> CONV5-16 -> TANH -> AVGPOOL2"
+                " -> FC-120 -> TANH -> FC-84 -> TANH -> FC",
+                61_706,
+                "the sizes of LeNet-5 (LeCun et al. 1998) with full C3, plain pooling and a dense output",
+            ),
+        ),
+        aliases=("convnet",),
     ),
     Architecture(
         id="rnn",
@@ -175,6 +364,14 @@ TIMELINE: tuple[Architecture, ...] = (
         parents=("mlp",),
         adds="the hidden state fed back as context",
         removes="the fixed input window",
+        departures=(
+            _departure("hidden unit", "the logistic function", "tanh, or ReLU"),
+            _departure(
+                "gradient through time",
+                "none: the last hidden state is copied and taken as a constant input",
+                "back-propagation through the whole window",
+            ),
+        ),
         fits=_CAUSAL,
         module="rnn",
         model="RNN",
@@ -190,6 +387,10 @@ TIMELINE: tuple[Architecture, ...] = (
         parents=("rnn",),
         adds="a second net that reads from the end",
         removes="the causal restriction",
+        departures=(
+            _BOTH_ENDS,
+            _departure("depth", "one layer", "`num_layers`; the layers above the first read both directions"),
+        ),
         fits=_SEQUENCES,
         module="brnn",
         model="BRNN",
@@ -198,13 +399,57 @@ TIMELINE: tuple[Architecture, ...] = (
         aliases=("bidirectional",),
     ),
     Architecture(
+        id="averaged-perceptron",
+        name="Averaged perceptron",
+        year=1999,
+        paper="Freund & Schapire, Large margin classification using the perceptron, Machine Learning 37",
+        parents=("perceptron",),
+        adds="the answer by the average of all weights along the way",
+        removes="the last weights as the only judge",
+        departures=(_MULTICLASS, _NO_KERNEL),
+        fits=_FLAT_CLASSES,
+        module="averaged_perceptron",
+        model="AveragedPerceptron",
+        config="AveragedPerceptronConfig",
+        has_width=False,
+    ),
+    Architecture(
+        id="voted-perceptron",
+        name="Voted perceptron",
+        year=1999,
+        paper="Freund & Schapire, Large margin classification using the perceptron, Machine Learning 37",
+        parents=("perceptron",),
+        adds="the vote of every weight vector, weighted by the examples it survived",
+        removes="the last weights as the only judge",
+        departures=(
+            _MULTICLASS,
+            _NO_KERNEL,
+            _departure("memory", "every weight vector votes", "the latest `max_vectors` of them"),
+        ),
+        fits=_FLAT_CLASSES,
+        module="voted_perceptron",
+        model="VotedPerceptron",
+        config="VotedPerceptronConfig",
+        has_width=False,
+    ),
+    Architecture(
         id="lstm",
         name="Long short-term memory",
         year=2000,
-        paper="Hochreiter & Schmidhuber, Neural Computation 9 (1997); Gers, Schmidhuber & Cummins, NC 12 (2000)",
+        paper="Hochreiter & Schmidhuber, Neural Computation 9 (1997); Gers et al., NC 12 (2000)",
         parents=("rnn",),
         adds="an additive memory cell behind input, forget and output gates",
         removes="repeated squashing of the carried state",
+        departures=(
+            _FULL_GRADIENT,
+            _departure("blocks", "memory cells may share their gates", "every cell has its own gates"),
+            _departure(
+                "squashing",
+                "4 sigma(x) - 2 for the cell's input and 2 sigma(x) - 1 for its output",
+                "tanh for both",
+            ),
+            _FORGET_BIAS,
+        ),
         fits=_CAUSAL,
         module="lstm",
         model="LSTM",
@@ -219,6 +464,11 @@ TIMELINE: tuple[Architecture, ...] = (
         parents=("lstm", "brnn"),
         adds="LSTM cells in both directions",
         removes="the simple units of the BRNN",
+        departures=(
+            _departure("peepholes", "the gates see the cell", "they do not"),
+            _BOTH_ENDS,
+            _FORGET_BIAS,
+        ),
         fits=_SEQUENCES,
         module="bilstm",
         model="BiLSTM",
@@ -233,6 +483,15 @@ TIMELINE: tuple[Architecture, ...] = (
         parents=("lstm",),
         adds="depth: each layer reads the output sequence of the one below",
         removes="the single layer",
+        departures=(
+            _departure("peepholes", "the gates see the cell", "they do not"),
+            _departure(
+                "direction",
+                "mostly layers in both directions, trained with CTC or a transducer on speech",
+                "one direction, so that the stack can also be run step by step",
+            ),
+            _FORGET_BIAS,
+        ),
         fits=_CAUSAL,
         module="stacked_lstm",
         model="StackedLSTM",
@@ -248,6 +507,23 @@ TIMELINE: tuple[Architecture, ...] = (
         parents=("lstm",),
         adds="an update gate that both keeps and writes",
         removes="the separate cell and the output gate",
+        departures=(
+            _departure(
+                "reset gate",
+                "before the recurrent product: U (r * h)",
+                "after it: r * (U h + b), as in PyTorch and cuDNN; the weights are not interchangeable",
+            ),
+            _departure(
+                "update gate",
+                "z keeps the old state: z h + (1 - z) n",
+                "the same; Chung et al. (1412.3555) write it the other way round",
+            ),
+            _departure(
+                "around it",
+                "an encoder and a decoder for phrases",
+                "one network; the last output is read out",
+            ),
+        ),
         fits=_CAUSAL,
         module="gru",
         model="GRU",

@@ -1,6 +1,27 @@
-"""Data sources: ``load_data(name, options, seed)`` opens any of them."""
+"""Data sources: ``load_data(name, options, seed)`` opens any of them. Names are imported when first used."""
 
-from anncestry.data.dataset import Dataset, Examples, Processor, Split, Stream, epoch_order
-from anncestry.data.sources import DataOptions, load_data
+import importlib
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from anncestry.data.dataset import Dataset, Examples, Processor, Split, Stream, epoch_order
+    from anncestry.data.options import DataOptions
+    from anncestry.data.sources import load_data
+
+_HOMES = {
+    "DataOptions": "options",
+    "Dataset": "dataset",
+    "Examples": "dataset",
+    "Processor": "dataset",
+    "Split": "dataset",
+    "Stream": "dataset",
+    "epoch_order": "dataset",
+    "load_data": "sources",
+}
 __all__ = ["DataOptions", "Dataset", "Examples", "Processor", "Split", "Stream", "epoch_order", "load_data"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'anncestry.data' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"anncestry.data.{_HOMES[name]}"), name)

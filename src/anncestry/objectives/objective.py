@@ -65,7 +65,9 @@ class Classification:
     def tally(self, outputs: Tensor, targets: Tensor, loss: Tensor | None = None) -> Tensor:
         loss = self.loss(outputs, targets) if loss is None else loss
         correct = (outputs.argmax(-1) == targets).sum()
-        return torch.stack([loss.detach().double(), correct.new_tensor(self.count(targets)).double(), correct.double()])
+        return torch.stack(
+            [loss.detach().double(), correct.new_tensor(self.count(targets)).double(), correct.double()]
+        )
 
     def metrics(self, sums: Tensor) -> dict[str, float]:
         loss, count, correct = sums.tolist()
@@ -136,13 +138,20 @@ class LanguageModel:
     def tally(self, outputs: Tensor, targets: Tensor, loss: Tensor | None = None) -> Tensor:
         loss = self.loss(outputs, targets) if loss is None else loss
         correct = (outputs.argmax(-1) == targets).sum()
-        return torch.stack([loss.detach().double(), correct.new_tensor(self.count(targets)).double(), correct.double()])
+        return torch.stack(
+            [loss.detach().double(), correct.new_tensor(self.count(targets)).double(), correct.double()]
+        )
 
     def metrics(self, sums: Tensor) -> dict[str, float]:
         loss, count, correct = sums.tolist()
         nats = loss / count
         perplexity = math.exp(min(nats, 700.0))
-        return {"loss": nats, "bits": nats / math.log(2), "perplexity": perplexity, "accuracy": correct / count}
+        return {
+            "loss": nats,
+            "bits": nats / math.log(2),
+            "perplexity": perplexity,
+            "accuracy": correct / count,
+        }
 
     def initial_loss(self) -> float | None:
         return math.log(self.vocab_size)

@@ -1,29 +1,409 @@
-"""PLACEHOLDER being written now: the loop. See the signatures below.
+"""One loop for every architecture: by gradient, or by the model's own rule.
+
+`Loop.run` is the loop; what surrounds it (budget, scores, snapshots, reports) are its short methods.
+Only the seconds between batches and steps count as training: scoring, saving and reporting stop the clock.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from anncestry.arrays import Tensor
+from anncestry.data.dataset import Dataset, Stream, epoch_order
+from anncestry.engine.precision import fast_float32
+from anncestry.errors import UserError
+from anncestry.objectives import objective_for, tally_split
+from anncestry.protocols import Batch, OwnRule, State, map_state, outputs_of
+from anncestry.training.history import History
+from anncestry.training.settings import TrainingSettings
+from anncestry.training.signals import StopRequest
+from anncestry.training.snapshot import latest_snapshot, restore, save_snapshot, snapshot_paths
+from anncestry.training.steps import GradientStep, RuleStep, Step
+
+LOGS_PER_EVALUATION = 5  # rows of training loss between two scores of the validation split
+WATCH_SECONDS = 0.2
+
+Stopped = Literal["epochs", "max_steps", "max_seconds", "converged", "patience", "interrupted"]
+
 
 @dataclass(frozen=True)
-class Progress:            # what a watcher is told, several times a second at most
+class Progress:
+    """What a watcher is told, a few times a second.
+
+    Attributes:
+        step, epoch: done so far.
+        seconds: of training alone.
+        fraction: 0 to 1, how much of the budget is used.
+        loss: mean training loss since the last report.
+        metrics: the latest validation metrics; empty before the first.
+        throughput: examples (or tokens) in a second of training.
+    """
+
     step: int
-    epoch: int
-    seconds: float         # of training alone
-    fraction: float        # 0..1 of the budget used
-    loss: float            # mean training loss since the last report
-    metrics: dict          # the latest validation metrics ({} before the first)
-    throughput: float      # examples (tokens) per second
+    epoch: float
+    seconds: float
+    fraction: float
+    loss: float
+    metrics: dict[str, float]
+    throughput: float
+
 
 @dataclass
 class Fit:
-    model: nn.Module       # with the best validation weights loaded
+    """What training leaves behind.
+
+    Attributes:
+        model: with the weights that scored best on the validation split.
+        step, epochs, seconds: how long it was trained (seconds of training alone).
+        history: rows ``{"step", "epoch", "seconds", "split", "loss", ...metrics}``.
+        best: validation metrics of the best weights.
+        stopped: why it ended.
+        throughput: examples (or tokens) in a second of training.
+        signal: the number of the signal that interrupted it, or 0.
+    """
+
+    model: nn.Module
     step: int
     epochs: float
-    seconds: float         # of training alone
-    history: list[dict]    # rows {"step","epoch","seconds","split": "train"|"validation", "loss", <metrics>}
-    best: dict             # validation metrics of the best weights
-    stopped: str           # "epochs" | "max_steps" | "max_seconds" | "converged" | "patience" | "interrupted"
+    seconds: float
+    history: list[dict[str, Any]]
+    best: dict[str, float]
+    stopped: Stopped
+    throughput: float
+    signal: int = 0
 
-def fit(model, dataset, settings, *, folder: Path | None = None, resume: bool = False,
-        watch: Callable[[Progress], None] | None = None) -> Fit
-    # KeyboardInterrupt/SIGTERM: finishes the step, saves a checkpoint if folder is given, returns stopped="interrupted"
-    # NaN loss: raises anncestry.training.fit.Diverged(UserError), names step and batch; history kept on the exception
 
-def evaluate(model, split, objective, batch_size=256) -> dict[str, float]
-"""
+class Diverged(UserError):
+    """The loss became NaN or infinite. ``history`` holds the rows up to then."""
+
+    def __init__(self, field: str, value: object, rule: str, choices=None, hint: str | None = None) -> None:
+        super().__init__(field, value, rule, choices, hint)
+        self.history: list[dict[str, Any]] = []
+
+
+@dataclass
+class Clock:
+    """Seconds of training alone: it stands still between ``pause`` and ``go``."""
+
+    seconds: float = 0.0
+    _since: float = field(default_factory=time.perf_counter)
+
+    def read(self) -> float:
+        return self.seconds + time.perf_counter() - self._since
+
+    def pause(self) -> None:
+        self.seconds = self.read()
+
+    def go(self) -> None:
+        self._since = time.perf_counter()
+
+
+class StepEnd(NamedTuple):
+    """What every process agrees on after a step."""
+
+    loss: float
+    count: int
+    stop: bool
+    over: bool
+    save: bool
+    fraction: float
+
+
+# What a snapshot keeps of the loop beside tensors; all of it is JSON.
+_KEPT = ("step", "epoch", "batch", "seen", "metrics", "best", "evaluations_since_best", "sums", "marks")
+
+
+class Loop:
+    """One training run: its place in the data, its scores, its clock. Use `fit`."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        dataset: Dataset,
+        settings: TrainingSettings,
+        fabric: Fabric,
+        folder: Path | None,
+        watch: Callable[[Progress], None] | None,
+        history: History,
+    ) -> None:
+        self.model, self.settings, self.fabric, self.folder, self.watch = (
+            model,
+            settings,
+            fabric,
+            folder,
+            watch,
+        )
+        self.train, self.validation = dataset.train, dataset.validation
+        self.objective = objective_for(dataset.signature, dataset.processor.target_scale)
+        self.own_rule = model if isinstance(model, OwnRule) else None
+        if self.own_rule is None:
+            self.learn: Step = GradientStep(model, self.objective, settings, fabric)
+        else:
+            self.learn = RuleStep(self.own_rule, settings, fabric)
+            model.to(fabric.device)
+        # Every process takes every n-th row of a batch, so that a short last batch is shared out evenly.
+        self.part = slice(fabric.global_rank, None, fabric.world_size) if fabric.world_size > 1 else None
+        self.total_steps = _total_steps(settings, self.train.num_batches(settings.batch_size))
+        self.step = self.epoch = self.batch = self.seen = 0
+        self.state: State = None
+        self.history = history
+        self.metrics: dict[str, float] = {}
+        self.best: dict[str, float] = {}
+        self.best_weights: dict[str, Tensor] | None = None
+        self.evaluations_since_best = 0
+        self.sums = [0.0, 0.0]  # loss and count since the last row of training loss
+        self.marks = 0  # rows of training loss so far
+        self.clock = Clock()
+        self.saved_at = self.watched_at = time.monotonic()
+        self.fraction = 0.0
+        self.request = StopRequest()
+
+    def run(self) -> Stopped:
+        """Train until something says stop, and say what it was."""
+        self.model.train()
+        with self.request, fast_float32(self.fabric.device):
+            self.clock.go()
+            stopped = self._why_stop(self._agree(0.0, 0))
+            while stopped is None:
+                for batch in self._batches():
+                    before = self.state if batch.continues else None
+                    loss, count, self.state = self.learn(batch, before, self.step, self.fraction)
+                    self.step += 1
+                    self.batch += 1
+                    end = self._agree(loss, count)
+                    if not math.isfinite(end.loss):
+                        raise self._diverged(end.loss)
+                    self.seen += end.count
+                    self.sums = [self.sums[0] + end.loss, self.sums[1] + end.count]
+                    stopped = self._after_step(end)
+                    if stopped is not None:
+                        break
+                else:
+                    self.epoch, self.batch, self.state = self.epoch + 1, 0, None
+            self.clock.pause()
+        return stopped
+
+    def _batches(self) -> Iterator[Batch]:
+        order = epoch_order(self.settings.seed, self.epoch)
+        return self.train.batches(self.settings.batch_size, order, self.batch, self.part)
+
+    def _agree(self, loss: float, count: int) -> StepEnd:
+        """Loss and count of the global batch, and what all processes will do next."""
+        seconds, limit = self.clock.read(), self.settings.max_seconds
+        used = self.step / self.total_steps if self.total_steps else 0.0
+        used = min(1.0, max(used, seconds / limit if limit else 0.0))
+        save = self.folder is not None and time.monotonic() - self.saved_at > self.settings.save_seconds
+        end = StepEnd(loss, count, self.request.requested, limit is not None and seconds >= limit, save, used)
+        if self.fabric.world_size > 1:
+            first = self.fabric.is_global_zero  # the others follow the first process's clock
+            mine = torch.tensor(
+                [loss, count, end.stop, *((end.over, save, used) if first else (0, 0, 0))]
+            ).double()
+            loss, total, stop, over, save, used = self.fabric.all_reduce(mine, reduce_op="sum").tolist()  # pyright: ignore
+            end = StepEnd(loss, int(total), stop > 0, over > 0, save > 0, used)
+        self.fraction = end.fraction
+        return end
+
+    def _why_stop(self, end: StepEnd) -> Stopped | None:
+        if self.total_steps is not None and self.step >= self.total_steps:
+            return "max_steps" if self.step == self.settings.max_steps else "epochs"
+        if end.over:
+            return "max_seconds"
+        if self.own_rule is not None and self.step and self.own_rule.converged(len(self.train)):
+            return "converged"
+        return "interrupted" if end.stop else None
+
+    def _after_step(self, end: StepEnd) -> Stopped | None:
+        """Note the loss, score, save and report where it is time to (the clock stands still); why to stop."""
+        stopped = self._why_stop(end)
+        finished = stopped is not None and stopped != "interrupted"
+        marks = int(end.fraction * self.settings.evaluations * LOGS_PER_EVALUATION + 1e-9)
+        log = marks > self.marks or finished
+        save = end.save or (stopped is not None and self.folder is not None)
+        watch = self.watch is not None and (log or time.monotonic() - self.watched_at > WATCH_SECONDS)
+        if not (log or save or watch):
+            return stopped
+        self.clock.pause()
+        if log:
+            score = finished or marks // LOGS_PER_EVALUATION > self.marks // LOGS_PER_EVALUATION
+            self.marks = marks
+            self._note_training_loss()
+            if score:
+                self._score()
+                if stopped is None and 0 < self.settings.patience <= self.evaluations_since_best:
+                    stopped, save = "patience", self.folder is not None
+        if watch:
+            self._report()
+        if save:
+            self.save()
+        self.clock.go()
+        return stopped
+
+    def _note_training_loss(self) -> None:
+        if self.sums[1]:
+            self._row("train", {"loss": self.sums[0] / self.sums[1]})
+            self.sums = [0.0, 0.0]
+
+    def _row(self, split: str, figures: dict[str, float]) -> None:
+        place = {"step": self.step, "epoch": self.epochs(), "seconds": round(self.clock.seconds, 4)}
+        self.history.add({**place, "split": split, **figures})
+
+    def epochs(self) -> float:
+        """Passes done, with their fraction."""
+        return round(self.epoch + self.batch / self.train.num_batches(self.settings.batch_size), 4)
+
+    def _score(self) -> None:
+        streams = isinstance(self.validation, Stream)
+        batch_size = self.settings.batch_size if streams else max(self.settings.batch_size, 256)
+        sums = tally_split(self.model, self.validation, self.objective, batch_size)
+        self.metrics = self.objective.metrics(sums)
+        self._row("validation", self.metrics)
+        if self._improved():
+            self.best = dict(self.metrics)
+            self.best_weights = {
+                name: value.detach().clone() for name, value in self.model.state_dict().items()
+            }
+            self.evaluations_since_best = 0
+        else:
+            self.evaluations_since_best += 1
+
+    def _improved(self) -> bool:
+        name = self.objective.primary
+        if not math.isfinite(self.metrics[name]):
+            return False
+        if not self.best:
+            return True
+        better = self.metrics[name] - self.best[name]
+        return better > 0 if self.objective.higher_is_better else better < 0
+
+    def _report(self) -> None:
+        assert self.watch is not None
+        loss, count = self.sums
+        mean = loss / count if count else self.history.last("train").get("loss", math.nan)
+        seconds = self.clock.seconds
+        rate = self.seen / seconds if seconds else 0.0
+        self.watch(Progress(self.step, self.epochs(), seconds, self.fraction, mean, self.metrics, rate))
+        self.watched_at = time.monotonic()
+
+    def _diverged(self, loss: float) -> Diverged:
+        kept = "no checkpoint had been written yet"
+        if self.folder is not None:
+            paths = snapshot_paths(self.folder)
+            kept = f"the last good checkpoint is {paths[-1].name}" if paths else kept
+        rule = f"step {self.step} (epoch {self.epoch + 1}, batch {self.batch}) has no finite loss; {kept}"
+        error = Diverged("loss", loss, rule, hint="Try a smaller --learning-rate, or --clip-norm 1.")
+        error.history = self.history.rows
+        return error
+
+    def save(self) -> None:
+        """Write a snapshot and the history. Every process must call it."""
+        assert self.folder is not None
+        state = self.state
+        if self.fabric.world_size > 1 and state is not None:
+            # Process r holds rows r, r + n, ...: put them back in the order of the global batch.
+            state = map_state(lambda part: self.fabric.all_gather(part).transpose(0, 1).flatten(0, 1), state)  # pyright: ignore
+        if self.fabric.is_global_zero:
+            progress = {name: getattr(self, name) for name in _KEPT}
+            progress |= {"seconds": self.clock.seconds, "history": self.history.rows}
+            save_snapshot(
+                self.folder, self.step, self.model, self.best_weights, self.learn.optimizer, state, progress
+            )
+            self.history.write(self.folder)
+        self.saved_at = time.monotonic()
+
+    def resume(self) -> None:
+        """Go back to the newest snapshot of the folder."""
+        assert self.folder is not None
+        tensors, metadata = latest_snapshot(self.folder)
+        like = None
+        if metadata["state"]:
+            first = next(iter(self.train.batches(self.settings.batch_size)))
+            like = outputs_of(self.model, first.inputs[:1].to(self.fabric.device))[1]
+        self.best_weights, state = restore(tensors, metadata, self.model, self.learn.optimizer, like)
+        self.state = state if state is None or self.part is None else map_state(lambda t: t[self.part], state)
+        progress = metadata["progress"]
+        for name in _KEPT:
+            setattr(self, name, progress[name])
+        self.history.rows[:] = progress["history"]
+        self.clock.seconds = progress["seconds"]
+        if self.batch == self.train.num_batches(self.settings.batch_size):  # saved at the end of a pass
+            self.epoch, self.batch, self.state = self.epoch + 1, 0, None
+        # A finished run that is given a larger budget has its marks in other places.
+        self.marks = min(
+            self.marks, int(self._agree(0.0, 0).fraction * self.settings.evaluations * LOGS_PER_EVALUATION)
+        )
+
+
+def _total_steps(settings: TrainingSettings, batches_per_epoch: int) -> int | None:
+    """The steps of the whole run, or None where only the clock decides."""
+    limits = [settings.max_steps] if settings.max_steps is not None else []
+    if settings.epochs is not None:
+        limits.append(settings.epochs * batches_per_epoch)
+    return min(limits) if limits else None
+
+
+def fit(
+    model: nn.Module,
+    dataset: Dataset,
+    settings: TrainingSettings,
+    *,
+    folder: Path | None = None,
+    resume: bool = False,
+    watch: Callable[[Progress], None] | None = None,
+    fabric: Fabric | None = None,
+    tensorboard: bool = False,
+) -> Fit:
+    """Train ``model`` on a data set until the settings' budget is used.
+
+    The model's own random start is the caller's (seed before building it); everything after it is fixed
+    by ``settings.seed``.
+
+    Args:
+        folder: a run folder for snapshots and the history; None keeps everything in memory.
+        resume: go on from the newest snapshot in ``folder``.
+        watch: called a few times a second.
+        fabric: already launched; made here for one process otherwise.
+        tensorboard: also write the history for TensorBoard (needs the package and a folder).
+
+    Returns:
+        The model with its best weights, and how it went. After Ctrl-C or SIGTERM the step in hand is
+        finished, a snapshot is written, and ``stopped`` is ``"interrupted"``.
+
+    Raises:
+        Diverged: the loss is NaN or infinite; the snapshots before it stay.
+        UserError: the settings have no end, or the snapshot cannot be read or does not fit.
+    """
+    if settings.epochs is None and settings.max_steps is None and settings.max_seconds is None:
+        raise UserError("epochs", None, "training needs an end: epochs, max_steps or max_seconds")
+    fabric = fabric or make_fabric(settings)
+    # Before anything random: dropout masks differ between processes, all else is the same.
+    torch.manual_seed(settings.seed * 1_000_003 + 7 + fabric.global_rank)
+    history = History(folder if tensorboard and fabric.is_global_zero else None)
+    loop = Loop(model, dataset, settings, fabric, folder, watch, history)
+    if resume:
+        loop.resume()
+    stopped = loop.run()
+    if loop.best_weights is not None and stopped != "interrupted":
+        model.load_state_dict(loop.best_weights)
+    history.close()
+    seconds = loop.clock.seconds
+    rate = loop.seen / seconds if seconds else 0.0
+    number = loop.request.signal_number
+    return Fit(model, loop.step, loop.epochs(), seconds, history.rows, loop.best, stopped, rate, number)
+
+
+def make_fabric(settings: TrainingSettings) -> Fabric:
+    """Lightning Fabric for the settings' devices and precision (not launched)."""
+    precision = "bf16-mixed" if settings.precision == "bf16" else "32-true"
+    accelerator = settings.accelerator
+    if accelerator == "auto":
+        accelerator = "cuda" if torch.cuda.is_available() and settings.devices == 1 else "cpu"
+    strategy = "ddp" if settings.devices > 1 else "auto"
+    return Fabric(accelerator=accelerator, devices=settings.devices, strategy=strategy, precision=precision)

@@ -13,7 +13,7 @@ class TrainingSettings:
     Attributes:
         epochs: passes over the training split; None where steps or seconds decide.
         max_steps: stop after so many steps.
-        max_seconds: stop after so many seconds of training (evaluation and saving are not counted).
+        max_seconds: stop after so many seconds of training, scoring and saving not counted (`--max-time 5m`).
         batch_size: examples in one step over all devices and accumulated parts; streams of a text.
         optimizer: `adam`, `adamw`, `sgd` (with momentum) or `rmsprop`.
         learning_rate: its step size.

@@ -1,0 +1,1 @@
+"""Speed beside the peers. Not tests: timings are noisy, so every comparison is interleaved in one run."""

@@ -1,0 +1,39 @@
+"""Every speed table, in one go: ``python -m benchmarks.run --data DIR [--quick] [--write FILE]``."""
+
+import argparse
+import datetime
+from pathlib import Path
+
+import benchmarks.loop
+import benchmarks.lstm
+import benchmarks.perceptron
+import benchmarks.startup
+from benchmarks.timing import machine
+
+
+def main() -> None:
+    """Print the tables; with ``--write``, put them into a file too."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="holds mnist/")
+    parser.add_argument("--quick", action="store_true", help="few rounds: to see that everything runs")
+    parser.add_argument("--write", type=Path, help="also write the tables here")
+    arguments = parser.parse_args()
+    sections = [
+        f"Measured on {datetime.date.today():%d %B %Y} on {machine()}.\n",
+        benchmarks.startup.main(arguments.quick),
+        benchmarks.loop.main(arguments.quick),
+        benchmarks.lstm.main(arguments.quick),
+    ]
+    mnist = arguments.data / "mnist"
+    if mnist.is_dir():
+        sections.append(benchmarks.perceptron.main(mnist, arguments.quick))
+    else:
+        sections.append(f"The perceptron's table needs the MNIST files in {mnist}.\n")
+    text = "\n".join(sections)
+    print(text)
+    if arguments.write:
+        arguments.write.write_text(text)
+
+
+if __name__ == "__main__":
+    main()

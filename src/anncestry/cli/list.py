@@ -1,0 +1,85 @@
+"""The timeline: every architecture with its year, parents, paper, tasks and sizes."""
+
+from dataclasses import dataclass
+
+import tyro
+
+from anncestry.errors import UserError
+from anncestry.timeline import TIMELINE, Architecture
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Which part of the timeline, and how to print it."""
+
+    task: str | None = None
+    """Only what can be trained for this task: classification, regression, forecasting, language-model."""
+    json: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Print JSON."""
+
+
+def run(arguments: Arguments) -> int:
+    """Print the table."""
+    chosen = select(arguments.task)
+    if arguments.json:
+        import json
+
+        print(json.dumps([as_json(architecture) for architecture in chosen], indent=1, ensure_ascii=False))
+    else:
+        show_table(chosen)
+    return 0
+
+
+def select(task: str | None) -> list[Architecture]:
+    """The architectures that can be built for a task, all without one; oldest first.
+
+    Raises:
+        UserError: no architecture has such a task.
+    """
+    known = list(dict.fromkeys(known for architecture in TIMELINE for known in architecture.tasks))
+    if task is not None and task not in known:
+        raise UserError("--task", task, "is not a task", known)
+    return [architecture for architecture in TIMELINE if task is None or task in architecture.tasks]
+
+
+def as_json(architecture: Architecture) -> dict:
+    """What the table shows and a little more, as plain data."""
+    return {
+        "id": architecture.id,
+        "name": architecture.name,
+        "year": architecture.year,
+        "parents": list(architecture.parents),
+        "adds": architecture.adds,
+        "removes": architecture.removes,
+        "paper": architecture.paper,
+        "tasks": list(architecture.tasks),
+        "fits": sorted(map(list, architecture.fits)),
+        "aliases": list(architecture.aliases),
+        "presets": [
+            {"name": preset.name, "parameters": preset.num_parameters, "source": preset.source}
+            for preset in architecture.presets
+        ],
+    }
+
+
+def show_table(architectures: list[Architecture]) -> None:
+    """Four columns, which a narrow screen has room for; the last one holds a line for each kind of fact."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for heading in ("year", "name", "parents"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("what it adds, paper, tasks, sizes")
+    for architecture in architectures:
+        facts = Text()
+        facts.append(architecture.name, style="bold")
+        facts.append(f": {architecture.adds}\n{architecture.paper}\n", style="")
+        facts.append(f"tasks: {', '.join(architecture.tasks)}", style="dim")
+        if architecture.presets:
+            sizes = ", ".join(f"{preset.name} {preset.num_parameters:,}" for preset in architecture.presets)
+            facts.append(f"\nsizes: {sizes}", style="dim")
+        table.add_row(str(architecture.year), architecture.id, "\n".join(architecture.parents), facts)
+    Console().print(table)

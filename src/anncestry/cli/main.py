@@ -1,0 +1,104 @@
+"""``anncestry WORD ...``: finds the subcommand's module and hands it its arguments.
+
+Each subcommand is a module with a frozen dataclass ``Arguments`` and a function ``run(arguments)``. It is
+imported when it is asked for, and imports torch when it runs, so that help and mistakes answer at once.
+"""
+
+import importlib
+import re
+import sys
+from collections.abc import Sequence
+
+from anncestry.errors import UserError, nearest
+
+COMMANDS = {
+    "list": "the timeline: year, name, parents, paper, tasks, sizes",
+    "show": "layers, shapes, parameters, FLOPs, memory and sequential steps of a model",
+    "train": "train any architecture on any data that fits it, or resume a run",
+    "evaluate": "the scores of a run, on its own test data or on yours",
+    "predict": "classify, forecast or continue inputs with a run",
+    "compare": "race every architecture that fits your data under an equal budget",
+    "claims": "the literature's claims, re-measured",
+    "import": "make a run folder or safetensors file from other libraries' weights",
+}
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+
+def usage() -> str:
+    """The help of the command as a whole."""
+    width = max(map(len, COMMANDS))
+    lines = ["usage: anncestry COMMAND [options]        (anncestry COMMAND --help says more)", ""]
+    lines += ["The family tree of artificial neural networks, alive.", ""]
+    lines += [f"  {word:<{width}}  {meaning}" for word, meaning in COMMANDS.items()]
+    lines += ["", "Start with:  anncestry compare --data digits --budget 5s"]
+    return "\n".join(lines)
+
+
+def with_seconds(words: Sequence[str]) -> list[str]:
+    """``--max-time 5m`` is ``--max-seconds 300``.
+
+    Raises:
+        UserError: the time is not a number with s, m or h behind it.
+    """
+    result: list[str] = []
+    waiting = False
+    for word in words:
+        name, _, value = word.partition("=")
+        if name == "--max-time":
+            result.append("--max-seconds")
+            waiting = not value
+            if value:
+                result.append(_seconds(value))
+        elif waiting:
+            result.append(_seconds(word))
+            waiting = False
+        else:
+            result.append(word)
+    return result
+
+
+def _seconds(text: str) -> str:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    if match is None:
+        raise UserError("--max-time", text, "is a time like 90, 90s, 5m or 1h")
+    return str(float(match[1]) * _SECONDS.get(match[2], 1))
+
+
+def main(words: Sequence[str]) -> int:
+    """Run one command; the exit code is 0, 2 for a mistake of the user's, 128 + n for signal n."""
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0 if words else 2
+    if words[0] in ("-V", "--version", "version"):
+        import anncestry
+
+        print(f"anncestry {anncestry.__version__}")
+        return 0
+    command = words[0]
+    try:
+        if command not in COMMANDS:
+            raise UserError("command", command, "is not a command", nearest(command, list(COMMANDS)))
+        import tyro
+
+        module = importlib.import_module(f"anncestry.cli.{command}")
+        words = with_seconds(words[1:])
+        default = {"default": module.default(words)} if hasattr(module, "default") else {}
+        arguments = tyro.cli(
+            module.Arguments, args=words, prog=f"anncestry {command}", description=module.__doc__, **default
+        )
+        return module.run(arguments) or 0
+    except UserError as error:
+        print(f"anncestry {command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"anncestry {command}: stopped.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `anncestry list | head`
+        sys.stderr.close()
+        return 0
+
+
+def entry() -> None:
+    """The installed command."""
+    sys.exit(main(sys.argv[1:]))

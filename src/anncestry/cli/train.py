@@ -1,0 +1,95 @@
+"""Train any architecture on any data that fits it, or go on with a run that was interrupted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from anncestry.data.options import DataOptions
+from anncestry.errors import UserError
+from anncestry.timeline import find
+from anncestry.training.settings import TrainingSettings
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What to train, on what, for how long."""
+
+    name: tyro.conf.Positional[str | None] = None
+    """An architecture or preset of `anncestry list`."""
+    data: str | None = None
+    """What to train on: digits, toy2d:xor, pydoc, mackey-glass, csv:PATH, text:PATH, images:DIR, idx:DIR."""
+    out: Path | None = None
+    """The run folder to write; runs/NAME-DATA unless told."""
+    resume: Path | None = None
+    """Go on with this run folder (and, with --epochs, --max-steps or --max-time, further than planned)."""
+    width: int | None = None
+    """The one number that scales the architecture: hidden units, or channels."""
+    set: tuple[str, ...] = ()
+    """Fields of the architecture's config, as name=value (see `anncestry show NAME`)."""
+    tensorboard: bool = False
+    """Also write the history for TensorBoard."""
+    data_options: Annotated[DataOptions, tyro.conf.arg(name="")] = field(default_factory=DataOptions)
+    training: Annotated[TrainingSettings, tyro.conf.arg(name="")] = field(default_factory=TrainingSettings)
+
+
+def default(words: Sequence[str]) -> Arguments:
+    """The arguments before any is given: the recipe of the architecture that ``words`` name."""
+    if words and not words[0].startswith("-"):
+        return Arguments(name=words[0], training=TrainingSettings(**find(words[0]).recipe))
+    return Arguments()
+
+
+def run(arguments: Arguments) -> int:
+    """Train, showing progress; end with the scores and what to do next."""
+    from rich.console import Console
+
+    from anncestry.cli.overrides import parse_overrides
+    from anncestry.cli.progress import TrainingProgress
+    from anncestry.training.train import BUDGET_FIELDS, is_first_process, resume, train
+
+    console = Console(quiet=not is_first_process())
+    settings = arguments.training
+    with TrainingProgress(console) as progress:
+        if arguments.resume is not None:
+            if arguments.name is not None or arguments.data is not None:
+                raise UserError(
+                    "--resume", str(arguments.resume), "takes its model and data from the run folder"
+                )
+            budget = {
+                name: getattr(settings, name) for name in BUDGET_FIELDS if getattr(settings, name) is not None
+            }
+            trained, fit = resume(
+                arguments.resume, watch=progress, tensorboard=arguments.tensorboard, **budget
+            )
+        else:
+            if arguments.name is None:
+                raise UserError("NAME", None, "say which architecture to train; `anncestry list` shows them")
+            if arguments.data is None:
+                raise UserError(
+                    "--data", None, "say what to train on; `anncestry train --help` lists the sources"
+                )
+            overrides = parse_overrides(arguments.set, find(arguments.name).config_class())
+            trained, fit = train(
+                arguments.name,
+                arguments.data,
+                out=arguments.out,
+                settings=replace(settings),
+                data_options=arguments.data_options,
+                width=arguments.width,
+                model=overrides,
+                watch=progress,
+                tensorboard=arguments.tensorboard,
+            )
+    if fit.stopped == "interrupted":
+        console.print(
+            f"Stopped at step {fit.step} and saved. Go on with: anncestry train --resume {trained.folder}"
+        )
+        return 128 + fit.signal
+    console.print(f"{fit.step:,} steps, {fit.seconds:.1f} s of training, stopped by {fit.stopped}.")
+    for split, figures in trained.scores().items():
+        console.print(f"{split:>10}: " + "  ".join(f"{name} {value:.4g}" for name, value in figures.items()))
+    console.print(f"Run folder: {trained.folder}", soft_wrap=True)
+    return 0

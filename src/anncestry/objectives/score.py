@@ -1,0 +1,32 @@
+"""Scoring a model on a split."""
+
+import torch
+from torch import nn
+
+from anncestry.objectives.objective import Objective
+from anncestry.protocols import outputs_of
+
+
+def tally_split(model: nn.Module, split, objective: Objective, batch_size: int, part: slice | None = None):
+    """The objective's sums over a whole split, without gradients and in evaluation mode.
+
+    A text is read with the state carried from window to window. The module's mode is put back.
+    """
+    device = next(iter(model.parameters())).device
+    was_training = model.training
+    model.eval()
+    sums, state = None, None
+    with torch.no_grad():
+        for batch in split.batches(batch_size, part=part):
+            inputs, targets = batch.inputs.to(device), batch.targets.to(device)
+            outputs, state = outputs_of(model, inputs, state if batch.continues else None)
+            tally = objective.tally(outputs, targets)
+            sums = tally if sums is None else sums + tally
+    model.train(was_training)
+    assert sums is not None, "an empty split cannot be scored"
+    return sums
+
+
+def evaluate(model: nn.Module, split, objective: Objective, batch_size: int = 256) -> dict[str, float]:
+    """Metrics of ``model`` over a split of a data set (`anncestry.data.Split`)."""
+    return objective.metrics(tally_split(model, split, objective, batch_size))

@@ -1,0 +1,286 @@
+"""The run folder: what training writes and everything else reads.
+
+    config.json          architecture, sizes, data, training settings, version
+    processor.json       how inputs are read: columns, means, classes, vocabulary
+    model.safetensors    the weights that scored best on the validation split
+    scores.json          metrics of those weights on the validation and test splits
+    metrics.jsonl, .csv  the history
+    README.md            a card for people
+    checkpoints/         snapshots to resume from
+
+Nothing but the folder is needed to evaluate, predict or resume (and the data, where it names a file).
+"""
+
+import dataclasses
+import functools
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+import anncestry
+from anncestry.arrays import Tensor
+from anncestry.checkpoints.store import load_weights, read_tensors, write_bytes, write_tensors
+from anncestry.data import DataOptions, Dataset, Processor, load_data
+from anncestry.data.processors import processor_from_json
+from anncestry.errors import UserError
+from anncestry.objectives import evaluate, objective_for
+from anncestry.protocols import OwnRule, outputs_of
+from anncestry.signature import Signature
+from anncestry.timeline import Architecture, find
+
+
+def config_from_json(config_class: type, fields: dict[str, Any], source: str) -> Any:
+    """A config from the JSON of a run folder; lists become tuples again.
+
+    Raises:
+        UserError: a field is unknown or missing (a folder of another version, or edited by hand).
+    """
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+    try:
+        return config_class(**values)
+    except TypeError as error:
+        names = [field.name for field in dataclasses.fields(config_class)]
+        rule = f"does not describe a {config_class.__name__} ({error})"
+        raise UserError(source, sorted(fields), rule, names) from error
+
+
+class Run:
+    """A trained (or half-trained) model in its folder. Everything is read when it is first asked for.
+
+    Args:
+        folder: a run folder.
+
+    Raises:
+        UserError: there is no such folder, or it is not a run folder.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder).expanduser()
+        config = self.folder / "config.json"
+        if not config.is_file():
+            rule = "is not a run folder: it has no config.json" if self.folder.is_dir() else "is not a folder"
+            raise UserError("run", str(folder), rule, hint="`anncestry train` makes one.")
+        self.config = _read_json(config)
+        for part in ("architecture", "model", "signature", "data", "training"):
+            if part not in self.config:
+                raise UserError(
+                    str(config), sorted(self.config), f"is not the config of a run: '{part}' is missing"
+                )
+
+    @functools.cached_property
+    def architecture(self) -> Architecture:
+        """Its entry on the timeline."""
+        return find(self.config["architecture"])
+
+    @functools.cached_property
+    def signature(self) -> Signature:
+        """The learning problem it was trained for."""
+        return Signature.from_json(self.config["signature"])
+
+    @functools.cached_property
+    def processor(self) -> Processor:
+        """Reads inputs the way the training data were read."""
+        return processor_from_json(_read_json(self.folder / "processor.json"))
+
+    def new_model(self) -> nn.Module:
+        """The architecture at its size, with fresh weights."""
+        source = str(self.folder / "config.json")
+        return self.architecture.build(
+            config_from_json(self.architecture.config_class(), self.config["model"], source)
+        )
+
+    @functools.cached_property
+    def model(self) -> nn.Module:
+        """The trained model, in evaluation mode.
+
+        Raises:
+            UserError: the weights are missing, damaged, a pickle, or another model's.
+        """
+        path = self.folder / "model.safetensors"
+        if not path.is_file():
+            hint = f"Finish it with `anncestry train --resume {self.folder}`."
+            raise UserError("run", str(self.folder), "has no finished weights yet", hint=hint)
+        model = self.new_model()
+        load_weights(model, read_tensors(path)[0], str(path))
+        return model.eval()
+
+    def dataset(self) -> Dataset:
+        """The data it was trained on, read again.
+
+        Raises:
+            UserError: the files are gone, or are no longer what they were.
+        """
+        data = self.config["data"]
+        dataset = load_data(data["name"], DataOptions(**data["options"]), data["seed"])
+        if dataset.fingerprint() != data["fingerprint"]:
+            rule = "has changed since this run was trained; it would go on with other examples"
+            raise UserError("data", data["name"], rule, hint="Put the old files back, or start a new run.")
+        return dataset
+
+    def evaluate(self, data: str | None = None, split: str = "test") -> dict[str, float]:
+        """Metrics on its own data's split, or on other data read with the run's own processor.
+
+        Args:
+            data: a data name as for training; None means the run's own.
+            split: ``train``, ``validation`` or ``test``.
+        """
+        if data is None:
+            dataset = self.dataset()
+        else:
+            options = DataOptions(**self.config["data"]["options"])
+            dataset = load_data(data, options, self.config["data"]["seed"], processor=self.processor)
+        objective = objective_for(self.signature, self.processor.target_scale)
+        return evaluate(self.model, getattr(dataset, split), objective)
+
+    def predict(self, source: str, batch_size: int = 256) -> list[dict[str, Any]]:
+        """Predictions for a file, a folder, ``-`` (standard input) or an input typed out.
+
+        Returns:
+            One row per input: ``{"input": its name, ...}`` with ``class`` and ``probabilities`` (or raw
+            ``scores`` where the model knows no probabilities), or the target values in their units.
+        """
+        labels, inputs = self.processor.read(source)
+        rows = []
+        for first in range(0, len(inputs), batch_size):
+            rows += self._decode(self.outputs(inputs[first : first + batch_size]))
+        return [{"input": label, **row} for label, row in zip(labels, rows, strict=True)]
+
+    def outputs(self, inputs: Tensor) -> Tensor:
+        """The model's raw outputs for a batch of inputs, without gradients."""
+        with torch.no_grad():
+            return outputs_of(self.model, inputs)[0]
+
+    def _decode(self, outputs: Tensor) -> list[dict[str, Any]]:
+        if self.signature.task == "classification" and not isinstance(self.model, OwnRule):
+            rows = self.processor.decode(outputs.softmax(-1))
+            return [{"class": row["class"], "probabilities": row["scores"]} for row in rows]
+        return self.processor.decode(outputs)
+
+    def scores(self) -> dict[str, dict[str, float]]:
+        """Metrics by split as training left them; empty for an unfinished run."""
+        path = self.folder / "scores.json"
+        return _read_json(path) if path.is_file() else {}
+
+
+def load(folder: str | Path) -> Run:
+    """Open a run folder."""
+    return Run(folder)
+
+
+def create_run(
+    folder: Path,
+    architecture: Architecture,
+    config: Any,
+    dataset: Dataset,
+    training: dict[str, Any],
+    data_seed: int,
+) -> Run:
+    """Write the parts of a run folder that are known before training.
+
+    Raises:
+        UserError: the folder exists and is not empty, or cannot be written.
+    """
+    check_new_folder(folder)
+    signature = dataset.signature.to_json()
+    described = {
+        "anncestry": anncestry.__version__,
+        "torch": torch.__version__,
+        "architecture": architecture.id,
+        "model": dataclasses.asdict(config),
+        "signature": signature,
+        "data": {
+            "name": dataset.name,
+            "options": dataset.options,
+            "seed": data_seed,
+            "fingerprint": dataset.fingerprint(),
+        },
+        "training": training,
+    }
+    make_folder(folder)
+    write_json(folder / "processor.json", dataset.processor.to_json())
+    write_json(folder / "config.json", described)
+    return Run(folder)
+
+
+def finish_run(run: Run, model: nn.Module, scores: dict[str, dict[str, float]], command: str) -> None:
+    """Write the weights, the scores and the card."""
+    write_tensors(run.folder / "model.safetensors", model.state_dict(), {"architecture": run.architecture.id})
+    write_json(run.folder / "scores.json", scores)
+    write_bytes(run.folder / "README.md", card(run, model, scores, command).encode())
+
+
+def card(run: Run, model: nn.Module, scores: dict[str, dict[str, float]], command: str) -> str:
+    """The README of a run folder."""
+    architecture, training = run.architecture, run.config["training"]
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    limits = [f"{name} {training[name]}" for name in ("epochs", "max_steps", "max_seconds") if training[name]]
+    lines = [
+        f"# {architecture.name} on {run.config['data']['name']}",
+        "",
+        f"{architecture.paper} ({architecture.year}). {parameters:,} parameters.",
+        "",
+        f"- task: {run.signature.task} of {run.signature.inputs} inputs {run.signature.shape}",
+        f"- budget: {', '.join(limits)}; batch {training['batch_size']}; {training['optimizer']}, "
+        f"learning rate {training['learning_rate']:g}; seed {training['seed']}",
+        f"- versions: anncestry {run.config['anncestry']}, torch {run.config['torch']}",
+        "",
+        "| split | " + " | ".join(scores["test"]) + " |",
+        "| --- |" + " --- |" * len(scores["test"]),
+    ]
+    lines += [
+        f"| {split} | " + " | ".join(f"{v:.4g}" for v in row.values()) + " |" for split, row in scores.items()
+    ]
+    lines += ["", "Made with:", "", f"    {command}", ""]
+    lines += [
+        "Use it:",
+        "",
+        f"    anncestry predict {run.folder} INPUT",
+        f"    anncestry evaluate {run.folder}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def check_new_folder(folder: Path) -> None:
+    """Raise a `UserError` where a run would be written over something."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        hint = "Choose another --out"
+        if (folder / "config.json").is_file():
+            hint += f", or go on with it: anncestry train --resume {folder}"
+        raise UserError(
+            "--out", str(folder), "exists already; a run is never written over another", hint=hint + "."
+        )
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and its parents.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError("--out", str(folder), f"cannot be made ({error.strerror})") from error
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON, complete or not at all."""
+    write_bytes(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(
+            "run", str(path.parent), f"has no {path.name}; it is not a whole run folder"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise UserError(str(path), type(error).__name__, "is not readable JSON") from error
+    if not isinstance(value, dict):
+        raise UserError(str(path), type(value).__name__, "must be a JSON object")
+    return value

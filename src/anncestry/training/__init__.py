@@ -1,0 +1,1 @@
+"""The loop: one for every architecture, on Lightning Fabric."""

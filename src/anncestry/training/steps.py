@@ -1,0 +1,98 @@
+"""What one batch does to a model: a gradient step, or a step of the model's own rule."""
+
+from typing import Protocol
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from anncestry.arrays import Tensor
+from anncestry.errors import UserError
+from anncestry.objectives import Objective
+from anncestry.protocols import Batch, OwnRule, State, detach_state, map_state, outputs_of
+from anncestry.training.optimizers import clip_gradients, make_optimizer, rate_factor
+from anncestry.training.settings import TrainingSettings
+
+
+class Step(Protocol):
+    """Learn from a batch; return the loss summed over it, the answers counted, and the state to carry on."""
+
+    @property
+    def optimizer(self) -> torch.optim.Optimizer | None: ...
+
+    def __call__(
+        self, batch: Batch, state: State, done: int, fraction: float
+    ) -> tuple[float, int, State]: ...
+
+
+class GradientStep:
+    """Back-propagate the mean loss of the global batch, clip, and let the optimizer move."""
+
+    def __init__(
+        self, model: nn.Module, objective: Objective, settings: TrainingSettings, fabric: Fabric
+    ) -> None:
+        self.objective, self.settings, self.fabric = objective, settings, fabric
+        self.model, self.optimizer = fabric.setup(model, make_optimizer(model, settings))
+
+    def __call__(self, batch: Batch, state: State, done: int, fraction: float) -> tuple[float, int, State]:
+        if self.settings.schedule != "constant" or self.settings.warmup_steps:
+            rate = self.settings.learning_rate * rate_factor(self.settings, done, fraction)
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+        inputs, targets = self.fabric.to_device((batch.inputs, batch.targets))
+        count = self.objective.count(targets)
+        # DDP takes the mean over processes of what has to be their sum.
+        share = count if self.fabric.world_size == 1 else self._total(count) / self.fabric.world_size
+        if self.settings.accumulate == 1:
+            loss, state = self._backward(inputs, targets, state, share)
+        else:
+            loss, state = self._backward_in_parts(inputs, targets, state, share)
+        clip_gradients(self.model, self.settings)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return loss, count, state
+
+    def _backward(self, inputs: Tensor, targets: Tensor, state: State, share: float) -> tuple[float, State]:
+        outputs, state = outputs_of(self.model, inputs, state)
+        loss = self.objective.loss(outputs, targets)
+        self.fabric.backward(loss / share)
+        return loss.item(), None if state is None else detach_state(state)
+
+    def _backward_in_parts(
+        self, inputs: Tensor, targets: Tensor, state: State, share: float
+    ) -> tuple[float, State]:
+        """The same gradient in less memory: the parts' gradients add up."""
+        total, states, first = 0.0, [], 0
+        parts = list(
+            zip(inputs.chunk(self.settings.accumulate), targets.chunk(self.settings.accumulate), strict=True)
+        )
+        for index, (x, y) in enumerate(parts):
+            rows = slice(first, first + x.shape[0])
+            first += x.shape[0]
+            before = None if state is None else map_state(lambda tensor, rows=rows: tensor[rows], state)
+            with self.fabric.no_backward_sync(self.model, enabled=index + 1 < len(parts)):  # pyright: ignore
+                loss, after = self._backward(x, y, before, share)
+            total += loss
+            states.append(after)
+        joined = None if states[0] is None else map_state(lambda *rows: torch.cat(rows), *states)
+        return total, joined
+
+    def _total(self, count: int) -> float:
+        return self.fabric.all_reduce(torch.tensor(float(count)), reduce_op="sum").item()  # pyright: ignore
+
+
+class RuleStep:
+    """Hand the batch to a model that learns by its own rule."""
+
+    optimizer = None
+
+    def __init__(self, model: OwnRule, settings: TrainingSettings, fabric: Fabric) -> None:
+        rule = "this model learns from one example after the other, on 1 device"
+        if settings.devices > 1 or fabric.world_size > 1:
+            raise UserError("--devices", max(settings.devices, fabric.world_size), rule)
+        self.rule, self.fabric = model, fabric
+
+    def __call__(self, batch: Batch, state: State, done: int, fraction: float) -> tuple[float, int, State]:
+        inputs, targets = self.fabric.to_device((batch.inputs, batch.targets))
+        outputs = self.rule.learn(inputs, targets)
+        return self.rule.criterion(outputs, targets).item(), targets.shape[0], None

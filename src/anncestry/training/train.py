@@ -1,0 +1,181 @@
+"""The front door: an architecture, some data, a run folder."""
+
+import dataclasses
+import os
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from anncestry.data import DataOptions, load_data
+from anncestry.objectives import evaluate, objective_for
+from anncestry.runs import Run, check_new_folder, create_run, finish_run
+from anncestry.timeline import find, find_preset
+from anncestry.training.fit import Fit, Progress, fit, make_fabric
+from anncestry.training.settings import TrainingSettings
+from anncestry.training.snapshot import snapshot_paths
+
+DEFAULT_EPOCHS = 20
+BUDGET_FIELDS = ("epochs", "max_steps", "max_seconds")
+
+
+def recipe(name: str, **overrides: Any) -> TrainingSettings:
+    """The settings an architecture is trained with unless told otherwise."""
+    return TrainingSettings(**{**find(name).recipe, **overrides})
+
+
+def is_first_process() -> bool:
+    """Whether this is the process that writes, also before the processes know each other."""
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
+
+
+def under_torchrun(settings: TrainingSettings) -> TrainingSettings:
+    """The settings with ``devices`` as torchrun started them."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return settings
+    return dataclasses.replace(settings, devices=int(os.environ["LOCAL_WORLD_SIZE"]))
+
+
+def default_folder(name: str, data: str) -> Path:
+    """``runs/<model>-<data>`` for a run that names no folder."""
+    kind, _, rest = data.partition(":")
+    words = f"{kind}-{Path(rest).stem}" if rest else kind
+    return Path("runs") / f"{name}-{re.sub(r'[^A-Za-z0-9_-]+', '-', words).strip('-')}"
+
+
+def train(
+    name: str,
+    data: str,
+    *,
+    out: str | Path | None = None,
+    settings: TrainingSettings | None = None,
+    data_options: DataOptions | None = None,
+    width: int | None = None,
+    model: dict[str, Any] | None = None,
+    watch: Callable[[Progress], None] | None = None,
+    tensorboard: bool = False,
+) -> tuple[Run, Fit]:
+    """Train an architecture or preset on data and write a run folder.
+
+    Args:
+        name: an id, alias or preset of the timeline.
+        data: a data name (``digits``, ``csv:PATH``, ...).
+        out: the folder; ``runs/<model>-<data>`` unless told.
+        settings: the architecture's recipe for 20 epochs unless told.
+        width: the one number that scales the architecture.
+        model: overrides of the config's fields.
+
+    Returns:
+        ``(run, fit)``. When ``fit.stopped`` is ``"interrupted"`` the folder holds a snapshot and no
+        final weights yet.
+
+    Raises:
+        UserError: a name, file, setting or folder is not what it must be; nothing was written over.
+        Diverged: the loss became NaN; the folder keeps the last good snapshot.
+    """
+    architecture, preset = find(name), find_preset(name)
+    settings = under_torchrun(settings or recipe(name))
+    if all(getattr(settings, field) is None for field in BUDGET_FIELDS):
+        settings = dataclasses.replace(settings, epochs=DEFAULT_EPOCHS)
+    folder = Path(out).expanduser() if out is not None else default_folder(architecture.id, data)
+    if is_first_process():
+        check_new_folder(folder)
+    dataset = load_data(data, data_options or DataOptions(), settings.seed)
+    sizes = {**_preset_sizes(preset), **(model or {})}
+    config = architecture.configure(dataset.signature, width=width, **sizes)
+    torch.manual_seed(settings.seed)
+    network = architecture.build(config)
+    fabric = make_fabric(settings)
+    fabric.launch()
+    if fabric.is_global_zero:
+        create_run(folder, architecture, config, dataset, dataclasses.asdict(settings), settings.seed)
+    fabric.barrier()
+    run = Run(folder)
+    result = fit(
+        network, dataset, settings, folder=folder, watch=watch, fabric=fabric, tensorboard=tensorboard
+    )
+    _finish(run, result, dataset, fabric)
+    return run, result
+
+
+def resume(
+    folder: str | Path,
+    *,
+    watch: Callable[[Progress], None] | None = None,
+    tensorboard: bool = False,
+    **budget: Any,
+) -> tuple[Run, Fit]:
+    """Go on with a run from its newest snapshot, with nothing but the folder (and its data).
+
+    Args:
+        budget: ``epochs``, ``max_steps`` or ``max_seconds`` where the run shall go further than planned.
+
+    Raises:
+        UserError: the folder, its snapshot or its data are not what they were.
+    """
+    run = Run(folder)
+    settings = TrainingSettings(**{**run.config["training"], **budget})
+    settings = under_torchrun(settings)
+    dataset = run.dataset()
+    fabric = make_fabric(settings)
+    fabric.launch()
+    torch.manual_seed(settings.seed)
+    network = run.new_model()
+    begun = bool(
+        snapshot_paths(run.folder)
+    )  # killed before the first snapshot: it starts again, the same way
+    result = fit(
+        network,
+        dataset,
+        settings,
+        folder=run.folder,
+        resume=begun,
+        watch=watch,
+        fabric=fabric,
+        tensorboard=tensorboard,
+    )
+    _finish(run, result, dataset, fabric)
+    return run, result
+
+
+def _preset_sizes(preset) -> dict[str, Any]:
+    """What a preset fixes beyond the data: its widths and depths, not the sizes of inputs and outputs."""
+    given = ("task", "inputs", "input_shape", "input_size", "output_size", "seq_len", "in_channels")
+    return (
+        {} if preset is None else {name: value for name, value in preset.config.items() if name not in given}
+    )
+
+
+def _finish(run: Run, result: Fit, dataset, fabric) -> None:
+    """Score the best weights and complete the folder, unless the run was interrupted."""
+    if result.stopped == "interrupted" or not fabric.is_global_zero:
+        return
+    objective = objective_for(dataset.signature, dataset.processor.target_scale)
+    scores = {
+        split: evaluate(result.model, getattr(dataset, split), objective) for split in ("validation", "test")
+    }
+    finish_run(run, result.model, scores, reproduce(run))
+
+
+def reproduce(run: Run) -> str:
+    """The command that makes this run again."""
+    data, training = run.config["data"], run.config["training"]
+    words = ["anncestry", "train", run.architecture.id, "--data", data["name"]]
+    defaults = {field.name: field.default for field in dataclasses.fields(DataOptions)}
+    for name, value in data["options"].items():
+        if value != defaults.get(name):
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    usual = dataclasses.asdict(recipe(run.architecture.id))
+    for name, value in training.items():
+        if value != usual[name] and value is not None:
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    settled = dataclasses.asdict(run.architecture.configure(run.signature))
+    for name, value in run.config["model"].items():
+        value = tuple(value) if isinstance(value, list) else value
+        if settled.get(name) != value:
+            shown = ",".join(map(str, value)) if isinstance(value, tuple) else value
+            words += ["--set", f"{name}={shown}"]
+    return shlex.join(words)

@@ -1,0 +1,229 @@
+"""The loop: budgets, scores, determinism, resumption, divergence."""
+
+import itertools
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from anncestry.data import Dataset, DataOptions, Examples, load_data
+from anncestry.signature import Signature
+from anncestry.timeline import find
+from anncestry.training.fit import Diverged, fit
+from anncestry.training.settings import TrainingSettings
+from anncestry.training.snapshot import latest_snapshot, snapshot_paths
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dataset:
+    return load_data("digits")
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory) -> Dataset:
+    path = tmp_path_factory.mktemp("text") / "verse.txt"
+    path.write_text("the quick brown fox jumps over the lazy dog and runs away. " * 60)
+    return load_data(f"text:{path}", DataOptions(window=16))
+
+
+def build(name: str, dataset: Dataset, width: int = 12, **overrides):
+    torch.manual_seed(3)
+    architecture = find(name)
+    return architecture.build(architecture.configure(dataset.signature, width=width, **overrides))
+
+
+def same(a: dict, b: dict) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+class StopAfter:
+    """A watcher that asks the loop to stop as Ctrl-C does."""
+
+    def __init__(self, monkeypatch, steps: int) -> None:
+        from anncestry.training import fit as module
+
+        class Request(module.StopRequest):
+            calls = itertools.count(1)
+
+            @property
+            def requested(self) -> bool:
+                return next(self.calls) > steps  # the loop asks once before the first step
+
+            @requested.setter
+            def requested(self, value: bool) -> None:
+                pass
+
+        monkeypatch.setattr(module, "StopRequest", Request)
+
+
+@pytest.mark.parametrize("name", ["mlp", "lstm", "perceptron"])
+def test_learns_digits(digits, name):
+    result = fit(build(name, digits, 32), digits, TrainingSettings(epochs=8, learning_rate=5e-3))
+    assert result.best["accuracy"] > 0.8
+    assert result.stopped in ("epochs", "converged")
+    assert result.history[-1]["split"] == "validation"
+
+
+def test_epochs_and_steps_are_kept(digits):
+    batches = digits.train.num_batches(100)
+    result = fit(build("mlp", digits), digits, TrainingSettings(epochs=2, batch_size=100))
+    assert (result.step, result.epochs, result.stopped) == (2 * batches, 2.0, "epochs")
+    result = fit(build("mlp", digits), digits, TrainingSettings(max_steps=5, epochs=2, batch_size=100))
+    assert (result.step, result.stopped) == (5, "max_steps")
+
+
+def test_the_validation_split_is_scored_as_often_as_asked(digits):
+    result = fit(build("mlp", digits), digits, TrainingSettings(max_steps=40, evaluations=4))
+    assert [row["step"] for row in result.history if row["split"] == "validation"] == [10, 20, 30, 40]
+    assert sum(row["split"] == "train" for row in result.history) == 20
+
+
+def test_the_best_weights_are_the_ones_returned(digits):
+    from anncestry.objectives import evaluate, objective_for
+
+    result = fit(build("mlp", digits), digits, TrainingSettings(max_steps=60, learning_rate=0.2))
+    scores = [row["accuracy"] for row in result.history if row["split"] == "validation"]
+    found = evaluate(result.model, digits.validation, objective_for(digits.signature))
+    assert found["accuracy"] == pytest.approx(max(scores))
+
+
+def test_patience_stops(digits):
+    settings = TrainingSettings(epochs=50, learning_rate=1e-12, patience=3, evaluations=50)
+    result = fit(build("mlp", digits), digits, settings)
+    assert result.stopped == "patience"
+    assert sum(row["split"] == "validation" for row in result.history) == 4
+
+
+def test_one_seed_fixes_everything(digits):
+    settings = TrainingSettings(max_steps=10, seed=5)
+    first, second = (fit(build("mlp", digits, dropout=0.3), digits, settings) for _ in range(2))
+    assert same(first.model.state_dict(), second.model.state_dict())
+    third = fit(build("mlp", digits, dropout=0.3), digits, TrainingSettings(max_steps=10, seed=6))
+    assert not same(first.model.state_dict(), third.model.state_dict())
+
+
+def test_accumulated_parts_give_the_gradient_of_the_batch(digits, text):
+    for dataset, name in ((digits, "mlp"), (text, "lstm")):
+        whole, parts = (
+            fit(
+                build(name, dataset),
+                dataset,
+                TrainingSettings(max_steps=6, batch_size=24, accumulate=n, optimizer="sgd"),
+            )
+            for n in (1, 3)
+        )
+        for a, b in zip(whole.model.parameters(), parts.model.parameters(), strict=True):
+            torch.testing.assert_close(a, b, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "name", ["mlp", "rnn", "stacked-lstm", "perceptron", "averaged-perceptron", "adaline"]
+)
+def test_killed_and_resumed_is_bit_equal(digits, tmp_path, monkeypatch, name):
+    dropout = {"dropout": 0.2} if name in ("mlp", "stacked-lstm") else {}
+    check_resumption(digits, tmp_path, monkeypatch, name, **dropout)
+
+
+def test_a_text_goes_on_in_the_middle_with_its_state(text, tmp_path, monkeypatch):
+    check_resumption(text, tmp_path, monkeypatch, "lstm", dropout=0.1)
+
+
+def check_resumption(dataset, tmp_path: Path, monkeypatch, name: str, **overrides) -> None:
+    settings = TrainingSettings(max_steps=17, batch_size=32, schedule="cosine", warmup_steps=3, evaluations=5)
+    whole = fit(build(name, dataset, **overrides), dataset, settings, folder=tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        StopAfter(patch, 8)
+        half = fit(build(name, dataset, **overrides), dataset, settings, folder=tmp_path / "half")
+    assert (half.step, half.stopped) == (8, "interrupted")
+    torch.manual_seed(999)  # whatever happened in between
+    rest = fit(build(name, dataset, **overrides), dataset, settings, folder=tmp_path / "half", resume=True)
+    assert rest.step == whole.step
+    a, b = latest_snapshot(tmp_path / "whole"), latest_snapshot(tmp_path / "half")
+    assert same(a[0], b[0])  # weights, best weights, optimizer, random state, carried state
+    drop = ("seconds",)
+    rows = [[{k: v for k, v in row.items() if k not in drop} for row in r.history] for r in (whole, rest)]
+    assert rows[0] == rows[1]
+
+
+class Explodes(nn.Module):
+    """Its loss is NaN from the fourth step on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.calls = nn.Linear(64, 10), 0
+
+    def forward(self, x):
+        self.calls += self.training
+        return self.layer(x.flatten(1)) * (math.nan if self.calls >= 4 else 1.0)
+
+
+def test_a_nan_loss_names_step_and_batch_and_keeps_the_last_good_snapshot(digits, tmp_path):
+    settings = TrainingSettings(max_steps=9, batch_size=1000, save_seconds=0.0)
+    with pytest.raises(Diverged) as caught:
+        fit(Explodes(), digits, settings, folder=tmp_path)
+    message = str(caught.value)
+    assert "step 4 (epoch 2, batch 2) has no finite loss" in message
+    assert "the last good checkpoint is step-000000003.safetensors" in message
+    assert all(
+        torch.isfinite(t).all() for t in latest_snapshot(tmp_path)[0].values() if t.is_floating_point()
+    )
+
+
+def test_only_the_last_two_snapshots_stay_and_a_damaged_one_gives_way(digits, tmp_path):
+    fit(build("mlp", digits), digits, TrainingSettings(max_steps=6, save_seconds=0.0), folder=tmp_path)
+    paths = snapshot_paths(tmp_path)
+    assert [path.stem for path in paths] == ["step-000000005", "step-000000006"]
+    paths[-1].write_bytes(paths[-1].read_bytes()[:-50])
+    assert latest_snapshot(tmp_path)[1]["step"] == 5
+
+
+def test_seconds_are_a_limit(digits):
+    result = fit(build("mlp", digits), digits, TrainingSettings(max_seconds=0.05))
+    assert result.stopped == "max_seconds"
+    assert result.seconds >= 0.05
+
+
+def test_training_needs_an_end(digits):
+    with pytest.raises(
+        ValueError, match="epochs: got None; training needs an end: epochs, max_steps or max_seconds"
+    ):
+        fit(build("mlp", digits), digits, TrainingSettings())
+
+
+def test_bf16_learns(digits):
+    result = fit(
+        build("mlp", digits, 32), digits, TrainingSettings(max_steps=60, learning_rate=0.01, precision="bf16")
+    )
+    assert result.best["accuracy"] > 0.7
+
+
+def test_clipping_bounds_the_step(digits):
+    settings = {"max_steps": 1, "optimizer": "sgd", "momentum": 0.0, "learning_rate": 1.0}
+    before = {name: value.clone() for name, value in build("mlp", digits).state_dict().items()}
+    after = fit(build("mlp", digits), digits, TrainingSettings(**settings, clip_norm=0.01)).model.state_dict()
+    moved = math.sqrt(sum((after[name] - before[name]).square().sum().item() for name in before))
+    assert moved == pytest.approx(0.01, rel=1e-3)
+    after = fit(
+        build("mlp", digits), digits, TrainingSettings(**settings, clip_value=1e-4)
+    ).model.state_dict()
+    assert max((after[name] - before[name]).abs().max().item() for name in before) <= 1.001e-4
+
+
+def test_inputs_of_unequal_length_of_batches_count_by_example():
+    """A short last batch must not weigh more than its examples."""
+    x, y = torch.randn(10, 4), torch.randint(3, (10,))
+    part = Examples(x, y)
+
+    class Plain:
+        target_scale = None
+
+    dataset = Dataset("x", {}, Signature("classification", "vector", (4,), 3), Plain(), part, part, part)  # pyright: ignore
+    model = nn.Linear(4, 3)
+    want = nn.functional.cross_entropy(model(x), y).item()
+    result = fit(model, dataset, TrainingSettings(epochs=1, batch_size=7, learning_rate=1e-12, evaluations=1))
+    rows = [row["loss"] for row in result.history if row["split"] == "train"]
+    last = rows[-1] if len(rows) == 1 else None
+    got = last if last is not None else result.best["loss"]
+    assert got == pytest.approx(want, rel=1e-4)

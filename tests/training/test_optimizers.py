@@ -1,0 +1,62 @@
+"""Schedules and optimizers."""
+
+import pytest
+import torch
+from torch import nn
+
+from anncestry.training.optimizers import make_optimizer, rate_factor
+from anncestry.training.settings import TrainingSettings
+
+
+def test_warm_up_rises_in_equal_steps():
+    settings = TrainingSettings(warmup_steps=4)
+    assert [rate_factor(settings, step, 0.0) for step in range(6)] == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(("schedule", "middle"), [("constant", 1.0), ("cosine", 0.5), ("linear", 0.5)])
+def test_schedules_start_at_one(schedule, middle):
+    settings = TrainingSettings(schedule=schedule)
+    assert rate_factor(settings, 0, 0.0) == pytest.approx(1.0)
+    assert rate_factor(settings, 9, 0.5) == pytest.approx(middle)
+    assert rate_factor(settings, 9, 1.0) == pytest.approx(1.0 if schedule == "constant" else 0.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd", "rmsprop"])
+def test_every_optimizer_goes_downhill(name):
+    model = nn.Linear(3, 1)
+    optimizer = make_optimizer(model, TrainingSettings(optimizer=name, learning_rate=0.01))
+    x = torch.randn(64, 3)
+    y = x.sum(1, keepdim=True)
+    losses = []
+    for _ in range(50):
+        loss = (model(x) - y).square().mean()
+        losses.append(loss.item())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert losses[-1] < losses[0]
+
+
+def test_frozen_parameters_are_left_out():
+    model = nn.Linear(3, 1)
+    model.bias.requires_grad_(False)
+    assert sum(len(group["params"]) for group in make_optimizer(model, TrainingSettings()).param_groups) == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"learning_rate": 0.0}, "learning_rate: got 0.0; must be above 0."),
+        ({"epochs": 0}, "epochs: got 0; must be above 0."),
+        (
+            {"batch_size": 10, "accumulate": 4},
+            "batch_size: got 10; must be divisible by accumulate * devices = 4.",
+        ),
+        ({"momentum": 1.0}, "momentum: got 1.0; must be at least 0 and below 1."),
+        ({"clip_norm": -1.0}, "clip_norm: got -1.0; must not be negative."),
+    ],
+)
+def test_settings_say_what_is_wrong(fields, message):
+    with pytest.raises(ValueError) as caught:
+        TrainingSettings(**fields)
+    assert str(caught.value) == message
