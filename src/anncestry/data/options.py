@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from anncestry.errors import require
+
+CSV_TASKS = ("classification", "regression", "forecasting")
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataOptions:
@@ -28,3 +32,10 @@ class DataOptions:
     image_size: int | None = None
     max_chars: int | None = None
     skip_bad: bool = False
+
+    def __post_init__(self) -> None:
+        known = self.task is None or self.task in CSV_TASKS
+        require(known, "task", self.task, "must be a task of tables", CSV_TASKS)
+        for name in ("window", "horizon", "image_size", "max_chars"):
+            value = getattr(self, name)
+            require(value is None or value >= 1, name, value, "must be at least 1")

@@ -23,8 +23,9 @@ from torch import nn
 
 from anncestry.arrays import Float, Tensor
 from anncestry.errors import require
+from anncestry.protocols import State
 
-Fused = tuple[Tensor, tuple[Tensor, ...]]
+Fused = tuple[Tensor, State]
 
 
 class HiddenState(NamedTuple):
@@ -67,7 +68,7 @@ class Cell(nn.Module):
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -bound, bound)
 
-    def initial_state(self, batch_size: int) -> tuple[Tensor, ...]:
+    def initial_state(self, batch_size: int) -> State:
         """Zeros: the state before the first step."""
         return HiddenState(self.weight_hh.new_zeros(batch_size, self.hidden_size))
 
@@ -75,15 +76,15 @@ class Cell(nn.Module):
         """``W x + b`` for every step at once."""
         return nn.functional.linear(x, self.weight_ih, self.bias)
 
-    def advance(self, projected_t: Float[Tensor, "B G"], state: tuple) -> tuple[Float[Tensor, "B H"], tuple]:
+    def advance(self, projected_t: Float[Tensor, "B G"], state: State) -> tuple[Float[Tensor, "B H"], State]:
         """The output and the state after one step, from its projected input."""
         raise NotImplementedError
 
-    def step(self, x_t: Float[Tensor, "B D"], state: tuple) -> tuple[Float[Tensor, "B H"], tuple]:
+    def step(self, x_t: Float[Tensor, "B D"], state: State) -> tuple[Float[Tensor, "B H"], State]:
         """The output and the state after one step."""
         return self.advance(self.project(x_t), state)
 
-    def fused(self, x: Tensor, state: tuple, batch_sizes: Tensor | None = None) -> Fused | None:
+    def fused(self, x: Tensor, state: State, batch_sizes: Tensor | None = None) -> Fused | None:
         """The whole sequence in PyTorch's own kernel, or None where there is none for this cell.
 
         Args:
@@ -95,9 +96,12 @@ class Cell(nn.Module):
 
     def _kernel(self, kernel, x, hidden, bias_hh, batch_sizes):
         weights = [self.weight_ih, self.weight_hh, self.bias, bias_hh]
+        # Without dropout, all that "training" means is that cuDNN keeps what a backward pass needs; gradients
+        # are asked for in evaluation mode too.
+        training = torch.is_grad_enabled()
         if batch_sizes is None:
-            return kernel(x, hidden, weights, True, 1, 0.0, self.training, False, True)
-        return kernel(x, batch_sizes, hidden, weights, True, 1, 0.0, self.training, False)
+            return kernel(x, hidden, weights, True, 1, 0.0, training, False, True)
+        return kernel(x, batch_sizes, hidden, weights, True, 1, 0.0, training, False)
 
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.hidden_size}"

@@ -111,7 +111,7 @@ class SequenceNetwork(nn.Module):
     language model. ``state`` is the wiring's, by value.
     """
 
-    def __init__(self, config: SequenceConfig, wiring: nn.Module) -> None:
+    def __init__(self, config: SequenceConfig, wiring: Any) -> None:
         super().__init__()
         self.config = config
         if config.inputs != "tokens":
@@ -120,7 +120,7 @@ class SequenceNetwork(nn.Module):
             self.embedding = nn.Embedding(config.input_size, config.embed_dim)
         else:
             self.embedding = OneHot(config.input_size)
-        self.wiring = wiring
+        self.wiring: Any = wiring
         self.dropout = nn.Dropout(config.dropout)
         self.readout = nn.Linear(wiring.output_size, config.output_size)
 

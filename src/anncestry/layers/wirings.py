@@ -7,17 +7,21 @@
 - ``step(x_t, state) -> (y_t, state)`` and ``initial_state(batch_size)``, where the wiring is causal;
 - ``input_size`` and ``output_size``.
 
+A wiring is an ``nn.Module`` with these; no type says both, so it is annotated ``Any`` below.
+
 With ``lengths`` (B,), what lies beyond a sequence's end is never read: outputs there are zero and the
 returned state is the one after the sequence's own last step.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from anncestry.arrays import Bool, Float, Int, Tensor
+from anncestry.errors import require
 from anncestry.layers.cells import Cell
 from anncestry.protocols import State, map_state
 
@@ -25,6 +29,17 @@ from anncestry.protocols import State, map_state
 def visible_steps(lengths: Int[Tensor, "B"], num_steps: int) -> Bool[Tensor, "B T"]:
     """True where a step lies inside its sequence."""
     return torch.arange(num_steps, device=lengths.device) < lengths.unsqueeze(1)
+
+
+def check_lengths(lengths: Int[Tensor, "B"], batch_size: int, num_steps: int) -> None:
+    """Raise a `UserError` unless there is one length per row, each from 1 to T.
+
+    An empty sequence has no last step, hence no output; whoever has one leaves it out of the batch.
+    """
+    values = lengths.tolist()
+    require(len(values) == batch_size, "lengths", values, f"must be one per row of the batch ({batch_size})")
+    in_range = all(1 <= length <= num_steps for length in values)
+    require(in_range, "lengths", values, f"every sequence has at least 1 step and at most T = {num_steps}")
 
 
 def unroll_naive(cell: Cell, x: Float[Tensor, "B T D"], state: State) -> tuple[Float[Tensor, "B T H"], State]:
@@ -72,6 +87,9 @@ class Unrolled(nn.Module):
     def forward(
         self, x: Float[Tensor, "B T D"], state: State = None, lengths: Int[Tensor, "B"] | None = None
     ) -> tuple[Float[Tensor, "B T H"], State]:
+        require(x.shape[1] >= 1, "x", tuple(x.shape), "a sequence has at least one step")
+        if lengths is not None:
+            check_lengths(lengths, *x.shape[:2])
         if state is None:
             state = self.initial_state(x.shape[0])
         fused = self.cell.fused(x, state) if lengths is None else self._fused_packed(x, state, lengths)
@@ -99,9 +117,9 @@ class Stacked(nn.Module):
             1409.2329); not applied above the last layer.
     """
 
-    def __init__(self, layers: Sequence[nn.Module], dropout: float = 0.0) -> None:
+    def __init__(self, layers: Sequence[Any], dropout: float = 0.0) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(layers)
+        self.layers: Any = nn.ModuleList(layers)
         self.dropout = nn.Dropout(dropout)
         self.input_size, self.output_size = layers[0].input_size, layers[-1].output_size
 
@@ -127,10 +145,10 @@ class Stacked(nn.Module):
 
 
 def stack(
-    make_layer: Callable[[int], nn.Module], input_size: int, num_layers: int, dropout: float = 0.0
+    make_layer: Callable[[int], Any], input_size: int, num_layers: int, dropout: float = 0.0
 ) -> Stacked:
     """``num_layers`` equal layers; ``make_layer`` gets the size of what each one reads."""
-    layers: list[nn.Module] = []
+    layers: list[Any] = []
     for _ in range(num_layers):
         layers.append(make_layer(input_size))
         input_size = layers[-1].output_size
@@ -153,7 +171,7 @@ class Bidirectional(nn.Module):
     Source: Schuster & Paliwal, IEEE Transactions on Signal Processing 45 (1997).
     """
 
-    def __init__(self, ahead: nn.Module, back: nn.Module) -> None:
+    def __init__(self, ahead: Any, back: Any) -> None:
         super().__init__()
         self.ahead, self.back = ahead, back
         self.input_size, self.output_size = ahead.input_size, ahead.output_size + back.output_size

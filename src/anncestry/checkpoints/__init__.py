@@ -1,0 +1,1 @@
+"""Files of weights: ours (``store``), and those of other programs (``converters``)."""

@@ -1,0 +1,204 @@
+"""Whole recurrent networks from other programs' files: which architecture they are, its sizes, its weights.
+
+A file holds one stack of recurrent layers and, if it likes, an embedding below and a linear layer above:
+
+- safetensors of a PyTorch module that has one ``torch.nn.RNN``, ``LSTM`` or ``GRU``;
+- what Keras writes (`anncestry.checkpoints.converters.keras_files`).
+
+Without a linear layer the readout becomes the identity: the outputs are the hidden units themselves.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from anncestry.checkpoints.converters.keras import from_keras, to_keras
+from anncestry.checkpoints.converters.keras_files import activation_of, read_keras
+from anncestry.checkpoints.converters.recurrent import RecurrentSizes, from_state, measure
+from anncestry.checkpoints.converters.torch_rnn import from_torch, to_torch
+from anncestry.checkpoints.store import holds_pickle, read_tensors, some_of
+from anncestry.errors import UserError
+from anncestry.timeline import find
+
+_RECURRENT = re.compile(r"(?P<module>.*?)(?P<name>(?:weight|bias)_(?:ih|hh|hr)_l[0-9]+(?:_reverse)?)")
+_ARCHITECTURES = {
+    ("rnn", False): ("rnn",),
+    ("rnn", True): ("brnn",),
+    ("lstm", False): ("lstm", "stacked-lstm"),
+    ("lstm", True): ("bilstm",),
+    ("gru", False): ("gru",),
+}
+
+
+class Imported(NamedTuple):
+    """A network of ours made from a foreign file.
+
+    Attributes:
+        architecture: its id on the timeline.
+        config: fields of its config.
+        tensors: the state dict of its model.
+    """
+
+    architecture: str
+    config: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+
+class _Parts(NamedTuple):
+    wiring: dict[str, Tensor]
+    embedding: Tensor | None  # (V, E)
+    readouts: list[tuple[Tensor, Tensor]]  # (K, H) and (K,)
+    unused: list[str]
+    activation: str | None = None
+
+
+def import_weights(path: str | Path, architecture: str | None = None) -> Imported:
+    """Read a foreign file of weights.
+
+    What weights do not say is assumed: tanh units, an answer at the last step, and the task: a language
+    model where the outputs are as many as the embedded tokens, regression for one output or none, else
+    classification. The config can be changed before the model is built.
+
+    Args:
+        path: a safetensors or Keras file.
+        architecture: the id of what it must be; found from the weights unless told.
+
+    Raises:
+        UserError: the file cannot be read (a pickle never is), holds something else than one recurrent
+            network, or another architecture.
+    """
+    path = Path(path)
+    source = str(path)
+    parts = _keras_parts(path, source) if _is_keras(path) else _torch_parts(read_tensors(path)[0], source)
+    sizes = measure(from_state(parts.wiring, source), source)
+    width = sizes.hidden_size * (2 if sizes.bidirectional else 1)
+    if parts.unused or len(parts.readouts) > 1:
+        names = parts.unused or [f"{len(parts.readouts)} linear layers"]
+        rule = "beside the recurrent layers there may be one embedding below and one linear layer above"
+        raise UserError(source, some_of(names), rule)
+    weight, bias = parts.readouts[0] if parts.readouts else (torch.eye(width), torch.zeros(width))
+    if weight.shape[1:] != (width,) or bias.shape != weight.shape[:1]:
+        rule = f"the linear layer must read the {width} outputs of the recurrent layers"
+        raise UserError(source, tuple(weight.shape), rule)
+    tensors = {f"wiring.{name}": tensor for name, tensor in parts.wiring.items()}
+    tensors |= {"readout.weight": weight, "readout.bias": bias}
+    config = {
+        "task": "regression" if not parts.readouts or weight.shape[0] == 1 else "classification",
+        "inputs": "series",
+        "input_size": sizes.input_size,
+        "hidden_size": sizes.hidden_size,
+        "output_size": weight.shape[0],
+        "num_layers": sizes.num_layers,
+    }
+    if parts.embedding is not None:
+        vocab_size, embed_dim = parts.embedding.shape
+        if embed_dim != sizes.input_size:
+            rule = f"the embedding must have the {sizes.input_size} features the recurrent layers read"
+            raise UserError(source, tuple(parts.embedding.shape), rule)
+        tensors["embedding.weight"] = parts.embedding
+        config |= {"inputs": "tokens", "input_size": vocab_size, "embed_dim": embed_dim}
+        if weight.shape[0] == vocab_size and not sizes.bidirectional:
+            config["task"] = "language-model"
+    if parts.activation is not None:
+        config["activation"] = parts.activation
+    return Imported(_architecture(sizes, architecture, source), config, tensors)
+
+
+def export_weights(tensors: Mapping[str, Tensor], to: str) -> dict[str, Tensor] | dict[str, np.ndarray]:
+    """The weights of a recurrent network of ours under foreign names; `import_weights` takes them back.
+
+    Args:
+        tensors: the state dict of a recurrent model (its wiring one stack of equal layers).
+        to: ``torch`` (``rnn.weight_ih_l0``, ``embedding.weight``, ``readout.weight``) or ``keras``
+            (``lstm/kernel``, ``embedding/embeddings``, ``dense/kernel``).
+
+    Raises:
+        UserError: the form is unknown, or the model is no such network.
+    """
+    if to not in ("torch", "keras"):
+        raise UserError("to", to, "is not a form of weights", ("torch", "keras"))
+    wiring = {name.removeprefix("wiring."): t for name, t in tensors.items() if name.startswith("wiring.")}
+    rest = {name: t for name, t in tensors.items() if not name.startswith("wiring.")}
+    unknown = set(rest) - {"embedding.weight", "readout.weight", "readout.bias"}
+    if unknown or "readout.weight" not in rest:
+        raise UserError("model", some_of(sorted(tensors)), "is not a recurrent network with one readout")
+    if to == "torch":
+        return {f"rnn.{name}": tensor for name, tensor in to_torch(wiring).items()} | rest
+    arrays = {name: tensor.detach().cpu().numpy().copy() for name, tensor in rest.items()}
+    below = {"embedding/embeddings": arrays["embedding.weight"]} if "embedding.weight" in arrays else {}
+    above = {"dense/kernel": arrays["readout.weight"].T.copy(), "dense/bias": arrays["readout.bias"]}
+    return below | to_keras(wiring) | above
+
+
+def _is_keras(path: Path) -> bool:
+    """By its first bytes. An archive with a pickle is left to `read_tensors`, which says why not."""
+    if not path.is_file():
+        return False
+    with open(path, "rb") as file:
+        start = file.read(4)
+    return start == b"\x89HDF" or (start == b"PK\x03\x04" and not holds_pickle(path))
+
+
+def _architecture(sizes: RecurrentSizes, wanted: str | None, source: str) -> str:
+    found = _ARCHITECTURES.get((sizes.cell, sizes.bidirectional), ())
+    ways = "bidirectional " if sizes.bidirectional else ""
+    kind = f"{sizes.num_layers} {ways}{sizes.cell.upper()} layer(s)"
+    if not found:
+        raise UserError(source, kind, "no architecture of the timeline is made of these")
+    if wanted is None:
+        return found[-1] if sizes.num_layers > 1 else found[0]
+    if find(wanted).id not in found:
+        raise UserError("architecture", wanted, f"{source} holds {kind}", found)
+    return find(wanted).id
+
+
+def _torch_parts(tensors: Mapping[str, Tensor], source: str) -> _Parts:
+    modules: dict[str, dict[str, Tensor]] = {}
+    rest: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        match = _RECURRENT.fullmatch(name)
+        if match:
+            modules.setdefault(match["module"], {})[match["name"]] = tensor
+        else:
+            rest[name] = tensor
+    if len(modules) != 1:
+        rule = "must hold the weights of one torch.nn.RNN, LSTM or GRU (weight_ih_l0, ...)"
+        raise UserError(source, some_of(modules or tensors), rule)
+    (weights,) = modules.values()
+    embedding, readouts, unused = None, [], []
+    for name, tensor in rest.items():
+        prefix = name.removesuffix("weight")
+        has_bias = f"{prefix}bias" in rest
+        if "emb" in name.lower() and tensor.ndim == 2 and embedding is None and not has_bias:
+            embedding = tensor
+        elif name.endswith("weight") and tensor.ndim == 2:
+            readouts.append((tensor, rest.get(f"{prefix}bias", tensor.new_zeros(tensor.shape[0]))))
+        elif not (name.endswith("bias") and name.removesuffix("bias") + "weight" in rest):
+            unused.append(name)
+    return _Parts(from_torch(weights, source), embedding, readouts, unused)
+
+
+def _keras_parts(path: Path, source: str) -> _Parts:
+    arrays, model_config = read_keras(path)
+    activation = activation_of(model_config)
+    layers: dict[str, dict[str, Tensor]] = {}
+    for name, array in arrays.items():
+        layer, _, part = name.rpartition("/")
+        layers.setdefault(layer, {})[part] = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+    embedding, readouts, unused = None, [], []
+    for layer, parts in layers.items():
+        if "recurrent_kernel" in parts:
+            continue
+        if set(parts) == {"embeddings"} and embedding is None and parts["embeddings"].ndim == 2:
+            embedding = parts["embeddings"]
+        elif "kernel" in parts and set(parts) <= {"kernel", "bias"} and parts["kernel"].ndim == 2:
+            weight = parts["kernel"].t().contiguous()
+            readouts.append((weight, parts.get("bias", weight.new_zeros(weight.shape[0]))))
+        else:
+            unused.append(layer)
+    return _Parts(from_keras(arrays, source), embedding, readouts, unused, activation)

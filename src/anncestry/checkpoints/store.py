@@ -1,0 +1,214 @@
+"""Weights and other files on disk: written whole or not at all, read with suspicion.
+
+A file of tensors is one safetensors file. Its metadata has a single key, ``anncestry``, whose value is JSON:
+``{"format": 1, "checksum": ..., "metadata": {...}}``; one key, so that equal contents make equal bytes. A
+pickle can run code while it is read, so none is ever loaded.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import secrets
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from anncestry.errors import UserError
+
+FORMAT = 1
+_KEY = "anncestry"
+_MAX_HEADER_BYTES = 100_000_000  # of JSON: names, shapes and metadata; the limit of safetensors itself
+_PICKLE_RULE = "is a pickle; a pickle can run code and is never loaded"
+_PICKLE_HINT = (
+    "Convert it to safetensors where you trust it: "
+    "safetensors.torch.save_file(torch.load(path, weights_only=True), 'model.safetensors')."
+)
+_PICKLE_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
+_WRITE_FAILURES = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk is full (your quota is used up)",
+    errno.EACCES: "is not writable",
+    errno.EPERM: "is not writable",
+    errno.EROFS: "is not writable (a read-only file system)",
+    errno.EISDIR: "is not writable (it is a folder)",
+    errno.ENOENT: "is not writable (its folder does not exist)",
+    errno.ENOTDIR: "is not writable (its folder is a file)",
+}
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write a file whole or not at all: whoever reads ``path`` sees the old contents or the new ones.
+
+    The bytes go to a temporary file in the same folder, reach the disk, and take the name in one step. When
+    anything fails the temporary file is removed and what was there before is untouched.
+
+    Raises:
+        UserError: the disk is full, or the place is not writable.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException as error:  # also on Ctrl-C
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        if not isinstance(error, OSError):
+            raise
+        rule = _WRITE_FAILURES.get(error.errno or 0, f"cannot be written: {error.strerror or error}")
+        raise UserError("file", str(path), rule) from error
+    with contextlib.suppress(OSError):  # the new name reaches the disk too; not every file system can do this
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def write_tensors(
+    path: str | os.PathLike[str], tensors: Mapping[str, Tensor], metadata: Mapping[str, Any] | None = None
+) -> None:
+    """Write tensors and JSON-able metadata as one safetensors file, whole or not at all.
+
+    Tensors are stored contiguous and on the CPU. The format knows no sharing: of tensors that share memory
+    (tied weights) each is stored in full, and reading gives independent copies.
+
+    Raises:
+        UserError: the disk is full, or the place is not writable.
+    """
+    stored: dict[str, Tensor] = {}
+    memories: set[int] = set()
+    for name, tensor in tensors.items():
+        tensor = tensor.detach().cpu().contiguous()
+        if tensor.untyped_storage().data_ptr() in memories:
+            tensor = tensor.clone()
+        memories.add(tensor.untyped_storage().data_ptr())
+        stored[name] = tensor
+    described = dict(metadata or {})
+    note = {"format": FORMAT, "checksum": checksum(stored, described), "metadata": described}
+    write_bytes(path, safetensors.torch.save(stored, {_KEY: json.dumps(note)}))
+
+
+def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors (on the CPU) and the metadata of a safetensors file, ours or anyone's.
+
+    Returns:
+        ``(tensors, metadata)``; the metadata are empty for a file that another program wrote.
+
+    Raises:
+        UserError: there is no such file; it is a pickle, cut short, or another kind of file; or its contents
+            are not those its checksum was made for.
+    """
+    path = Path(path)
+    try:
+        _check_container(path)
+        with safetensors.safe_open(path, framework="pt", device="cpu") as file:
+            notes = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise UserError("file", str(path), f"cannot be read: {_reason(error)}") from error
+    if _KEY not in notes:
+        return tensors, {}
+    try:
+        note = json.loads(notes[_KEY])
+        version, expected, metadata = note["format"], note["checksum"], dict(note["metadata"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UserError("file", str(path), "is damaged: its metadata cannot be read") from error
+    if version != FORMAT:
+        raise UserError("file", str(path), f"has format {version!r}; this version reads format {FORMAT}")
+    if checksum(tensors, metadata) != expected:
+        raise UserError("file", str(path), "is damaged: its contents do not match its checksum")
+    return tensors, metadata
+
+
+def load_weights(module: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
+    """Copy tensors into a module; every name and shape must fit, and nothing is copied unless all do.
+
+    Args:
+        source: where the tensors come from, for the message.
+
+    Raises:
+        UserError: names the missing, the unexpected and the misshapen tensors together.
+    """
+    wanted = module.state_dict()
+    misshapen = [
+        f"{name} {tuple(tensors[name].shape)} for {tuple(wanted[name].shape)}"
+        for name in wanted
+        if name in tensors and tensors[name].shape != wanted[name].shape
+    ]
+    faults = {
+        "missing": [name for name in wanted if name not in tensors],
+        "unexpected": [name for name in tensors if name not in wanted],
+        "wrong shape": misshapen,
+    }
+    found = [f"{fault}: {some_of(names)}" for fault, names in faults.items() if names]
+    if found:
+        rule = f"they do not fit {type(module).__name__}; " + "; ".join(found)
+        raise UserError(source, f"{len(tensors)} tensors", rule)
+    module.load_state_dict(dict(tensors))
+
+
+def checksum(tensors: Mapping[str, Tensor], metadata: Mapping[str, Any] | None = None) -> str:
+    """BLAKE2b over metadata, names, dtypes, shapes and bytes, whatever the order of the names."""
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(json.dumps(metadata or {}, sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"\0{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def some_of(names: Iterable[str], limit: int = 8) -> str:
+    """The first few of a list, and how many more there are."""
+    names = list(names)
+    rest = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + rest
+
+
+def _check_container(path: Path) -> None:
+    """Raise a `UserError` unless the file begins as safetensors do: header length (8 bytes), then JSON."""
+    size = path.stat().st_size
+    if not path.is_file():  # opening a pipe would wait for ever
+        raise UserError("file", str(path), "is not a file")
+    with open(path, "rb") as file:
+        start = file.read(9)
+    header_bytes = int.from_bytes(start[:8], "little")
+    if start[8:] == b"{" and header_bytes <= _MAX_HEADER_BYTES:
+        if header_bytes > size - 8:
+            raise UserError("file", str(path), "is cut short: its header is longer than the file")
+        return
+    is_archive = start.startswith(b"PK\x03\x04")
+    if is_archive and not holds_pickle(path):
+        raise UserError("file", str(path), "is a zip archive, not a safetensors file")
+    if is_archive or (start[:1] == b"\x80" and start[1:2] <= b"\x05") or path.suffix in _PICKLE_SUFFIXES:
+        raise UserError("file", str(path), _PICKLE_RULE, hint=_PICKLE_HINT)
+    raise UserError("file", str(path), "is cut short" if size < 9 else "is not a safetensors file")
+
+
+def holds_pickle(path: Path) -> bool:
+    """Whether a zip archive is one that ``torch.save`` makes."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith(".pkl") for name in archive.namelist())
+    except zipfile.BadZipFile:  # cut short; torch.save is by far its likeliest origin
+        return True
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file"
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return f"it is cut short or damaged ({error})"

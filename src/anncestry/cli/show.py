@@ -1,0 +1,202 @@
+"""A model from outside: its layers with shapes, parameters and FLOPs, and what running it costs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tyro
+
+from anncestry.cli.overrides import Overrides
+from anncestry.errors import UserError
+from anncestry.timeline import Architecture, find, find_preset
+
+if TYPE_CHECKING:
+    from anncestry.inspection.costs import Costs
+    from anncestry.signature import Signature
+
+DEFAULT_INPUTS = {"vector": "64", "image": "1x28x28", "series": "50x8", "tokens": "tokens:35x10000"}
+"""The example that an architecture is shown with unless told otherwise; every kind once."""
+NUM_CLASSES = 10
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Which model, and at what size."""
+
+    name: tyro.conf.Positional[str]
+    """An architecture or preset of `anncestry list`, or a run folder."""
+    input: str | None = None
+    """The shape of one input: 64 (a vector), 50x8 (a series: steps x features), 1x28x28 (an image),
+    tokens:35x10000 (steps x vocabulary)."""
+    task: str | None = None
+    """What is asked: classification, regression, forecasting or language-model."""
+    width: int | None = None
+    """The one number that scales the architecture: hidden units, or channels."""
+    batch_size: int = 1
+    """Examples that FLOPs and memory are counted for."""
+    set: Overrides = ()
+    """Fields of the architecture's config, as name=value."""
+    json: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Print JSON."""
+
+
+def run(arguments: Arguments) -> int:
+    """Print the layers and the summary."""
+    from anncestry.inspection.costs import costs
+
+    architecture, config = configured(arguments)
+    found = costs(config, batch_size=arguments.batch_size)
+    if arguments.json:
+        print_json(architecture, config, found)
+    else:
+        show_tables(architecture, config.signature, found)
+    return 0
+
+
+def configured(arguments: Arguments) -> tuple[Architecture, Any]:
+    """The architecture and the config that the arguments name.
+
+    Raises:
+        UserError: a name, shape or field is not what it must be.
+    """
+    from anncestry.cli.overrides import parse_overrides
+    from anncestry.models.create import configure
+
+    run_config = Path(arguments.name) / "config.json"
+    if run_config.is_file():
+        return _of_run(run_config, arguments)
+    if Path(arguments.name).is_dir() and "/" in arguments.name:
+        raise UserError("NAME", arguments.name, "is a folder, but no run folder: it has no config.json")
+    architecture, preset = find(arguments.name), find_preset(arguments.name)
+    values = parse_overrides(arguments.set, architecture.config_class())
+    if preset is not None and arguments.input is None and arguments.task is None:
+        if arguments.width is not None:
+            raise UserError("--width", arguments.width, "a preset has its own widths")
+        return architecture, configure(arguments.name, values)
+    signature = _signature(architecture, arguments)
+    return architecture, configure(arguments.name, values, signature=signature, width=arguments.width)
+
+
+def _of_run(path: Path, arguments: Arguments) -> tuple[Architecture, Any]:
+    """What a run folder says it holds; nothing but its ``config.json`` is read."""
+    import json
+
+    from anncestry.models.create import configure
+
+    given = {"--input": arguments.input, "--task": arguments.task, "--width": arguments.width}
+    given["--set"] = arguments.set or None
+    for option, value in given.items():
+        if value is not None:
+            raise UserError(option, value, "a run has its size; name its architecture to try another one")
+    try:
+        described = json.loads(path.read_text(encoding="utf-8"))
+        name, values = described["architecture"], described["model"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        rule = f"is not the config of a run ({type(error).__name__}: {error})"
+        raise UserError("NAME", str(path), rule) from error
+    return find(name), configure(find(name).id, values)
+
+
+def _signature(architecture: Architecture, arguments: Arguments) -> "Signature":
+    """The learning problem that ``--input`` and ``--task`` describe, what is missing filled in."""
+    from anncestry.signature import TASKS, Signature
+
+    if arguments.task is not None and arguments.task not in TASKS:
+        raise UserError("--task", arguments.task, "is not a task", TASKS)
+    text = arguments.input
+    if text is None:
+        kinds = [inputs for inputs, task in sorted(architecture.fits) if arguments.task in (None, task)]
+        # What reads vectors is shown with one; a model of sequences rather with a series than an image.
+        reads_vectors = any(kind == "vector" for kind, _ in architecture.fits)
+        preferred = tuple(DEFAULT_INPUTS) if reads_vectors else ("series", "image", "tokens")
+        kind = next((kind for kind in preferred if kind in kinds), None)
+        if kind is None:
+            rule = f"{architecture.id} is not for this task"
+            raise UserError("--task", arguments.task, rule, architecture.tasks)
+        text = DEFAULT_INPUTS[kind]
+    inputs, shape, vocab_size = parse_shape(text)
+    task = arguments.task or _usual_task(architecture, inputs)
+    output_size = {"classification": NUM_CLASSES, "language-model": vocab_size}.get(task, 1)
+    return Signature(task, inputs, shape, output_size, vocab_size)  # pyright: ignore[reportArgumentType]
+
+
+def _usual_task(architecture: Architecture, inputs: str) -> str:
+    usual = "language-model" if inputs == "tokens" else "classification"
+    fitting = sorted(task for kind, task in architecture.fits if kind == inputs)
+    return usual if usual in fitting or not fitting else fitting[0]
+
+
+def parse_shape(text: str) -> tuple[str, tuple[int, ...], int]:
+    """``(kind of input, shape, vocabulary)`` of ``64``, ``50x8``, ``1x28x28`` or ``tokens:35x10000``.
+
+    Raises:
+        UserError: it is none of these.
+    """
+    words, tokens = text.removeprefix("tokens:").split("x"), text.startswith("tokens:")
+    kind = {1: "vector", 2: "tokens" if tokens else "series", 3: "image"}.get(len(words))
+    if (
+        kind is None
+        or (tokens and kind != "tokens")
+        or not all(word.isdecimal() and int(word) for word in words)
+    ):
+        rule = "must be a shape of whole numbers above 0"
+        choices = ("64 (vector)", "50x8 (series)", "1x28x28 (image)", "tokens:35x10000 (steps x vocabulary)")
+        raise UserError("--input", text, rule, choices)
+    sizes = tuple(map(int, words))
+    return (kind, sizes[:1], sizes[1]) if kind == "tokens" else (kind, sizes, 0)
+
+
+def print_json(architecture: Architecture, config: Any, found: "Costs") -> None:
+    """Everything as one JSON object."""
+    import dataclasses
+    import json
+
+    described = {
+        "architecture": architecture.id,
+        "signature": config.signature.to_json(),
+        "config": dataclasses.asdict(config),
+        "costs": found.to_json(),
+    }
+    print(json.dumps(described, indent=1, ensure_ascii=False))
+
+
+def show_tables(architecture: Architecture, signature: "Signature", found: "Costs") -> None:
+    """A table of the layers, and one of what the whole costs."""
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console()
+    title = f"[bold]{escape(architecture.name)}[/] ({architecture.year}) {escape(architecture.paper)}"
+    console.print(title, highlight=False)
+    shape = "x".join(map(str, signature.shape))
+    vocabulary = f" of a vocabulary of {signature.vocab_size:,}" if signature.vocab_size else ""
+    console.print(
+        f"{signature.task} of {signature.inputs} inputs {shape}{vocabulary}, {signature.output_size:,} outputs",
+        highlight=False,
+    )
+    layers = Table(box=box.SIMPLE_HEAD)
+    for heading in ("layer", "type", "output"):
+        layers.add_column(heading, overflow="fold")
+    for heading in ("parameters", "FLOPs"):
+        layers.add_column(heading, justify="right", no_wrap=True)
+    for layer in found.layers:
+        output = "x".join(map(str, layer.output_shape))
+        layers.add_row(layer.name, layer.type, output, f"{layer.parameters:,}", f"{layer.flops:,}")
+    console.print(layers)
+    examples = "1 example" if found.batch_size == 1 else f"{found.batch_size:,} examples"
+    total = Table(box=None, show_header=False)
+    total.add_column(no_wrap=True)
+    total.add_column(justify="right", no_wrap=True)
+    total.add_column(style="dim")
+    rows = [
+        ("parameters", found.parameters, f"{4 * found.parameters:,} bytes in single precision"),
+        ("FLOPs, forward", found.flops, f"for {examples}; a multiplication and an addition are two"),
+        ("FLOPs, training", found.training_flops, f"{found.training_flops // max(1, found.flops)} x forward"),
+        ("activation memory", found.activation_bytes, f"bytes kept for the backward pass of {examples}"),
+        ("sequential steps", found.sequential_steps, "matrix products that wait for one another"),
+    ]
+    for name, figure, meaning in rows:
+        total.add_row(name, f"{figure:,}", meaning)
+    console.print(total)

@@ -1,0 +1,36 @@
+"""Processors: read what a person gives to ``predict``, and say what a model's outputs mean.
+
+One per family of sources. Each is a frozen dataclass of what was learnt from the training split, and
+travels as JSON in the run folder.
+"""
+
+from typing import Any
+
+from anncestry.data.dataset import Processor
+from anncestry.data.processors.image import ImageProcessor
+from anncestry.data.processors.series import SeriesProcessor
+from anncestry.data.processors.table import TableProcessor
+from anncestry.data.processors.text import TextProcessor
+from anncestry.errors import UserError
+
+__all__ = ["ImageProcessor", "SeriesProcessor", "TableProcessor", "TextProcessor", "processor_from_json"]
+
+_KINDS: dict[str, type[Processor]] = {
+    processor.kind: processor
+    for processor in (ImageProcessor, SeriesProcessor, TableProcessor, TextProcessor)
+}
+
+
+def processor_from_json(fields: dict[str, Any]) -> Processor:
+    """The processor that ``to_json`` described.
+
+    Raises:
+        UserError: of a kind that is not known, or its fields are not those of its kind.
+    """
+    kind = fields.get("kind")
+    if kind not in _KINDS:
+        raise UserError("processor", kind, "is of no known kind", sorted(_KINDS))
+    try:
+        return _KINDS[kind].from_json({key: value for key, value in fields.items() if key != "kind"})
+    except (TypeError, KeyError, AttributeError) as error:
+        raise UserError("processor", kind, f"its description is damaged ({error})") from None

@@ -1,0 +1,152 @@
+"""What processors share: standardisation, the names of classes, and finding columns in a new file."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from anncestry.arrays import Float, Tensor
+from anncestry.data.readers.files import existing_file, is_file, read_standard_input, read_text
+from anncestry.data.readers.tables import Table, parse_table
+from anncestry.errors import UserError
+
+
+def mean_and_scale(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each column of (N, D) float64; the deviation of a constant column is 1.
+
+    Columns are brought to [-1, 1] first, so that the squares of very large or small values stay finite.
+    """
+    peak = np.abs(values).max(axis=0)
+    peak[peak == 0] = 1
+    mean, scale = (values / peak).mean(axis=0), (values / peak).std(axis=0)
+    constant = scale < 1e-12  # what rounding makes of a constant
+    return mean * peak, np.where(constant, 1.0, scale * peak)
+
+
+def decode_classes(outputs: Float[Tensor, "B K"], classes: Sequence[str]) -> list[dict[str, Any]]:
+    """``{"class": name of the largest output, "scores": {name: output}}`` for each row.
+
+    The scores are the outputs as they are given: logits, or probabilities if the caller made them so.
+    """
+    rows = outputs.detach().float().cpu()
+    best = rows.argmax(dim=1).tolist()
+    scores = [dict(zip(classes, row, strict=True)) for row in rows.tolist()]
+    return [{"class": classes[index], "scores": row} for index, row in zip(best, scores, strict=True)]
+
+
+P = TypeVar("P")
+
+
+def expect(processor: object, kind: type[P], name: str) -> P:
+    """The processor, or a `UserError` where it is not of the kind that reads the data called ``name``."""
+    if not isinstance(processor, kind):
+        rule = f"holds other inputs than the model was trained on, which its {type(processor).__name__} reads"
+        raise UserError("--data", name, rule)
+    return processor
+
+
+def relabel(names: Sequence[str], classes: Sequence[str], field: str) -> np.ndarray:
+    """The position of each name in ``classes``, int64 (len(names),).
+
+    Raises:
+        UserError: a name is none of the classes.
+    """
+    index = {name: label for label, name in enumerate(classes)}
+    for name in names:
+        if name not in index:
+            raise UserError(field, name, "is no class the model was trained on", classes)
+    return np.array([index[name] for name in names])
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The columns of the file that was trained on, to find them again in another one.
+
+    Attributes:
+        names: all of them in order, those that are not used included.
+        has_header: whether they are names, or positions only.
+        target: index of the column that is predicted and may be absent.
+        inputs: indices of the columns that are read.
+    """
+
+    names: tuple[str, ...]
+    has_header: bool
+    target: int
+    inputs: tuple[int, ...]
+
+    @property
+    def input_names(self) -> list[str]:
+        return [self.names[column] for column in self.inputs]
+
+    @property
+    def target_name(self) -> str:
+        return self.names[self.target] if self.has_header else f"column {self.names[self.target]}"
+
+    def read(self, source: str) -> tuple[Table, list[int]]:
+        """A table from a file, from standard input (``-``) or from the literal text of its rows.
+
+        Returns:
+            The table and, for each input, its column there: found by name where the table has a header,
+            by position where it has none. Without a header it may have all columns, all but the target,
+            or the inputs alone.
+        """
+        if source.strip() == "-":
+            table = self.parse(read_standard_input(), "standard input")
+        elif is_file(source):
+            path = existing_file(source)
+            table = self.parse(read_text(path), str(path))
+        elif not source.strip():
+            raise UserError("input", source, self._rule())
+        else:
+            table = parse_table(source, "the literal row", header=False)
+        return table, self.find_inputs(table, source)
+
+    def parse(self, text: str, name: str) -> Table:
+        """A table from text; a first row with one of the names is its header."""
+        return parse_table(text, name, known=self.names if self.has_header else ())
+
+    def find_inputs(self, table: Table, source: str) -> list[int]:
+        """Where each input is in a table; `read` says how."""
+        by_name = self.has_header and table.has_header
+        return self._by_name(table) if by_name else self._by_position(table, source)
+
+    def find_target(self, table: Table) -> int:
+        """Where the target is in a table.
+
+        Raises:
+            UserError: it is not there.
+        """
+        if self.has_header and table.has_header:
+            if self.names[self.target] in table.names:
+                return table.names.index(self.names[self.target])
+        elif len(table.names) == len(self.names):
+            return self.target
+        raise UserError("columns", ", ".join(table.names), f"the target is missing, {self.target_name}")
+
+    def _by_name(self, table: Table) -> list[int]:
+        missing = [name for name in self.input_names if name not in table.names]
+        if missing:
+            rule = f"the header must also name {', '.join(map(repr, missing))}"
+            raise UserError("input", ", ".join(table.names), rule)
+        return [table.names.index(name) for name in self.input_names]
+
+    def _by_position(self, table: Table, source: str) -> list[int]:
+        width = len(table.names)
+        if width == len(self.names):
+            return list(self.inputs)
+        if width == len(self.names) - 1 and self.target not in self.inputs:
+            return [column - (column > self.target) for column in self.inputs]
+        if width == len(self.inputs):
+            return list(range(width))
+        raise UserError("input", source, f"{self._rule()}; the number of columns is {width}")
+
+    def _rule(self) -> str:
+        rule = f"must be a table file, - for standard input, or a row of the {len(self.inputs)} inputs"
+        if not self.has_header:
+            return rule
+        return f"{rule} ({', '.join(self.input_names[:10])}{', ...' if len(self.inputs) > 10 else ''})"
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> "Layout":
+        return cls(tuple(fields["names"]), fields["has_header"], fields["target"], tuple(fields["inputs"]))

@@ -1,0 +1,89 @@
+"""Images as standardised pixels."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from anncestry.arrays import Float, Tensor
+from anncestry.data.processors.common import decode_classes
+from anncestry.data.readers.files import absolute, check_memory, existing_file
+from anncestry.data.readers.idx import is_idx, read_idx
+from anncestry.data.readers.images import is_image, read_image, to_pixels, with_channels
+from anncestry.errors import UserError
+
+
+@dataclass(frozen=True)
+class ImageProcessor:
+    """Reads image files, says class names.
+
+    Attributes:
+        channels, height, width: of an input.
+        mean, scale: of each channel in the training split, for pixels in [0, 1].
+        classes: names.
+    """
+
+    channels: int
+    height: int
+    width: int
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    classes: tuple[str, ...]
+
+    kind = "image"
+
+    @property
+    def target_scale(self) -> tuple[float, ...] | None:
+        """None: the targets are classes."""
+        return None
+
+    def standardise(self, values: Float[Tensor, "N C H W"]) -> Float[Tensor, "N C H W"]:
+        """Pixels in [0, 1], changed in place."""
+        shape = (1, self.channels, 1, 1)
+        return values.sub_(torch.tensor(self.mean).view(shape)).div_(torch.tensor(self.scale).view(shape))
+
+    def read(self, source: str) -> tuple[list[str], Float[Tensor, "N C H W"]]:
+        """One image file, all images of a folder, or a file of idx images.
+
+        Raises:
+            UserError: there is no such file, or it cannot be decoded.
+        """
+        folder = absolute(source)
+        if folder.is_dir():
+            files = sorted(path for path in folder.iterdir() if is_image(path))
+            if not files:
+                raise UserError("input", str(folder), "must hold images; there is none in this folder")
+            return [path.name for path in files], self._from_files(files, source)
+        path = existing_file(source)
+        if is_idx(path):
+            pixels = read_idx(path, 3)[:, None]
+            if pixels.shape[1:] != (self.channels, self.height, self.width):
+                rule = f"must hold images of {self.channels} x {self.height} x {self.width} pixels"
+                raise UserError(
+                    "input", str(path), f"{rule}; they have {' x '.join(map(str, pixels.shape[1:]))}"
+                )
+            return [f"image {number + 1}" for number in range(len(pixels))], self._scaled(pixels)
+        return [path.name], self._from_files([path], source)
+
+    def _from_files(self, files: list[Path], source: str) -> Tensor:
+        num_values = len(files) * self.channels * self.height * self.width
+        check_memory(5 * num_values, "input", source, "Give fewer images at once.")
+        pixels = [to_pixels(read_image(path), self.height, self.width) for path in files]
+        return self._scaled(np.stack([with_channels(image, self.channels) for image in pixels]))
+
+    def _scaled(self, pixels: np.ndarray) -> Tensor:
+        return self.standardise(torch.tensor(pixels, dtype=torch.float32).div_(255))
+
+    def decode(self, outputs: Float[Tensor, "B K"]) -> list[dict[str, Any]]:
+        """Classes with their scores; see `decode_classes`."""
+        return decode_classes(outputs, self.classes)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": self.kind, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> "ImageProcessor":
+        tuples = {name: tuple(fields[name]) for name in ("mean", "scale", "classes")}
+        return cls(**{**fields, **tuples})

@@ -1,0 +1,118 @@
+"""Rows of a table as vectors: numbers standardised, texts as one-hot vectors."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from anncestry.arrays import Float, Tensor
+from anncestry.data.processors.common import Layout, decode_classes, relabel
+from anncestry.data.readers.tables import Table, as_number
+from anncestry.errors import UserError
+
+
+def class_name(cell: str) -> str:
+    """The name of a class; the same for ``1``, ``1.0`` and ``01``."""
+    number = as_number(cell)
+    if not math.isfinite(number):
+        return cell
+    return str(int(number)) if number.is_integer() else repr(number)
+
+
+@dataclass(frozen=True)
+class Column:
+    """How one input column becomes numbers.
+
+    Attributes:
+        mean, scale: of a column of numbers, from the training split.
+        values: the texts of a column of texts, one output each; empty for numbers.
+    """
+
+    mean: float = 0.0
+    scale: float = 1.0
+    values: tuple[str, ...] = ()
+
+    def encode(self, table: Table, column: int) -> np.ndarray:
+        """(N, 1) standardised, or (N, number of values) one-hot; float64."""
+        if not self.values:
+            return ((table.numbers(column) - self.mean) / self.scale)[:, None]
+        index = {value: position for position, value in enumerate(self.values)}
+        encoded = np.zeros((len(table), len(self.values)))
+        for row, cell in enumerate(table.columns[column]):
+            if cell not in index:
+                raise UserError(table.place(row, column), cell, "was not seen in training", self.values)
+            encoded[row, index[cell]] = 1
+        return encoded
+
+
+@dataclass(frozen=True)
+class TableProcessor:
+    """Reads rows, says class names or values in their unit.
+
+    Attributes:
+        layout: the columns of the training file.
+        columns: one for each input of the layout.
+        classes: names, for classification; empty for regression.
+        target_mean, target_deviation: of the target in the training split, for regression.
+    """
+
+    layout: Layout
+    columns: tuple[Column, ...]
+    classes: tuple[str, ...] = ()
+    target_mean: float = 0.0
+    target_deviation: float = 1.0
+
+    kind = "table"
+
+    @property
+    def width(self) -> int:
+        """D, the size of an input vector."""
+        return sum(len(column.values) or 1 for column in self.columns)
+
+    @property
+    def target_scale(self) -> tuple[float, ...] | None:
+        """The standard deviation of the target, for regression."""
+        return None if self.classes else (self.target_deviation,)
+
+    def encode(self, table: Table, positions: list[int]) -> Float[Tensor, "N D"]:
+        """The inputs of every row of a table; ``positions`` says where the input columns are in it."""
+        table.check_missing(positions)
+        pairs = zip(self.columns, positions, strict=True)
+        encoded = np.concatenate([column.encode(table, position) for column, position in pairs], axis=1)
+        return torch.from_numpy(encoded.astype(np.float32))
+
+    def encode_targets(self, table: Table, column: int) -> Tensor:
+        """The targets of every row of a table: labels (N,) int64, or standardised values (N, 1) float32.
+
+        Raises:
+            UserError: a cell has no value, is no number, or is not one of the classes.
+        """
+        table.check_missing([column])
+        if self.classes:
+            names = list(map(class_name, table.columns[column]))
+            return torch.from_numpy(relabel(names, self.classes, table.label(column)))
+        values = (table.numbers(column) - self.target_mean) / self.target_deviation
+        return torch.from_numpy(values.astype(np.float32))[:, None]
+
+    def read(self, source: str) -> tuple[list[str], Float[Tensor, "N D"]]:
+        """Rows from a table file, ``-`` or a literal row such as ``5.1,3.5,1.4,0.2``; see `Layout.read`."""
+        table, positions = self.layout.read(source)
+        return [f"row {line}" for line in table.lines], self.encode(table, positions)
+
+    def decode(self, outputs: Float[Tensor, "B K"]) -> list[dict[str, Any]]:
+        """Classes with their scores (`decode_classes`), or ``{name of the target: value in its unit}``."""
+        if self.classes:
+            return decode_classes(outputs, self.classes)
+        values = outputs.detach().double().cpu()[:, 0] * self.target_deviation + self.target_mean
+        return [{self.layout.target_name: value} for value in values.tolist()]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": self.kind, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> "TableProcessor":
+        columns = (Column(**{**column, "values": tuple(column["values"])}) for column in fields["columns"])
+        made = {"layout": Layout.from_json(fields["layout"]), "columns": tuple(columns)}
+        return cls(**{**fields, **made, "classes": tuple(fields["classes"])})

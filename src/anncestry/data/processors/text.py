@@ -1,0 +1,91 @@
+"""Text as characters."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from anncestry.arrays import Float, Int, Tensor
+from anncestry.data.readers.files import existing_file, is_file, read_standard_input, read_text
+from anncestry.errors import UserError
+
+
+def code_points(text: str) -> np.ndarray:
+    """(len(text),) uint32."""
+    return np.frombuffer(text.encode("utf-32-le", errors="surrogatepass"), dtype="<u4")
+
+
+@dataclass(frozen=True)
+class TextProcessor:
+    """Between text and tokens, one token a character.
+
+    Attributes:
+        vocabulary: the characters of the training part, sorted; a token is a position in it.
+    """
+
+    vocabulary: str
+
+    kind = "text"
+
+    @property
+    def target_scale(self) -> tuple[float, ...] | None:
+        """None: the targets are characters."""
+        return None
+
+    def encode(self, text: str) -> Int[Tensor, "T"]:
+        """The tokens of a text.
+
+        Raises:
+            UserError: a character is not in the vocabulary.
+        """
+        tokens = self.lookup(text)
+        if len(tokens) and tokens.min() < 0:
+            at = int((tokens < 0).argmax())
+            rule = f"the character {text[at]!r} at position {at} is not in the training text"
+            raise UserError(
+                "text", text[max(0, at - 20) : at + 20], rule, [repr(c) for c in self.vocabulary[:200]]
+            )
+        return torch.from_numpy(tokens)
+
+    def lookup(self, text: str) -> np.ndarray:
+        """The token of each character, -1 where it is not in the vocabulary; int64 (len(text),)."""
+        known = code_points(self.vocabulary)
+        table = np.full(int(known[-1]) + 2, -1)  # the last place stands for all larger code points
+        table[known] = np.arange(len(known))
+        return table[np.minimum(code_points(text), len(table) - 1)]
+
+    def decode_tokens(self, tokens: Int[Tensor, "T"]) -> str:
+        """The text of tokens."""
+        return "".join(self.vocabulary[token] for token in tokens.tolist())
+
+    def read(self, source: str) -> tuple[list[str], Int[Tensor, "1 T"]]:
+        """A text file, ``-`` for standard input, or the text itself."""
+        if source == "-":
+            label, text = "standard input", read_standard_input()
+        elif is_file(source):
+            path = existing_file(source)
+            label, text = path.name, read_text(path)
+        elif source:
+            label, text = "text", source
+        else:
+            raise UserError("input", source, "must be a text, a text file, or - for standard input")
+        return [label], self.encode(text)[None]
+
+    def decode(self, outputs: Float[Tensor, "B ... V"]) -> list[dict[str, Any]]:
+        """``{"next": {character: probability}}`` for each row: the five most probable next characters.
+
+        Args:
+            outputs: logits (B, V), or (B, T, V), of which the last step counts.
+        """
+        last = outputs if outputs.dim() == 2 else outputs[:, -1]
+        best = last.detach().float().softmax(dim=-1).topk(min(5, len(self.vocabulary)))
+        rows = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+        return [{"next": {self.vocabulary[t]: p for t, p in zip(ts, ps, strict=True)}} for ts, ps in rows]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": self.kind, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> "TextProcessor":
+        return cls(**fields)

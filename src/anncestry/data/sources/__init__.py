@@ -1,0 +1,63 @@
+"""Data sources, one file per family; the catalogue names them all.
+
+A source's file is imported when it is opened, so that ``anncestry.data.sources.catalogue`` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+from anncestry.data.options import DataOptions
+from anncestry.data.sources.catalogue import SOURCES, Source
+from anncestry.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from anncestry.data.dataset import Dataset, Processor
+
+DEFAULTS = DataOptions()
+__all__ = ["SOURCES", "DataOptions", "load_data"]
+
+
+def load_data(
+    name: str, options: DataOptions = DEFAULTS, seed: int = 0, processor: Processor | None = None
+) -> Dataset:
+    """Open a data set.
+
+    Args:
+        name: a source of the catalogue, with its path or variant behind a colon: ``digits``, ``csv:PATH``.
+        options: how to read it.
+        seed: fixes the split, and the points of generated data.
+        processor: that of a trained model, to see other data as it does: with its columns, means, classes
+            and vocabulary. The options that these decide are then without effect. The data are split as
+            always, so that the held-out parts of its own data stay held out.
+
+    Raises:
+        UserError: there is no such source or file, an option is not for this source, the data are bad, or
+            they are not such as the processor reads.
+    """
+    head, _, argument = name.strip().partition(":")
+    source = _find(head.lower().replace("_", "-"), name)
+    if source.argument and not argument:
+        raise UserError("--data", name, f"needs something behind a colon: {source.usage}")
+    if argument and not source.argument:
+        raise UserError("--data", name, f"takes nothing behind a colon: {source.usage}")
+    for field in fields(options):
+        value = getattr(options, field.name)
+        if processor is None and value != field.default and field.name not in source.options:
+            rule = f"is no option of the data source {source.name}; it has"
+            raise UserError(field.name, value, rule, source.options or ("none",))
+    loader = getattr(importlib.import_module(f"anncestry.data.sources.{source.module}"), source.loader)
+    return loader(argument, options, seed, processor)
+
+
+def _find(head: str, name: str) -> Source:
+    for source in SOURCES:
+        if source.name == head:
+            return source
+    near = nearest(head, [source.name for source in SOURCES])
+    choices = [source.usage for source in SOURCES if source.name in near]
+    looks_like_path = any(mark in name for mark in "./\\~")
+    hint = "A file of your own has its kind in front, as in csv:data.csv." if looks_like_path else None
+    raise UserError("--data", name, "is no data source", choices, hint)

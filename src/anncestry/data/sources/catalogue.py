@@ -1,0 +1,93 @@
+"""The list of data sources. Imports no torch, so that the command line can show it at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """One kind of data.
+
+    Attributes:
+        name: what a person writes before the colon, or alone.
+        argument: what stands behind the colon: ``PATH``, ``DIR``, or the choices; empty for none.
+        summary: one line.
+        module: the file of `anncestry.data.sources` that opens it.
+        loader: the function there: ``(argument, options, seed, processor) -> Dataset``.
+        options: the fields of `DataOptions` that it reads.
+    """
+
+    name: str
+    argument: str = ""
+    summary: str
+    module: str
+    loader: str
+    options: tuple[str, ...] = ()
+
+    @property
+    def usage(self) -> str:
+        """How it is written on the command line."""
+        return f"{self.name}:{self.argument}" if self.argument else self.name
+
+
+SOURCES: tuple[Source, ...] = (
+    Source(
+        name="digits",
+        summary="1,797 handwritten digits of 8x8 pixels, from scikit-learn",
+        module="digits",
+        loader="load_digits",
+    ),
+    Source(
+        name="toy2d",
+        argument="xor|circles|moons|spirals",
+        summary="400 points of the plane in two classes, generated",
+        module="toy2d",
+        loader="load_toy2d",
+    ),
+    Source(
+        name="pydoc",
+        summary="the English text of Python's own documentation topics, to be read character by character",
+        module="text",
+        loader="load_pydoc",
+        options=("window", "max_chars"),
+    ),
+    Source(
+        name="mackey-glass",
+        summary="the chaotic series of Mackey and Glass (tau = 17), to be forecast",
+        module="series",
+        loader="load_mackey_glass",
+        options=("window", "horizon"),
+    ),
+    Source(
+        name="csv",
+        argument="PATH",
+        summary="a table: classification, regression or forecasting, by its target column",
+        module="table",
+        loader="load_csv",
+        options=("target", "task", "window", "horizon", "header"),
+    ),
+    Source(
+        name="text",
+        argument="PATH",
+        summary="a UTF-8 text file, to be read character by character",
+        module="text",
+        loader="load_text",
+        options=("window", "max_chars"),
+    ),
+    Source(
+        name="images",
+        argument="DIR",
+        summary="image files, one sub-folder for each class",
+        module="images",
+        loader="load_images",
+        options=("image_size", "skip_bad"),
+    ),
+    Source(
+        name="idx",
+        argument="DIR",
+        summary="the four files of MNIST and its likes, gzipped or not",
+        module="idx",
+        loader="load_idx",
+    ),
+)

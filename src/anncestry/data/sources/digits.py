@@ -1,0 +1,31 @@
+"""Scikit-learn's embedded handwritten digits."""
+
+from dataclasses import asdict
+
+from sklearn import datasets
+
+from anncestry.data.dataset import Dataset, Processor
+from anncestry.data.options import DataOptions
+from anncestry.data.sources.images import image_dataset
+from anncestry.data.splits import describe_random_split, generator, stratified_split
+
+
+def load_digits(
+    argument: str, options: DataOptions, seed: int, processor: Processor | None = None
+) -> Dataset:
+    """``digits``: 1,797 images (1, 8, 8) with grey levels 0 to 16, ten classes.
+
+    Source: the test part of E. Alpaydin & C. Kaynak, "Optical recognition of handwritten digits", UCI (1998).
+    """
+    pixels, labels = datasets.load_digits(return_X_y=True)
+    images = pixels.reshape(-1, 1, 8, 8)
+    parts = stratified_split(labels, generator(seed))
+    return image_dataset(
+        [(images[part], labels[part]) for part in parts],
+        tuple(str(digit) for digit in range(10)),
+        processor,
+        white=16,
+        name="digits",
+        options=asdict(options),
+        notes=(describe_random_split(parts, seed, stratified=True),),
+    )

@@ -1,0 +1,79 @@
+"""MNIST and the data sets that come in its four files."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from anncestry.data.dataset import Dataset, Processor
+from anncestry.data.options import DataOptions
+from anncestry.data.readers.files import check_memory, existing_folder
+from anncestry.data.readers.idx import read_idx
+from anncestry.data.sources.images import image_dataset
+from anncestry.data.splits import check_classes, generator, stratified_split
+from anncestry.errors import UserError
+
+VALIDATION = 0.1
+"""Share of the official training split that becomes the validation split."""
+
+
+def load_idx(argument: str, options: DataOptions, seed: int, processor: Processor | None = None) -> Dataset:
+    """``idx:DIR`` with the official test split; validation is a tenth of the training files."""
+    folder = existing_folder(argument)
+    images, labels = _read_pair(folder, "train")
+    test_images, test_labels = _read_pair(folder, "t10k")
+    if images.shape[1:] != test_images.shape[1:]:
+        rule = f"must have the size of the training images, {images.shape[1:]}"
+        raise UserError("test images", test_images.shape[1:], rule)
+    check_memory(
+        5 * (images.size + test_images.size), "idx", str(folder), "It is read into memory as float32."
+    )
+    present = np.unique(labels)
+    strangers = np.setdiff1d(test_labels, present)
+    if len(strangers):
+        raise UserError("test labels", int(strangers[0]), "must occur in the training labels", present)
+    classes = tuple(str(label) for label in present)
+    labels, test_labels = np.searchsorted(present, labels), np.searchsorted(present, test_labels)
+    notes = check_classes("idx labels", labels, classes)
+    train, validation = stratified_split(labels, generator(seed), (VALIDATION,))
+    if not len(validation):
+        raise UserError(
+            "idx", str(folder), f"needs at least one class of 2 training images; has {len(labels)} in all"
+        )
+    note = (
+        f"the official test split ({len(test_labels)} images); validation is {len(validation)} of the "
+        f"{len(labels)} training images, at random with seed {seed}, within each class"
+    )
+    return image_dataset(
+        [
+            (images[train], labels[train]),
+            (images[validation], labels[validation]),
+            (test_images, test_labels),
+        ],
+        classes,
+        processor,
+        name=f"idx:{folder}",
+        options=asdict(options),
+        source=folder,
+        notes=(note, *notes),
+    )
+
+
+def _read_pair(folder: Path, prefix: str) -> tuple[np.ndarray, np.ndarray]:
+    """Images (N, 1, H, W) and labels (N,) of one official split, uint8."""
+    image_file = _find(folder, f"{prefix}-images-idx3-ubyte")
+    label_file = _find(folder, f"{prefix}-labels-idx1-ubyte")
+    images, labels = read_idx(image_file, 3), read_idx(label_file, 1)
+    if len(images) != len(labels):
+        rule = f"must hold as many labels as there are images in {image_file.name}: {len(images)}"
+        raise UserError("file", str(label_file), f"{rule}; it holds {len(labels)}")
+    return images[:, None], labels
+
+
+def _find(folder: Path, name: str) -> Path:
+    """The file of that name, gzipped or not; some archives write a point for the second hyphen."""
+    for candidate in (name, name.replace("-idx", ".idx")):
+        for path in (folder / candidate, folder / f"{candidate}.gz"):
+            if path.is_file():
+                return path
+    raise UserError("idx", str(folder), f"must hold the file {name} or {name}.gz")

@@ -1,0 +1,164 @@
+"""Images in folders, one sub-folder for each class; and the steps all image sources share."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from anncestry.arrays import Tensor
+from anncestry.data.dataset import Dataset, Examples, Processor
+from anncestry.data.options import DataOptions
+from anncestry.data.processors.common import expect, relabel
+from anncestry.data.processors.image import ImageProcessor
+from anncestry.data.readers.files import check_memory, existing_folder
+from anncestry.data.readers.images import is_image, read_image, to_pixels, with_channels
+from anncestry.data.splits import check_classes, describe_random_split, generator, stratified_split
+from anncestry.errors import UserError
+from anncestry.signature import Signature
+
+
+def image_dataset(
+    splits: list[tuple[np.ndarray, np.ndarray]],
+    classes: tuple[str, ...],
+    given: Processor | None = None,
+    white: int = 255,
+    **about: Any,
+) -> Dataset:
+    """A classification of images, standardised per channel with the training split.
+
+    Args:
+        splits: pixels (N, C, H, W) and labels (N,) for training, validation and test.
+        classes: names of the labels.
+        given: the processor to use in place of one learnt from the training split.
+        white: the largest pixel value there can be.
+        about: the other fields of `Dataset`.
+    """
+    inputs = [torch.tensor(pixels, dtype=torch.float32).div_(white) for pixels, _ in splits]
+    processor = expect(given or _learn(inputs[0], classes), ImageProcessor, about["name"])
+    shape = (processor.channels, processor.height, processor.width)
+    if inputs[0].shape[1:] != shape:
+        raise UserError(
+            "images", tuple(inputs[0].shape[1:]), f"must have the shape of the training images, {shape}"
+        )
+    label_of = torch.from_numpy(relabel(classes, processor.classes, "class"))
+    train, validation, test = (
+        Examples(processor.standardise(values), label_of[torch.tensor(labels, dtype=torch.int64)])
+        for values, (_, labels) in zip(inputs, splits, strict=True)
+    )
+    return Dataset(
+        signature=Signature("classification", "image", shape, len(processor.classes)),
+        processor=processor,
+        train=train,
+        validation=validation,
+        test=test,
+        classes=processor.classes,
+        **about,
+    )
+
+
+def _learn(images: Tensor, classes: tuple[str, ...]) -> ImageProcessor:
+    """The processor of training images (N, C, H, W) in [0, 1]."""
+    deviation, mean = torch.std_mean(images, dim=(0, 2, 3), correction=0)
+    deviation[deviation < 1e-6] = 1  # a channel of one colour
+    _, channels, height, width = images.shape
+    return ImageProcessor(channels, height, width, tuple(mean.tolist()), tuple(deviation.tolist()), classes)
+
+
+def load_images(
+    argument: str, options: DataOptions, seed: int, processor: Processor | None = None
+) -> Dataset:
+    """``images:DIR``. Images of other sizes are resized to the first one's, or to ``image_size``.
+
+    All are grey if every file is, else RGB. A given processor decides both.
+    """
+    folder = existing_folder(argument)
+    classes, files, notes = _find_files(folder)
+    labels = np.repeat(np.arange(len(classes)), [len(paths) for paths in files])
+    paths = [path for of_class in files for path in of_class]
+    channels, size = None, None
+    if processor is not None:
+        trained = expect(processor, ImageProcessor, f"images:{folder}")
+        channels, size = trained.channels, (trained.height, trained.width)
+    elif options.image_size is not None:
+        size = (options.image_size, options.image_size)
+    images, bad = _read_all(paths, size, channels, options.skip_bad)
+    if bad:
+        labels = np.delete(labels, bad)
+        notes.append(f"left out {_listed([paths[index].name for index in bad], 'unreadable images')}")
+        lost = [name for index, name in enumerate(classes) if index not in labels]
+        if lost:
+            rule = "a class folder must hold images; none here can be read"
+            raise UserError("images", str(folder / lost[0]), rule)
+    notes += check_classes("images", labels, classes)
+    parts = stratified_split(labels, generator(seed))
+    notes.append(describe_random_split(parts, seed, stratified=True))
+    if not all(map(len, parts)):
+        raise UserError(
+            "images", str(folder), f"needs at least one class of 3 images; there are {len(labels)} in all"
+        )
+    return image_dataset(
+        [(images[part], labels[part]) for part in parts],
+        classes,
+        processor,
+        name=f"images:{folder}",
+        options=asdict(options),
+        source=folder,
+        notes=tuple(notes),
+    )
+
+
+def _listed(names: list[str], what: str) -> str:
+    return f"{len(names)} {what}: {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}"
+
+
+def _find_files(folder: Path) -> tuple[tuple[str, ...], list[list[Path]], list[str]]:
+    """Class names, the image files of each, and notes on files of other kinds."""
+    below = sorted(
+        path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__"))
+    )
+    if not below:
+        raise UserError("images", str(folder), "must hold one sub-folder for each class; there is none")
+    files, others = [], []
+    for class_folder in below:
+        entries = sorted(class_folder.iterdir())
+        files.append([path for path in entries if is_image(path)])
+        others += [f"{class_folder.name}/{path.name}" for path in entries if not is_image(path)]
+        if not files[-1]:
+            hint = (
+                "Give the folder whose sub-folders are the classes."
+                if any(p.is_dir() for p in entries)
+                else None
+            )
+            raise UserError(
+                "images", str(class_folder), "a class folder must hold images; there is none", hint=hint
+            )
+    if len(below) < 2:
+        rule = "a classification needs at least two classes; there is only one sub-folder"
+        raise UserError("images", str(below[0]), rule)
+    notes = [f"ignored {_listed(others, 'entries that are no images')}"] if others else []
+    return tuple(path.name for path in below), files, notes
+
+
+def _read_all(
+    paths: list[Path], size: tuple[int, int] | None, channels: int | None, skip_bad: bool
+) -> tuple[np.ndarray, list[int]]:
+    """Pixels (N, C, H, W) uint8 of the readable files, and the numbers of those left out."""
+    images, bad = [], []
+    for index, path in enumerate(paths):
+        try:
+            image = read_image(path)
+        except UserError:
+            if not skip_bad:
+                raise
+            bad.append(index)
+            continue
+        size = size or (image.height, image.width)
+        if not images:
+            num_values = len(paths) * 3 * size[0] * size[1]
+            rest = f"{len(paths)} images of {size[0]} x {size[1]} pixels"
+            check_memory(4 * num_values, "images", rest, "Set a smaller image_size.")
+        images.append(to_pixels(image, *size))
+    channels = channels or max((len(image) for image in images), default=1)
+    return np.stack([with_channels(image, channels) for image in images]) if images else np.empty(0), bad

@@ -1,0 +1,215 @@
+"""Tables: the task is found from the target column; columns become vectors or, to be forecast, series."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from anncestry.arrays import Tensor
+from anncestry.data.dataset import Dataset, Examples, Processor
+from anncestry.data.options import DataOptions
+from anncestry.data.processors.common import Layout, expect, mean_and_scale, relabel
+from anncestry.data.processors.series import SeriesProcessor
+from anncestry.data.processors.table import Column, TableProcessor, class_name
+from anncestry.data.readers.files import check_memory, existing_file, read_text
+from anncestry.data.readers.tables import Table, as_numbers, parse_table
+from anncestry.data.sources.series import learn_series, series_dataset
+from anncestry.data.splits import (
+    check_classes,
+    describe_random_split,
+    generator,
+    random_split,
+    stratified_split,
+)
+from anncestry.errors import UserError
+from anncestry.signature import Signature
+
+MAX_CATEGORIES = 32
+"""A column of texts with more different ones is left out: a name, a date, a sentence."""
+
+MAX_INTEGER_CLASSES = 20
+"""A target of whole numbers with more different ones is a quantity, not a class."""
+
+
+def load_csv(argument: str, options: DataOptions, seed: int, processor: Processor | None = None) -> Dataset:
+    """``csv:PATH``; see `table_dataset`."""
+    path = existing_file(argument)
+    text, name = read_text(path), f"csv:{path}"
+    if processor is None:
+        table = parse_table(text, str(path), header=options.header)
+    else:
+        table = _tabular(processor, name).layout.parse(text, str(path))
+    return table_dataset(table, options, seed, processor, name=name, source=path)
+
+
+def table_dataset(
+    table: Table,
+    options: DataOptions,
+    seed: int,
+    processor: Processor | None = None,
+    *,
+    name: str,
+    source: Path | None = None,
+    notes: list[str] | None = None,
+) -> Dataset:
+    """The learning problem in a table.
+
+    The target is the last column that is not empty unless told; `find_task` finds the task. Columns of
+    numbers are standardised with the training split (so is the target of a regression), columns of few
+    different texts become one-hot vectors, others are left out with a note. A forecast reads all columns
+    of numbers in the order of the rows.
+
+    Args:
+        table: its cells.
+        options: target, task, window and horizon.
+        seed: fixes the split.
+        processor: that of a trained model, which decides all this instead.
+        name, source, notes: as in `Dataset`.
+    """
+    notes = notes or []
+    if processor is None:
+        processor, more = learn_table(table, options, seed)
+        notes = [*notes, *more]
+    processor = _tabular(processor, name)
+    inputs, target = processor.layout.find_inputs(table, name), processor.layout.find_target(table)
+    if isinstance(processor, SeriesProcessor):
+        table.check_missing(inputs)
+        values = np.stack([table.numbers(column) for column in inputs], axis=1)
+        return series_dataset(values, processor, options, name=name, source=source, notes=tuple(notes))
+
+    check_memory(8 * len(table) * processor.width, "file", name, "Leave columns out.")
+    vectors, targets = processor.encode(table, inputs), processor.encode_targets(table, target)
+    parts = _split(targets, seed)
+    train, validation, test = (Examples(vectors[part], targets[part]) for part in parts)
+    task = "classification" if processor.classes else "regression"
+    return Dataset(
+        name=name,
+        options=asdict(options),
+        signature=Signature(task, "vector", (processor.width,), len(processor.classes) or 1),
+        processor=processor,
+        train=train,
+        validation=validation,
+        test=test,
+        classes=processor.classes,
+        source=source,
+        notes=(*notes, describe_random_split(parts, seed, stratified=bool(processor.classes))),
+    )
+
+
+def _tabular(processor: Processor, name: str) -> TableProcessor | SeriesProcessor:
+    return processor if isinstance(processor, SeriesProcessor) else expect(processor, TableProcessor, name)
+
+
+def _split(targets: Tensor | np.ndarray, seed: int) -> list[np.ndarray]:
+    """Rows of training, validation and test: within each class if the targets are labels (N,)."""
+    labels = np.asarray(targets)
+    if labels.ndim == 1:
+        parts = stratified_split(labels, generator(seed))
+    else:
+        parts = random_split(len(labels), generator(seed))
+    if not all(map(len, parts)):
+        raise UserError("rows", len(labels), "are too few to be split into training, validation and test")
+    return parts
+
+
+def learn_table(
+    table: Table, options: DataOptions, seed: int
+) -> tuple[TableProcessor | SeriesProcessor, list[str]]:
+    """The processor of a table, learnt from the training split alone, and notes on what it leaves out."""
+    columns = range(len(table.names))
+    used = [column for column in columns if not table.is_empty(column)]
+    notes = [f"left out {table.label(column)}: it is empty" for column in columns if column not in used]
+    if not used:
+        raise UserError("columns", ", ".join(table.names), "every cell of the table is empty")
+    target = used[-1] if options.target is None else table.find(options.target)
+    if target not in used:
+        raise UserError("target", table.names[target], "is an empty column", [table.names[c] for c in used])
+    table.check_missing([target])
+    task = options.task or find_task(table, target)
+    if task == "forecasting":
+        processor, more = _learn_series(table, used, target, options)
+        return processor, [*notes, *more]
+    if options.window is not None or options.horizon != 1:
+        rule = "a window and a horizon are for the task forecasting"
+        raise UserError("task", task, rule, hint="Set the task, or leave them out.")
+    processor, more = _learn_vectors(table, used, target, task, seed)
+    return processor, [*notes, *more]
+
+
+def find_task(table: Table, target: int) -> Literal["classification", "regression"]:
+    """Classification for texts and for few different whole numbers, else regression."""
+    if not table.is_numeric(target):
+        return "classification"
+    numbers = np.unique(table.numbers(target))
+    few = len(numbers) <= max(2, min(MAX_INTEGER_CLASSES, len(table) // 5))
+    return "classification" if few and (numbers % 1 == 0).all() else "regression"
+
+
+def _learn_vectors(
+    table: Table, used: list[int], target: int, task: Literal["classification", "regression"], seed: int
+) -> tuple[TableProcessor, list[str]]:
+    inputs, notes = _choose_inputs(table, [column for column in used if column != target])
+    if not inputs:
+        hint = "; ".join(notes) + "." if notes else None
+        raise UserError("columns", ", ".join(table.names), "no input is left beside the target", hint=hint)
+    table.check_missing(inputs)
+    learnt: dict[str, Any] = {}
+    if task == "classification":
+        names = list(map(class_name, table.columns[target]))
+        classes = _in_order(set(names))
+        labels = relabel(names, classes, table.label(target))
+        notes += check_classes(table.label(target), labels, classes)
+        train = _split(labels, seed)[0]
+        learnt["classes"] = classes
+    else:
+        values = table.numbers(target)[:, None]
+        if values.min() == values.max():
+            rule = "has one value only; there is nothing to learn"
+            raise UserError(table.label(target), table.columns[target][0], rule)
+        train = _split(values, seed)[0]
+        mean, scale = mean_and_scale(values[train])
+        learnt = {"target_mean": mean.item(), "target_deviation": scale.item()}
+    layout = Layout(table.names, table.has_header, target, tuple(inputs))
+    columns = tuple(_learn_column(table, column, train) for column in inputs)
+    return TableProcessor(layout, columns, **learnt), notes
+
+
+def _choose_inputs(table: Table, columns: list[int]) -> tuple[list[int], list[str]]:
+    """The columns that can be inputs, and notes on those that cannot."""
+    inputs, notes = [], []
+    for column in columns:
+        texts = set() if table.is_numeric(column) else set(table.columns[column])
+        if len(texts) > MAX_CATEGORIES:
+            reason = f"{len(texts)} different texts, at most {MAX_CATEGORIES} become inputs"
+            notes.append(f"left out {table.label(column)}: {reason}")
+        else:
+            inputs.append(column)
+    return inputs, notes
+
+
+def _learn_column(table: Table, column: int, train: np.ndarray) -> Column:
+    if not table.is_numeric(column):
+        return Column(values=tuple(sorted(set(table.columns[column]))))
+    mean, scale = mean_and_scale(table.numbers(column)[train, None])
+    return Column(mean=mean.item(), scale=scale.item())
+
+
+def _in_order(classes: set[str]) -> tuple[str, ...]:
+    """By their size if all are numbers, else by the alphabet."""
+    names = sorted(classes)
+    return tuple(sorted(names, key=float) if np.isfinite(as_numbers(names)).all() else names)
+
+
+def _learn_series(
+    table: Table, used: list[int], target: int, options: DataOptions
+) -> tuple[SeriesProcessor, list[str]]:
+    inputs = [column for column in used if table.is_numeric(column)]
+    if target not in inputs:
+        choices = [table.names[column] for column in inputs]
+        raise UserError("target", table.names[target], "must be a column of numbers to be forecast", choices)
+    notes = [f"left out {table.label(column)}: no numbers" for column in used if column not in inputs]
+    table.check_missing(inputs)
+    values = np.stack([table.numbers(column) for column in inputs], axis=1)
+    layout = Layout(table.names, table.has_header, target, tuple(inputs))
+    return learn_series(values, layout, options), notes

@@ -1,0 +1,179 @@
+"""What every model promises about the function it computes, one check for each promise.
+
+A check gets a `Subject` and returns one sentence that says what was measured. It raises `Broken` where
+the model does not keep the promise and `NotApplicable` where there is nothing to check.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from anncestry.inspection.learning import teachable
+from anncestry.inspection.subject import Broken, NotApplicable, Subject, distance
+from anncestry.protocols import map_state, outputs_of
+
+
+def output_shape(subject: Subject) -> str:
+    """Outputs are (B, K), or (B, T, K) for a language model, and finite."""
+    steps = subject.signature.shape if subject.signature.task == "language-model" else ()
+    expected = (3, *steps, subject.signature.output_size)
+    outputs = subject.run(subject.copy(), subject.batch(3)[0])
+    if tuple(outputs.shape) != expected:
+        raise Broken(f"the outputs are {tuple(outputs.shape)}, expected {expected}")
+    if not outputs.isfinite().all():
+        raise Broken("the outputs hold NaN or infinity, expected finite numbers")
+    return f"the outputs are {expected}"
+
+
+def batch_invariance(subject: Subject) -> str:
+    """In evaluation mode a row's outputs do not depend on the other rows."""
+    model, (inputs, _) = subject.copy(), subject.batch(4)
+    together = subject.run(model, inputs)
+    for row in range(4):
+        alone = subject.run(model, inputs[row : row + 1])
+        subject.require_equal(alone, together[row : row + 1], f"row {row} alone and in a batch of 4")
+    return "each of 4 rows alone is what it is in the batch"
+
+
+def padding_invariance(subject: Subject) -> str:
+    """With ``lengths``, what lies beyond a sequence's end changes neither outputs nor state nor gradients."""
+    if not subject.takes_lengths:
+        raise NotApplicable("forward takes no lengths")
+    kind, num_steps = subject.signature.inputs, subject.signature.shape[0]
+    if kind not in ("series", "tokens"):
+        raise NotApplicable(f"{kind} inputs have no padding")
+    if num_steps < 2:
+        raise NotApplicable("sequences of one step have no padding")
+    filler, filler_name = (0, "another token") if kind == "tokens" else (torch.nan, "NaN")
+    lengths = [num_steps, (num_steps + 1) // 2, 1]
+    model, (inputs, _) = subject.copy(), subject.batch(len(lengths))
+    padded = inputs.clone()
+    for row, length in enumerate(lengths):
+        padded[row, length:] = filler
+    result = model(padded, lengths=torch.tensor(lengths, device=subject.device))
+    outputs, state = result if isinstance(result, tuple) else (result, None)
+    total = outputs.new_zeros(())
+    for row, length in enumerate(lengths):
+        alone, state_alone = outputs_of(model, inputs[row : row + 1, :length])
+        got = outputs[row : row + 1]
+        got = got[:, :length] if subject.signature.task == "language-model" else got
+        what = f"{length} of {num_steps} steps, padded with {filler_name} and alone"
+        subject.require_equal(got, alone, f"outputs of {what}")
+        if state is not None:
+            of_row = map_state(lambda part, row=row: part[row : row + 1], state)
+            subject.require_equal_states(of_row, state_alone, f"the state after {what}")
+        total = total + got.sum()
+    if total.requires_grad:
+        total.backward()
+    for name, parameter in model.named_parameters():
+        if parameter.grad is not None and not parameter.grad.isfinite().all():
+            raise Broken(f"padding with NaN makes the gradient of {name} NaN, expected finite numbers")
+    shown = ", ".join(map(str, lengths))
+    return f"sequences of {shown} steps, padded with {filler_name}, are what they are alone"
+
+
+def causality(subject: Subject) -> str:
+    """A model that answers at every step sees nothing of later steps: by perturbation and by gradient."""
+    if subject.signature.task != "language-model":
+        raise NotApplicable("it answers once, at the end")
+    num_steps = subject.signature.shape[0]
+    if num_steps < 2:
+        raise NotApplicable("sequences of one step have no future")
+    model, (inputs, _), (other, _) = subject.copy(), subject.batch(2), subject.batch(2, seed=1)
+    before = subject.run(model, inputs)
+    for t in range(1, num_steps):
+        after = subject.run(model, torch.cat([inputs[:, :t], other[:, t:]], dim=1))
+        what = f"outputs before step {t}, with other inputs from there on"
+        subject.require_equal(after[:, :t], before[:, :t], what)
+    outputs, x = _differentiable(model, inputs)
+    if x is None:
+        return f"over {num_steps} steps, later inputs change no output"
+    for t in range(num_steps - 1):
+        (gradient,) = torch.autograd.grad(outputs[:, t].sum(), x, retain_graph=True)
+        ahead = gradient[:, t + 1 :].abs().max().item()
+        if ahead != 0:
+            what = f"the output of step {t} has a gradient of {ahead:.2g} to later inputs"
+            raise Broken(f"{what}, expected exactly 0")
+    return f"over {num_steps} steps, later inputs change no output and get no gradient from one"
+
+
+def _differentiable(model: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
+    """The outputs, and what to differentiate them by: the inputs, or what a module first makes of tokens."""
+    if inputs.is_floating_point():
+        x = inputs.clone().requires_grad_()
+        return outputs_of(model, x)[0], x
+    embedded: list[Tensor] = []
+
+    def catch(module, arguments, output):
+        if embedded or not arguments or arguments[0] is not inputs or not isinstance(output, Tensor):
+            return None
+        if not output.is_floating_point() or output.shape[:2] != inputs.shape:
+            return None
+        embedded.append(output.detach().requires_grad_())
+        return embedded[0]
+
+    handles = [module.register_forward_hook(catch) for module in model.modules() if module is not model]
+    try:
+        outputs, _ = outputs_of(model, inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return outputs, embedded[0] if embedded else None
+
+
+def step_equals_forward(subject: Subject) -> str:
+    """``step`` after ``step`` is ``forward``, and ``forward`` goes on from a state."""
+    if not subject.has_step:
+        raise NotApplicable("it has no step and initial_state")
+    if subject.signature.inputs not in ("series", "tokens"):
+        raise NotApplicable(f"{subject.signature.inputs} inputs are not given step by step")
+    model, (inputs, _) = subject.copy(), subject.batch(2)
+    every_step = subject.signature.task == "language-model"
+    num_steps = subject.signature.shape[0]
+    half = num_steps // 2
+    with torch.no_grad():
+        whole, end = outputs_of(model, inputs)
+        state = model.initial_state(2)
+        for t in range(num_steps):
+            y_t, state = model.step(inputs[:, t], state)
+            expected = whole[:, t] if every_step else outputs_of(model, inputs[:, : t + 1])[0]
+            subject.require_equal(y_t, expected, f"step {t} and forward")
+        subject.require_equal_states(state, end, f"the state after {num_steps} steps and after forward")
+        if half:
+            _, state = outputs_of(model, inputs[:, :half])
+            rest, _ = outputs_of(model, inputs[:, half:], state)
+            what = f"forward in one go, and gone on from the state after {half} of {num_steps} steps"
+            subject.require_equal(rest, whole[:, half:] if every_step else whole, what)
+    return f"{num_steps} steps equal one forward, which also goes on from a state"
+
+
+def determinism(subject: Subject) -> str:
+    """In evaluation mode the same inputs give the same bits, whatever was run in between."""
+    model, (inputs, _), (other, _) = subject.copy(), subject.batch(3), subject.batch(3, seed=1)
+    first = subject.run(model, inputs)
+    subject.run(model, other)
+    second = subject.run(model, inputs)
+    if not torch.equal(first, second):
+        difference = distance(second, first)
+        what = f"the same inputs, with others run in between, give outputs that differ by {difference:.2g}"
+        raise Broken(f"{what}, expected equal bits: nothing random, nothing kept on the model")
+    return "the same inputs give the same bits after others were run"
+
+
+def inputs_untouched(subject: Subject) -> str:
+    """Neither running nor learning writes into the tensors that were handed in."""
+    inputs, targets = subject.batch(4)
+    handed = {"inputs": (inputs, inputs.clone()), "targets": (targets, targets.clone())}
+    subject.run(subject.copy(), inputs)
+    model = subject.copy()
+    if subject.own_rule:
+        model.learn(inputs, targets)
+    else:
+        loss = subject.mean_loss(teachable(model), inputs, targets)
+        if loss.requires_grad:
+            loss.backward()
+    for name, (tensor, before) in handed.items():
+        if not torch.equal(tensor, before):
+            raise Broken(
+                f"the {name} were changed by up to {distance(tensor, before):.2g}, expected no change"
+            )
+    return "inputs and targets are as they were handed in"

@@ -1,0 +1,125 @@
+"""A model under examination: copies of it, examples for it, and what counts as equal."""
+
+import copy
+import inspect
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from anncestry.inspection.tensors import tensors_in
+from anncestry.objectives import objective_for
+from anncestry.protocols import OwnRule, SequenceModel, State, flatten_state, outputs_of
+from anncestry.signature import Signature
+
+MAX_STEPS = 8  # of the sequences that a model of any length is checked with
+
+
+class Broken(Exception):
+    """A promise is not kept: what was measured, against what was expected."""
+
+
+class NotApplicable(Exception):
+    """There is nothing to check, and why."""
+
+
+class Subject:
+    """A model under examination. Every check works on copies; the model itself is never run.
+
+    Copies are in double precision where the model runs in it, so that rounding excuses little: results
+    may differ by 1e-9 of the largest output (by 1e-4 in the model's own precision). Weights that are all
+    zero get small random values, and a model with a rule of its own learns a few examples first; else a
+    model whose outputs are still all zero would keep any promise.
+
+    Raises:
+        Exception: whatever the model raises when it is run on an example.
+    """
+
+    def __init__(self, model: nn.Module, signature: Signature) -> None:
+        self.model = model
+        self.own_rule = isinstance(model, OwnRule)
+        self.has_step = isinstance(model, SequenceModel)
+        self.takes_lengths = "lengths" in inspect.signature(model.forward).parameters
+        if signature.inputs in ("series", "tokens") and (self.has_step or self.takes_lengths):
+            steps = min(signature.shape[0], MAX_STEPS)
+            signature = replace(signature, shape=(steps, *signature.shape[1:]))
+        self.signature = signature
+        self.objective = objective_for(signature)
+        weights = [parameter for parameter in model.parameters() if parameter.is_floating_point()]
+        self.device = weights[0].device if weights else torch.device("cpu")
+        self.dtype, self.tolerance = torch.float64, 1e-9
+        try:
+            self.run(self.copy(), self.batch(2)[0])
+        except (RuntimeError, TypeError):
+            self.dtype, self.tolerance = weights[0].dtype if weights else torch.float32, 1e-4
+            self.run(self.copy(), self.batch(2)[0])
+
+    def raw(self) -> Any:
+        """A copy as the model is, in evaluation mode, without gradients."""
+        computed: dict[int, Any] = {}  # results kept on the model carry graphs, which cannot be copied
+        for module in self.model.modules():
+            for tensor in tensors_in(vars(module)):
+                if not tensor.is_leaf:
+                    computed[id(tensor)] = tensor.detach().clone()
+        model = copy.deepcopy(self.model, computed)
+        model.zero_grad(set_to_none=True)
+        return model.eval()
+
+    def copy(self) -> Any:
+        """A copy that is ready to be examined, in evaluation mode."""
+        model = self.raw().to(self.dtype)
+        random = torch.Generator().manual_seed(0)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                if parameter.requires_grad and parameter.is_floating_point() and not parameter.any():
+                    parameter += 0.1 * torch.randn(parameter.shape, generator=random).to(parameter)
+        if self.own_rule:
+            model.learn(*self.batch(16, seed=1))
+        return model
+
+    def rebuilt(self) -> Any:
+        """A new model of the same config, or None where the class cannot be made from its config alone."""
+        try:
+            return type(self.model)(self.model.config).to(self.device, self.dtype)  # pyright: ignore
+        except (AttributeError, TypeError):
+            return None
+
+    def batch(self, size: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+        """Random inputs and targets, where and in the precision that the copies are."""
+        inputs, targets = self.signature.example(size, seed)
+        inputs = inputs.to(self.device, self.dtype if inputs.is_floating_point() else inputs.dtype)
+        return inputs, targets.to(self.device, self.dtype if targets.is_floating_point() else targets.dtype)
+
+    def run(self, model: nn.Module, inputs: Tensor) -> Tensor:
+        """The outputs alone, without a graph."""
+        with torch.no_grad():
+            return outputs_of(model, inputs)[0]
+
+    def mean_loss(self, model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+        """The loss per answer, differentiable."""
+        outputs, _ = outputs_of(model, inputs)
+        return self.objective.loss(outputs, targets) / self.objective.count(targets)
+
+    def require_equal(self, got: Tensor, expected: Tensor, what: str) -> None:
+        """Raise `Broken` where two results differ by more than rounding."""
+        if got.shape != expected.shape:
+            raise Broken(f"{what}: the shape is {tuple(got.shape)}, expected {tuple(expected.shape)}")
+        difference = distance(got, expected)
+        if not difference <= self.tolerance:
+            raise Broken(f"{what}: they differ by {difference:.2g}, expected at most {self.tolerance:.0e}")
+
+    def require_equal_states(self, got: State, expected: State, what: str) -> None:
+        """Raise `Broken` where a tensor of two states differs by more than rounding."""
+        parts, others = list(flatten_state(got)), list(flatten_state(expected))
+        if len(parts) != len(others):
+            raise Broken(f"{what}: {len(parts)} tensors, expected {len(others)}")
+        for part, other in zip(parts, others, strict=True):
+            self.require_equal(part, other, what)
+
+
+def distance(a: Tensor, b: Tensor) -> float:
+    """The largest difference, in units of the largest value where that is above 1; NaN where one is NaN."""
+    if a.numel() == 0:
+        return 0.0
+    return ((a - b).abs().max() / b.abs().max().clamp(min=1)).item()

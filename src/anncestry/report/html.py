@@ -1,0 +1,138 @@
+"""The report of a race: one HTML file that needs nothing else, neither the net nor a script."""
+
+from html import escape
+from typing import Any
+
+from anncestry.report.findings import findings
+from anncestry.report.method import method_section
+from anncestry.report.model_sections import models_section
+from anncestry.report.numbers import metric_name
+from anncestry.report.page_style import STYLE
+from anncestry.report.plots import against, learning_curves, ranking_plot
+from anncestry.report.tables import failures, notes, ranking_columns, ranking_rows
+
+Race = dict[str, Any]
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+{content}
+</main>
+</body>
+</html>
+"""
+
+
+def page(race: Race) -> str:
+    """The whole file.
+
+    Args:
+        race: plain data as ``results.json`` holds it (`anncestry.studies.results.Results.to_json`).
+    """
+    content = _summary(race) + _section("ranking", "Ranking", _ranking(race))
+    if race["ranking"]["leader"] is not None:
+        content += _section("figures", "Figures", _figures(race))
+    content += _section("models", "The models", models_section(race))
+    content += _section("method", "How the race was run", method_section(race))
+    if failed := failures(race):
+        content += _section("failures", "What failed", _list(failed))
+    content += _section("reproduce", "To run it again", f"<pre>{escape(race['command'])}</pre>")
+    return _PAGE.format(title=escape(f"The race on {race['data']['name']}"), style=STYLE, content=content)
+
+
+def _section(name: str, title: str, content: str) -> str:
+    return f'<section id="{name}">\n<h2>{escape(title)}</h2>\n{content}\n</section>\n'
+
+
+def _list(lines: list[str], style: str = "") -> str:
+    return f'<ul class="{style}">' + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+
+
+def _summary(race: Race) -> str:
+    first, *rest = findings(race)
+    question = (
+        f"Which architecture should one take for {_task(race)}, and what does each step of the family "
+        "tree buy, when all get the same budget?"
+    )
+    return (
+        f'<p class="question">{escape(question)}</p>\n<p class="lead">{escape(first)}</p>\n'
+        f"<p>{escape(' '.join(rest))}</p>\n"
+    )
+
+
+def _task(race: Race) -> str:
+    data = race["data"]
+    nouns = {"vector": "rows of a table", "image": "images", "series": "series", "tokens": "text"}
+    return {
+        "classification": f"telling {data['output_size']} classes of {nouns[data['inputs']]} apart",
+        "regression": f"predicting values from {nouns[data['inputs']]}",
+        "forecasting": "forecasting this series",
+        "language-model": "predicting the next token of this text",
+    }[data["task"]]
+
+
+def _ranking(race: Race) -> str:
+    rows = ranking_rows(race)
+    if not rows:
+        return "<p>No run was finished.</p>"
+    columns = ranking_columns(race)
+    head = "".join(f"<th>{escape(name)}</th>" for name in columns.values())
+    body = ""
+    for row in rows:
+        cells = "".join(f"<td>{escape(row[field])}</td>" for field in columns)
+        body += f'<tr class="{row["kind"]}">{cells}</tr>\n'
+    table = f"<table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>"
+    remarks = _list(notes(race), "notes") if notes(race) else ""
+    return f'<div class="wide">{table}</div>\n<p>{escape(_confidence(race))}</p>\n{remarks}'
+
+
+def _confidence(race: Race) -> str:
+    if race["seeds"] < 2:
+        return (
+            "One seed says nothing about how much the scores vary; the order may be another one next "
+            "time. Baselines are not numbered."
+        )
+    return (
+        f"Mean over seeds ± half a {race['ranking']['confidence']:.0%} Student t-interval. “Behind the "
+        "leader” is the mean difference to the leading model with the same seed and split, with its own "
+        "interval; where that contains zero the two are tied: this race cannot tell them apart. The "
+        "intervals are not corrected for the number of comparisons. Baselines are not numbered."
+    )
+
+
+def _figures(race: Race) -> str:
+    metric = metric_name(race["metric"]["name"])
+    figures = [
+        (
+            ranking_plot(race),
+            f"Test {metric}: mean (large dot), every seed (small dots) and interval over seeds (line). "
+            "Dashed: the baselines, except one that is far off.",
+        ),
+        (
+            learning_curves(race),
+            f"Validation {metric} while training: the mean over seeds, shaded from the lowest to the "
+            "highest seed. Colours are those of the ranking; models behind the seventh place are grey.",
+        ),
+        (
+            against(race, "parameters", "parameters"),
+            f"Test {metric} against the size of the model.",
+        ),
+        (
+            against(race, "latency", "seconds for one prediction"),
+            f"Test {metric} against the time of one prediction.",
+        ),
+    ]
+    if race["budget"]["seconds"] is None:
+        by_time = against(race, "seconds", "seconds of training")
+        figures.insert(3, (by_time, f"Test {metric} against the time of training."))
+    return "\n".join(
+        f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>" for svg, caption in figures
+    )

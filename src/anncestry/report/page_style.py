@@ -1,0 +1,41 @@
+"""The look of a report: one column that fits a phone, light or dark as the reader's system is."""
+
+STYLE = """
+:root {
+  color-scheme: light dark;
+  --ink: #1c1e21; --paper: #ffffff; --soft: #5b6168; --faint: #b9bec4; --tint: #f3f4f6
+}
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e4e6e9; --paper: #16181b; --soft: #a2a8b0; --faint: #5c636b; --tint: #212429 }
+}
+* { box-sizing: border-box }
+body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, sans-serif }
+main { max-width: 56rem; margin: 0 auto; padding: 1.5rem 1rem 4rem }
+h1 { font-size: 1.7rem; line-height: 1.2; margin: .5rem 0 1rem; overflow-wrap: anywhere }
+h2 { font-size: 1.2rem; margin: 2.5rem 0 .75rem }
+p, dd, li { max-width: 44rem; overflow-wrap: break-word }
+.question, .notes, figcaption, dt { color: var(--soft) }
+.lead { font-size: 1.2rem; line-height: 1.4 }
+.wide { overflow-x: auto }
+table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums }
+th, td { padding: .3rem .6rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--tint) }
+th { font-weight: 600; color: var(--soft); border-bottom-color: var(--faint) }
+th:nth-child(-n+2), td:nth-child(-n+2) { text-align: left }
+tr.baseline { color: var(--soft); font-style: italic }
+figure { margin: 1.5rem 0 }
+figcaption { font-size: .9rem; max-width: 44rem }
+svg { display: block; width: 100%; max-width: calc(1.35 * var(--width)); height: auto }
+.pictures { display: flex; flex-wrap: wrap; gap: 1rem }
+.pictures figure { margin: 0; max-width: 7rem }
+.pictures img { width: 5rem; height: 5rem; object-fit: contain; image-rendering: pixelated }
+details { border-bottom: 1px solid var(--tint); padding: .5rem 0 }
+summary { cursor: pointer }
+summary span { color: var(--soft); margin-left: .5rem }
+pre { background: var(--tint); padding: .75rem 1rem; font-size: .85rem }
+pre { white-space: pre-wrap; overflow-wrap: anywhere }
+.prompt { color: var(--soft) }
+dl { display: grid; grid-template-columns: 8rem 1fr; gap: .5rem 1rem }
+dd { margin: 0; min-width: 0 }
+@media (max-width: 40rem) { dl { grid-template-columns: 1fr; gap: .1rem } dd { margin-bottom: .7rem } }
+@media print { details > * { display: block } }
+"""

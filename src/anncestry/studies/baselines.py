@@ -1,0 +1,204 @@
+"""What every network has to beat: guessing, a linear model, boosted trees, counting n-grams.
+
+They see the training split alone, as one flat row of numbers for each example, and are scored by the same
+objective as the networks. They get no limit of seconds; on large data their work is capped, and the note
+of the run says how.
+"""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from anncestry.data.dataset import Dataset, Examples, Stream
+from anncestry.objectives import objective_for
+from anncestry.signature import Signature
+from anncestry.studies.ngram import KneserNey, unigram_log_probabilities
+
+MAX_TEXT = 4_000_000  # tokens the n-gram model reads
+MAX_LINEAR_WORK = 2e10  # rows x features x classes x iterations of logistic regression
+MAX_TREE_VALUES = 8e6  # rows x features of boosted trees
+MAX_TREE_WORK = 2e5  # features x classes x iterations of boosted trees
+_TREES: Any = {"early_stopping": False, "random_state": 0}
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A way to answer without a network.
+
+    Attributes:
+        id, name: as the tables show them.
+        about: what it does, in one sentence.
+        score: data set -> (test metrics, note). The same split gives the same score.
+    """
+
+    id: str
+    name: str
+    about: str
+    score: Callable[[Dataset], tuple[dict[str, float], str]]
+
+
+def baselines_for(signature: Signature) -> list[Baseline]:
+    """The baselines of a task, the simplest first."""
+    return {
+        "classification": _CLASSIFIERS,
+        "regression": [_MEAN, _RIDGE, _BOOSTED_REGRESSION],
+        "forecasting": [_PERSISTENCE, _RIDGE, _BOOSTED_REGRESSION],
+        "language-model": _LANGUAGE_MODELS,
+    }[signature.task]
+
+
+def _flat(split) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs (N, features) and targets (N,) or (N, K)."""
+    assert isinstance(split, Examples)
+    return split.inputs.flatten(1).numpy(), split.targets.numpy()
+
+
+def _metrics(dataset: Dataset, outputs: np.ndarray) -> dict[str, float]:
+    """Test metrics of outputs (N, K): log-probabilities of classes, or standardised target values."""
+    assert isinstance(dataset.test, Examples)
+    objective = objective_for(dataset.signature, dataset.processor.target_scale)
+    tensor = torch.from_numpy(np.ascontiguousarray(outputs, np.float32))
+    return objective.metrics(objective.tally(tensor, dataset.test.targets))
+
+
+# ---- classification ---------------------------------------------------------------------------------
+
+
+def _class_metrics(dataset: Dataset, classes: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+    """``probabilities`` (N, seen classes); classes without a training example get almost none."""
+    everything = np.full((len(probabilities), dataset.signature.output_size), 1e-12)
+    everything[:, classes] = np.clip(probabilities, 1e-12, 1.0)
+    return _metrics(dataset, np.log(everything))
+
+
+def _majority(dataset: Dataset) -> tuple[dict[str, float], str]:
+    (_, targets), (inputs, _) = _flat(dataset.train), _flat(dataset.test)
+    classes, counts = np.unique(targets, return_counts=True)
+    return _class_metrics(dataset, classes, np.tile(counts / counts.sum(), (len(inputs), 1))), ""
+
+
+def _logistic(dataset: Dataset) -> tuple[dict[str, float], str]:
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    (inputs, targets), (unseen, _) = _flat(dataset.train), _flat(dataset.test)
+    work = inputs.size * dataset.signature.output_size
+    limit = int(np.clip(MAX_LINEAR_WORK / work, 20, 1000))
+    model = LogisticRegression(max_iter=limit)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # said in the note
+        model.fit(inputs, targets)
+    note = f"stopped after {limit} iterations" if model.n_iter_.max() >= limit else ""
+    return _class_metrics(dataset, np.asarray(model.classes_), model.predict_proba(unseen)), note
+
+
+def _boosted_classes(dataset: Dataset) -> tuple[dict[str, float], str]:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    (inputs, targets), (unseen, _) = _flat(dataset.train), _flat(dataset.test)
+    rows, iterations, note = _tree_limits(inputs, dataset.signature.output_size)
+    model = HistGradientBoostingClassifier(max_iter=iterations, **_TREES)
+    model.fit(inputs[rows], targets[rows])
+    return _class_metrics(dataset, np.asarray(model.classes_), model.predict_proba(unseen)), note
+
+
+def _tree_limits(inputs: np.ndarray, outputs: int) -> tuple[np.ndarray, int, str]:
+    """Rows to learn from, boosting iterations, and a note where the data were cut."""
+    num_rows, num_features = inputs.shape
+    iterations = int(np.clip(MAX_TREE_WORK / (num_features * outputs), 10, 100))
+    most = max(1000, int(MAX_TREE_VALUES / num_features))
+    if num_rows <= most:
+        return np.arange(num_rows), iterations, "" if iterations == 100 else f"{iterations} iterations"
+    rows = np.random.default_rng(0).choice(num_rows, most, replace=False)
+    return rows, iterations, f"{most:,} of {num_rows:,} training rows, {iterations} iterations"
+
+
+_CLASSIFIERS = [
+    Baseline("majority", "Majority class", "always answers the most frequent class", _majority),
+    Baseline(
+        "logistic", "Logistic regression", "a linear model with cross-entropy (scikit-learn)", _logistic
+    ),
+    Baseline(
+        "boosted-trees", "Boosted trees", "histogram gradient boosting (scikit-learn)", _boosted_classes
+    ),
+]
+
+# ---- regression and forecasting ---------------------------------------------------------------------
+
+
+def _mean(dataset: Dataset) -> tuple[dict[str, float], str]:
+    (_, targets), (_, truth) = _flat(dataset.train), _flat(dataset.test)
+    return _metrics(dataset, np.tile(targets.mean(0), (len(truth), 1))), ""
+
+
+def _persistence(dataset: Dataset) -> tuple[dict[str, float], str]:
+    assert isinstance(dataset.test, Examples)
+    column = getattr(dataset.processor, "target_input", 0)  # inputs and targets share their scale
+    return _metrics(dataset, dataset.test.inputs[:, -1, [column]].numpy()), ""
+
+
+def _ridge(dataset: Dataset) -> tuple[dict[str, float], str]:
+    from sklearn.linear_model import RidgeCV
+
+    (inputs, targets), (unseen, _) = _flat(dataset.train), _flat(dataset.test)
+    model = RidgeCV(alphas=np.logspace(-3, 4, 15)).fit(inputs.astype(np.float64), targets)
+    outputs = model.predict(unseen.astype(np.float64)).reshape(len(unseen), -1)
+    return _metrics(dataset, outputs), f"penalty {model.alpha_:.3g} chosen by cross-validation"
+
+
+def _boosted_values(dataset: Dataset) -> tuple[dict[str, float], str]:
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    (inputs, targets), (unseen, _) = _flat(dataset.train), _flat(dataset.test)
+    rows, iterations, note = _tree_limits(inputs, targets.shape[1])
+    outputs = []
+    for column in targets.T:
+        model = HistGradientBoostingRegressor(max_iter=iterations, **_TREES)
+        outputs.append(model.fit(inputs[rows], column[rows]).predict(unseen))
+    return _metrics(dataset, np.stack(outputs, 1)), note
+
+
+_MEAN = Baseline("mean", "Mean", "always answers the mean of the training targets", _mean)
+_PERSISTENCE = Baseline("persistence", "Persistence", "the last value seen is the forecast", _persistence)
+_RIDGE = Baseline("ridge", "Ridge regression", "a linear model with an L2 penalty (scikit-learn)", _ridge)
+_BOOSTED_REGRESSION = Baseline(
+    "boosted-trees", "Boosted trees", "histogram gradient boosting (scikit-learn)", _boosted_values
+)
+
+# ---- language models --------------------------------------------------------------------------------
+
+
+def _tokens(split) -> np.ndarray:
+    assert isinstance(split, Stream)
+    return split.tokens.numpy()
+
+
+def _text_metrics(log_probabilities: np.ndarray) -> dict[str, float]:
+    nats = -float(log_probabilities.mean())
+    return {"loss": nats, "bits": nats / np.log(2), "perplexity": float(np.exp(nats))}
+
+
+def _unigram(dataset: Dataset) -> tuple[dict[str, float], str]:
+    table = unigram_log_probabilities(_tokens(dataset.train), dataset.signature.vocab_size)
+    return _text_metrics(table[_tokens(dataset.test)[1:]]), ""
+
+
+def _kneser_ney(dataset: Dataset) -> tuple[dict[str, float], str]:
+    tokens = _tokens(dataset.train)
+    model = KneserNey(tokens[-MAX_TEXT:], dataset.signature.vocab_size, _tokens(dataset.validation))
+    note = f"{model.order}-grams, the order chosen on validation"
+    if len(tokens) > MAX_TEXT:
+        note += f"; the last {MAX_TEXT:,} of {len(tokens):,} training tokens"
+    return _text_metrics(model.log_probabilities(_tokens(dataset.test))), note
+
+
+_LANGUAGE_MODELS = [
+    Baseline("unigram", "Unigram", "the frequency of each token, whatever came before", _unigram),
+    Baseline(
+        "kneser-ney", "Kneser-Ney n-gram", "interpolated n-gram counts, modified discounts", _kneser_ney
+    ),
+]

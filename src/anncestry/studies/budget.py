@@ -1,0 +1,121 @@
+"""What every entrant of a race is given: seconds, parameters, floating-point operations."""
+
+import math
+import re
+from dataclasses import dataclass
+
+import torch
+
+from anncestry.errors import UserError, require
+from anncestry.signature import Signature
+from anncestry.timeline import Architecture
+
+DEFAULT_SECONDS = 20.0
+DEFAULT_EPOCHS = 10
+_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_COUNTS = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
+_AMOUNT = re.compile(r"([0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*([a-z]*)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """The same for every model and every seed. Whichever limit is met first ends a run.
+
+    Attributes:
+        seconds: of training alone; evaluation is not counted.
+        params: the number of parameters every model with a width is sized to.
+        flops: floating-point operations of training: three times those of the forward passes, two for a
+            model with a learning rule of its own.
+        epochs: passes over the training split.
+    """
+
+    seconds: float | None = None
+    params: int | None = None
+    flops: float | None = None
+    epochs: int | None = None
+
+    def __post_init__(self) -> None:
+        for field in ("seconds", "params", "flops", "epochs"):
+            value = getattr(self, field)
+            require(value is None or (value > 0 and math.isfinite(value)), field, value, "must be above 0")
+
+    @classmethod
+    def of(
+        cls,
+        seconds: str | float | None = None,
+        params: str | int | None = None,
+        flops: str | float | None = None,
+        epochs: int | None = None,
+    ) -> "Budget":
+        """The budget a person asked for, as text (``"2m"``, ``"50k"``) or as numbers.
+
+        Without any limit a run gets 20 seconds; with ``params`` alone, 10 passes over the training split.
+
+        Raises:
+            UserError: text that is no amount, or an amount that is not above 0.
+        """
+        seconds = None if seconds is None else parse_seconds(seconds)
+        params = None if params is None else round(parse_count(params, "--params"))
+        flops = None if flops is None else parse_count(flops, "--flops")
+        if seconds is None and flops is None and epochs is None:
+            if params is None:
+                seconds = DEFAULT_SECONDS
+            else:
+                epochs = DEFAULT_EPOCHS
+        return cls(seconds=seconds, params=params, flops=flops, epochs=epochs)
+
+
+def affordable_steps(flops: float, training_flops: float) -> int:
+    """The steps that ``flops`` operations pay for, at least one.
+
+    Args:
+        training_flops: of one step with its whole batch (`anncestry.inspection.costs`).
+    """
+    return max(1, round(flops / max(training_flops, 1)))
+
+
+def parse_seconds(text: str | float, field: str = "--budget") -> float:
+    """``"60s"``, ``"2m"``, ``"1.5h"`` or a plain number, in seconds."""
+    return _parse(text, field, _SECONDS, "is a time such as 60s, 2m or 1h")
+
+
+def parse_count(text: str | float, field: str = "--params") -> float:
+    """``"50k"``, ``"1.5M"``, ``"1e12"`` or a plain number."""
+    return _parse(text, field, _COUNTS, "is a count such as 50k, 1.5M or 1e12")
+
+
+def _parse(text: str | float, field: str, units: dict[str, float], rule: str) -> float:
+    match = _AMOUNT.fullmatch(str(text).strip())
+    unit = match[2].lower() if match else None
+    if match is None or unit not in units:
+        raise UserError(field, text, rule)
+    amount = float(match[1]) * units[unit]
+    require(amount > 0 and math.isfinite(amount), field, text, "must be above 0")
+    return amount
+
+
+def count_parameters(architecture: Architecture, signature: Signature, width: int | None = None) -> int:
+    """The parameters it has at that width; nothing is allocated."""
+    with torch.device("meta"):
+        model = architecture.build(architecture.configure(signature, width=width))
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def solve_width(architecture: Architecture, signature: Signature, target_params: int) -> int | None:
+    """The width whose parameter count is nearest ``target_params``; None where the size is fixed.
+
+    Parameters grow with the width, so doubling finds a bracket and halving closes it.
+    """
+    if not architecture.has_width:
+        return None
+
+    def count(width: int) -> int:
+        return count_parameters(architecture, signature, width)
+
+    low, high = 1, 2
+    while count(high) < target_params:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if count(middle) < target_params else (low, middle)
+    return min((low, high), key=lambda width: abs(count(width) - target_params))

@@ -1,0 +1,85 @@
+"""The claims of the literature that this machine can check, in the order of history.
+
+Listing them imports no torch; the experiment of each (``claim.py`` tells how it is written) is imported when
+it is run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from anncestry.errors import UserError, nearest
+from anncestry.studies.claims.claim import Claim, Evidence, Judgement, Verdict
+
+__all__ = ["CLAIMS", "Claim", "Evidence", "Judgement", "Verdict", "find", "select"]
+
+CLAIMS: tuple[Claim, ...] = (
+    Claim(
+        id="perceptron-convergence",
+        sentence="On separable data the perceptron makes at most (R/gamma)^2 mistakes in all, in any order.",
+        paper="Novikoff, On convergence proofs on perceptrons (1962)",
+    ),
+    Claim(
+        id="xor",
+        sentence="XOR is beyond the perceptron and within a multi-layer perceptron.",
+        paper="Minsky & Papert, Perceptrons (1969); Rumelhart, Hinton & Williams (1986)",
+    ),
+    Claim(
+        id="tanh-gradients",
+        sentence="tanh passes larger gradients than the sigmoid: its slope reaches 1, the other's only 1/4.",
+        paper="LeCun, Bottou, Orr & Müller, Efficient BackProp (1998); Glorot & Bengio (2010)",
+    ),
+    Claim(
+        id="vanishing-gradient",
+        sentence="A recurrent net's gradient must vanish where the largest singular value of U is below 1, "
+        "and can explode only where it is above.",
+        paper="Pascanu, Mikolov & Bengio, On the difficulty of training recurrent neural networks, 1211.5063",
+    ),
+    Claim(
+        id="lstm-long-lags",
+        sentence="An LSTM learns over lags that defeat a simple recurrent net with as many parameters.",
+        paper="Hochreiter & Schmidhuber, Long short-term memory, Neural Computation 9 (1997)",
+    ),
+    Claim(
+        id="stacked-lstm",
+        sentence="A stacked LSTM is an LSTM over the output sequence of the LSTM below, and nothing more.",
+        paper="Graves, Mohamed & Hinton, Speech recognition with deep recurrent neural networks, 1303.5778",
+    ),
+    Claim(
+        id="local-connectivity",
+        sentence="On a 32×32×3 image a unit of a 5×5 convolution has 5×5×3 = 75 weights and a bias, a fully "
+        "connected unit 3072 and a bias.",
+        paper="LeCun et al., Gradient-based learning applied to document recognition (1998)",
+    ),
+    Claim(
+        id="conv-parameters",
+        sentence="A convolution from D to K channels with an F×F kernel has F×F×D×K + K parameters, "
+        "whatever the size of the image.",
+        paper="LeCun et al., Gradient-based learning applied to document recognition (1998)",
+    ),
+    Claim(
+        id="two-3x3",
+        sentence="Two 3×3 convolutions see what one 5×5 sees, and three what a 7×7 sees, with fewer weights.",
+        paper="Simonyan & Zisserman, Very deep convolutional networks, 1409.1556",
+    ),
+)
+
+
+def find(name: str) -> Claim:
+    """The claim of that id; an underscore is read as a hyphen.
+
+    Raises:
+        UserError: there is no such claim; the nearest names are given.
+    """
+    wanted = name.strip().lower().replace("_", "-")
+    for claim in CLAIMS:
+        if claim.id == wanted:
+            return claim
+    raise UserError(
+        "claim", name, "is not one of the claims", nearest(wanted, [claim.id for claim in CLAIMS])
+    )
+
+
+def select(names: Iterable[str]) -> tuple[Claim, ...]:
+    """The claims of those names in the order given, each once; all of them where no name is given."""
+    return tuple(dict.fromkeys(find(name) for name in names)) or CLAIMS

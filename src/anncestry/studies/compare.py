@@ -1,0 +1,243 @@
+"""The race: every architecture that fits the data, under an equal budget, beside the baselines.
+
+Runs go seed by seed: everybody with seed 0, then everybody with seed 1, ... so that a race that is cut
+short still compares like with like. After every run ``results.json`` is complete and up to date.
+"""
+
+import logging
+import shlex
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from anncestry.data import DataOptions, Dataset, load_data
+from anncestry.errors import UserError, require
+from anncestry.objectives import objective_for
+from anncestry.report.html import page
+from anncestry.runs import check_new_folder, make_folder
+from anncestry.signature import Signature
+from anncestry.studies.baselines import Baseline, baselines_for
+from anncestry.studies.budget import Budget
+from anncestry.studies.results import Entrant, Results, Run, machine
+from anncestry.studies.trial import train_run, validation_curve
+from anncestry.timeline import TIMELINE, Architecture, find, find_preset
+from anncestry.training.fit import Diverged, Progress
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What a watcher is told: when a run begins or ends, and a few times a second in between.
+
+    Attributes:
+        results: so far; a run in progress is not among them.
+        entrant, seed: who is on; None between runs.
+        progress: of a model in training.
+    """
+
+    results: Results
+    entrant: str | None = None
+    seed: int | None = None
+    progress: Progress | None = None
+
+
+Watch = Callable[[Moment], None]
+
+
+def compare(
+    data: str,
+    *,
+    options: DataOptions | None = None,
+    models: Sequence[str] | None = None,
+    budget: str | float | None = None,
+    params: str | int | None = None,
+    flops: str | float | None = None,
+    epochs: int | None = None,
+    seeds: int = 3,
+    out: str | Path | None = None,
+    watch: Watch | None = None,
+) -> Results:
+    """Race architectures on one data set.
+
+    Args:
+        data: a data name (``digits``, ``csv:PATH``, ...).
+        options: how to read it.
+        models: names of architectures; every one that fits the data unless given.
+        budget: seconds of training for each run (``"60s"``, ``"2m"``, 90); 20 if there is no other limit.
+        params: the size of every model (``"50k"``); alone, each is trained for 10 passes.
+        flops: floating-point operations of training for each run (``"1e12"``).
+        epochs: passes over the training split for each run.
+        seeds: how often each is run, with seeds 0, 1, ...
+        out: a new folder for ``results.json``, ``report.html`` and ``runs/``; None writes nothing.
+        watch: told what happens.
+
+    Returns:
+        The results. After Ctrl-C those of the finished runs, with the status ``"interrupted"``.
+
+    Raises:
+        UserError: an argument is not what it must be, or a named model does not fit the data.
+    """
+    limits = Budget.of(budget, params, flops, epochs)
+    require(seeds >= 1, "--seeds", seeds, "must be at least 1")
+    options = options or DataOptions()
+    folder = None if out is None else Path(out).expanduser()
+    if folder is not None:
+        check_new_folder(folder)
+    dataset = load_data(data, options, 0)
+    architectures = _choose(models, dataset.signature)
+    baselines = baselines_for(dataset.signature)
+    objective = objective_for(dataset.signature)
+    results = Results(
+        data=_describe(dataset),
+        budget=asdict(limits),
+        seeds=seeds,
+        metric={"name": objective.primary, "higher_is_better": objective.higher_is_better},
+        machine=machine(),
+        command=_command(data, options, models, limits, seeds),
+        entrants=[*map(_entrant, architectures), *map(_baseline_entrant, baselines)],
+    )
+    if folder is not None:
+        make_folder(folder)
+    race = _Race(results, limits, folder, watch or (lambda moment: None))
+    try:
+        for seed in range(seeds):
+            dataset = dataset if seed == 0 else load_data(data, options, seed)
+            results.data["fingerprints"].append(dataset.fingerprint())
+            for baseline in baselines:
+                race.run_baseline(baseline, dataset, seed)
+            for architecture in architectures:
+                race.run_model(architecture, dataset, seed)
+        results.status = "complete"
+    except KeyboardInterrupt:
+        results.status = "interrupted"
+    race.save()
+    if folder is not None:
+        (folder / "report.html").write_text(page(results.to_json()), encoding="utf-8")
+    return results
+
+
+class _Race:
+    """Makes runs and keeps the results up to date."""
+
+    def __init__(self, results: Results, budget: Budget, folder: Path | None, watch: Watch) -> None:
+        self.results, self.budget, self.folder, self.watch = results, budget, folder, watch
+
+    def save(self) -> None:
+        if self.folder is not None:
+            self.results.save(self.folder / "results.json")
+
+    def run_baseline(self, baseline: Baseline, dataset: Dataset, seed: int) -> None:
+        """A baseline on one split; where the split is that of an earlier seed, so is its score."""
+        prints = self.results.data["fingerprints"]
+        for earlier in self.results.runs:
+            if earlier.entrant == baseline.id and prints[earlier.seed] == prints[seed]:
+                self._keep(replace(earlier, seed=seed))
+                return
+
+        def score(run: Run) -> None:
+            started = time.perf_counter()
+            run.metrics, run.note = baseline.score(dataset)
+            run.seconds = time.perf_counter() - started
+
+        self._attempt(baseline.id, seed, score)
+
+    def run_model(self, architecture: Architecture, dataset: Dataset, seed: int) -> None:
+        """Build, train and measure one model with one seed."""
+
+        def report(progress: Progress) -> None:
+            self.watch(Moment(self.results, architecture.id, seed, progress))
+
+        def train(run: Run) -> None:
+            folder = self.folder and self.folder / "runs" / f"{architecture.id}-seed{seed}"
+            train_run(run, architecture, dataset, self.budget, folder, report)
+
+        self._attempt(architecture.id, seed, train)
+
+    def _attempt(self, entrant: str, seed: int, work: Callable[[Run], None]) -> None:
+        """Let ``work`` fill in a run. Its failure is a result, Ctrl-C is not."""
+        self.watch(Moment(self.results, entrant, seed))
+        run = Run(entrant=entrant, seed=seed)
+        try:
+            work(run)
+        except Exception as error:
+            log.debug("%s with seed %d failed", entrant, seed, exc_info=True)
+            run.status = "failed"
+            run.error = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+            if isinstance(error, Diverged):
+                run.curve = validation_curve(error.history)
+        except KeyboardInterrupt:
+            run.status = "interrupted"
+        self._keep(run)
+        if run.status == "interrupted":
+            raise KeyboardInterrupt
+
+    def _keep(self, run: Run) -> None:
+        self.results.runs.append(run)
+        self.save()
+        self.watch(Moment(self.results))
+
+
+def _choose(names: Sequence[str] | None, signature: Signature) -> list[Architecture]:
+    """The named architectures, or all that fit; in the order of the timeline, each once."""
+    if names is None:
+        fitting = [architecture for architecture in TIMELINE if architecture.fits_signature(signature)]
+        if not fitting:
+            rule = f"no architecture fits {signature.inputs} inputs with the task {signature.task}"
+            raise UserError("--data", signature.task, rule)
+        return fitting
+    chosen = set()
+    for name in names:
+        architecture = find(name)
+        if find_preset(name) is not None:
+            rule = "is a fixed size; the race sizes every model by its budget"
+            raise UserError("--models", name, rule, [architecture.id])
+        architecture.configure(signature)  # says what fits, where this one does not
+        chosen.add(architecture.id)
+    require(bool(chosen), "--models", "", "must name at least one architecture")
+    return [architecture for architecture in TIMELINE if architecture.id in chosen]
+
+
+def _describe(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "name": dataset.name,
+        "options": dataset.options,
+        **dataset.signature.to_json(),
+        "classes": list(dataset.classes),
+        "train": len(dataset.train),
+        "validation": len(dataset.validation),
+        "test": len(dataset.test),
+        "notes": list(dataset.notes),
+        "fingerprints": [],
+    }
+
+
+def _entrant(architecture: Architecture) -> Entrant:
+    shared = ("id", "name", "year", "paper", "adds", "removes", "parents")
+    return Entrant(kind="model", **{field: getattr(architecture, field) for field in shared})
+
+
+def _baseline_entrant(baseline: Baseline) -> Entrant:
+    return Entrant(id=baseline.id, name=baseline.name, kind="baseline", adds=baseline.about)
+
+
+def _command(
+    data: str, options: DataOptions, models: Sequence[str] | None, budget: Budget, seeds: int
+) -> str:
+    """What runs this race again."""
+    words = ["anncestry", "compare", "--data", data]
+    for field in fields(options):
+        value, flag = getattr(options, field.name), field.name.replace("_", "-")
+        if value != field.default:
+            # A switch that is off by default takes no value.
+            words += [f"--{flag}"] if field.default is False else [f"--{flag}", str(value)]
+    if models is not None:
+        words += ["--models", ",".join(models)]
+    if budget.seconds is not None:
+        words += ["--budget", f"{budget.seconds:g}s"]
+    for name in ("params", "flops", "epochs"):
+        if (value := getattr(budget, name)) is not None:
+            words += [f"--{name}", f"{value:g}" if isinstance(value, float) else str(value)]
+    return shlex.join([*words, "--seeds", str(seeds)])

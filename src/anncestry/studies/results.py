@@ -1,0 +1,165 @@
+"""What a race leaves behind: its runs, and the file they are kept in."""
+
+import json
+import math
+import os
+import platform
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entrant:
+    """Somebody in the race.
+
+    Attributes:
+        id: the name on the command line, or of the baseline.
+        name: the name in prose.
+        kind: a model of the timeline, or a baseline.
+        year, paper, adds, removes, parents: from the timeline; empty for a baseline.
+    """
+
+    id: str
+    name: str
+    kind: Literal["model", "baseline"]
+    year: int | None = None
+    paper: str = ""
+    adds: str = ""
+    removes: str = ""
+    parents: tuple[str, ...] = ()
+
+
+@dataclass(kw_only=True)
+class Run:
+    """One entrant with one seed.
+
+    Attributes:
+        entrant: its id.
+        seed: of the initial weights, the data order, and the split where the data have no official one.
+        status: ``interrupted`` and ``failed`` runs do not count.
+        metrics: of the test split, with the weights that were best on the validation split.
+        validation: of the validation split, with the same weights.
+        curve: validation metrics over training: rows of ``step``, ``epoch``, ``seconds`` and the metrics.
+        seconds: of training alone.
+        steps, epochs: how far it came.
+        stopped: what ended training.
+        parameters: trainable numbers.
+        width: what the size was solved for, None where it was not.
+        flops: floating-point operations of one forward pass of one example.
+        latency: seconds for one prediction, batch 1, the median of several.
+        settings: how it was trained.
+        config: the sizes it was built with.
+        mistakes: what it got wrong, or a sample of what it writes (`anncestry.studies.mistakes`).
+        note: what a reader should know: data left out, a size that is fixed.
+        error: why it failed.
+    """
+
+    entrant: str
+    seed: int
+    status: Literal["ok", "failed", "interrupted"] = "ok"
+    metrics: dict[str, float] = field(default_factory=dict)
+    validation: dict[str, float] = field(default_factory=dict)
+    curve: list[dict[str, Any]] = field(default_factory=list)
+    seconds: float | None = None
+    steps: int | None = None
+    epochs: float | None = None
+    stopped: str = ""
+    parameters: int | None = None
+    width: int | None = None
+    flops: float | None = None
+    latency: float | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
+    mistakes: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
+    error: str = ""
+
+
+@dataclass(kw_only=True)
+class Results:
+    """A race.
+
+    Attributes:
+        data: name, options, task, sizes of the splits, notes, and a ``fingerprint`` for each seed.
+        budget: the fields of `Budget`.
+        seeds: how many.
+        metric: ``name`` and ``higher_is_better``: what it is ranked by.
+        machine: see `machine`.
+        command: what runs it again.
+        entrants: everybody, in the order of the timeline, baselines last.
+        runs: in the order they were made.
+        status: how the race ended.
+    """
+
+    data: dict[str, Any]
+    budget: dict[str, Any]
+    seeds: int
+    metric: dict[str, Any]
+    machine: dict[str, Any]
+    command: str
+    entrants: list[Entrant]
+    runs: list[Run] = field(default_factory=list)
+    status: Literal["running", "complete", "interrupted"] = "running"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data: this file's contents with the ranking, which is all that the report reads."""
+        from anncestry.studies.ranking import rank
+
+        return _finite({"format": FORMAT, **asdict(self), "ranking": rank(self)})
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> "Results":
+        """What `to_json` wrote; the ranking is computed anew."""
+        known = {key: value for key, value in fields.items() if key not in ("format", "ranking")}
+        known["entrants"] = [
+            Entrant(**{**row, "parents": tuple(row["parents"])}) for row in known["entrants"]
+        ]
+        known["runs"] = [Run(**row) for row in known["runs"]]
+        return cls(**known)
+
+    def save(self, path: Path) -> None:
+        """Write everything as JSON; a reader sees the old file or the new one, never a part."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(path.name + ".partial")
+        partial.write_text(json.dumps(self.to_json(), indent=1, allow_nan=False), encoding="utf-8")
+        os.replace(partial, path)
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity: they become null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value if isinstance(value, str | int | bool | None) else str(value)
+
+
+def machine() -> dict[str, Any]:
+    """The processor, threads, accelerator and versions a measurement depends on."""
+    import torch
+
+    return {
+        "cpu": _cpu_name(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else "",
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        **{package: version(package) for package in ("torch", "scikit-learn", "anncestry")},
+    }
+
+
+def _cpu_name() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass  # not Linux
+    return platform.processor() or platform.machine()

@@ -1,0 +1,135 @@
+"""One model with one seed: sized, trained within the budget, measured on the test split."""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from anncestry.data import Dataset, Stream
+from anncestry.inspection.costs import costs
+from anncestry.objectives import evaluate, objective_for
+from anncestry.protocols import outputs_of
+from anncestry.runs import create_run, finish_run
+from anncestry.studies.budget import Budget, affordable_steps, solve_width
+from anncestry.studies.mistakes import mistakes
+from anncestry.studies.results import Run
+from anncestry.timeline import Architecture
+from anncestry.training.fit import Progress, fit
+from anncestry.training.history import History
+from anncestry.training.settings import TrainingSettings
+from anncestry.training.train import reproduce
+
+SMALL, SMALL_BATCH, LARGE_BATCH = 10_000, 32, 128  # below so many training examples batches are small
+STREAMS = 32  # parallel streams of a text
+LATENCY_REPEATS, LATENCY_SECONDS = 50, 0.5
+SIZE_TOLERANCE = 0.1  # a model further than this from the asked size gets a note
+
+
+def train_run(
+    run: Run,
+    architecture: Architecture,
+    dataset: Dataset,
+    budget: Budget,
+    folder: Path | None,
+    watch: Callable[[Progress], None],
+) -> None:
+    """Fill in ``run`` as far as it comes; what is known stays in it when something fails.
+
+    Args:
+        run: with its seed.
+        folder: where a run folder of the trained model goes; None for none.
+        watch: told of the progress.
+
+    Raises:
+        KeyboardInterrupt: training was interrupted.
+    """
+    if budget.params is not None:
+        run.width = solve_width(architecture, dataset.signature, budget.params)
+    config = architecture.configure(dataset.signature, width=run.width)
+    run.config = asdict(config)
+    cost = costs(config, dataset.signature)
+    run.parameters, run.flops = cost.parameters, cost.flops
+    run.note = _size_note(architecture, cost.parameters, budget)
+    settings = _settings(run.seed, architecture, config, dataset, budget)
+    run.settings = asdict(settings)
+
+    torch.manual_seed(run.seed)
+    result = fit(architecture.build(config), dataset, settings, watch=watch)
+    run.curve = validation_curve(result.history)
+    run.seconds, run.steps, run.epochs = result.seconds, result.step, result.epochs
+    run.stopped, run.validation = result.stopped, result.best
+    if result.stopped == "interrupted":
+        raise KeyboardInterrupt
+
+    objective = objective_for(dataset.signature, dataset.processor.target_scale)
+    # A text is read in as many streams as in training, since each of them begins without a context.
+    scored_at = settings.batch_size if isinstance(dataset.test, Stream) else 256
+    run.metrics = evaluate(result.model, dataset.test, objective, scored_at)
+    model = result.model.to("cpu").eval()
+    run.latency = prediction_latency(model, dataset)
+    run.mistakes = mistakes(model, dataset, run.seed)
+    if folder is not None:
+        kept = create_run(folder, architecture, config, dataset, run.settings, run.seed)
+        history = History()
+        history.rows = result.history
+        history.write(folder)
+        finish_run(kept, model, {"validation": run.validation, "test": run.metrics}, reproduce(kept))
+
+
+def _settings(
+    seed: int, architecture: Architecture, config: Any, dataset: Dataset, budget: Budget
+) -> TrainingSettings:
+    """The architecture's recipe within the budget; the batch size depends on the data alone."""
+    batch_size = SMALL_BATCH if len(dataset.train) < SMALL else LARGE_BATCH
+    if isinstance(dataset.train, Stream):
+        batch_size = STREAMS
+    max_steps = None
+    if budget.flops is not None:
+        step = costs(config, dataset.signature, batch_size=batch_size).training_flops
+        max_steps = affordable_steps(budget.flops, step)
+    limits = {
+        "epochs": budget.epochs,
+        "max_steps": max_steps,
+        "max_seconds": budget.seconds,
+        "batch_size": batch_size,
+        "seed": seed,
+    }
+    return TrainingSettings(**{**architecture.recipe, **limits})
+
+
+def prediction_latency(model: nn.Module, dataset: Dataset) -> float:
+    """Seconds from one input (batch 1, on the CPU) to its outputs: the median of up to 50 repeats."""
+    inputs = next(iter(dataset.test.batches(1))).inputs
+    times: list[float] = []
+    with torch.inference_mode():
+        for _ in range(3):
+            outputs_of(model, inputs)
+        end = time.perf_counter() + LATENCY_SECONDS
+        while len(times) < LATENCY_REPEATS and (not times or time.perf_counter() < end):
+            started = time.perf_counter()
+            outputs_of(model, inputs)
+            times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+def _size_note(architecture: Architecture, parameters: int, budget: Budget) -> str:
+    if budget.params is None:
+        return ""
+    if not architecture.has_width:
+        return "its size is fixed"
+    far = abs(parameters - budget.params) > SIZE_TOLERANCE * budget.params
+    return "this is the nearest it comes to the asked size" if far else ""
+
+
+def validation_curve(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The validation rows of a history."""
+    return [
+        {key: value for key, value in row.items() if key != "split"}
+        for row in history
+        if row["split"] == "validation"
+    ]

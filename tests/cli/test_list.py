@@ -1,0 +1,41 @@
+"""anncestry list."""
+
+import json
+
+import pytest
+
+from anncestry.cli.list import Arguments, run, select
+from anncestry.errors import UserError
+from anncestry.timeline import TIMELINE
+
+
+def test_the_whole_family(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    assert run(Arguments()) == 0
+    printed = capsys.readouterr().out
+    for architecture in TIMELINE:
+        assert f"{architecture.year}   {architecture.id} " in printed
+        assert architecture.adds in printed
+        assert architecture.paper in printed
+        for preset in architecture.presets:
+            assert f"{preset.name} {preset.num_parameters:,}" in printed
+
+
+def test_one_task_as_json(capsys):
+    run(Arguments(task="language-model", json=True))
+    rows = json.loads(capsys.readouterr().out)
+    assert {"rnn", "lstm", "gru"} <= {row["id"] for row in rows}
+    assert "mlp" not in {row["id"] for row in rows}
+    lstm = next(row for row in rows if row["id"] == "lstm")
+    assert (lstm["year"], lstm["parents"]) == (2000, ["rnn"])
+    assert ["tokens", "language-model"] in lstm["fits"]
+
+
+def test_oldest_first():
+    years = [architecture.year for architecture in select(None)]
+    assert years == sorted(years)
+
+
+def test_an_unknown_task():
+    with pytest.raises(UserError, match="--task: got 'translation'; is not a task. Choices: classification"):
+        run(Arguments(task="translation"))

@@ -1,0 +1,113 @@
+"""The command line: answers at once, names what is wrong, exits with 2 and without a traceback."""
+
+import subprocess
+import sys
+
+import pytest
+
+from anncestry.cli.main import COMMANDS, main, with_seconds
+
+
+def test_help_lists_every_command(capsys):
+    assert main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(word in shown for word in COMMANDS)
+
+
+@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["compare", "--help"], ["predict", "--help"]])
+def test_help_imports_no_torch(words):
+    program = (
+        "import sys; from anncestry.cli.main import main\n"
+        f"try: main({words})\nexcept SystemExit: pass\n"
+        "assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_command_has_a_module_with_help():
+    for word in COMMANDS:
+        module = __import__(f"anncestry.cli.{word}", fromlist=["Arguments"])
+        assert module.__doc__
+        assert module.Arguments
+        assert module.run
+
+
+def test_times_are_seconds():
+    assert with_seconds(["--max-time", "5m", "x"]) == ["--max-seconds", "300.0", "x"]
+    assert with_seconds(["--max-time=1.5h"]) == ["--max-seconds", "5400.0"]
+    assert with_seconds(["--max-time", "90"]) == ["--max-seconds", "90.0"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["trian"], "command: got 'trian'; is not a command. Choices: train."),
+        (["train", "lstmm", "--data", "digits"], "model: got 'lstmm'; is not on the timeline. Choices: lstm"),
+        (["train"], "NAME: got None; say which architecture to train"),
+        (["train", "mlp"], "--data: got None; say what to train on"),
+        (["train", "mlp", "--data", "digist"], "--data: got 'digist'"),
+        (["train", "cnn", "--data", "mackey-glass"], "does not fit series inputs with the task forecasting. Choices:"),
+        (["train", "mlp", "--data", "digits", "--max-time", "soon"], "--max-time: got 'soon'; is a time like"),
+        (["train", "mlp", "--data", "digits", "--set", "depth=3"], "--set depth: got '3'; MLPConfig has no such field"),
+        (["train", "mlp", "--data", "digits", "--set", "dropout=much"], "--set dropout: got 'much'; must be a number"),
+        (["train", "mlp", "--data", "digits", "--set", "dropout=2"], "dropout: got 2.0; is a probability below 1"),
+        (["train", "mlp", "--data", "digits", "--learning-rate", "-1"], "learning_rate: got -1.0; must be above 0"),
+        (["train", "perceptron", "--data", "digits", "--devices", "2"], "--devices: got 2; this model learns"),
+        (["train", "--resume", "nowhere"], "run: got 'nowhere'; is not a folder"),
+        (["evaluate", "nowhere"], "run: got 'nowhere'; is not a folder"),
+        (["predict", "nowhere", "x"], "run: got 'nowhere'; is not a folder"),
+        (["show", "lstmm"], "model: got 'lstmm'"),
+    ],
+)
+def test_mistakes_are_named_and_exit_with_2(words, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_option_exits_with_2(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["train", "mlp", "--data", "digits", "--lr", "3"])
+    assert caught.value.code == 2
+
+
+def test_an_existing_folder_is_kept(capsys, tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    assert main(["train", "mlp", "--data", "digits", "--out", str(tmp_path)]) == 2
+    assert "exists already; a run is never written over another" in capsys.readouterr().err
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
+def test_a_folder_that_cannot_be_made_is_named(capsys, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert main(["train", "mlp", "--data", "digits", "--out", str(tmp_path / "file" / "run")]) == 2
+    assert "cannot be made" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_named(capsys, tmp_path, monkeypatch):
+    import errno
+    import os
+
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert main(["train", "mlp", "--data", "digits", "--max-steps", "2", "--out", str(tmp_path / "run")]) == 2
+    assert "the disk is full" in capsys.readouterr().err
+
+
+def test_train_evaluate_predict_end_to_end(capsys, tmp_path):
+    folder = str(tmp_path / "run")
+    words = ["train", "rnn", "--data", "pydoc", "--max-chars", "20000", "--max-steps", "5", "--width", "8"]
+    assert main([*words, "--out", folder]) == 0
+    assert "Run folder:" in capsys.readouterr().out
+    assert main(["evaluate", folder, "--json"]) == 0
+    assert '"bits"' in capsys.readouterr().out
+    assert main(["predict", folder, "The ", "--length", "20"]) == 0
+    assert len(capsys.readouterr().out) >= 20
+    assert main(["predict", folder, "The ", "--length", "5", "--json"]) == 0
+    assert '"continuation"' in capsys.readouterr().out

@@ -1,0 +1,93 @@
+"""What every entry of the timeline promises, for every learning problem that it says it fits.
+
+A new architecture is tested by standing on the timeline; nothing is added here for it.
+"""
+
+import dataclasses
+import json
+
+import pytest
+
+from anncestry.inspection.conformance import check_model, tiny_signature
+from anncestry.inspection.costs import costs
+from anncestry.models.create import architecture_of, configure
+from anncestry.timeline import TIMELINE, find, find_preset
+from anncestry.training.settings import TrainingSettings
+
+PROBLEMS = [(architecture, *pair) for architecture in TIMELINE for pair in sorted(architecture.fits)]
+every_problem = pytest.mark.parametrize(
+    ("architecture", "inputs", "task"), PROBLEMS, ids=[f"{a.id}-{inputs}-{task}" for a, inputs, task in PROBLEMS]
+)
+every_architecture = pytest.mark.parametrize("architecture", TIMELINE, ids=lambda a: a.id)
+every_preset = pytest.mark.parametrize(
+    "preset", [preset for a in TIMELINE for preset in a.presets], ids=lambda preset: preset.name
+)
+
+
+def tiny_config(architecture, inputs, task):
+    return architecture.configure(tiny_signature(inputs, task), width=8 if architecture.has_width else None)
+
+
+@every_problem
+def test_the_model_conforms(architecture, inputs, task):
+    report = check_model(architecture.build(tiny_config(architecture, inputs, task)))
+    assert report.ok, f"\n{report}"
+
+
+@every_problem
+def test_the_config_describes_its_problem_and_survives_json(architecture, inputs, task):
+    signature = tiny_signature(inputs, task)
+    config = tiny_config(architecture, inputs, task)
+    assert config.signature == signature
+    assert dataclasses.is_dataclass(config)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.output_size = 1
+    fields = json.loads(json.dumps(dataclasses.asdict(config)))
+    assert configure(architecture.id, fields) == config
+
+
+@every_problem
+def test_a_batch_has_its_costs(architecture, inputs, task):
+    config = tiny_config(architecture, inputs, task)
+    found = costs(config, batch_size=2)
+    model = architecture.build(config)
+    assert found.parameters == sum(parameter.numel() for parameter in model.parameters())
+    assert sum(layer.parameters for layer in found.layers) == found.parameters
+    assert sum(layer.flops for layer in found.layers) == found.flops > 0
+
+
+@every_architecture
+def test_width_scales_it(architecture):
+    signature = tiny_signature(*min(architecture.fits))
+    if architecture.has_width:
+        small, large = (costs(architecture.configure(signature, width=width)).parameters for width in (4, 8))
+        assert small < large
+    else:
+        with pytest.raises(ValueError, match="width"):
+            architecture.configure(signature, width=8)
+
+
+@every_architecture
+def test_the_entry_is_whole(architecture):
+    for text in (architecture.name, architecture.paper, architecture.adds):
+        assert text.strip()
+    earlier = [a.id for a in TIMELINE[: TIMELINE.index(architecture)]]
+    assert set(architecture.parents) <= set(earlier)
+    assert architecture.fits
+    assert architecture_of(tiny_config(architecture, *min(architecture.fits))).module == architecture.module
+    TrainingSettings(**architecture.recipe)
+
+
+def test_names_are_unique():
+    names = [n for a in TIMELINE for n in (a.id, *a.aliases, *(preset.name for preset in a.presets))]
+    assert len(names) == len(set(names))
+    assert all(name == name.lower().replace("_", "-") for name in names)
+    for name in names:
+        assert find(name) is not None
+    assert [a.year for a in TIMELINE] == sorted(a.year for a in TIMELINE)
+
+
+@every_preset
+def test_a_preset_counts_what_was_published(preset):
+    assert find_preset(preset.name) is preset
+    assert costs(configure(preset.name, {})).parameters == preset.num_parameters

@@ -1,0 +1,99 @@
+"""Image files of every common mode become upright 8-bit pixels."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from anncestry.data.readers.images import read_image, to_pixels, with_channels
+from anncestry.errors import UserError
+
+GREY = np.array([[0, 64, 128], [192, 255, 32]], dtype=np.uint8)
+
+
+def pixels_of(path: Path) -> np.ndarray:
+    image = read_image(path)
+    return to_pixels(image, image.height, image.width)
+
+
+def test_grey_stays_grey_and_colour_is_rgb(tmp_path: Path) -> None:
+    Image.fromarray(GREY).save(tmp_path / "grey.png")
+    assert (pixels_of(tmp_path / "grey.png") == GREY[None]).all()
+    colour = np.stack([GREY, GREY[::-1], 255 - GREY], axis=2)
+    Image.fromarray(colour).save(tmp_path / "colour.png")
+    assert (pixels_of(tmp_path / "colour.png") == colour.transpose(2, 0, 1)).all()
+
+
+def test_sixteen_bits_are_scaled_not_clipped(tmp_path: Path) -> None:
+    Image.fromarray(GREY.astype(np.uint16) * 257).save(tmp_path / "deep.png")
+    assert (pixels_of(tmp_path / "deep.png") == GREY[None]).all()
+
+
+def test_transparency_lies_on_white(tmp_path: Path) -> None:
+    image = Image.new("RGBA", (2, 1), (10, 20, 30, 255))
+    image.putpixel((1, 0), (0, 0, 0, 0))
+    image.save(tmp_path / "rgba.png")
+    assert pixels_of(tmp_path / "rgba.png")[:, 0].T.tolist() == [[10, 20, 30], [255, 255, 255]]
+    grey = Image.new("LA", (2, 1), (50, 255))
+    grey.putpixel((1, 0), (0, 0))
+    grey.save(tmp_path / "la.png")
+    assert pixels_of(tmp_path / "la.png").tolist() == [[[50, 255]]]
+
+
+def test_palettes_and_bits_are_unpacked(tmp_path: Path) -> None:
+    colour = Image.fromarray(np.stack([GREY, GREY, 255 - GREY], axis=2))
+    colour.convert("P", palette=Image.Palette.ADAPTIVE).save(tmp_path / "palette.png")
+    assert pixels_of(tmp_path / "palette.png").shape == (3, 2, 3)
+    clear = Image.new("P", (2, 1))
+    clear.putpalette([255, 0, 0, 0, 255, 0])
+    clear.putpixel((1, 0), 1)
+    clear.save(tmp_path / "clear.gif", transparency=1)
+    assert pixels_of(tmp_path / "clear.gif")[:, 0].T.tolist() == [[255, 0, 0], [255, 255, 255]]
+    Image.fromarray(GREY > 100).save(tmp_path / "bits.png")
+    assert pixels_of(tmp_path / "bits.png").tolist() == [[[0, 0, 255], [255, 255, 0]]]
+
+
+def test_the_camera_may_have_been_turned(tmp_path: Path) -> None:
+    image = Image.fromarray(GREY)
+    exif = image.getexif()
+    exif[0x0112] = 6  # orientation: turn by 90 degrees clockwise to see it upright
+    image.save(tmp_path / "turned.png", exif=exif)
+    assert (pixels_of(tmp_path / "turned.png")[0] == np.rot90(GREY, -1)).all()
+
+
+def test_a_damaged_image_is_named(tmp_path: Path) -> None:
+    Image.fromarray(np.random.default_rng(0).integers(256, size=(40, 40), dtype=np.uint8)).save(
+        tmp_path / "whole.png"
+    )
+    data = (tmp_path / "whole.png").read_bytes()
+    for name, content in {"cut.png": data[: len(data) // 2], "text.png": b"hello", "empty.jpg": b""}.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(UserError, match=f"image: got '.*/{name}'; cannot be read .* set skip_bad"):
+            read_image(tmp_path / name)
+    with pytest.raises(UserError, match="no known image format"):
+        read_image(tmp_path / "text.png")
+
+
+def test_a_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("L", (30, 10)).save(tmp_path / "bomb.png")
+    for limit in (200, 100):  # Pillow warns above the limit and raises above twice the limit
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+        with pytest.raises(
+            UserError, match=f"bomb.png'; an image may have {limit} pixels; this one unpacks to more"
+        ):
+            read_image(tmp_path / "bomb.png")
+
+
+def test_channels_are_changed_as_pillow_does() -> None:
+    colour = np.random.default_rng(0).integers(256, size=(3, 5, 4), dtype=np.uint8)
+    expected = np.asarray(Image.fromarray(colour.transpose(1, 2, 0)).convert("L")).astype(int)
+    assert np.abs(with_channels(colour, 1)[0].astype(int) - expected).max() <= 1
+    assert (with_channels(colour[:1], 3) == colour[:1]).all()
+    assert with_channels(colour[:1], 3).shape == (3, 5, 4)
+
+
+def test_a_larger_image_is_averaged_when_it_shrinks() -> None:
+    stripes = np.tile(np.array([0, 255], dtype=np.uint8), (8, 4))
+    small = to_pixels(Image.fromarray(stripes), 2, 2)
+    assert np.abs(small.astype(int) - 127).max() <= 32

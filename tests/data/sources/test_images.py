@@ -1,0 +1,117 @@
+"""Folders of images: what is read, what is left out, what is refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from anncestry.data import DataOptions, Examples, load_data
+from anncestry.data.processors import ImageProcessor
+from anncestry.data.readers import files
+from anncestry.errors import UserError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two classes of ten grey images of 6 x 4 pixels: dark ones and bright ones."""
+    random = np.random.default_rng(0)
+    for name, low in (("dark", 0), ("bright", 150)):
+        (tmp_path / name).mkdir()
+        for index in range(10):
+            pixels = random.integers(low, low + 100, size=(6, 4), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / name / f"{index}.png")
+    return tmp_path
+
+
+def test_sub_folders_are_classes(folder: Path) -> None:
+    dataset = load_data(f"images:{folder}")
+    assert dataset.classes == ("bright", "dark")
+    assert dataset.signature.shape == (1, 6, 4)
+    assert [len(split) for split in (dataset.train, dataset.validation, dataset.test)] == [14, 3, 3]  # type: ignore
+    assert isinstance(dataset.train, Examples)
+    assert abs(dataset.train.inputs.mean()) < 1e-5
+    assert dataset.train.inputs.std(correction=0).item() == pytest.approx(1, abs=1e-4)
+    bright = dataset.train.inputs.mean(dim=(1, 2, 3)) > 0
+    assert (bright == (dataset.train.targets == 0)).all()
+    again = load_data(dataset.name, DataOptions(**dataset.options))
+    assert again.fingerprint() == dataset.fingerprint()
+    assert load_data(f"images:{folder}", seed=1).fingerprint() != dataset.fingerprint()
+
+
+def test_the_processor_reads_a_file_as_training_did(folder: Path) -> None:
+    dataset = load_data(f"images:{folder}")
+    read = dataset.processor.read(str(folder / "dark"))[1]
+    assert isinstance(dataset.train, Examples)
+    own = dataset.train.inputs[dataset.train.targets == 1]
+    distance = torch.cdist(own.flatten(1), read.flatten(1)).amin(1)
+    assert distance.max() < 1e-4
+
+
+def test_one_colour_image_makes_all_rgb(folder: Path) -> None:
+    Image.new("RGB", (4, 6), "red").save(folder / "dark" / "red.jpg")
+    dataset = load_data(f"images:{folder}")
+    assert dataset.signature.shape == (3, 6, 4)
+    assert isinstance(dataset.processor, ImageProcessor)
+    assert len(dataset.processor.mean) == 3
+
+
+def test_all_are_resized_to_the_first_or_as_told(folder: Path) -> None:
+    Image.new("L", (40, 60), 10).save(folder / "dark" / "large.png")
+    assert load_data(f"images:{folder}").signature.shape == (1, 6, 4)
+    assert load_data(f"images:{folder}", DataOptions(image_size=5)).signature.shape == (1, 5, 5)
+
+
+def test_other_files_are_ignored_with_a_note(folder: Path) -> None:
+    (folder / "dark" / "notes.txt").write_text("x")
+    (folder / "dark" / "sub").mkdir()
+    (folder / ".hidden").mkdir()
+    (folder / "labels.csv").write_text("x")
+    dataset = load_data(f"images:{folder}")
+    assert "ignored 2 entries that are no images: dark/notes.txt, dark/sub" in dataset.notes
+    assert dataset.classes == ("bright", "dark")
+
+
+def test_a_damaged_image_stops_or_is_left_out(folder: Path) -> None:
+    (folder / "dark" / "3.png").write_bytes((folder / "dark" / "3.png").read_bytes()[:50])
+    with pytest.raises(UserError, match=r"image: got '.*/dark/3.png'; cannot be read .* set skip_bad"):
+        load_data(f"images:{folder}")
+    dataset = load_data(f"images:{folder}", DataOptions(skip_bad=True))
+    assert "left out 1 unreadable images: 3.png" in dataset.notes
+    assert len(dataset.train) + len(dataset.validation) + len(dataset.test) == 19
+    for path in (folder / "dark").iterdir():
+        path.write_bytes(b"x")
+    with pytest.raises(
+        UserError, match=r"images: got '.*/dark'; a class folder must hold images; none here can be read"
+    ):
+        load_data(f"images:{folder}", DataOptions(skip_bad=True))
+
+
+def test_empty_and_single_classes_are_refused(folder: Path, tmp_path: Path) -> None:
+    (folder / "empty").mkdir()
+    with pytest.raises(
+        UserError, match=r"images: got '.*/empty'; a class folder must hold images; there is none.$"
+    ):
+        load_data(f"images:{folder}")
+    (folder / "empty" / "deeper").mkdir()
+    with pytest.raises(UserError, match="Give the folder whose sub-folders are the classes"):
+        load_data(f"images:{folder}")
+    only = tmp_path / "only"
+    only.mkdir()
+    with pytest.raises(UserError, match="must hold one sub-folder for each class; there is none"):
+        load_data(f"images:{only}")
+    (folder / "dark").rename(only / "dark")
+    with pytest.raises(
+        UserError, match=r"images: got '.*/dark'; a classification needs at least two classes"
+    ):
+        load_data(f"images:{only}")
+
+
+def test_too_much_for_the_memory_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MAX_BYTES", 4 * 20 * 3 * 24 - 1)
+    rule = "images: got '20 images of 6 x 4 pixels'; needs about .* GB of memory; .* Set a smaller image_size"
+    with pytest.raises(UserError, match=rule):
+        load_data(f"images:{folder}")
+    monkeypatch.setattr(files, "MAX_BYTES", 4 * 20 * 3 * 24)
+    load_data(f"images:{folder}")

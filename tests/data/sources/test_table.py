@@ -1,0 +1,242 @@
+"""Tables: the task, the inputs and every bad table."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from anncestry.data import DataOptions, Dataset, Examples, load_data
+from anncestry.errors import UserError
+
+COLOURS = ("red", "green", "blue")
+
+
+def rows(count: int = 40) -> list[list[str]]:
+    """x, colour, size, kind: a number, a text, a number of many values, a class."""
+    return [[str(i % 7), COLOURS[i % 3], f"{i * 0.5 + 0.25}", "ab"[i % 2]] for i in range(count)]
+
+
+def load(folder: Path, table: list[list[str]], names: str = "x,colour,size,kind", **options) -> Dataset:
+    text = "\n".join([names, *map(",".join, table)]) if names else "\n".join(map(",".join, table))
+    (folder / "table.csv").write_text(text)
+    return load_data(f"csv:{folder / 'table.csv'}", DataOptions(**options))
+
+
+def examples(dataset: Dataset) -> Examples:
+    assert isinstance(dataset.train, Examples)
+    return dataset.train
+
+
+def test_the_last_column_is_a_class(tmp_path: Path) -> None:
+    dataset = load(tmp_path, rows())
+    assert dataset.signature.task == "classification"
+    assert dataset.signature.shape == (1 + 3 + 1,)  # a number, three colours, a number
+    assert dataset.classes == ("a", "b")
+    assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [28, 6, 6]  # type: ignore
+    colours = examples(dataset).inputs[:, 1:4]
+    assert (colours.sum(1) == 1).all()
+    _, inputs = dataset.processor.read("3,green,4.25")
+    matches = (examples(dataset).inputs - inputs).abs().amax(1) < 1e-6
+    assert matches.sum() <= 1
+
+
+@pytest.mark.parametrize("target", ["size", "3"])
+def test_a_real_target_is_a_regression_in_its_unit(tmp_path: Path, target: str) -> None:
+    dataset = load(tmp_path, rows(), target=target)
+    assert dataset.signature.task == "regression"
+    assert dataset.signature.output_size == 1
+    targets = examples(dataset).targets
+    assert targets.shape == (28, 1)
+    assert abs(targets.mean()) < 1e-5
+    assert targets.std(correction=0).item() == pytest.approx(1, abs=1e-5)
+    true = {float(row[2]) for row in rows()}
+    decoded = [answer["size"] for answer in dataset.processor.decode(targets)]
+    assert all(min(abs(value - t) for t in true) < 1e-4 for value in decoded)
+    (scale,) = dataset.processor.target_scale or ()
+    assert scale == pytest.approx(np.std(decoded), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("target", "task"),
+    [
+        (["a", "b"] * 20, "classification"),
+        (["0", "1"] * 20, "classification"),
+        (["1.0", "2.0", "3.0", "4.0"] * 10, "classification"),
+        ([str(i) for i in range(40)], "regression"),
+        (["0.5", "1.5"] * 20, "regression"),
+        ([str(i % 8) for i in range(40)], "classification"),
+        ([str(i % 9) for i in range(40)], "regression"),
+    ],
+)
+def test_the_task_is_found_and_can_be_told(tmp_path: Path, target: list[str], task: str) -> None:
+    table = [[row[0], row[2], cell] for row, cell in zip(rows(), target, strict=True)]
+    assert load(tmp_path, table, "").signature.task == task
+    if target[0] != "a":
+        assert load(tmp_path, table, "", task="regression").signature.task == "regression"
+        if len(set(target)) < 30:
+            assert load(tmp_path, table, "", task="classification").signature.task == "classification"
+
+
+def test_classes_are_in_the_order_of_numbers(tmp_path: Path) -> None:
+    table = [[str(i), ("10", "9", "2.0")[i % 3]] for i in range(30)]
+    assert load(tmp_path, table, "").classes == ("2", "9", "10")
+
+
+def test_byte_order_mark_crlf_and_semicolons_just_work(tmp_path: Path) -> None:
+    plain = load(tmp_path, rows()).fingerprint()
+    text = "\r\n".join(["x;colour;size;kind", *map(";".join, rows()), ""])
+    (tmp_path / "windows.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert load_data(f"csv:{tmp_path / 'windows.csv'}").fingerprint() == plain
+
+
+def test_constant_columns_become_zero(tmp_path: Path) -> None:
+    table = [["0.1", *row] for row in rows()]
+    inputs = examples(load(tmp_path, table, "")).inputs
+    torch.testing.assert_close(inputs[:, 0], torch.zeros(len(inputs)))
+    assert inputs.isfinite().all()
+
+
+def test_columns_that_are_no_inputs_are_left_out_with_a_note(tmp_path: Path) -> None:
+    table = [[f"name {index}", "", *row] for index, row in enumerate(rows())]
+    dataset = load(tmp_path, table, "name,empty,x,colour,size,kind")
+    assert dataset.signature.shape == (5,)
+    notes = " | ".join(dataset.notes)
+    assert "left out column 'empty': it is empty" in notes
+    assert "left out column 'name': 40 different texts, at most 32 become inputs" in notes
+
+
+def test_a_line_may_end_with_a_delimiter(tmp_path: Path) -> None:
+    dataset = load(tmp_path, [[*row, ""] for row in rows()], "x,colour,size,kind,")
+    assert dataset.classes == ("a", "b")
+
+
+def test_every_class_is_trained_on(tmp_path: Path) -> None:
+    table = [*rows(), ["1", "red", "2", "rare"], ["2", "red", "2", "rare"]]
+    dataset = load(tmp_path, table)
+    assert set(examples(dataset).targets.tolist()) == {0, 1, 2}
+    assert "1 classes have fewer than 3 rows and are in the training split alone: 'rare'" in dataset.notes
+
+
+FILLED = "every cell needs a value"
+BAD = {
+    "one class": (
+        [[*row[:3], "a"] for row in rows()],
+        {},
+        "column 'kind': got 'a'; a classification needs at",
+    ),
+    "one number": (
+        [[*row[:3], "1"] for row in rows()],
+        {},
+        "column 'kind': got '1'; a classification needs at",
+    ),
+    "constant": (
+        [[*row[:3], "1.5"] for row in rows()],
+        {"task": "regression"},
+        "column 'kind': got '1.5'; has one value only; there is nothing to learn",
+    ),
+    "ragged": ([*rows()[:5], ["1", "red"], *rows()], {}, "row 7: got '2 cells'; every row must have 4 cells"),
+    "target": (rows(), {"target": "weight"}, "target: got 'weight'; names none of the 4 columns"),
+    "target listed": (rows(), {"target": "weight"}, "Choices: x, colour, size, kind."),
+    "target position": (rows(), {"target": "5"}, "is no position from 1 to 4"),
+    "no number": ([*rows(), ["x", "red", "1", "a"]], {}, "row 42, column 'x': got 'x'; must be a number."),
+    "NaN": ([*rows(), ["NaN", "red", "1", "a"]], {}, f"row 42, column 'x': got 'NaN'; {FILLED}; 1 has none"),
+    "missing": (
+        [["?", *row[1:]] if i % 2 else row for i, row in enumerate(rows())],
+        {},
+        f"row 3, column 'x': got '?'; {FILLED}; 20 have none (column 'x')",
+    ),
+    "missing text": ([*rows(), ["1", "", "1", "a"]], {}, f"row 42, column 'colour': got ''; {FILLED}"),
+    "missing target": ([*rows(), ["1", "red", "1", "?"]], {}, f"row 42, column 'kind': got '?'; {FILLED}"),
+    "infinite": ([*rows(), ["inf", "red", "1", "a"]], {}, "column 'x': got 'inf'; must be a finite number"),
+    "text": (rows(), {"task": "regression"}, "row 2, column 'kind': got 'a'; must be a number"),
+    "no classes": (
+        [[*row[:3], f"n{i}"] for i, row in enumerate(rows())],
+        {},
+        "column 'kind': got '40 classes in 40 rows'; a class needs 3 rows to be in every split",
+    ),
+    "few rows": (rows(2), {"task": "regression", "target": "size"}, "rows: got 2; are too few to be split"),
+    "window": (rows(), {"window": 3}, "task: got 'classification'; a window and a horizon are for the task"),
+    "empty target": (
+        [[*row[:3], ""] for row in rows()],
+        {"target": "kind"},
+        "target: got 'kind'; is an empty column",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_table_says_what_is_wrong(tmp_path: Path, case: str) -> None:
+    table, options, message = BAD[case]
+    with pytest.raises(UserError) as error:
+        load(tmp_path, table, **options)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "must hold text; it is empty"),
+        (b"a,b\n1,\xff\n", "must be UTF-8 text; the byte 0xff"),
+        (b"a,b\n1,\0\n", "there is a NUL byte"),
+        (b",,\n,,\n", "columns: got '1, 2, 3'; every cell of the table is empty"),
+        (b"kind\na\nb\na\nb\n", "columns: got 'kind'; no input is left beside the target"),
+    ],
+)
+def test_a_bad_file_says_what_is_wrong(tmp_path: Path, data: bytes, message: str) -> None:
+    (tmp_path / "table.csv").write_bytes(data)
+    with pytest.raises(UserError, match=message):
+        load_data(f"csv:{tmp_path / 'table.csv'}", DataOptions(header=True if data[:4] == b"kind" else None))
+
+
+def series(folder: Path, columns: dict[str, list[float]], **options) -> Dataset:
+    table = [[f"day {i}", *map(repr, values)] for i, values in enumerate(zip(*columns.values(), strict=True))]
+    return load(folder, table, ",".join(["day", *columns]), task="forecasting", **options)
+
+
+def test_a_forecast_sees_the_window_before_its_target(tmp_path: Path) -> None:
+    dataset = series(tmp_path, {"a": [float(i) for i in range(100)]}, window=4, horizon=3)
+    assert dataset.signature.shape == (4, 1)
+    (scale,) = dataset.processor.target_scale or ()
+    seen = []
+    for split in (dataset.train, dataset.validation, dataset.test):
+        assert isinstance(split, Examples)
+        times = [round(answer["a"]) for answer in dataset.processor.decode(split.targets)]
+        ends = [round(answer["a"]) for answer in dataset.processor.decode(split.inputs[:, -1])]
+        starts = [round(answer["a"]) for answer in dataset.processor.decode(split.inputs[:, 0])]
+        assert [time - end for time, end in zip(times, ends, strict=True)] == [3] * len(times)
+        assert [end - start for start, end in zip(starts, ends, strict=True)] == [3] * len(times)
+        seen.append(times)
+    assert seen == [list(range(6, 70)), list(range(70, 85)), list(range(85, 100))]
+    assert scale == pytest.approx(np.std(np.arange(70)))  # of the training part alone
+
+
+def test_all_numbers_are_seen_and_the_target_is_forecast(tmp_path: Path) -> None:
+    columns = {"a": [math.sin(i) for i in range(80)], "b": [10.0 + i % 5 for i in range(80)], "c": [1.0] * 80}
+    dataset = series(tmp_path, columns, target="b", window=6)
+    assert dataset.signature.shape == (6, 3)
+    assert "left out column 'day': no numbers" in dataset.notes
+    decoded = [answer["b"] for answer in dataset.processor.decode(examples(dataset).targets)]
+    assert decoded == pytest.approx(columns["b"][6:56], abs=1e-4)
+    assert dataset.processor.read(str(dataset.source))[1].shape == (1, 6, 3)
+
+
+def test_the_default_window_is_24(tmp_path: Path) -> None:
+    assert series(tmp_path, {"a": [float(i * i % 17) for i in range(60)]}).signature.shape == (24, 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "rows: got 20; a window of 24 and a horizon of 1 leave no forecast for each of the splits"),
+        ({"window": 10, "horizon": 5}, "a window of 10 and a horizon of 5"),
+        (
+            {"window": 2, "target": "day"},
+            "target: got 'day'; must be a column of numbers to be forecast. Choices: a",
+        ),
+    ],
+)
+def test_a_bad_series_says_what_is_wrong(tmp_path: Path, options: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        series(tmp_path, {"a": [float(i) for i in range(20)]}, **options)

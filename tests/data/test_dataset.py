@@ -1,0 +1,99 @@
+"""Splits deal out everything once, in order, and the same to every process."""
+
+import dataclasses
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from anncestry.data import Examples, Stream, epoch_order, load_data
+
+
+@settings(deadline=None)
+@given(
+    length=st.integers(2, 300),
+    batch_size=st.integers(1, 40),
+    window=st.integers(1, 50),
+    start=st.integers(0, 9),
+)
+def test_a_stream_reads_its_text_row_by_row(length: int, batch_size: int, window: int, start: int) -> None:
+    stream = Stream(torch.arange(length), window)
+    batches = list(stream.batches(batch_size, start=start))
+    assert len(batches) == max(0, stream.num_batches(batch_size) - start)
+    for index, batch in enumerate(batches):
+        torch.testing.assert_close(batch.targets, batch.inputs + 1)  # shifted by one token
+        assert batch.continues == (start + index > 0)
+        assert batch.inputs.shape[1] <= window
+    if batches and start == 0:
+        rows = torch.cat([batch.inputs for batch in batches], dim=1)
+        read = rows.flatten()
+        torch.testing.assert_close(read, torch.arange(len(read)))  # row after row, nothing twice, no gap
+        assert len(stream) - 1 - len(read) < batch_size  # what is left out at the end
+        assert len(rows) <= batch_size
+
+
+@settings(deadline=None)
+@given(batch_size=st.integers(1, 12), num_parts=st.integers(1, 4))
+def test_the_parts_of_a_stream_make_the_global_batch(batch_size: int, num_parts: int) -> None:
+    stream = Stream(torch.arange(100), 7)
+    whole = list(stream.batches(batch_size))
+    parts = [list(stream.batches(batch_size, part=slice(i, None, num_parts))) for i in range(num_parts)]
+    for index, batch in enumerate(whole):
+        rows = torch.cat([part[index].inputs for part in parts])
+        assert sorted(rows.flatten().tolist()) == sorted(batch.inputs.flatten().tolist())
+
+
+@settings(deadline=None)
+@given(
+    num_rows=st.integers(1, 60),
+    batch_size=st.integers(1, 20),
+    num_parts=st.integers(1, 4),
+    start=st.integers(0, 3),
+    seed=st.none() | st.integers(0, 5),
+)
+def test_the_parts_of_examples_partition_each_global_batch(
+    num_rows: int, batch_size: int, num_parts: int, start: int, seed: int | None
+) -> None:
+    examples = Examples(torch.arange(float(num_rows))[:, None], torch.arange(num_rows))
+
+    def read(part: slice | None, first: int = start) -> list[list[int]]:
+        order = None if seed is None else epoch_order(seed, 3)
+        batches = list(examples.batches(batch_size, order, first, part))
+        assert all((batch.inputs[:, 0] == batch.targets).all() for batch in batches)
+        return [batch.targets.tolist() for batch in batches]
+
+    whole = read(None)
+    assert len(whole) == max(0, examples.num_batches(batch_size) - start)
+    assert whole == read(None, first=0)[start:]  # resuming goes on with the same order
+    share = -(-batch_size // num_parts)
+    parts = [read(slice(i * share, (i + 1) * share)) for i in range(num_parts)]
+    for index, batch in enumerate(whole):
+        assert [row for part in parts for row in part[index]] == batch
+    if start == 0:
+        assert sorted(row for batch in whole for row in batch) == list(range(num_rows))
+
+
+def test_the_order_of_an_epoch_depends_on_seed_and_epoch_alone() -> None:
+    orders = {
+        (s, e): tuple(torch.randperm(50, generator=epoch_order(s, e)).tolist())
+        for s in (0, 1)
+        for e in (0, 1)
+    }
+    assert len(set(orders.values())) == 4
+    assert orders[1, 1] == tuple(torch.randperm(50, generator=epoch_order(1, 1)).tolist())
+
+
+def test_the_fingerprint_notices_one_changed_value() -> None:
+    dataset = load_data("toy2d:moons")
+    assert dataset.fingerprint() == load_data("toy2d:moons").fingerprint()
+    assert len(dataset.fingerprint()) == 16
+    targets = dataset.test.targets.clone()  # pyright: ignore
+    targets[7] = 1 - targets[7]
+    changed = dataclasses.replace(dataset, test=Examples(dataset.test.inputs, targets))  # pyright: ignore
+    assert changed.fingerprint() != dataset.fingerprint()
+
+
+@pytest.mark.parametrize("length", [0, 1])
+def test_a_stream_without_a_pair_of_tokens_has_no_batches(length: int) -> None:
+    assert list(Stream(torch.arange(length), 4).batches(2)) == []

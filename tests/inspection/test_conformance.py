@@ -1,0 +1,457 @@
+"""For every check a model that is broken in just that way, and is found out."""
+
+import copy
+import math
+
+import pytest
+import torch
+from torch import nn
+
+import anncestry
+from anncestry.errors import UserError
+from anncestry.inspection.conformance import CHECKS, check_model, tiny_signature
+from anncestry.models.create import create
+from anncestry.models.lstm import LSTM
+from anncestry.models.perceptron import Perceptron, PerceptronConfig
+from anncestry.models.rnn import RNN
+from anncestry.signature import Signature
+
+VECTORS = tiny_signature("vector", "classification")
+SERIES = tiny_signature("series", "classification")
+WORDS = tiny_signature("tokens", "language-model")
+
+
+class Plain(nn.Module):
+    """A sound classifier of vectors, to be broken."""
+
+    def __init__(self, units=16):
+        super().__init__()
+        self.first, self.last = nn.Linear(6, units), nn.Linear(units, 3)
+
+    def forward(self, x):
+        return self.last(self.first(x).tanh())
+
+
+def recurrent(base, signature):
+    """A child of a recurrent model, made as its parent is made."""
+    config = create({RNN: "rnn", LSTM: "lstm"}[base.__mro__[1]], signature=signature, width=8).config
+    return base(config)
+
+
+def outcome(model, check, signature=None):
+    (result,) = check_model(model, signature, checks=[check]).results
+    return result
+
+
+def assert_broken(model, check, match, signature=None):
+    result = outcome(model, check, signature)
+    assert result.outcome == "fail", result
+    assert match in result.message
+
+
+def test_a_sound_module_that_knows_nothing_of_us_passes():
+    report = check_model(Plain(), VECTORS)
+    assert report.ok
+    assert [result.name for result in report.results] == list(CHECKS)
+    assert {result.name for result in report.results if result.outcome == "skip"} == {
+        "padding-invariance", "causality", "step-equals-forward", "own-rule",
+    }  # fmt: skip
+    report.raise_if_failed()
+
+
+def test_wrong_shape_and_nan():
+    assert_broken(nn.Linear(6, 4), "output-shape", "the outputs are (3, 4), expected (3, 3)", VECTORS)
+
+    class Diverged(Plain):
+        def forward(self, x):
+            return super().forward(x) * math.nan
+
+    assert_broken(Diverged(), "output-shape", "NaN", VECTORS)
+
+
+def test_a_model_that_does_not_run_says_so_once():
+    report = check_model(nn.Linear(5, 3), VECTORS)
+    assert [result.outcome for result in report.results] == ["fail"] + ["skip"] * (len(CHECKS) - 1)
+    assert "raised RuntimeError" in report.results[0].message
+
+
+class LeakingNorm(Plain):
+    """Batch normalisation that goes on as if in training."""
+
+    def forward(self, x):
+        x = self.first(x)
+        return self.last((x - x.mean(0)) / (x.std(0, correction=0) + 1e-5))
+
+
+def test_leak_across_the_batch():
+    assert_broken(LeakingNorm(), "batch-invariance", "row 0 alone and in a batch of 4: they differ", VECTORS)
+
+
+class Faint(Plain):
+    """A leak far below single precision."""
+
+    def forward(self, x):
+        return super().forward(x) + 1e-8 * x.mean()
+
+
+def test_double_precision_sees_a_faint_leak():
+    assert_broken(Faint(), "batch-invariance", "they differ by", VECTORS)
+
+
+def test_a_model_bound_to_single_precision_is_checked_in_it():
+    class Single(Plain):
+        def forward(self, x):
+            if x.dtype == torch.float64:
+                raise RuntimeError("only float32")
+            return super().forward(x)
+
+    assert check_model(Single(), VECTORS).ok
+
+
+class IgnoresLengths(RNN):
+    def forward(self, x, state=None, lengths=None):
+        return super().forward(x, state)
+
+
+class MultipliesPadding(RNN):
+    """Hides the padding by a product with zero, which NaN survives."""
+
+    def forward(self, x, state=None, lengths=None):
+        if lengths is not None:
+            x = x * (torch.arange(x.shape[1]) < lengths.unsqueeze(1)).unsqueeze(2)
+        return super().forward(x, state, lengths if lengths is None else lengths * 0 + x.shape[1])
+
+
+class WrongEndState(RNN):
+    def forward(self, x, state=None, lengths=None):
+        outputs, end = super().forward(x, state, lengths)
+        if lengths is not None:
+            _, end = super().forward(x.nan_to_num(), state)
+        return outputs, end
+
+
+class LeaksNaNIntoGradients(RNN):
+    """Right outputs, but the backward pass goes through the padding: NaN times zero."""
+
+    def forward(self, x, state=None, lengths=None):
+        outputs, end = super().forward(x, state, lengths)
+        other = (self.readout.weight.sum() * x).sum(2).amax(1, keepdim=True)
+        return torch.where(other.isnan(), outputs, outputs + 0 * other), end
+
+
+@pytest.mark.parametrize(
+    ("model", "match"),
+    [
+        (IgnoresLengths, "outputs of 3 of 5 steps, padded with NaN and alone: they differ by nan"),
+        (MultipliesPadding, "outputs of 3 of 5 steps, padded with NaN and alone: they differ by nan"),
+        (WrongEndState, "the state after 3 of 5 steps"),
+        (LeaksNaNIntoGradients, "makes the gradient of readout.weight NaN"),
+    ],
+)
+def test_padding(model, match):
+    assert_broken(recurrent(model, SERIES), "padding-invariance", match)
+
+
+def test_images_have_no_padding():
+    model = recurrent(IgnoresLengths, tiny_signature("image", "classification"))
+    assert outcome(model, "padding-invariance").outcome == "skip"
+
+
+def test_padding_with_tokens():
+    signature = tiny_signature("tokens", "classification")
+    assert_broken(recurrent(IgnoresLengths, signature), "padding-invariance", "padded with another token")
+
+
+class PeeksAhead(RNN):
+    def forward(self, x, state=None, lengths=None):
+        y, end = self.wiring(self.embedding(x), state, lengths)
+        return self.readout(y + 1e-3 * y.roll(-1, dims=1)), end
+
+
+class LooksBothWays(RNN):
+    """Averages the whole sequence into every step."""
+
+    def forward(self, x, state=None, lengths=None):
+        y, end = self.wiring(self.embedding(x), state, lengths)
+        return self.readout(y + y.mean(1, keepdim=True)), end
+
+
+class PeeksByGradient(RNN):
+    """Later words cancel in the outputs, but not in the gradient."""
+
+    def forward(self, x, state=None, lengths=None):
+        z = self.embedding(x)
+        y, end = self.wiring(z, state, lengths)
+        later = z.flip(1).cumsum(1).flip(1).sum(2, keepdim=True)
+        return self.readout(y + later - later.detach()), end
+
+
+@pytest.mark.parametrize(
+    ("model", "match"),
+    [
+        (PeeksAhead, "outputs before step 1, with other inputs from there on: they differ"),
+        (LooksBothWays, "outputs before step 1, with other inputs from there on: they differ"),
+        (PeeksByGradient, "the output of step 0 has a gradient of"),
+    ],
+)
+def test_causality(model, match):
+    assert_broken(recurrent(model, WORDS), "causality", match)
+
+
+def test_causality_by_perturbation_alone_where_no_module_embeds():
+    class Functional(RNN):
+        def forward(self, x, state=None, lengths=None):
+            z = nn.functional.one_hot(x, 7).to(self.readout.weight.dtype)
+            y, end = self.wiring(z, state, lengths)
+            return self.readout(y), end
+
+    result = outcome(recurrent(Functional, WORDS), "causality")
+    assert (result.outcome, result.message) == ("pass", "over 5 steps, later inputs change no output")
+
+
+class OtherStep(LSTM):
+    def step(self, x_t, state):
+        y_t, after = super().step(x_t, state)
+        return y_t + 1e-6, after
+
+
+class ForgetsItsState(LSTM):
+    def forward(self, x, state=None, lengths=None):
+        return super().forward(x, None, lengths)
+
+
+class ReturnsAnotherState(LSTM):
+    def forward(self, x, state=None, lengths=None):
+        outputs, _ = super().forward(x, state, lengths)
+        return outputs, self.initial_state(len(x))
+
+
+@pytest.mark.parametrize("signature", [SERIES, WORDS], ids=["series", "words"])
+@pytest.mark.parametrize(
+    ("model", "match"),
+    [
+        (OtherStep, "step 0 and forward: they differ by 1e-06"),
+        (ForgetsItsState, "forward in one go, and gone on from the state after 2 of 5 steps"),
+        (ReturnsAnotherState, "the state after 5 steps and after forward"),
+    ],
+)
+def test_step_equals_forward(model, match, signature):
+    assert_broken(recurrent(model, signature), "step-equals-forward", match)
+
+
+class KeepsItsState(RNN):
+    """The hidden state of one call is where the next one begins."""
+
+    kept = None
+
+    def forward(self, x, state=None, lengths=None):
+        kept = self.kept if self.kept is not None and self.kept[0].h.shape[0] == len(x) else None
+        outputs, self.kept = super().forward(x, kept, lengths)
+        return outputs, self.kept
+
+
+def test_state_kept_on_the_model():
+    model = recurrent(KeepsItsState, SERIES)
+    assert_broken(model, "determinism", "nothing kept on the model")
+    model(SERIES.example(2)[0])  # what it keeps now carries a graph
+    assert_broken(model, "determinism", "nothing kept on the model")
+
+
+def test_randomness_in_evaluation_mode():
+    class AlwaysDrops(Plain):
+        def forward(self, x):
+            return super().forward(nn.functional.dropout(x, 0.5))
+
+    assert_broken(AlwaysDrops(), "determinism", "nothing random", VECTORS)
+
+
+def test_writing_into_the_inputs():
+    class InPlace(Plain):
+        def forward(self, x):
+            return super().forward(x.mul_(0.5))
+
+    class InPlaceWhenTraining(Plain):
+        def forward(self, x):
+            return super().forward(x.add_(1) if self.training else x)
+
+    assert_broken(InPlace(), "inputs-untouched", "the inputs were changed", VECTORS)
+    assert_broken(InPlaceWhenTraining(), "inputs-untouched", "the inputs were changed", VECTORS)
+
+
+def test_gradients():
+    unused = Plain()
+    unused.spare = nn.Linear(2, 2)
+    assert_broken(unused, "gradients", "no gradient reaches spare.weight, spare.bias", VECTORS)
+
+    class Cut(Plain):
+        def forward(self, x):
+            return self.last(self.first(x).tanh().detach())
+
+    assert_broken(Cut(), "gradients", "no gradient reaches first.weight, first.bias", VECTORS)
+
+    class Steps(Plain):
+        def forward(self, x):
+            return self.last(self.first(x).sign())
+
+    assert_broken(Steps(), "gradients", "the gradient is all zero for first.weight", VECTORS)
+
+    class Roots(Plain):
+        def forward(self, x):
+            return self.last(self.first(0 * x).mul(0).sqrt())
+
+    assert_broken(Roots(), "gradients", "holds NaN", VECTORS)
+    assert_broken(Plain().requires_grad_(False), "gradients", "no parameter asks for a gradient", VECTORS)
+
+
+def test_weights_that_start_at_zero_reach_what_is_below():
+    model = Plain()
+    nn.init.zeros_(model.last.weight)
+    assert outcome(model, "gradients", VECTORS).outcome == "pass"
+
+
+class NeverLearns(Perceptron):
+    def correct(self, *block):
+        pass
+
+
+class Explodes(Perceptron):
+    def correct(self, *block):
+        self.weight += torch.inf
+
+
+class Scalar(Perceptron):
+    def learn(self, inputs, targets):
+        return super().learn(inputs, targets).argmax(1)
+
+
+class Content(Perceptron):
+    def criterion(self, outputs, targets):
+        return outputs.new_zeros(())
+
+
+@pytest.mark.parametrize(
+    ("model", "match"),
+    [
+        (NeverLearns, "learn changed no weight"),
+        (Explodes, "NaN or infinite"),
+        (Scalar, "learn returned (8,), expected the outputs (8, 3)"),
+        (Content, "was 0, expected mistakes"),
+    ],
+)
+def test_own_rule(model, match):
+    broken = model(PerceptronConfig.for_signature(VECTORS))
+    if model is NeverLearns:
+        broken.weight += torch.randn_like(broken.weight)  # else every answer is a tie
+    assert_broken(broken, "own-rule", match)
+
+
+def test_initial_loss():
+    class Overconfident(Plain):
+        def forward(self, x):
+            return 30 * super().forward(x)
+
+    assert_broken(Overconfident(), "initial-loss", "and ln(3) = 1.1, expected a distance of at most 1.5", VECTORS)
+    trained = create("mlp", signature=VECTORS, width=8)
+    with torch.no_grad():
+        trained.layers[1].weight *= 100
+    assert outcome(trained, "initial-loss").outcome == "pass"  # asks a new model
+
+
+def test_overfit():
+    class Blind(Plain):
+        def forward(self, x):
+            return super().forward(x * 0)
+
+    assert_broken(Blind(), "overfit", "the best constant answer has 0.69", VECTORS)
+
+    class Probabilities(Plain):
+        def forward(self, x):
+            return super().forward(x).softmax(1)
+
+    assert_broken(Probabilities(), "overfit", "still have a loss of", VECTORS)
+    assert_broken(Plain().requires_grad_(False), "overfit", "does not depend on any parameter", VECTORS)
+    assert_broken(NeverLearns(PerceptronConfig.for_signature(VECTORS)), "overfit", "are not learnt in 500 passes")
+    assert outcome(nn.Linear(6, 1), "overfit", Signature("classification", "vector", (6,), 1)).outcome == "skip"
+
+
+def test_save_and_load():
+    class Unsaved(Plain):
+        """A running mean that the weights do not hold."""
+
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("mean", torch.zeros(6), persistent=False)
+
+        def forward(self, x):
+            if self.training:
+                self.mean = 0.9 * self.mean + 0.1 * x.detach().mean(0)
+            return super().forward(x - self.mean)
+
+    assert_broken(Unsaved(), "save-load", "some state is not saved", VECTORS)
+
+    class RandomConstant(RNN):
+        """A random projection drawn anew by every new model."""
+
+        def __init__(self, config):
+            super().__init__(config)
+            self.projection = torch.randn(3, 3, dtype=torch.float64)
+
+        def forward(self, x, state=None, lengths=None):
+            return super().forward(x @ self.projection.to(x.dtype), state, lengths)
+
+    assert_broken(recurrent(RandomConstant, SERIES), "save-load", "some state is not saved")
+
+    class Renames(Plain):
+        def state_dict(self, *args, **kwargs):
+            return {f"old.{name}": value for name, value in super().state_dict(*args, **kwargs).items()}
+
+    assert_broken(Renames(), "save-load", "saved names do not match", VECTORS)
+
+
+def test_tied_weights_are_saved_and_loaded():
+    class Tied(Plain):
+        def __init__(self):
+            super().__init__(units=6)
+            self.again = nn.Linear(6, 6)
+            self.again.weight = self.first.weight
+
+        def forward(self, x):
+            return self.last(self.again(self.first(x).tanh()))
+
+    assert check_model(Tied(), VECTORS).ok
+
+
+def test_the_model_is_left_as_it_was():
+    model = create("lstm", signature=WORDS, width=8).train()
+    before, random = copy.deepcopy(model.state_dict()), torch.get_rng_state()
+    model(WORDS.example(2)[0])[0].sum().backward()
+    gradient = model.readout.weight.grad.clone()
+    report = check_model(model)
+    assert report.ok
+    assert model.training
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert torch.equal(model.readout.weight.grad, gradient)
+    assert torch.equal(torch.get_rng_state(), random)
+
+
+def test_long_sequences_are_cut_short():
+    model = create("rnn", input_size=2, hidden_size=4, output_size=3, seq_len=10_000)
+    assert "8 steps equal one forward" in outcome(model, "step-equals-forward").message
+
+
+def test_the_report():
+    report = check_model(LeakingNorm(), VECTORS, checks=["output-shape", "batch-invariance", "causality"])
+    assert not report.ok
+    lines = str(report).splitlines()
+    assert lines[0] == "LeakingNorm: 1 passed, 1 failed, 1 skipped"
+    assert lines[1] == "pass  output-shape      the outputs are (3, 3)"
+    assert lines[2].startswith("fail  batch-invariance  row 0 alone")
+    with pytest.raises(UserError, match="model: got 'LeakingNorm'; fails 1 of 3 checks: batch-invariance: row 0"):
+        report.raise_if_failed()
+
+
+def test_mistakes():
+    with pytest.raises(UserError, match="signature: got None; is needed for a model without a config"):
+        anncestry.check_model(nn.Linear(2, 2))
+    with pytest.raises(UserError, match="checks: got 'overfitting'; is not a check. Choices: output-shape"):
+        check_model(Plain(), VECTORS, checks=["overfitting"])

@@ -1,0 +1,85 @@
+"""Every experiment, in a small size: plain numbers, the same for the same seed, judged and drawn."""
+
+import json
+
+import pytest
+import torch
+from matplotlib.figure import Figure
+
+from anncestry.studies.claims import CLAIMS, Verdict, find
+from anncestry.studies.claims.lstm_long_lags import SIZES, adding_problem, build
+
+SMALL = {
+    "perceptron-convergence": {"dims": (3,), "margins": (0.3, 0.1), "num_seeds": 2, "count": 60},
+    "xor": {"hidden_sizes": (4,), "num_seeds": 5, "max_steps": 200, "max_passes": 10},
+    "tanh-gradients": {"depths": (2, 4), "num_seeds": 2},
+    "vanishing-gradient": {"scales": (0.5, 1.0, 4.0), "num_seeds": 2, "num_steps": 20, "hidden_size": 16},
+    "lstm-long-lags": {"lengths": (4,), "num_seeds": 1, "max_steps": 10},
+    "stacked-lstm": {"layers": (2, 3), "num_seeds": 1, "hidden_size": 5, "seq_len": 8},
+    "local-connectivity": {"image_size": 8, "kernel_sizes": (3, 5), "num_units": 2},
+    "conv-parameters": {"kernel_sizes": (1, 5), "in_channels": (3,), "out_channels": (6,)},
+    "two-3x3": {"depths": (2, 3), "channels": 4, "num_images": 8},
+}
+HOLD_WHEN_SMALL = SMALL.keys() - {"lstm-long-lags", "xor"}  # these two need their training time
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def test_every_claim_is_covered():
+    assert SMALL.keys() == {claim.id for claim in CLAIMS}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_small_experiment(name):
+    experiment = find(name).experiment()
+    rows = experiment.measure(3, **SMALL[name])
+    assert json.loads(json.dumps(rows, allow_nan=False)) == rows, "rows are plain numbers and words"
+    assert experiment.measure(3, **SMALL[name]) == rows, "the same seed gives the same numbers"
+    verdict, because = experiment.judge(rows)
+    assert isinstance(verdict, Verdict)
+    assert any(character.isdigit() for character in because)
+    if name in HOLD_WHEN_SMALL:
+        assert verdict is Verdict.HOLDS, because
+    axes = Figure().subplots()
+    experiment.draw(axes, rows)
+    assert axes.has_data()
+    assert axes.get_xlabel()
+
+
+def test_another_seed_gives_other_numbers():
+    experiment = find("tanh-gradients").experiment()
+    first, second = (experiment.measure(seed, depths=(2,), num_seeds=1) for seed in (0, 1))
+    assert first[-1]["gradient"] != second[-1]["gradient"]
+
+
+def test_run_measures_judges_and_keeps_the_callers_random_state():
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    threads = torch.get_num_threads()
+    evidence = find("local-connectivity").run(0)
+    assert torch.get_num_threads() == threads
+    assert torch.equal(torch.rand(3), expected)
+    assert evidence.verdict is Verdict.HOLDS
+    assert "75 values through 75 weights + 1 bias" in evidence.because
+    assert "3072 values through 3072 weights + 1 bias" in evidence.because
+    assert evidence.seconds > 0
+
+
+def test_adding_problem_marks_one_number_in_each_half():
+    inputs, targets = adding_problem(50, 9, torch.Generator().manual_seed(0))
+    marks = inputs[:, :, 1]
+    assert marks[:, :4].sum(1).eq(1).all()
+    assert marks[:, 4:].sum(1).eq(1).all()
+    assert torch.allclose((inputs[:, :, 0] * marks).sum(1, keepdim=True), targets)
+
+
+def test_the_nets_of_long_lags_have_about_the_same_number_of_parameters():
+    lstm, rnn = (sum(p.numel() for p in build(net).parameters()) for net in SIZES)
+    assert abs(lstm - rnn) < 0.03 * lstm

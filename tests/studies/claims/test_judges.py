@@ -1,0 +1,102 @@
+"""No verdict is written down in advance: other measurements get other verdicts, from the same judge."""
+
+import pytest
+
+from anncestry.studies.claims import CLAIMS, Verdict, find
+
+HOLDS, FAILS, UNDECIDED = Verdict.HOLDS, Verdict.FAILS, Verdict.UNDECIDED
+
+
+def convergence(mistakes, ended=True):
+    sizes = {"dim": 2, "margin": 0.1, "seed": 0, "order": "shuffled", "R": 1.0, "gamma": 0.1, "bound": 100.0}
+    return [{**sizes, "mistakes": 5, "ended": True}, {**sizes, "mistakes": mistakes, "ended": ended}]
+
+
+def xor(perceptron, mlp):
+    nets = (("perceptron", 0, perceptron), ("tanh MLP", 2, 0), ("tanh MLP", 8, mlp))
+    return [{"net": net, "hidden": hidden, "solved": solved, "runs": 20} for net, hidden, solved in nets]
+
+
+def tanh(gradients, slope=0.25):
+    rows = [{"unit": "tanh", "steepest": 1.0}, {"unit": "sigmoid", "steepest": slope}]
+    for seed, gradient in enumerate(gradients):
+        rows.append({"unit": "tanh", "depth": 2, "seed": seed, "gradient": gradient})
+        rows.append({"unit": "sigmoid", "depth": 2, "seed": seed, "gradient": 1.0})
+    return rows
+
+
+def vanishing(below=0.2, at_one=1.0, above=4.0):
+    last = {0.5: below, 1.0: at_one, 2.0: above}
+    return [{"unit": "linear", "scale": scale, "seed": 0, "by_lag": [1.0, last[scale]]} for scale in last]
+
+
+def long_lags(lstm, rnn):
+    rows = [{"net": "lstm", "length": 50, "seed": seed, "mse": mse} for seed, mse in enumerate(lstm)]
+    return rows + [{"net": "rnn", "length": 50, "seed": seed, "mse": mse} for seed, mse in enumerate(rnn)]
+
+
+def stacked(difference, control=0.1):
+    parts = ("outputs", "states", "gradients")
+    rows = [{"layers": 2, "seed": 0, "late": True, **dict.fromkeys(parts, control)}]
+    rows += [{"layers": 2, "seed": 0, "late": False, **dict.fromkeys(parts, 1e-16), "gradients": difference}]
+    return rows
+
+
+def local(inputs=75, weights=75, biases=1):
+    sizes = {"inputs": inputs, "weights": weights, "biases": biases}
+    return [{"layer": "5×5 convolution", "expected": 75, **sizes}]
+
+
+def parameters(counted):
+    return [{"F": 5, "D": 3, "K": 6, "image_size": 32, "counted": counted, "dense": 10**6}]
+
+
+def two(height, weights):
+    stack = {"depth": 2, "kernel_size": 3, "layers": 2, "height": height, "width": 5, "weights": weights}
+    return [stack, {"depth": 2, "kernel_size": 5, "layers": 1, "height": 5, "width": 5, "weights": 25}]
+
+
+CASES = [
+    ("perceptron-convergence", convergence(100), HOLDS),
+    ("perceptron-convergence", convergence(101, ended=False), FAILS),
+    ("perceptron-convergence", convergence(99, ended=False), UNDECIDED),
+    ("xor", xor(0, 18), HOLDS),
+    ("xor", xor(1, 20), FAILS),
+    ("xor", xor(0, 0), FAILS),
+    ("xor", xor(0, 17), UNDECIDED),
+    ("tanh-gradients", tanh([2.0, 3.0, 1.1]), HOLDS),
+    ("tanh-gradients", tanh([0.5, 0.9, 1.1]), FAILS),
+    ("tanh-gradients", tanh([2.0, 3.0, 1.1], slope=0.5), FAILS),
+    ("tanh-gradients", tanh([2.0, 3.0, 0.9]), UNDECIDED),
+    ("vanishing-gradient", vanishing(), HOLDS),
+    ("vanishing-gradient", vanishing(below=0.6), FAILS),
+    ("vanishing-gradient", vanishing(at_one=1.1), FAILS),
+    ("vanishing-gradient", vanishing(above=0.9), UNDECIDED),
+    ("lstm-long-lags", long_lags([0.001, 0.002], [0.16, 0.17]), HOLDS),
+    ("lstm-long-lags", long_lags([0.1, 0.2], [0.1, 0.1]), FAILS),
+    ("lstm-long-lags", long_lags([0.001, 0.002], [0.003, 0.17]), UNDECIDED),
+    ("lstm-long-lags", long_lags([0.1, 0.12], [0.16, 0.17]), UNDECIDED),
+    ("stacked-lstm", stacked(1e-15), HOLDS),
+    ("stacked-lstm", stacked(1e-3), FAILS),
+    ("stacked-lstm", stacked(1e-9), UNDECIDED),
+    ("stacked-lstm", stacked(1e-15, control=1e-15), UNDECIDED),
+    ("local-connectivity", local(), HOLDS),
+    ("local-connectivity", local(inputs=3072), FAILS),
+    ("local-connectivity", local(weights=74), FAILS),
+    ("local-connectivity", local(biases=0), FAILS),
+    ("conv-parameters", parameters(456), HOLDS),
+    ("conv-parameters", parameters(450), FAILS),
+    ("two-3x3", two(5, 18), HOLDS),
+    ("two-3x3", two(6, 18), FAILS),
+    ("two-3x3", two(5, 25), FAILS),
+]
+
+
+@pytest.mark.parametrize(("name", "rows", "verdict"), CASES)
+def test_the_verdict_follows_the_measurement(name, rows, verdict):
+    assert find(name).experiment().judge(rows).verdict is verdict
+
+
+def test_every_claim_can_hold_and_can_fail():
+    reached = {(name, verdict) for name, _, verdict in CASES}
+    assert all({(claim.id, HOLDS), (claim.id, FAILS)} <= reached for claim in CLAIMS)

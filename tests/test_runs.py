@@ -1,0 +1,149 @@
+"""The run folder: everything later commands need is in it; what is wrong with one is said."""
+
+import json
+import pickle
+import shutil
+
+import pytest
+import torch
+
+from anncestry.checkpoints.store import read_tensors, write_tensors
+from anncestry.data import DataOptions, load_data
+from anncestry.runs import Run
+from anncestry.training.settings import TrainingSettings
+from anncestry.training.train import reproduce, train
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """An MLP on digits, briefly."""
+    folder = tmp_path_factory.mktemp("runs") / "mlp"
+    run, _ = train("mlp", "digits", out=folder, width=24, settings=TrainingSettings(epochs=6, learning_rate=5e-3))
+    return run
+
+
+@pytest.fixture
+def copy(trained, tmp_path):
+    """A copy that a test may damage."""
+    return shutil.copytree(trained.folder, tmp_path / "copy")
+
+
+def test_the_folder_is_whole(trained):
+    names = {path.name for path in trained.folder.iterdir()}
+    wanted = {"config.json", "processor.json", "model.safetensors", "scores.json", "metrics.jsonl", "metrics.csv"}
+    assert wanted | {"README.md", "checkpoints"} == names
+
+
+def test_evaluate_from_the_folder_alone_gives_the_scores_of_training(trained):
+    assert Run(trained.folder).evaluate() == pytest.approx(trained.scores()["test"])
+    assert Run(trained.folder).evaluate(split="validation") == pytest.approx(trained.scores()["validation"])
+
+
+def test_predict_reads_a_picture_as_training_did(trained, tmp_path):
+    from PIL import Image
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    right = 0
+    for index in range(20):
+        path = tmp_path / f"{index}.png"
+        Image.fromarray((digits.images[index] * 255 / 16).astype("uint8")).save(path)
+        (row,) = Run(trained.folder).predict(str(path))
+        assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+        right += row["class"] == str(digits.target[index])
+    assert right >= 16
+
+
+def test_the_card_holds_a_command_that_makes_it_again(trained):
+    card = (trained.folder / "README.md").read_text()
+    assert reproduce(trained) in card
+    assert "--set hidden_sizes=24" in reproduce(trained)
+    assert "--epochs 6" in reproduce(trained)
+
+
+def test_regression_answers_in_the_targets_units(tmp_path):
+    rows = ["x,y"] + [f"{x / 50},{1000 + 300 * x / 50}" for x in range(200)]
+    (tmp_path / "line.csv").write_text("\n".join(rows))
+    settings = TrainingSettings(epochs=120, learning_rate=0.01)
+    data = f"csv:{tmp_path}/line.csv"
+    run, _ = train("mlp", data, out=tmp_path / "run", settings=settings, model={"activation": "tanh"})
+    (row,) = run.predict("2.0")
+    assert row["y"] == pytest.approx(1600, abs=30)
+    assert run.scores()["test"]["rmse"] < 40
+
+
+def test_other_data_are_read_with_the_runs_own_processor(tmp_path):
+    def table(name, shift, count):
+        lines = [f"{i % 7 + shift},{i % 5},{'yes' if i % 7 + shift > 3 else 'no'}" for i in range(count)]
+        (tmp_path / name).write_text("a,b,label\n" + "\n".join(lines) + "\n")
+        return f"csv:{tmp_path / name}"
+
+    run, _ = train("mlp", table("train.csv", 0, 140), out=tmp_path / "run", settings=TrainingSettings(epochs=60))
+    assert run.evaluate(table("other.csv", 2, 70))["accuracy"] > 0.8
+
+
+def test_a_changed_file_is_noticed_on_resume(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,label\n" + "\n".join(f"{i % 9},{'x' if i % 9 > 4 else 'y'}" for i in range(90)))
+    run, _ = train("mlp", f"csv:{path}", out=tmp_path / "run", settings=TrainingSettings(max_steps=2))
+    path.write_text(path.read_text().replace("8,", "7,"))
+    with pytest.raises(ValueError, match="has changed since this run was trained"):
+        run.dataset()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda f: (f / "config.json").unlink(), "is not a run folder: it has no config.json"),
+        (lambda f: (f / "config.json").write_text("{]"), "is not readable JSON"),
+        (lambda f: (f / "config.json").write_text("{}"), "is not the config of a run: 'architecture' is missing"),
+        (lambda f: (f / "model.safetensors").unlink(), "has no finished weights yet"),
+        (lambda f: (f / "processor.json").unlink(), "has no processor.json; it is not a whole run folder"),
+        (lambda f: (f / "model.safetensors").write_bytes((f / "model.safetensors").read_bytes()[:-9]), "truncated"),
+        (lambda f: (f / "model.safetensors").write_bytes(pickle.dumps({"a": 1})), "is a pickle"),
+        (lambda f: write_tensors(f / "model.safetensors", {"x": torch.zeros(2)}), "missing"),
+    ],
+)
+def test_what_is_wrong_with_a_folder_is_said(copy, damage, message):
+    damage(copy)
+    with pytest.raises(ValueError) as caught:
+        run = Run(copy)
+        run.evaluate()
+    assert message in str(caught.value)
+
+
+def test_a_folder_of_another_size_lists_what_does_not_fit(copy):
+    config = json.loads((copy / "config.json").read_text())
+    config["model"]["hidden_sizes"] = [25]
+    (copy / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ValueError) as caught:
+        _ = Run(copy).model
+    assert "layers.1.weight" in str(caught.value)
+
+
+def test_an_existing_run_is_never_written_over(trained):
+    before = (trained.folder / "model.safetensors").read_bytes()
+    with pytest.raises(ValueError) as caught:
+        train("mlp", "digits", out=trained.folder)
+    message = str(caught.value)
+    assert "exists already; a run is never written over another" in message
+    assert f"anncestry train --resume {trained.folder}" in message
+    assert (trained.folder / "model.safetensors").read_bytes() == before
+
+
+def test_weights_are_plain_safetensors(trained):
+    tensors, metadata = read_tensors(trained.folder / "model.safetensors")
+    assert metadata["architecture"] == "mlp"
+    assert tensors.keys() == trained.model.state_dict().keys()
+
+
+def test_a_complete_run_goes_further(tmp_path):
+    from anncestry.training.train import resume
+
+    short, _ = train("mlp", "digits", out=tmp_path / "a", width=8, settings=TrainingSettings(epochs=2))
+    _, fit = resume(tmp_path / "a", epochs=4)
+    assert fit.epochs == 4.0
+    whole, _ = train("mlp", "digits", out=tmp_path / "b", width=8, settings=TrainingSettings(epochs=4))
+    a, b = (Run(tmp_path / name).scores()["test"]["loss"] for name in "ab")
+    assert a == pytest.approx(b, abs=0.05)
+    assert load_data("digits", DataOptions()).name == "digits"
