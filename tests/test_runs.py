@@ -18,7 +18,9 @@ from anncestry.training.train import reproduce, train
 def trained(tmp_path_factory):
     """An MLP on digits, briefly."""
     folder = tmp_path_factory.mktemp("runs") / "mlp"
-    run, _ = train("mlp", "digits", out=folder, width=24, settings=TrainingSettings(epochs=6, learning_rate=5e-3))
+    run, _ = train(
+        "mlp", "digits", out=folder, width=24, settings=TrainingSettings(epochs=6, learning_rate=5e-3)
+    )
     return run
 
 
@@ -30,7 +32,14 @@ def copy(trained, tmp_path):
 
 def test_the_folder_is_whole(trained):
     names = {path.name for path in trained.folder.iterdir()}
-    wanted = {"config.json", "processor.json", "model.safetensors", "scores.json", "metrics.jsonl", "metrics.csv"}
+    wanted = {
+        "config.json",
+        "processor.json",
+        "model.safetensors",
+        "scores.json",
+        "metrics.jsonl",
+        "metrics.csv",
+    }
     assert wanted | {"README.md", "checkpoints"} == names
 
 
@@ -78,7 +87,9 @@ def test_other_data_are_read_with_the_runs_own_processor(tmp_path):
         (tmp_path / name).write_text("a,b,label\n" + "\n".join(lines) + "\n")
         return f"csv:{tmp_path / name}"
 
-    run, _ = train("mlp", table("train.csv", 0, 140), out=tmp_path / "run", settings=TrainingSettings(epochs=60))
+    run, _ = train(
+        "mlp", table("train.csv", 0, 140), out=tmp_path / "run", settings=TrainingSettings(epochs=60)
+    )
     assert run.evaluate(table("other.csv", 2, 70))["accuracy"] > 0.8
 
 
@@ -96,10 +107,16 @@ def test_a_changed_file_is_noticed_on_resume(tmp_path):
     [
         (lambda f: (f / "config.json").unlink(), "is not a run folder: it has no config.json"),
         (lambda f: (f / "config.json").write_text("{]"), "is not readable JSON"),
-        (lambda f: (f / "config.json").write_text("{}"), "is not the config of a run: 'architecture' is missing"),
+        (
+            lambda f: (f / "config.json").write_text("{}"),
+            "is not the config of a run: 'architecture' is missing",
+        ),
         (lambda f: (f / "model.safetensors").unlink(), "has no finished weights yet"),
         (lambda f: (f / "processor.json").unlink(), "has no processor.json; it is not a whole run folder"),
-        (lambda f: (f / "model.safetensors").write_bytes((f / "model.safetensors").read_bytes()[:-9]), "truncated"),
+        (
+            lambda f: (f / "model.safetensors").write_bytes((f / "model.safetensors").read_bytes()[:-9]),
+            "it is cut short or damaged",
+        ),
         (lambda f: (f / "model.safetensors").write_bytes(pickle.dumps({"a": 1})), "is a pickle"),
         (lambda f: write_tensors(f / "model.safetensors", {"x": torch.zeros(2)}), "missing"),
     ],

@@ -22,11 +22,12 @@ from torch import nn
 
 import anncestry
 from anncestry.arrays import Tensor
+from anncestry.checkpoints.importing import Imported
 from anncestry.checkpoints.store import load_weights, read_tensors, write_bytes, write_tensors
 from anncestry.data import DataOptions, Dataset, Processor, load_data
 from anncestry.data.processors import processor_from_json
 from anncestry.errors import UserError
-from anncestry.objectives import evaluate, objective_for
+from anncestry.objectives import evaluate, objective_for, tally_split
 from anncestry.protocols import OwnRule, outputs_of
 from anncestry.signature import Signature
 from anncestry.timeline import Architecture, find
@@ -82,7 +83,16 @@ class Run:
 
     @functools.cached_property
     def processor(self) -> Processor:
-        """Reads inputs the way the training data were read."""
+        """Reads inputs the way the training data were read.
+
+        Raises:
+            UserError: the weights were imported, and with no data came no way to read any.
+        """
+        if self.config["data"] is None:
+            hint = f"In Python: anncestry.load({str(self.folder)!r}).model takes tensors."
+            raise UserError(
+                "run", str(self.folder), "was imported from weights alone; it cannot read data", hint=hint
+            )
         return processor_from_json(_read_json(self.folder / "processor.json"))
 
     def new_model(self) -> nn.Module:
@@ -113,6 +123,7 @@ class Run:
         Raises:
             UserError: the files are gone, or are no longer what they were.
         """
+        _ = self.processor  # an imported model has no data
         data = self.config["data"]
         dataset = load_data(data["name"], DataOptions(**data["options"]), data["seed"])
         if dataset.fingerprint() != data["fingerprint"]:
@@ -124,16 +135,20 @@ class Run:
         """Metrics on its own data's split, or on other data read with the run's own processor.
 
         Args:
-            data: a data name as for training; None means the run's own.
-            split: ``train``, ``validation`` or ``test``.
+            data: a data name as for training, all of which is scored; None means the run's own.
+            split: ``train``, ``validation`` or ``test`` of the run's own data.
         """
-        if data is None:
-            dataset = self.dataset()
-        else:
-            options = DataOptions(**self.config["data"]["options"])
-            dataset = load_data(data, options, self.config["data"]["seed"], processor=self.processor)
         objective = objective_for(self.signature, self.processor.target_scale)
-        return evaluate(self.model, getattr(dataset, split), objective)
+        if data is None:
+            return evaluate(self.model, getattr(self.dataset(), split), objective)
+        options = DataOptions(**self.config["data"]["options"])
+        other = load_data(data, options, self.config["data"]["seed"], processor=self.processor)
+        if other.fingerprint() == self.config["data"]["fingerprint"]:  # its own data by another name
+            return evaluate(self.model, getattr(other, split), objective)
+        parts = (other.train, other.validation, other.test)
+        return objective.metrics(
+            torch.stack([tally_split(self.model, part, objective, 256) for part in parts]).sum(0)
+        )
 
     def predict(self, source: str, batch_size: int = 256) -> list[dict[str, Any]]:
         """Predictions for a file, a folder, ``-`` (standard input) or an input typed out.
@@ -210,6 +225,32 @@ def finish_run(run: Run, model: nn.Module, scores: dict[str, dict[str, float]], 
     write_tensors(run.folder / "model.safetensors", model.state_dict(), {"architecture": run.architecture.id})
     write_json(run.folder / "scores.json", scores)
     write_bytes(run.folder / "README.md", card(run, model, scores, command).encode())
+
+
+def write_import(folder: Path, found: Imported, source: Path) -> Run:
+    """A folder for weights that were trained elsewhere: the config and the weights, no data.
+
+    Raises:
+        UserError: the folder exists and is not empty, cannot be written, or the weights do not fit.
+    """
+    check_new_folder(folder)
+    architecture = find(found.architecture)
+    config = config_from_json(architecture.config_class(), found.config, str(source))
+    model = architecture.build(config)
+    load_weights(model, found.tensors, str(source))
+    make_folder(folder)
+    described = {
+        "anncestry": anncestry.__version__,
+        "torch": torch.__version__,
+        "architecture": architecture.id,
+        "model": dataclasses.asdict(config),
+        "signature": config.signature.to_json(),
+        "data": None,
+        "training": {"imported": source.name},
+    }
+    write_tensors(folder / "model.safetensors", model.state_dict(), {"architecture": architecture.id})
+    write_json(folder / "config.json", described)
+    return Run(folder)
 
 
 def card(run: Run, model: nn.Module, scores: dict[str, dict[str, float]], command: str) -> str:

@@ -37,5 +37,5 @@ def test_oldest_first():
 
 
 def test_an_unknown_task():
-    with pytest.raises(UserError, match="--task: got 'translation'; is not a task. Choices: classification"):
+    with pytest.raises(UserError, match=r"--task: got 'translation'; is not a task. Choices: classification"):
         run(Arguments(task="translation"))

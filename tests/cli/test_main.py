@@ -14,7 +14,9 @@ def test_help_lists_every_command(capsys):
     assert all(word in shown for word in COMMANDS)
 
 
-@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["compare", "--help"], ["predict", "--help"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["train", "--help"], ["compare", "--help"], ["predict", "--help"]]
+)
 def test_help_imports_no_torch(words):
     program = (
         "import sys; from anncestry.cli.main import main\n"
@@ -47,13 +49,34 @@ def test_times_are_seconds():
         (["train"], "NAME: got None; say which architecture to train"),
         (["train", "mlp"], "--data: got None; say what to train on"),
         (["train", "mlp", "--data", "digist"], "--data: got 'digist'"),
-        (["train", "cnn", "--data", "mackey-glass"], "does not fit series inputs with the task forecasting. Choices:"),
-        (["train", "mlp", "--data", "digits", "--max-time", "soon"], "--max-time: got 'soon'; is a time like"),
-        (["train", "mlp", "--data", "digits", "--set", "depth=3"], "--set depth: got '3'; MLPConfig has no such field"),
-        (["train", "mlp", "--data", "digits", "--set", "dropout=much"], "--set dropout: got 'much'; must be a number"),
-        (["train", "mlp", "--data", "digits", "--set", "dropout=2"], "dropout: got 2.0; is a probability below 1"),
-        (["train", "mlp", "--data", "digits", "--learning-rate", "-1"], "learning_rate: got -1.0; must be above 0"),
-        (["train", "perceptron", "--data", "digits", "--devices", "2"], "--devices: got 2; this model learns"),
+        (
+            ["train", "cnn", "--data", "mackey-glass"],
+            "does not fit series inputs with the task forecasting. Choices:",
+        ),
+        (
+            ["train", "mlp", "--data", "digits", "--max-time", "soon"],
+            "--max-time: got 'soon'; is a time like",
+        ),
+        (
+            ["train", "mlp", "--data", "digits", "--set", "depth=3"],
+            "--set depth: got '3'; there is no such field",
+        ),
+        (
+            ["train", "mlp", "--data", "digits", "--set", "dropout=much"],
+            "--set dropout: got 'much'; must be a number",
+        ),
+        (
+            ["train", "mlp", "--data", "digits", "--set", "dropout=2"],
+            "dropout: got 2.0; is a probability below 1",
+        ),
+        (
+            ["train", "mlp", "--data", "digits", "--learning-rate", "-1"],
+            "learning_rate: got -1.0; must be above 0",
+        ),
+        (
+            ["train", "perceptron", "--data", "digits", "--devices", "2"],
+            "--devices: got 2; this model learns",
+        ),
         (["train", "--resume", "nowhere"], "run: got 'nowhere'; is not a folder"),
         (["evaluate", "nowhere"], "run: got 'nowhere'; is not a folder"),
         (["predict", "nowhere", "x"], "run: got 'nowhere'; is not a folder"),

@@ -83,5 +83,9 @@ def test_one_set_or_many():
 
     together = tyro.cli(Arguments, args=["--set", "units=3", "rate=2"])
     apart = tyro.cli(Arguments, args=["--set", "units=3", "--set", "rate=2"])
-    assert parse_overrides(together.set, Config) == parse_overrides(apart.set, Config) == {"units": 3, "rate": 2.0}
+    assert (
+        parse_overrides(together.set, Config)
+        == parse_overrides(apart.set, Config)
+        == {"units": 3, "rate": 2.0}
+    )
     assert parse_overrides(tyro.cli(Arguments, args=[]).set, Config) == {}

@@ -70,12 +70,12 @@ def test_a_run_folder(tmp_path, capsys):
     assert run(Arguments(str(tmp_path))) == 0
     with pytest.raises(UserError, match="--width: got 7; a run has its size"):
         run(Arguments(str(tmp_path), width=7))
-    with pytest.raises(UserError, match="--set: .* a run has its size"):
+    with pytest.raises(UserError, match=r"--set: .* a run has its size"):
         run(Arguments(str(tmp_path), set=(("num_layers=2",),)))
 
 
 def test_a_folder_that_is_no_run(tmp_path):
-    with pytest.raises(UserError, match="is a folder, but no run folder: it has no config.json"):
+    with pytest.raises(UserError, match=r"is a folder, but no run folder: it has no config.json"):
         run(Arguments(str(tmp_path)))
     for text in ("{", "[]", '{"architecture": "gru"}'):
         (tmp_path / "config.json").write_text(text)
@@ -96,9 +96,11 @@ def test_shapes(text, expected):
     assert parse_shape(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "x", "0", "3x", "3x-1", "1x2x3x4", "tokens:5", "tokens:1x2x3", "words:5x9", "²"])
+@pytest.mark.parametrize(
+    "text", ["", "x", "0", "3x", "3x-1", "1x2x3x4", "tokens:5", "tokens:1x2x3", "words:5x9", "²"]
+)
 def test_what_is_no_shape(text):
-    with pytest.raises(UserError, match="--input: .* must be a shape of whole numbers above 0. Choices: 64"):
+    with pytest.raises(UserError, match=r"--input: .* must be a shape of whole numbers above 0. Choices: 64"):
         parse_shape(text)
 
 

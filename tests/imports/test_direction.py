@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "explorer": JOINED | {"runs", "training", "report", "studies"},
     "cli": JOINED | {"runs", "training", "report", "studies", "explorer"},
     "__main__": {"cli"},
-    **{module: BASE for module in BASE},
+    **dict.fromkeys(BASE, BASE),
 }
 MODULES = sorted(path.relative_to(ROOT).with_suffix("") for path in ROOT.rglob("*.py"))
 
@@ -62,7 +62,9 @@ def imports(source: str, package: str) -> set[str]:
             above = package.split(".")[: -(node.level - 1) or None] if node.level else []
             module = ".".join([*above, *([node.module] if node.module else [])])
             # `from anncestry import timeline` names a part in the list, `from anncestry.x import y` before it
-            found.update({f"{module}.{alias.name}" for alias in node.names} if module == "anncestry" else {module})
+            found.update(
+                {f"{module}.{alias.name}" for alias in node.names} if module == "anncestry" else {module}
+            )
         for child in ast.iter_child_nodes(node):
             visit(child)
 
@@ -80,7 +82,9 @@ def test_imports_go_one_way(module):
     parts = {part_of(name) for name in found} - {None, "__version__"}
     assert part in MAY_IMPORT, f"{part} has no place in the order of folders yet"
     wrong = parts - MAY_IMPORT[part] - {part}
-    assert not wrong, f"{part} may not import {sorted(wrong)}: {sorted(n for n in found if part_of(n) in wrong)}"
+    assert not wrong, (
+        f"{part} may not import {sorted(wrong)}: {sorted(n for n in found if part_of(n) in wrong)}"
+    )
 
 
 def test_the_reader_of_imports():
@@ -116,7 +120,11 @@ def test_the_order_has_no_cycle():
 QUICK = [
     "anncestry",
     "anncestry.timeline",
-    *(f"anncestry.cli.{path.stem}" for path in sorted((ROOT / "cli").glob("*.py")) if path.stem != "__init__"),
+    *(
+        f"anncestry.cli.{path.stem}"
+        for path in sorted((ROOT / "cli").glob("*.py"))
+        if path.stem != "__init__"
+    ),
 ]
 
 
@@ -124,6 +132,11 @@ def test_the_command_line_starts_without_torch():
     """One process for all; it names the first module that brought torch in."""
     lines = ["import importlib, sys"]
     for name in QUICK:
-        lines += [f"importlib.import_module({name!r})", f"if 'torch' in sys.modules: sys.exit('torch by {name}')"]
-    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False)
+        lines += [
+            f"importlib.import_module({name!r})",
+            f"if 'torch' in sys.modules: sys.exit('torch by {name}')",
+        ]
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr

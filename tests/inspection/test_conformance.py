@@ -350,7 +350,9 @@ def test_initial_loss():
         def forward(self, x):
             return 30 * super().forward(x)
 
-    assert_broken(Overconfident(), "initial-loss", "and ln(3) = 1.1, expected a distance of at most 1.5", VECTORS)
+    assert_broken(
+        Overconfident(), "initial-loss", "and ln(3) = 1.1, expected a distance of at most 1.5", VECTORS
+    )
     trained = create("mlp", signature=VECTORS, width=8)
     with torch.no_grad():
         trained.layers[1].weight *= 100
@@ -370,8 +372,12 @@ def test_overfit():
 
     assert_broken(Probabilities(), "overfit", "still have a loss of", VECTORS)
     assert_broken(Plain().requires_grad_(False), "overfit", "does not depend on any parameter", VECTORS)
-    assert_broken(NeverLearns(PerceptronConfig.for_signature(VECTORS)), "overfit", "are not learnt in 500 passes")
-    assert outcome(nn.Linear(6, 1), "overfit", Signature("classification", "vector", (6,), 1)).outcome == "skip"
+    assert_broken(
+        NeverLearns(PerceptronConfig.for_signature(VECTORS)), "overfit", "are not learnt in 500 passes"
+    )
+    assert (
+        outcome(nn.Linear(6, 1), "overfit", Signature("classification", "vector", (6,), 1)).outcome == "skip"
+    )
 
 
 def test_save_and_load():
@@ -446,12 +452,14 @@ def test_the_report():
     assert lines[0] == "LeakingNorm: 1 passed, 1 failed, 1 skipped"
     assert lines[1] == "pass  output-shape      the outputs are (3, 3)"
     assert lines[2].startswith("fail  batch-invariance  row 0 alone")
-    with pytest.raises(UserError, match="model: got 'LeakingNorm'; fails 1 of 3 checks: batch-invariance: row 0"):
+    with pytest.raises(
+        UserError, match="model: got 'LeakingNorm'; fails 1 of 3 checks: batch-invariance: row 0"
+    ):
         report.raise_if_failed()
 
 
 def test_mistakes():
     with pytest.raises(UserError, match="signature: got None; is needed for a model without a config"):
         anncestry.check_model(nn.Linear(2, 2))
-    with pytest.raises(UserError, match="checks: got 'overfitting'; is not a check. Choices: output-shape"):
+    with pytest.raises(UserError, match=r"checks: got 'overfitting'; is not a check. Choices: output-shape"):
         check_model(Plain(), VECTORS, checks=["overfitting"])

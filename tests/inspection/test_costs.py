@@ -48,7 +48,9 @@ def test_activation_memory_of_an_mlp():
 
 
 def _mlp(size, hidden_sizes, output_size):
-    return configure("mlp", {"input_shape": (size,), "hidden_sizes": hidden_sizes, "output_size": output_size})
+    return configure(
+        "mlp", {"input_shape": (size,), "hidden_sizes": hidden_sizes, "output_size": output_size}
+    )
 
 
 def test_activations_of_the_rnn_grow_with_time():
@@ -84,7 +86,7 @@ class Attention(nn.Module):
 
 
 def test_attention():
-    """The formula of the literature, 4 T^2 D beside the 8 T D^2 of the projections; nothing waits for time."""
+    """4 T^2 D of attention beside the 8 T D^2 of its projections; nothing waits for time."""
     size = 8
     found = costs(Attention(size, heads=2), Signature("regression", "series", (T, size), 1), batch_size=B)
     assert found.flops == B * (4 * T * T * size + 8 * T * size * size)

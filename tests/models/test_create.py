@@ -7,8 +7,8 @@ import pytest
 
 import anncestry
 from anncestry.errors import UserError
-from anncestry.models.create import architecture_of, build, configure, required_fields
 from anncestry.models.cnn import CNNConfig
+from anncestry.models.create import architecture_of, build, configure, required_fields
 from anncestry.models.lstm import LSTM, LSTMConfig
 from anncestry.models.stacked_lstm import StackedLSTM
 from anncestry.signature import Signature
@@ -63,9 +63,21 @@ def test_missing_sizes_are_listed():
         ("lstm", {"hiden_size": 3}, "hiden_size: got 3; lstm has no such field. Choices: hidden_size"),
         ("lsmt", {}, "model: got 'lsmt'; is not on the timeline. Choices: lstm"),
         ("lstm", {"width": 8}, "width: got 8; scales an architecture for a signature"),
-        ("mlp-300", {"width": 8, "signature": DIGITS}, "width: got 8; scales an architecture for a signature"),
-        ("cnn", {"signature": Signature("classification", "vector", (3,), 2)}, "model: got 'cnn'; does not fit vector"),
-        ("lstm", {"input_size": 0, "hidden_size": 1, "output_size": 1}, "input_size: got 0; must be at least 1"),
+        (
+            "mlp-300",
+            {"width": 8, "signature": DIGITS},
+            "width: got 8; scales an architecture for a signature",
+        ),
+        (
+            "cnn",
+            {"signature": Signature("classification", "vector", (3,), 2)},
+            "model: got 'cnn'; does not fit vector",
+        ),
+        (
+            "lstm",
+            {"input_size": 0, "hidden_size": 1, "output_size": 1},
+            "input_size: got 0; must be at least 1",
+        ),
     ],
 )
 def test_mistakes(name, values, message):
@@ -83,7 +95,9 @@ def test_every_config_knows_its_architecture(architecture):
 
 
 def test_a_config_of_nobody():
-    with pytest.raises(UserError, match="config: got 'int'; is the config of no architecture on the timeline"):
+    with pytest.raises(
+        UserError, match="config: got 'int'; is the config of no architecture on the timeline"
+    ):
         build(3)
 
 

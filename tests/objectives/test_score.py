@@ -14,7 +14,8 @@ def test_the_batch_size_does_not_matter_and_the_mode_is_kept():
     model = find("mlp").build(find("mlp").configure(signature, width=8, dropout=0.5))
     split = Examples(*signature.example(50))
     figures = [evaluate(model, split, objective_for(signature), batch_size) for batch_size in (7, 50, 1000)]
-    assert figures[0] == pytest.approx(figures[1]) == pytest.approx(figures[2])
+    assert figures[1] == pytest.approx(figures[0])
+    assert figures[2] == pytest.approx(figures[0])
     assert model.training
 
 

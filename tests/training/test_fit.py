@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from anncestry.data import Dataset, DataOptions, Examples, load_data
+from anncestry.data import DataOptions, Dataset, Examples, load_data
 from anncestry.signature import Signature
 from anncestry.timeline import find
 from anncestry.training.fit import Diverged, fit

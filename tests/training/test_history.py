@@ -9,9 +9,13 @@ from anncestry.training.history import History
 def test_rows_are_written_as_json_lines_and_csv(tmp_path):
     history = History()
     history.add({"step": 1, "epoch": 0.5, "seconds": 0.1, "split": "train", "loss": 2.0})
-    history.add({"step": 2, "epoch": 1.0, "seconds": 0.2, "split": "validation", "loss": 1.0, "accuracy": 0.5})
+    history.add(
+        {"step": 2, "epoch": 1.0, "seconds": 0.2, "split": "validation", "loss": 1.0, "accuracy": 0.5}
+    )
     history.write(tmp_path)
-    assert [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()] == history.rows
+    assert [
+        json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()
+    ] == history.rows
     with (tmp_path / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert rows[0]["accuracy"] == ""

@@ -19,7 +19,8 @@ COMMANDS = {
     "predict": "classify, forecast or continue inputs with a run",
     "compare": "race every architecture that fits your data under an equal budget",
     "claims": "the literature's claims, re-measured",
-    "import": "make a run folder or safetensors file from other libraries' weights",
+    "import": "make a folder of ours from PyTorch's or Keras's recurrent weights",
+    "export": "write a run's recurrent weights under PyTorch's or Keras's names",
 }
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}

@@ -172,10 +172,8 @@ def show_tables(architecture: Architecture, signature: "Signature", found: "Cost
     console.print(title, highlight=False)
     shape = "x".join(map(str, signature.shape))
     vocabulary = f" of a vocabulary of {signature.vocab_size:,}" if signature.vocab_size else ""
-    console.print(
-        f"{signature.task} of {signature.inputs} inputs {shape}{vocabulary}, {signature.output_size:,} outputs",
-        highlight=False,
-    )
+    problem = f"{signature.task} of {signature.inputs} inputs {shape}{vocabulary}"
+    console.print(f"{problem}, {signature.output_size:,} outputs", highlight=False)
     layers = Table(box=box.SIMPLE_HEAD)
     for heading in ("layer", "type", "output"):
         layers.add_column(heading, overflow="fold")

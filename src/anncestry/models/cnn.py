@@ -18,7 +18,7 @@ by default (``LeNet`` presets: tanh and LeCun's initialisation).
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from torch import nn
 
@@ -53,7 +53,7 @@ class CNNConfig:
     """
 
     task: Task = "classification"
-    input_shape: tuple[int, int, int]
+    input_shape: tuple[int, ...]
     output_size: int
     pattern: str = PATTERN
     num_convs: int = 1
@@ -63,7 +63,7 @@ class CNNConfig:
     channels: int = 16
     hidden_size: int = 64
     kernel_size: int = 3
-    padding: Literal["same", "valid"] = "same"
+    padding: str = "same"
     init: str = "he"
     dropout: float = 0.5
 

@@ -81,15 +81,20 @@ class GradientStep:
         return self.fabric.all_reduce(torch.tensor(float(count)), reduce_op="sum").item()  # pyright: ignore
 
 
+def check_devices(model: object, settings: TrainingSettings) -> None:
+    """Raise a `UserError` where a model that learns online is to be shared out."""
+    if isinstance(model, OwnRule) and settings.devices > 1:
+        rule = "this model learns from one example after the other, on 1 device"
+        raise UserError("--devices", settings.devices, rule)
+
+
 class RuleStep:
     """Hand the batch to a model that learns by its own rule."""
 
     optimizer = None
 
     def __init__(self, model: OwnRule, settings: TrainingSettings, fabric: Fabric) -> None:
-        rule = "this model learns from one example after the other, on 1 device"
-        if settings.devices > 1 or fabric.world_size > 1:
-            raise UserError("--devices", max(settings.devices, fabric.world_size), rule)
+        check_devices(model, settings)
         self.rule, self.fabric = model, fabric
 
     def __call__(self, batch: Batch, state: State, done: int, fraction: float) -> tuple[float, int, State]:

@@ -17,6 +17,7 @@ from anncestry.timeline import find, find_preset
 from anncestry.training.fit import Fit, Progress, fit, make_fabric
 from anncestry.training.settings import TrainingSettings
 from anncestry.training.snapshot import snapshot_paths
+from anncestry.training.steps import check_devices
 
 DEFAULT_EPOCHS = 20
 BUDGET_FIELDS = ("epochs", "max_steps", "max_seconds")
@@ -88,6 +89,7 @@ def train(
     config = architecture.configure(dataset.signature, width=width, **sizes)
     torch.manual_seed(settings.seed)
     network = architecture.build(config)
+    check_devices(network, settings)
     fabric = make_fabric(settings)
     fabric.launch()
     if fabric.is_global_zero:

@@ -101,7 +101,8 @@ def test_cells_without_a_value_are_counted_and_the_first_is_named(gap: str) -> N
         table.check_missing([0, 1, 2])
     assert str(error.value) == (
         f"row 3, column 'b': got {gap.strip()!r}; every cell needs a value; 2 have none "
-        "(column 'a', column 'b'). Fill in such cells or delete their rows; empty, ?, NA, NaN and null count as no value."
+        "(column 'a', column 'b'). Fill in such cells or delete their rows; "
+        "empty, ?, NA, NaN and null count as no value."
     )
     table.check_missing([2])
 
