@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from anncestry.checkpoints.store import read_tensors, write_tensors
-from anncestry.data import DataOptions, load_data
 from anncestry.runs import Run
 from anncestry.training.settings import TrainingSettings
 from anncestry.training.train import reproduce, train
@@ -124,8 +123,7 @@ def test_a_changed_file_is_noticed_on_resume(tmp_path):
 def test_what_is_wrong_with_a_folder_is_said(copy, damage, message):
     damage(copy)
     with pytest.raises(ValueError) as caught:
-        run = Run(copy)
-        run.evaluate()
+        Run(copy).evaluate()
     assert message in str(caught.value)
 
 
@@ -157,10 +155,9 @@ def test_weights_are_plain_safetensors(trained):
 def test_a_complete_run_goes_further(tmp_path):
     from anncestry.training.train import resume
 
-    short, _ = train("mlp", "digits", out=tmp_path / "a", width=8, settings=TrainingSettings(epochs=2))
+    train("mlp", "digits", out=tmp_path / "a", width=8, settings=TrainingSettings(epochs=2))
     _, fit = resume(tmp_path / "a", epochs=4)
     assert fit.epochs == 4.0
-    whole, _ = train("mlp", "digits", out=tmp_path / "b", width=8, settings=TrainingSettings(epochs=4))
+    train("mlp", "digits", out=tmp_path / "b", width=8, settings=TrainingSettings(epochs=4))
     a, b = (Run(tmp_path / name).scores()["test"]["loss"] for name in "ab")
     assert a == pytest.approx(b, abs=0.05)
-    assert load_data("digits", DataOptions()).name == "digits"

@@ -28,6 +28,8 @@ class Arguments:
     """Passes over the training data of each run."""
     seeds: int = 3
     """How often each is run, with other initial weights, data order and (if not official) split."""
+    threads: int = 1
+    """CPU threads of every run; one is the steadiest clock, more help large models."""
     out: Path | None = None
     """A new folder for report.html, results.json and the trained models; runs/compare-DATA unless given."""
     data_options: Annotated[DataOptions, tyro.conf.arg(name="")] = field(default_factory=DataOptions)
@@ -69,6 +71,7 @@ def run(arguments: Arguments) -> int:
             flops=arguments.flops,
             epochs=arguments.epochs,
             seeds=arguments.seeds,
+            threads=arguments.threads,
             out=out,
             watch=watch,
         )

@@ -16,7 +16,7 @@ class Arguments:
     out: Path
     """The new file."""
     to: Literal["torch", "keras"] = "torch"
-    """`torch`: a safetensors file with torch.nn's names; `keras`: an npz file with Keras's names and gate order."""
+    """`torch`: safetensors with torch.nn's names; `keras`: npz with Keras's names and gate order."""
 
 
 def run(arguments: Arguments) -> int:

@@ -11,7 +11,7 @@ class Arguments:
     """From which file, to which folder."""
 
     source: tyro.conf.Positional[Path]
-    """A safetensors file of a module with one torch.nn.RNN, LSTM or GRU; or a Keras .weights.h5, .h5 or .keras file."""
+    """Safetensors of a module with one torch.nn.RNN, LSTM or GRU; or a Keras .weights.h5, .h5 or .keras."""
     folder: tyro.conf.Positional[Path]
     """The new folder; `anncestry show FOLDER` and `anncestry.load(FOLDER).model` read it."""
     architecture: str | None = None

@@ -53,7 +53,7 @@ def _decimals(mean: float, band: float | None, metric: str) -> int:
     place = -math.floor(math.log10(band))
     if band * 10**place < 2:
         place += 1
-    return max(0, min(place, 2 if metric in _PERCENT else 6))
+    return max(1, min(place, 2)) if metric in _PERCENT else max(0, min(place, 6))
 
 
 def count(value: float | None) -> str:

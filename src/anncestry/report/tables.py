@@ -22,7 +22,7 @@ _COLUMNS = (
     ("behind", "behind the leader", "behind"),
     ("parameters", "parameters", "params"),
     ("flops", "FLOPs", None),
-    ("seconds", "training", "training"),
+    ("seconds", "training", None),
     ("latency", "one prediction", "predicts"),
 )
 

@@ -7,10 +7,14 @@ short still compares like with like. After every run ``results.json`` is complet
 import logging
 import shlex
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
+
+import torch
+from threadpoolctl import threadpool_limits
 
 from anncestry.data import DataOptions, Dataset, load_data
 from anncestry.errors import UserError, require
@@ -57,6 +61,7 @@ def compare(
     flops: str | float | None = None,
     epochs: int | None = None,
     seeds: int = 3,
+    threads: int = 1,
     out: str | Path | None = None,
     watch: Watch | None = None,
 ) -> Results:
@@ -71,6 +76,8 @@ def compare(
         flops: floating-point operations of training for each run (``"1e12"``).
         epochs: passes over the training split for each run.
         seeds: how often each is run, with seeds 0, 1, ...
+        threads: CPU threads of every run. One is the steadiest clock: several wait for each other on a
+            busy machine, and small models gain nothing from them.
         out: a new folder for ``results.json``, ``report.html`` and ``runs/``; None writes nothing.
         watch: told what happens.
 
@@ -82,6 +89,7 @@ def compare(
     """
     limits = Budget.of(budget, params, flops, epochs)
     require(seeds >= 1, "--seeds", seeds, "must be at least 1")
+    require(threads >= 1, "--threads", threads, "must be at least 1")
     options = options or DataOptions()
     folder = None if out is None else Path(out).expanduser()
     if folder is not None:
@@ -95,21 +103,22 @@ def compare(
         budget=asdict(limits),
         seeds=seeds,
         metric={"name": objective.primary, "higher_is_better": objective.higher_is_better},
-        machine=machine(),
-        command=_command(data, options, models, limits, seeds),
+        machine=machine(threads),
+        command=_command(data, options, models, limits, seeds, threads),
         entrants=[*map(_entrant, architectures), *map(_baseline_entrant, baselines)],
     )
     if folder is not None:
         make_folder(folder)
     race = _Race(results, limits, folder, watch or (lambda moment: None))
     try:
-        for seed in range(seeds):
-            dataset = dataset if seed == 0 else load_data(data, options, seed)
-            results.data["fingerprints"].append(dataset.fingerprint())
-            for baseline in baselines:
-                race.run_baseline(baseline, dataset, seed)
-            for architecture in architectures:
-                race.run_model(architecture, dataset, seed)
+        with _threads(threads):
+            for seed in range(seeds):
+                dataset = dataset if seed == 0 else load_data(data, options, seed)
+                results.data["fingerprints"].append(dataset.fingerprint())
+                for baseline in baselines:
+                    race.run_baseline(baseline, dataset, seed)
+                for architecture in architectures:
+                    race.run_model(architecture, dataset, seed)
         results.status = "complete"
     except KeyboardInterrupt:
         results.status = "interrupted"
@@ -117,6 +126,18 @@ def compare(
     if folder is not None:
         (folder / "report.html").write_text(page(results.to_json()), encoding="utf-8")
     return results
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """So many threads for PyTorch, scikit-learn and NumPy, for a while."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        with threadpool_limits(count):
+            yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class _Race:
@@ -224,7 +245,12 @@ def _baseline_entrant(baseline: Baseline) -> Entrant:
 
 
 def _command(
-    data: str, options: DataOptions, models: Sequence[str] | None, budget: Budget, seeds: int
+    data: str,
+    options: DataOptions,
+    models: Sequence[str] | None,
+    budget: Budget,
+    seeds: int,
+    threads: int,
 ) -> str:
     """What runs this race again."""
     words = ["anncestry", "compare", "--data", data]
@@ -240,4 +266,5 @@ def _command(
     for name in ("params", "flops", "epochs"):
         if (value := getattr(budget, name)) is not None:
             words += [f"--{name}", f"{value:g}" if isinstance(value, float) else str(value)]
-    return shlex.join([*words, "--seeds", str(seeds)])
+    words += ["--seeds", str(seeds)]
+    return shlex.join(words if threads == 1 else [*words, "--threads", str(threads)])

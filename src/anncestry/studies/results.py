@@ -140,14 +140,14 @@ def _finite(value: Any) -> Any:
     return value if isinstance(value, str | int | bool | None) else str(value)
 
 
-def machine() -> dict[str, Any]:
-    """The processor, threads, accelerator and versions a measurement depends on."""
+def machine(threads: int) -> dict[str, Any]:
+    """What a measurement depends on: processor, ``threads`` of it, accelerator, versions."""
     import torch
 
     return {
         "cpu": _cpu_name(),
         "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
+        "threads": threads,
         "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else "",
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),

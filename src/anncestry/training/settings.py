@@ -19,7 +19,7 @@ class TrainingSettings:
         learning_rate: its step size.
         momentum: of `sgd`.
         weight_decay: decoupled for `adamw`, an L2 penalty for the others.
-        schedule: what the learning rate does after the warm-up: `constant`, `cosine` to zero, `linear` to zero.
+        schedule: the learning rate after the warm-up: `constant`, `cosine` to zero or `linear` to zero.
         warmup_steps: steps over which the learning rate rises from zero.
         clip_norm: largest norm of all gradients together; 0 for no limit.
         clip_value: largest absolute value of any gradient entry; 0 for no limit.

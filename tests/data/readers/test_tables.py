@@ -31,6 +31,13 @@ def test_a_decimal_comma_does_not_pass_for_a_delimiter() -> None:
         table.numbers(1)
 
 
+def test_a_delimiter_within_quotes_is_none() -> None:
+    assert parse('"a;b","c;d"\n"e;f","g;h"\n', header=False).columns[0] == ("a;b", "e;f")
+    assert parse('"","; "\n', header=False).columns == (("",), (";",))
+    long = "\n".join(["1;2;x"] * 99 + ['3;4;"a text', "of two, or", 'three lines"'])
+    assert len(parse(long).columns) == 3
+
+
 def test_quoted_cells_may_hold_anything() -> None:
     table = parse('name, note\n"Smith, J.","said ""no""\nand left"\n"Roe",  "x"\nDoe,y\n', header=True)
     assert table.columns[0] == ("Smith, J.", "Roe", "Doe")

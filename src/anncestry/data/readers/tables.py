@@ -191,15 +191,24 @@ def _delimiter(text: str) -> str:
     sample = list(itertools.islice((line for line in io.StringIO(text) if line.strip()), _SAMPLE))
     best, best_share = ",", 0.0
     for delimiter in DELIMITERS:
-        try:
-            widths = Counter(map(len, csv.reader(sample, delimiter=delimiter, skipinitialspace=True)))
-        except csv.Error:  # a cell too long for the csv module
-            continue
-        width, count = widths.most_common(1)[0]
-        share = count / sum(widths.values())
-        if width > 1 and share > best_share:
-            best, best_share = delimiter, share
+        widths = _widths(sample, delimiter)
+        width, count = widths.most_common(1)[0] if widths else (0, 0)
+        if width > 1 and count / widths.total() > best_share:
+            best, best_share = delimiter, count / widths.total()
     return best
+
+
+def _widths(lines: list[str], delimiter: str) -> Counter[int]:
+    """How many rows have how many cells; empty where the quotes do not go with the delimiter."""
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
+    widths: Counter[int] = Counter()
+    try:
+        for row in reader:
+            widths[len(row)] += 1
+    except csv.Error:
+        if reader.line_num < len(lines):  # else a quoted cell goes on behind the last line
+            return Counter()
+    return widths
 
 
 def _looks_like_header(rows: list[list[str]]) -> bool:
