@@ -27,25 +27,11 @@ from anncestry.checkpoints.store import load_weights, read_tensors, write_bytes,
 from anncestry.data import DataOptions, Dataset, Processor, load_data
 from anncestry.data.processors import processor_from_json
 from anncestry.errors import UserError
+from anncestry.models.create import configure
 from anncestry.objectives import evaluate, objective_for, tally_split
 from anncestry.protocols import OwnRule, outputs_of
 from anncestry.signature import Signature
 from anncestry.timeline import Architecture, find
-
-
-def config_from_json(config_class: type, fields: dict[str, Any], source: str) -> Any:
-    """A config from the JSON of a run folder; lists become tuples again.
-
-    Raises:
-        UserError: a field is unknown or missing (a folder of another version, or edited by hand).
-    """
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
-    try:
-        return config_class(**values)
-    except TypeError as error:
-        names = [field.name for field in dataclasses.fields(config_class)]
-        rule = f"does not describe a {config_class.__name__} ({error})"
-        raise UserError(source, sorted(fields), rule, names) from error
 
 
 class Run:
@@ -97,10 +83,7 @@ class Run:
 
     def new_model(self) -> nn.Module:
         """The architecture at its size, with fresh weights."""
-        source = str(self.folder / "config.json")
-        return self.architecture.build(
-            config_from_json(self.architecture.config_class(), self.config["model"], source)
-        )
+        return self.architecture.build(configure(self.architecture.id, self.config["model"]))
 
     @functools.cached_property
     def model(self) -> nn.Module:
@@ -235,7 +218,7 @@ def write_import(folder: Path, found: Imported, source: Path) -> Run:
     """
     check_new_folder(folder)
     architecture = find(found.architecture)
-    config = config_from_json(architecture.config_class(), found.config, str(source))
+    config = configure(architecture.id, found.config)
     model = architecture.build(config)
     load_weights(model, found.tensors, str(source))
     make_folder(folder)

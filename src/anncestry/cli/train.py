@@ -7,6 +7,7 @@ from typing import Annotated
 
 import tyro
 
+from anncestry.cli.overrides import Overrides, parse_overrides
 from anncestry.data.options import DataOptions
 from anncestry.errors import UserError
 from anncestry.timeline import find
@@ -27,7 +28,7 @@ class Arguments:
     """Go on with this run folder (and, with --epochs, --max-steps or --max-time, further than planned)."""
     width: int | None = None
     """The one number that scales the architecture: hidden units, or channels."""
-    set: tuple[str, ...] = ()
+    set: Overrides = ()
     """Fields of the architecture's config, as name=value (see `anncestry show NAME`)."""
     tensorboard: bool = False
     """Also write the history for TensorBoard."""
@@ -46,7 +47,6 @@ def run(arguments: Arguments) -> int:
     """Train, showing progress; end with the scores and what to do next."""
     from rich.console import Console
 
-    from anncestry.cli.overrides import parse_overrides
     from anncestry.cli.progress import TrainingProgress
     from anncestry.training.train import BUDGET_FIELDS, is_first_process, resume, train
 

@@ -11,9 +11,10 @@ from typing import Any
 import torch
 
 from anncestry.data import DataOptions, load_data
+from anncestry.models.create import configure
 from anncestry.objectives import evaluate, objective_for
 from anncestry.runs import Run, check_new_folder, create_run, finish_run
-from anncestry.timeline import find, find_preset
+from anncestry.timeline import find
 from anncestry.training.fit import Fit, Progress, fit, make_fabric
 from anncestry.training.settings import TrainingSettings
 from anncestry.training.snapshot import snapshot_paths
@@ -77,7 +78,7 @@ def train(
         UserError: a name, file, setting or folder is not what it must be; nothing was written over.
         Diverged: the loss became NaN; the folder keeps the last good snapshot.
     """
-    architecture, preset = find(name), find_preset(name)
+    architecture = find(name)
     settings = under_torchrun(settings or recipe(name))
     if all(getattr(settings, field) is None for field in BUDGET_FIELDS):
         settings = dataclasses.replace(settings, epochs=DEFAULT_EPOCHS)
@@ -85,8 +86,7 @@ def train(
     if is_first_process():
         check_new_folder(folder)
     dataset = load_data(data, data_options or DataOptions(), settings.seed)
-    sizes = {**_preset_sizes(preset), **(model or {})}
-    config = architecture.configure(dataset.signature, width=width, **sizes)
+    config = configure(name, model or {}, signature=dataset.signature, width=width)
     torch.manual_seed(settings.seed)
     network = architecture.build(config)
     check_devices(network, settings)
@@ -141,14 +141,6 @@ def resume(
     )
     _finish(run, result, dataset, fabric)
     return run, result
-
-
-def _preset_sizes(preset) -> dict[str, Any]:
-    """What a preset fixes beyond the data: its widths and depths, not the sizes of inputs and outputs."""
-    given = ("task", "inputs", "input_shape", "input_size", "output_size", "seq_len", "in_channels")
-    return (
-        {} if preset is None else {name: value for name, value in preset.config.items() if name not in given}
-    )
 
 
 def _finish(run: Run, result: Fit, dataset, fabric) -> None:
