@@ -14,6 +14,7 @@ class DataOptions:
 
     Attributes:
         target: csv: the column to predict, by name or by position (1 is the first); the last one unless told.
+        drop: csv: columns to leave out (an identifier, say), by name or position, with commas between them.
         task: csv: what to predict; found from the target column unless told. `forecasting` predicts the
             target from the rows before it.
         window: forecasting: past values a prediction sees. Text: tokens read before a gradient is cut.
@@ -25,6 +26,7 @@ class DataOptions:
     """
 
     target: str | None = None
+    drop: str | None = None
     task: Literal["classification", "regression", "forecasting"] | None = None
     window: int | None = None
     horizon: int = 1

@@ -240,3 +240,15 @@ def test_the_default_window_is_24(tmp_path: Path) -> None:
 def test_a_bad_series_says_what_is_wrong(tmp_path: Path, options: dict, message: str) -> None:
     with pytest.raises(UserError, match=message):
         series(tmp_path, {"a": [float(i) for i in range(20)]}, **options)
+
+
+def test_columns_are_left_out_on_request(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("id,a,b,label\n" + "\n".join(f"{i},{i % 5},{i % 3},{'xy'[i % 2]}" for i in range(60)))
+    dataset = load_data(f"csv:{path}", DataOptions(drop="id, 3"))
+    assert dataset.signature.shape == (1,)
+    assert "left out column 'id': as asked" in " ".join(dataset.notes)
+    with pytest.raises(UserError, match="drop: got 'ids'; names none of the 4 columns"):
+        load_data(f"csv:{path}", DataOptions(drop="ids"))
+    with pytest.raises(UserError, match="drop: got '1,2,3'; leaves no column to predict from"):
+        load_data(f"csv:{path}", DataOptions(drop="1,2,3"))

@@ -77,8 +77,8 @@ class Table:
         """How messages name a cell."""
         return f"row {self.lines[row]}, {self.label(column)}"
 
-    def find(self, wanted: str) -> int:
-        """The index of the column of that name, or at that position (1 is the first).
+    def find(self, wanted: str, field: str = "target") -> int:
+        """The index of the column of that name, or at that position (1 is the first); ``field`` asks for it.
 
         Raises:
             UserError: there is none; the columns are listed.
@@ -90,7 +90,7 @@ class Table:
         names = list(self.names)
         listed = names if len(names) <= 50 else nearest(wanted, names, 10)[:50]
         rule = f"names none of the {len(names)} columns and is no position from 1 to {len(names)}"
-        raise UserError("target", wanted, rule, listed)
+        raise UserError(field, wanted, rule, listed)
 
     def gaps(self, column: int) -> list[int]:
         """The rows without a value in a column."""

@@ -65,7 +65,7 @@ SOURCES: tuple[Source, ...] = (
         summary="a table: classification, regression or forecasting, by its target column",
         module="table",
         loader="load_csv",
-        options=("target", "task", "window", "horizon", "header"),
+        options=("target", "drop", "task", "window", "horizon", "header"),
     ),
     Source(
         name="text",

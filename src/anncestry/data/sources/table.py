@@ -120,6 +120,12 @@ def learn_table(
     columns = range(len(table.names))
     used = [column for column in columns if not table.is_empty(column)]
     notes = [f"left out {table.label(column)}: it is empty" for column in columns if column not in used]
+    if used and options.drop is not None:
+        dropped = {table.find(name.strip(), "drop") for name in options.drop.split(",")}
+        notes += [f"left out {table.label(column)}: as asked" for column in sorted(dropped)]
+        used = [column for column in used if column not in dropped]
+        if len(used) < 2:
+            raise UserError("drop", options.drop, "leaves no column to predict from", table.names)
     if not used:
         raise UserError("columns", ", ".join(table.names), "every cell of the table is empty")
     target = used[-1] if options.target is None else table.find(options.target)
