@@ -14,9 +14,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # Workers share the cores; more threads than cores only wait for each other.
-    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
+    # On tensors of a few numbers a second thread only waits for the first, on a busy machine for long.
+    torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that tests start
     if config.getoption("--shapes"):
         from jaxtyping import install_import_hook
 

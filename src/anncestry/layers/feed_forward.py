@@ -18,7 +18,7 @@ class Step(nn.Module):
 
 
 class ScaledTanh(nn.Module):
-    """1.7159 tanh(2x/3): f(±1) = ±1, so that unit variance stays. LeCun et al., "Efficient BackProp" (1998)."""
+    """1.7159 tanh(2x/3): f(±1) = ±1, unit variance stays. LeCun et al., "Efficient BackProp" (1998)."""
 
     def forward(self, x: Float[Tensor, "*B"]) -> Float[Tensor, "*B"]:
         return 1.7159 * torch.tanh(x * (2 / 3))

@@ -1,1 +1,1 @@
-"""One file per architecture. ``anncestry.timeline`` is the catalogue; nothing is imported until it is asked for."""
+"""One file per architecture; ``anncestry.timeline`` is the catalogue."""

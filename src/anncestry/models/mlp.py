@@ -47,14 +47,17 @@ class MLPConfig:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        require(all(size >= 1 for size in self.hidden_sizes), "hidden_sizes", self.hidden_sizes, "must be positive")
+        positive = all(size >= 1 for size in self.hidden_sizes)
+        require(positive, "hidden_sizes", self.hidden_sizes, "must be positive")
         require(self.init in INITIALISATIONS, "init", self.init, "must be one of", INITIALISATIONS)
         require(0 <= self.dropout < 1, "dropout", self.dropout, "is a probability below 1")
         rule = "an MLP has no order in time; it fits the other tasks"
         require(self.task != "language-model", "task", self.task, rule)
 
     @classmethod
-    def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any) -> "MLPConfig":
+    def for_signature(
+        cls, signature: Signature, *, width: int | None = None, **overrides: Any
+    ) -> "MLPConfig":
         """The config for a data set; ``width`` sets the units of the one hidden layer."""
         fields = {
             "task": signature.task,

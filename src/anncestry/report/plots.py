@@ -1,6 +1,5 @@
 """The figures of a race. Each takes ``results.json`` as plain data and returns inline SVG."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -148,13 +147,7 @@ def _label_ends(panel: Axes, ends: list[tuple[float, float, str]], palette: dict
             va="center",
             fontsize=9,
             annotation_clip=False,
-            arrowprops={
-                "arrowstyle": "-",
-                "color": palette[name],
-                "linewidth": 0.6,
-                "shrinkA": 0,
-                "shrinkB": 2,
-            },
+            arrowprops={"arrowstyle": "-", "color": palette[name], "linewidth": 0.6, "shrinkA": 0},
         )
 
 
@@ -168,57 +161,46 @@ def against(race: Race, field: str, label: str) -> str:
         for row in rows:
             band = None if row["band"] is None else scaled(row["band"], metric)
             value = scaled(row["mean"], metric)
-            panel.errorbar(
-                row[field],
-                value,
-                band,
-                fmt="o",
-                color=palette[row["id"]],
-                markersize=6,
-                elinewidth=1,
-                alpha=0.9,
-            )
+            if band is not None:
+                panel.errorbar(row[field], value, band, color=palette[row["id"]], elinewidth=1, alpha=0.4)
+            panel.plot(row[field], value, "o", color=palette[row["id"]], markersize=6)
         if rows:
             panel.set_ylim(*_range(rows, [], metric))
             low, high = min(row[field] for row in rows), max(row[field] for row in rows)
-            panel.set_xlim(low / 1.6, high * 2.5)
+            panel.set_xlim(low / 2, high * 2)
         panel.set_xlabel(label)
         panel.set_ylabel(metric_label(metric))
         _label_points(figure, panel, [(row[field], scaled(row["mean"], metric), row["id"]) for row in rows])
         return inline_svg(figure, f"by-{field}", f"Test score of every model against {label}")
 
 
+# Places for a name beside its point: offset in typographic points, and the side of the text that is there.
+_PLACES = [(6, 0, "left"), (-6, 0, "right")]
+_PLACES += [(dx, dy, side) for dy in (8, -8, 16, -16) for dx, side in ((3, "left"), (-3, "right"))]
+
+
 def _label_points(figure: Figure, panel: Axes, points: list[tuple[float, float, str]]) -> None:
-    """Names beside points: of eight places around each the one that covers the least."""
-    figure.draw_without_rendering()  # fixes the transformation to pixels
-    taken = [
-        (x - 5, y - 5, x + 5, y + 5) for x, y in (panel.transData.transform(point[:2]) for point in points)
-    ]
-    for x, y, name in points:
-        at = panel.transData.transform((x, y))
-        width, height = 6.8 * len(name) * figure.dpi / 100, 11 * figure.dpi / 100
-        best, least = (8, 0, "left"), math.inf
-        for dx, dy, side in [
-            (8, 0, "left"),
-            (-8, 0, "right"),
-            *((d, u, s) for u in (11, -11, 22, -22) for d, s in ((4, "left"), (-4, "right"))),
-        ]:
-            left = at[0] + dx - (width if side == "right" else 0)
-            box = (left, at[1] + dy - height / 2, left + width, at[1] + dy + height / 2)
-            covered = sum(_overlap(box, other) for other in taken)
-            if covered < least:
-                best, least, chosen = (dx, dy, side), covered, box
-        taken.append(chosen)
-        points_per_pixel = 72 / figure.dpi
-        panel.annotate(
-            name,
-            (x, y),
-            xytext=(best[0] * points_per_pixel, best[1] * points_per_pixel),
-            textcoords="offset points",
-            ha=best[2],
-            va="center",
-            fontsize=9,
-        )
+    """Names beside points, each at the place where it covers the least and stays inside."""
+    figure.draw_without_rendering()  # fixes where things are
+    to_points = 72 / figure.dpi
+    spots = [panel.transData.transform(point[:2]) * to_points for point in points]
+    inside = panel.get_window_extent().extents * to_points
+    taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in spots]
+    for (x, y), point in zip(spots, points, strict=True):
+        width, height = 5.0 * len(point[2]), 9.0
+
+        def box(place, x=x, y=y, width=width, height=height):
+            left = x + place[0] - (width if place[2] == "right" else 0)
+            return left, y + place[1] - height / 2, left + width, y + place[1] + height / 2
+
+        def harm(place, box=box, area=width * height):
+            covered = sum(_overlap(box(place), other) for other in taken)
+            return covered + 2 * (area - _overlap(box(place), inside))
+
+        best = min(_PLACES, key=harm)
+        taken.append(box(best))
+        place = {"xytext": best[:2], "textcoords": "offset points", "ha": best[2], "va": "center"}
+        panel.annotate(point[2], point[:2], fontsize=9, **place)
 
 
 def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:

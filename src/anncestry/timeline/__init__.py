@@ -1,0 +1,33 @@
+"""The one ordered catalogue of architectures. Everything that speaks of "all of them" reads `TIMELINE`.
+
+Entries are plain data and name their classes as text, so that listing the family imports no torch.
+"""
+
+from anncestry.errors import UserError, nearest
+from anncestry.timeline.architecture import Architecture, Departure, Preset, check_fields
+from anncestry.timeline.feed_forward import FEED_FORWARD
+from anncestry.timeline.recurrent import RECURRENT
+
+__all__ = ["TIMELINE", "Architecture", "Departure", "Preset", "check_fields", "find", "find_preset"]
+
+TIMELINE: tuple[Architecture, ...] = tuple(sorted((*FEED_FORWARD, *RECURRENT), key=lambda entry: entry.year))
+
+
+def find(name: str) -> Architecture:
+    """The architecture of that id, alias or preset; an underscore is read as a hyphen.
+
+    Raises:
+        UserError: nothing has that name; the nearest names are given.
+    """
+    wanted = name.strip().lower().replace("_", "-")
+    for architecture in TIMELINE:
+        names = (architecture.id, *architecture.aliases, *(preset.name for preset in architecture.presets))
+        if wanted in names:
+            return architecture
+    raise UserError("model", name, "is not on the timeline", nearest(wanted, [a.id for a in TIMELINE]))
+
+
+def find_preset(name: str) -> Preset | None:
+    """The preset of that name, or None where the name is an architecture's own."""
+    wanted = name.strip().lower().replace("_", "-")
+    return next((p for a in TIMELINE for p in a.presets if p.name == wanted), None)

@@ -1,0 +1,118 @@
+"""What an entry of the timeline says. Plain data: its classes are named as text, so it imports no torch."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+from anncestry.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from anncestry.signature import Signature
+
+
+@dataclass(frozen=True, kw_only=True)
+class Departure:
+    """One line of the fidelity ledger: where paper, the authors' code and this project part ways."""
+
+    subject: str
+    paper: str
+    authors_code: str
+    ours: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """A published or customary size: the config that makes it and the parameters it must count."""
+
+    name: str
+    config: dict[str, Any]
+    num_parameters: int
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """One node of the family tree.
+
+    Attributes:
+        id: its name on the command line.
+        name: its name in prose.
+        year: the first public version.
+        paper: authors, title, place.
+        parents: ids, the main parent first; the others contributed one idea.
+        adds, removes: the change against the main parent.
+        departures: the fidelity ledger.
+        fits: the pairs (kind of input, task) it can be built for.
+        module: ``anncestry.models.`` file that holds it; the classes are ``model`` and ``config``.
+        fixed: config fields that this entry sets (a variant that differs from its file's model by numbers).
+        recipe: how it is trained unless told otherwise (fields of ``TrainingSettings``).
+        has_width: whether one number scales it (the race solves for it under equal parameters).
+        presets: named sizes.
+        aliases: other names it answers to.
+    """
+
+    id: str
+    name: str
+    year: int
+    paper: str
+    parents: tuple[str, ...]
+    adds: str
+    removes: str
+    departures: tuple[Departure, ...] = ()
+    fits: frozenset[tuple[str, str]]
+    module: str
+    model: str
+    config: str
+    fixed: dict[str, Any] = field(default_factory=dict)
+    recipe: dict[str, Any] = field(default_factory=dict)
+    has_width: bool = True
+    presets: tuple[Preset, ...] = ()
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks it can be built for."""
+        return tuple(dict.fromkeys(task for _, task in sorted(self.fits)))
+
+    def config_class(self) -> type:
+        """The frozen dataclass of its sizes."""
+        return getattr(importlib.import_module(f"anncestry.models.{self.module}"), self.config)
+
+    def model_class(self) -> type[nn.Module]:
+        """The ``torch.nn.Module``; its only argument is a config."""
+        return getattr(importlib.import_module(f"anncestry.models.{self.module}"), self.model)
+
+    def fits_signature(self, signature: Signature) -> bool:
+        """Whether it can be built for this learning problem."""
+        return (signature.inputs, signature.task) in self.fits
+
+    def configure(self, signature: Signature, *, width: int | None = None, **overrides: Any) -> Any:
+        """The config for a data set.
+
+        Raises:
+            UserError: it does not fit the data, or an override names no field of the config.
+        """
+        if not self.fits_signature(signature):
+            from anncestry.timeline import TIMELINE  # made of entries such as this one
+
+            fitting = [a.id for a in TIMELINE if a.fits_signature(signature)]
+            rule = f"does not fit {signature.inputs} inputs with the task {signature.task}"
+            raise UserError("model", self.id, rule, fitting or ["none yet"])
+        check_fields(self.config_class(), overrides, self.id)
+        return self.config_class().for_signature(signature, width=width, **{**self.fixed, **overrides})
+
+    def build(self, config: Any) -> nn.Module:
+        """The model of a config."""
+        return self.model_class()(config)
+
+
+def check_fields(config_class: type, values: dict[str, Any], name: str) -> None:
+    """Raise a `UserError` where ``values`` names no field of ``config_class``."""
+    known = [f.name for f in fields(config_class)]
+    for key in values:
+        if key not in known:
+            raise UserError(f"--set {key}", values[key], f"{name} has no such field", nearest(key, known))

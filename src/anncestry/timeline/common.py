@@ -1,0 +1,21 @@
+"""What several entries share: the learning problems they fit, and how a departure is written."""
+
+from anncestry.timeline.architecture import Departure
+
+CLASSES = "classification"
+FLAT = frozenset(
+    (inputs, task)
+    for inputs in ("vector", "image", "series")
+    for task in ("classification", "regression", "forecasting")
+)
+FLAT_CLASSES = frozenset((inputs, task) for inputs, task in FLAT if task == CLASSES)
+SEQUENCES = frozenset(
+    {("image", "classification"), ("image", "regression"), ("tokens", "classification"),
+     ("series", "classification"), ("series", "regression"), ("series", "forecasting")}
+)  # fmt: skip
+CAUSAL = SEQUENCES | {("tokens", "language-model")}
+
+
+def departure(subject: str, paper: str, ours: str, authors_code: str = "not consulted") -> Departure:
+    """A line of the fidelity ledger."""
+    return Departure(subject=subject, paper=paper, authors_code=authors_code, ours=ours)

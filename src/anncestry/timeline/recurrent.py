@@ -1,0 +1,164 @@
+"""The recurrent line: Elman's network, gated cells, both directions, depth."""
+
+from anncestry.timeline.architecture import Architecture
+from anncestry.timeline.common import CAUSAL, SEQUENCES, departure
+
+_RECURRENT_RECIPE = {"learning_rate": 2e-3, "clip_norm": 1.0}
+_FULL_GRADIENT = departure(
+    "gradient",
+    "cut where it leaves the memory cell through the gates (1997, 2000)",
+    "full back-propagation through the window",
+)
+_FORGET_BIAS = departure(
+    "bias of the forget gate",
+    "differs by experiment",
+    "starts at 1, the later advice of Jozefowicz et al. (2015); `forget_bias`",
+)
+_BOTH_ENDS = departure(
+    "one answer for a whole sequence",
+    "an answer for every step, from both nets at that step",
+    "joins the forward net's last output with the backward net's output at the first step",
+)
+
+RECURRENT: tuple[Architecture, ...] = (
+    Architecture(
+        id="rnn",
+        name="Simple recurrent network",
+        year=1990,
+        paper="Elman, Finding structure in time, Cognitive Science 14",
+        parents=("mlp",),
+        adds="the hidden state fed back as context",
+        removes="the fixed input window",
+        departures=(
+            departure("hidden unit", "the logistic function", "tanh, or ReLU"),
+            departure(
+                "gradient through time",
+                "none: the last hidden state is copied and taken as a constant input",
+                "back-propagation through the whole window",
+            ),
+        ),
+        fits=CAUSAL,
+        module="rnn",
+        model="RNN",
+        config="RNNConfig",
+        recipe=_RECURRENT_RECIPE,
+        aliases=("elman",),
+    ),
+    Architecture(
+        id="brnn",
+        name="Bidirectional RNN",
+        year=1997,
+        paper="Schuster & Paliwal, Bidirectional recurrent neural networks, IEEE TSP 45",
+        parents=("rnn",),
+        adds="a second net that reads from the end",
+        removes="the causal restriction",
+        departures=(
+            _BOTH_ENDS,
+            departure("depth", "one layer", "`num_layers`; the layers above the first read both directions"),
+        ),
+        fits=SEQUENCES,
+        module="brnn",
+        model="BRNN",
+        config="BRNNConfig",
+        recipe=_RECURRENT_RECIPE,
+        aliases=("bidirectional",),
+    ),
+    Architecture(
+        id="lstm",
+        name="Long short-term memory",
+        year=2000,
+        paper="Hochreiter & Schmidhuber, Neural Computation 9 (1997); Gers et al., NC 12 (2000)",
+        parents=("rnn",),
+        adds="an additive memory cell behind input, forget and output gates",
+        removes="repeated squashing of the carried state",
+        departures=(
+            _FULL_GRADIENT,
+            departure("blocks", "memory cells may share their gates", "every cell has its own gates"),
+            departure(
+                "squashing",
+                "4 sigma(x) - 2 for the cell's input and 2 sigma(x) - 1 for its output",
+                "tanh for both",
+            ),
+            _FORGET_BIAS,
+        ),
+        fits=CAUSAL,
+        module="lstm",
+        model="LSTM",
+        config="LSTMConfig",
+        recipe=_RECURRENT_RECIPE,
+    ),
+    Architecture(
+        id="bilstm",
+        name="Bidirectional LSTM",
+        year=2005,
+        paper="Graves & Schmidhuber, Framewise phoneme classification, Neural Networks 18",
+        parents=("lstm", "brnn"),
+        adds="LSTM cells in both directions",
+        removes="the simple units of the BRNN",
+        departures=(
+            departure("peepholes", "the gates see the cell", "they do not"),
+            _BOTH_ENDS,
+            _FORGET_BIAS,
+        ),
+        fits=SEQUENCES,
+        module="bilstm",
+        model="BiLSTM",
+        config="BiLSTMConfig",
+        recipe=_RECURRENT_RECIPE,
+    ),
+    Architecture(
+        id="stacked-lstm",
+        name="Stacked LSTM",
+        year=2013,
+        paper="Graves, Mohamed & Hinton, Speech recognition with deep recurrent neural networks, 1303.5778",
+        parents=("lstm",),
+        adds="depth: each layer reads the output sequence of the one below",
+        removes="the single layer",
+        departures=(
+            departure("peepholes", "the gates see the cell", "they do not"),
+            departure(
+                "direction",
+                "mostly layers in both directions, trained with CTC or a transducer on speech",
+                "one direction, so that the stack can also be run step by step",
+            ),
+            _FORGET_BIAS,
+        ),
+        fits=CAUSAL,
+        module="stacked_lstm",
+        model="StackedLSTM",
+        config="StackedLSTMConfig",
+        recipe=_RECURRENT_RECIPE,
+        aliases=("deep-lstm",),
+    ),
+    Architecture(
+        id="gru",
+        name="Gated recurrent unit",
+        year=2014,
+        paper="Cho et al., Learning phrase representations using RNN encoder-decoder, 1406.1078",
+        parents=("lstm",),
+        adds="an update gate that both keeps and writes",
+        removes="the separate cell and the output gate",
+        departures=(
+            departure(
+                "reset gate",
+                "before the recurrent product: U (r * h)",
+                "after it: r * (U h + b), as in PyTorch and cuDNN; the weights are not interchangeable",
+            ),
+            departure(
+                "update gate",
+                "z keeps the old state: z h + (1 - z) n",
+                "the same; Chung et al. (1412.3555) write it the other way round",
+            ),
+            departure(
+                "around it",
+                "an encoder and a decoder for phrases",
+                "one network; the last output is read out",
+            ),
+        ),
+        fits=CAUSAL,
+        module="gru",
+        model="GRU",
+        config="GRUConfig",
+        recipe=_RECURRENT_RECIPE,
+    ),
+)
