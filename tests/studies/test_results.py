@@ -3,6 +3,8 @@
 import json
 import math
 
+import pytest
+
 from anncestry.studies.results import Entrant, Results, Run, machine
 
 
@@ -42,10 +44,8 @@ def test_it_comes_back_and_the_old_file_stays_until_the_new_one_is_whole(tmp_pat
 
     monkeypatch.setattr("os.replace", fail)
     after.seeds = 99
-    try:
+    with pytest.raises(OSError, match="full"):
         after.save(path)
-    except OSError:
-        pass
     assert json.loads(path.read_text())["seeds"] == 1
 
 

@@ -95,7 +95,7 @@ def _ranking(race: Race) -> str:
 
 
 def _confidence(race: Race) -> str:
-    if race["seeds"] < 2:
+    if all(row["band"] is None for row in race["ranking"]["standings"]):
         return (
             "One seed says nothing about how much the scores vary; the order may be another one next "
             "time. Baselines are not numbered."
@@ -114,7 +114,7 @@ def _figures(race: Race) -> str:
         (
             ranking_plot(race),
             f"Test {metric}: mean (large dot), every seed (small dots) and interval over seeds (line). "
-            "Dashed: the baselines, except one that is far off.",
+            "Dashed: the baselines, except those that are far off.",
         ),
         (
             learning_curves(race),

@@ -26,7 +26,11 @@ def method_section(race: Race) -> str:
             "this race. The batch size is the same for all.",
         ),
         ("Baselines", _baselines(race["entrants"])),
-        ("One prediction", "One input (batch 1) on the CPU, the median of up to 50 repeats."),
+        (
+            "One prediction",
+            "One input (batch 1) on the CPU, the median of up to 50 repeats; FLOPs are those of the forward "
+            "pass.",
+        ),
         ("Machine", _machine(race["machine"])),
     ]
     return "<dl>" + "\n".join(f"<dt>{term}</dt><dd>{escape(text)}</dd>" for term, text in rows) + "</dl>"
@@ -55,7 +59,7 @@ def _data(data: dict[str, Any]) -> str:
         f"{data['name']}: {data['train']:,} {unit} for training, {data['validation']:,} for validation, "
         f"{data['test']:,} for the test.",
         "Parts are drawn anew for each seed; the note is that of seed 0." if anew else "",
-        *(f"{note.rstrip('.')}." for note in data["notes"]),
+        *(f"{note[:1].upper()}{note[1:].rstrip('.')}." for note in data["notes"]),
     ]
     return " ".join(sentence for sentence in sentences if sentence)
 

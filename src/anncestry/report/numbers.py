@@ -3,26 +3,21 @@
 import math
 
 _PERCENT = ("accuracy",)
-_UNITS = {"accuracy": "%", "bits": "bits", "rmse": "", "mae": ""}
-_NAMES = {
-    "accuracy": "accuracy",
-    "bits": "bits per token",
-    "rmse": "root mean squared error",
-    "mae": "mean absolute error",
-    "r2": "R²",
-    "perplexity": "perplexity",
-    "loss": "loss",
+_NAMES = {  # in prose, and on axes and in tables
+    "accuracy": ("accuracy", "accuracy (%)"),
+    "bits": ("bits per token", "bits per token"),
+    "rmse": ("root mean squared error", "RMSE"),
 }
 
 
 def metric_name(metric: str) -> str:
     """The name of a metric in prose."""
-    return _NAMES.get(metric, metric)
+    return _NAMES[metric][0] if metric in _NAMES else metric
 
 
 def metric_label(metric: str) -> str:
     """The name of a metric on an axis or in a table's head, with its unit."""
-    return "accuracy (%)" if metric in _PERCENT else metric_name(metric)
+    return _NAMES[metric][1] if metric in _NAMES else metric
 
 
 def scaled(value: float, metric: str) -> float:
@@ -31,7 +26,11 @@ def scaled(value: float, metric: str) -> float:
 
 
 def metric_value(mean: float | None, metric: str, band: float | None = None, unit: bool = False) -> str:
-    """``98.6 ± 0.4`` with as many decimals as the band has meaning; ``98.6`` without one."""
+    """``98.6 ± 0.4`` with as many decimals as the band has meaning; ``98.6`` without one.
+
+    Args:
+        unit: whether to put the per cent sign behind it, where there is one.
+    """
     if mean is None or not math.isfinite(mean):
         return "–"
     mean = scaled(mean, metric)
@@ -39,31 +38,41 @@ def metric_value(mean: float | None, metric: str, band: float | None = None, uni
     decimals = _decimals(mean, band, metric)
     text = f"{mean:.{decimals}f}"
     if band is not None:
-        text += f" ± {band:.{decimals}f}"
-    if unit and _UNITS.get(metric):
-        text += f" {_UNITS[metric]}"
-    return text
+        text += " ± 0" if band < _ROUNDING else f" ± {band:.{decimals}f}"
+    return f"{text} %" if unit and metric in _PERCENT else text
+
+
+_ROUNDING = 1e-9  # a band below it is that of equal values
 
 
 def _decimals(mean: float, band: float | None, metric: str) -> int:
-    """The place of the band's first digit (its second, where the first is a 1)."""
-    usual = 1 if metric in _PERCENT else (max(0, 3 - math.floor(math.log10(abs(mean)))) if mean else 3)
-    if not band or band < 1e-9:  # the same for every seed, but for rounding
-        return min(usual, 6)
-    place = -math.floor(math.log10(band))
-    if band * 10**place < 2:
-        place += 1
-    return max(1, min(place, 2)) if metric in _PERCENT else max(0, min(place, 6))
+    """Shares: 1 or 2. Else two digits of a band that begins with 1 or 2, one of others; four without a band.
+
+    A mean that is smaller than its band may have one decimal more.
+    """
+    if band is None or band < _ROUNDING:
+        place = 1 if metric in _PERCENT else 3 - _exponent(mean)
+    else:
+        first = _exponent(band)
+        place = -first + (band / 10**first < 3)
+        place = max(place, min(1 - _exponent(mean), place + 1))
+        place = max(1, min(place, 2)) if metric in _PERCENT else place
+    return max(0, min(place, 6))
+
+
+def _exponent(value: float) -> int:
+    """Of ten, in scientific notation."""
+    return math.floor(math.log10(abs(value))) if value else 0
 
 
 def count(value: float | None) -> str:
     """``9,610``, ``203 k``, ``1.5 M``: parameters or operations."""
     if value is None:
         return "–"
-    for size, suffix in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if value >= size:
-            unit = 1e3 if suffix == "k" else size
-            return f"{value / unit:.3g} {suffix}" if value / unit < 1000 else f"{value / unit:.0f} {suffix}"
+    rounded = float(f"{value:.3g}")
+    for suffix, size in (("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if rounded >= max(size, 1e4):
+            return f"{rounded / size:g} {suffix}"
     return f"{value:,.0f}"
 
 

@@ -184,7 +184,7 @@ def _label_points(figure: Figure, panel: Axes, points: list[tuple[float, float, 
     figure.draw_without_rendering()  # fixes where things are
     to_points = 72 / figure.dpi
     spots = [panel.transData.transform(point[:2]) * to_points for point in points]
-    inside = panel.get_window_extent().extents * to_points
+    inside = tuple(edge * to_points for edge in panel.get_window_extent().extents)
     taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in spots]
     for (x, y), point in zip(spots, points, strict=True):
         width, height = 5.0 * len(point[2]), 9.0

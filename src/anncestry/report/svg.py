@@ -17,6 +17,7 @@ _STYLE: Any = {
     "svg.fonttype": "none",  # text stays text: small, selectable, in the page's font
     "svg.hashsalt": "anncestry",  # the same figure gives the same bytes
     "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # what is measured; a page without it takes its own
     "font.size": 10.0,
     "text.color": INK,
     "axes.edgecolor": FAINT,

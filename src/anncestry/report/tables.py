@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
@@ -129,12 +129,12 @@ class LiveTable:
             latest = "" if score is None else f", validation {metric_value(score, race['metric']['name'])}"
             self.doing = {entrant: f"{fraction:.0%}{latest}"}
 
-    def __rich__(self) -> Table | Text:
+    def __rich__(self) -> Group | Text:
         if self.race is None:
             return Text(self.status)
         race, metric = self.race, self.race["metric"]["name"]
-        table = Table(box=None, header_style="bold", pad_edge=False, title_justify="left", title_style="")
-        table.title = f"{race['data']['name']}, {budget_phrase(race['budget'])}: {self.status}"
+        title = f"{race['data']['name']}, {budget_phrase(race['budget'])}: {self.status}"
+        table = Table(box=None, header_style="bold", pad_edge=False)
         for name in ("model", metric_label(metric), "seeds", "now"):
             table.add_column(name, no_wrap=True, min_width=12)
         standings = {row["id"]: row for row in race["ranking"]["standings"]}
@@ -145,4 +145,4 @@ class LiveTable:
                 cells = [metric_value(row["mean"], metric, row["band"]), str(len(row["values"]))]
             doing = self.doing.get(name, "failed" if name in failed else "")
             table.add_row(name, *cells, doing, style="dim" if row and row["kind"] == "baseline" else "")
-        return table
+        return Group(Text(title), table)

@@ -20,6 +20,7 @@ from anncestry.studies.ngram import KneserNey, unigram_log_probabilities
 
 MAX_TEXT = 4_000_000  # tokens the n-gram model reads
 MAX_LINEAR_WORK = 2e10  # rows x features x classes x iterations of logistic regression
+MIN_ITERATIONS = 20  # of logistic regression, however large the data
 MAX_TREE_VALUES = 8e6  # rows x features of boosted trees
 MAX_TREE_WORK = 2e5  # features x classes x iterations of boosted trees
 _TREES: Any = {"early_stopping": False, "random_state": 0}
@@ -87,7 +88,7 @@ def _logistic(dataset: Dataset) -> tuple[dict[str, float], str]:
 
     (inputs, targets), (unseen, _) = _flat(dataset.train), _flat(dataset.test)
     work = inputs.size * dataset.signature.output_size
-    limit = int(np.clip(MAX_LINEAR_WORK / work, 20, 1000))
+    limit = int(np.clip(MAX_LINEAR_WORK / work, MIN_ITERATIONS, 1000))
     model = LogisticRegression(max_iter=limit)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # said in the note
@@ -145,7 +146,7 @@ def _ridge(dataset: Dataset) -> tuple[dict[str, float], str]:
     from sklearn.linear_model import RidgeCV
 
     (inputs, targets), (unseen, _) = _flat(dataset.train), _flat(dataset.test)
-    model = RidgeCV(alphas=np.logspace(-3, 4, 15)).fit(inputs.astype(np.float64), targets)
+    model = RidgeCV(alphas=np.logspace(-7, 4, 23)).fit(inputs.astype(np.float64), targets)
     outputs = model.predict(unseen.astype(np.float64)).reshape(len(unseen), -1)
     return _metrics(dataset, outputs), f"penalty {model.alpha_:.3g} chosen by cross-validation"
 

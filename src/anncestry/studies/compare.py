@@ -99,7 +99,7 @@ def compare(
     baselines = baselines_for(dataset.signature)
     objective = objective_for(dataset.signature)
     results = Results(
-        data=_describe(dataset),
+        data=_describe(dataset) | {"name": data},  # as typed: a report may travel, paths do not
         budget=asdict(limits),
         seeds=seeds,
         metric={"name": objective.primary, "higher_is_better": objective.higher_is_better},

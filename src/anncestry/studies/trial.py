@@ -13,7 +13,7 @@ from torch import nn
 from anncestry.data import Dataset, Stream
 from anncestry.inspection.costs import costs
 from anncestry.objectives import evaluate, objective_for
-from anncestry.protocols import outputs_of
+from anncestry.protocols import OwnRule, outputs_of
 from anncestry.runs import create_run, finish_run
 from anncestry.studies.budget import Budget, affordable_steps, solve_width
 from anncestry.studies.mistakes import mistakes
@@ -56,10 +56,13 @@ def train_run(
     run.parameters, run.flops = cost.parameters, cost.flops
     run.note = _size_note(architecture, cost.parameters, budget)
     settings = _settings(run.seed, architecture, config, dataset, budget)
-    run.settings = asdict(settings)
-
     torch.manual_seed(run.seed)
-    result = fit(architecture.build(config), dataset, settings, watch=watch)
+    model = architecture.build(config)
+    run.settings = asdict(settings)
+    if isinstance(model, OwnRule):  # the optimizer's settings are not used
+        run.settings = {"optimizer": "its own rule", "batch_size": settings.batch_size}
+
+    result = fit(model, dataset, settings, watch=watch)
     run.curve = validation_curve(result.history)
     run.seconds, run.steps, run.epochs = result.seconds, result.step, result.epochs
     run.stopped, run.validation = result.stopped, result.best
@@ -74,7 +77,7 @@ def train_run(
     run.latency = prediction_latency(model, dataset)
     run.mistakes = mistakes(model, dataset, run.seed)
     if folder is not None:
-        kept = create_run(folder, architecture, config, dataset, run.settings, run.seed)
+        kept = create_run(folder, architecture, config, dataset, asdict(settings), run.seed)
         history = History()
         history.rows = result.history
         history.write(folder)

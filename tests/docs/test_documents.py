@@ -1,0 +1,53 @@
+"""The documents say what the code does."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from anncestry.cli.main import COMMANDS
+from anncestry.timeline import TIMELINE
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_timeline_table_is_the_timeline():
+    rows = re.findall(r"^\| (\d{4}) \| `([a-z0-9-]+)` \| ([^|]*) \| ([^|]*) \|$", README, re.MULTILINE)
+    wanted = [(str(a.year), a.id, ", ".join(a.parents), a.adds) for a in TIMELINE]
+    assert [tuple(cell.strip() for cell in row) for row in rows] == wanted
+
+
+def test_every_command_is_shown():
+    for word in COMMANDS:
+        assert f"anncestry {word}" in README
+
+
+def test_every_link_leads_somewhere():
+    for path in [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        for target in re.findall(r"\]\((?!http)([^)#]+)", path.read_text(encoding="utf-8")):
+            assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+def test_the_python_of_the_readme_runs(block, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(block, "README.md", "exec"), {})
+
+
+def test_the_commands_of_the_readme_are_understood(monkeypatch, capsys):
+    """Every `anncestry ...` line parses; what it would do is not done."""
+    import importlib
+
+    import tyro
+
+    from anncestry.cli.main import with_seconds
+
+    lines = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
+    commands = [line.split("#")[0].split() for line in lines if line.startswith("anncestry ")]
+    assert len(commands) >= len(COMMANDS)
+    for _, word, *words in commands:
+        module = importlib.import_module(f"anncestry.cli.{word}")
+        words = [word.strip("'\"") for word in words]
+        default = {"default": module.default(words)} if hasattr(module, "default") else {}
+        tyro.cli(module.Arguments, args=with_seconds(words), **default)

@@ -1,0 +1,40 @@
+"""The terminal's tables."""
+
+import io
+
+from rich.console import Console
+
+from anncestry.report.tables import LiveTable, failures, notes, print_ranking
+
+
+def printed(thing, width=80):
+    console = Console(file=io.StringIO(), width=width)
+    thing(console)
+    return console.file.getvalue()
+
+
+def test_the_ranking_fits_eighty_columns(race):
+    text = printed(lambda console: print_ranking(race, console))
+    assert max(map(len, text.splitlines())) <= 80
+    assert "…" not in text
+    rows = [line.split() for line in text.splitlines() if "±" in line and "µs" in line]
+    assert rows[0][:5] == ["1", "cnn", "98.6", "±", "0.4"]
+    assert "logistic: stopped after 20 iterations" in text
+    assert "lstm failed (seed 0, 1): RuntimeError: <b>out of memory</b>" in text
+
+
+def test_notes_and_failures_are_said_once(race):
+    assert notes(race) == ["logistic: stopped after 20 iterations"]
+    assert failures(race) == ["lstm failed (seed 0, 1): RuntimeError: <b>out of memory</b>"]
+
+
+def test_the_live_table_shows_who_is_on_and_who_failed(race):
+    table = LiveTable()
+    assert "reading the data" in printed(lambda console: console.print(table))
+    table.update(race, "mlp", 1, 0.25, 0.9)
+    text = printed(lambda console: console.print(table), width=120)
+    assert "8 of 10 runs done; now mlp, seed 1" in text
+    lines = {line.split()[0]: line for line in text.splitlines() if line.strip()}
+    assert "25%, validation 90.0" in lines["mlp"]
+    assert "failed" in lines["lstm"]
+    assert "98.6 ± 0.4" in lines["cnn"]
