@@ -43,7 +43,9 @@ def test_the_commands_of_the_readme_are_understood(monkeypatch, capsys):
 
     from anncestry.cli.main import with_seconds
 
-    lines = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
+    lines = [
+        line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()
+    ]
     commands = [line.split("#")[0].split() for line in lines if line.startswith("anncestry ")]
     assert len(commands) >= len(COMMANDS)
     for _, word, *words in commands:

@@ -20,7 +20,7 @@ class Arguments:
     list: tyro.conf.FlagCreatePairsOff[bool] = False
     """Show the claims and who made them, and run nothing."""
     out: Path = Path("claims")
-    """The folder for claims.json, claims.md and one picture per claim."""
+    """The folder for claims.html, claims.json, claims.md and one picture per claim."""
     seed: int = 0
     """The first of the seeds that the experiments use."""
 
@@ -55,7 +55,9 @@ def run(arguments: Arguments) -> int:
             records.write(arguments.out, results, arguments.seed)
     if results:
         show_verdicts(console, results)
-        console.print(f"Numbers and pictures: {arguments.out}", soft_wrap=True, markup=False, highlight=False)
+        console.print(
+            f"Report: {arguments.out / 'claims.html'}", soft_wrap=True, markup=False, highlight=False
+        )
     if interrupted:
         console.print(f"Stopped; {len(results)} of {len(claims)} claims are done.", highlight=False)
     return 130 if interrupted else 0

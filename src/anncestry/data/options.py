@@ -1,6 +1,6 @@
 """The options of a data source, as the command line shows them. Imports no torch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from anncestry.errors import require
@@ -34,6 +34,16 @@ class DataOptions:
     image_size: int | None = None
     max_chars: int | None = None
     skip_bad: bool = False
+
+    def words(self) -> list[str]:
+        """What sets these options on the command line; nothing for one that is at its default."""
+        words = []
+        for field in fields(self):
+            value, flag = getattr(self, field.name), f"--{field.name.replace('_', '-')}"
+            if value != field.default:
+                # A switch that is off by default takes no value.
+                words += [flag] if field.default is False else [flag, str(value)]
+        return words
 
     def __post_init__(self) -> None:
         known = self.task is None or self.task in CSV_TASKS

@@ -7,28 +7,11 @@ from anncestry.report.findings import findings
 from anncestry.report.method import method_section
 from anncestry.report.model_sections import models_section
 from anncestry.report.numbers import metric_name
-from anncestry.report.page_style import STYLE
+from anncestry.report.page import section, shell
 from anncestry.report.plots import against, learning_curves, ranking_plot
 from anncestry.report.tables import failures, notes, ranking_columns, ranking_rows
 
 Race = dict[str, Any]
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-<main>
-<h1>{title}</h1>
-{content}
-</main>
-</body>
-</html>
-"""
 
 
 def page(race: Race) -> str:
@@ -37,19 +20,15 @@ def page(race: Race) -> str:
     Args:
         race: plain data as ``results.json`` holds it (`anncestry.studies.results.Results.to_json`).
     """
-    content = _summary(race) + _section("ranking", "Ranking", _ranking(race))
+    content = _summary(race) + section("ranking", "Ranking", _ranking(race))
     if race["ranking"]["leader"] is not None:
-        content += _section("figures", "Figures", _figures(race))
-    content += _section("models", "The models", models_section(race))
-    content += _section("method", "How the race was run", method_section(race))
+        content += section("figures", "Figures", _figures(race))
+    content += section("models", "The models", models_section(race))
+    content += section("method", "How the race was run", method_section(race))
     if failed := failures(race):
-        content += _section("failures", "What failed", _list(failed))
-    content += _section("reproduce", "To run it again", f"<pre>{escape(race['command'])}</pre>")
-    return _PAGE.format(title=escape(f"The race on {race['data']['name']}"), style=STYLE, content=content)
-
-
-def _section(name: str, title: str, content: str) -> str:
-    return f'<section id="{name}">\n<h2>{escape(title)}</h2>\n{content}\n</section>\n'
+        content += section("failures", "What failed", _list(failed))
+    content += section("reproduce", "To run it again", f"<pre>{escape(race['command'])}</pre>")
+    return shell(f"The race on {race['data']['name']}", content)
 
 
 def _list(lines: list[str], style: str = "") -> str:

@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 import matplotlib
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -33,6 +34,8 @@ _STYLE: Any = {
     "grid.color": FAINT,
     "grid.linewidth": 0.5,
     "grid.alpha": 0.5,
+    "axes.prop_cycle": cycler(color=COLOURS),
+    "legend.frameon": False,
 }
 
 
@@ -49,6 +52,11 @@ def axes(width: float, height: float) -> tuple[Figure, Axes]:
     panel.patch.set_alpha(0)
     panel.set_axisbelow(True)
     return figure, panel
+
+
+def in_black(text: str) -> str:
+    """SVG text with the stand-ins for a page's colours replaced, for a file that stands alone."""
+    return text.replace(INK, "#1c1e21").replace(FAINT, "#b9bec4")
 
 
 def inline_svg(figure: Figure, name: str, description: str) -> str:

@@ -9,7 +9,7 @@ import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -253,12 +253,7 @@ def _command(
     threads: int,
 ) -> str:
     """What runs this race again."""
-    words = ["anncestry", "compare", "--data", data]
-    for field in fields(options):
-        value, flag = getattr(options, field.name), field.name.replace("_", "-")
-        if value != field.default:
-            # A switch that is off by default takes no value.
-            words += [f"--{flag}"] if field.default is False else [f"--{flag}", str(value)]
+    words = ["anncestry", "compare", "--data", data, *options.words()]
     if models is not None:
         words += ["--models", ",".join(models)]
     if budget.seconds is not None:

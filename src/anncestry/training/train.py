@@ -157,11 +157,8 @@ def _finish(run: Run, result: Fit, dataset, fabric) -> None:
 def reproduce(run: Run) -> str:
     """The command that makes this run again."""
     data, training = run.config["data"], run.config["training"]
-    words = ["anncestry", "train", run.architecture.id, "--data", data["name"]]
-    defaults = {field.name: field.default for field in dataclasses.fields(DataOptions)}
-    for name, value in data["options"].items():
-        if value != defaults.get(name):
-            words += [f"--{name.replace('_', '-')}", str(value)]
+    options = DataOptions(**data["options"]).words()
+    words = ["anncestry", "train", run.architecture.id, "--data", data["name"], *options]
     usual = dataclasses.asdict(recipe(run.architecture.id))
     for name, value in training.items():
         if value != usual[name] and value is not None:

@@ -38,7 +38,7 @@ def test_the_same_measurements_give_the_same_files(tmp_path, instant):
     for folder in ("a", "b"):
         assert run(Arguments(out=tmp_path / folder, **arguments)) == 0
     names = sorted(path.name for path in (tmp_path / "a").iterdir())
-    assert names == ["claims.json", "claims.md", "stacked-lstm.svg", "two-3x3.svg"]
+    assert names == ["claims.html", "claims.json", "claims.md", "stacked-lstm.svg", "two-3x3.svg"]
     assert all((tmp_path / "a" / n).read_bytes() == (tmp_path / "b" / n).read_bytes() for n in names)
 
 

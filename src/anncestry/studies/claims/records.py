@@ -1,17 +1,20 @@
-"""What a run of claims leaves in a folder: ``claims.json``, one picture per claim, and ``claims.md``."""
+"""What a run of claims leaves in a folder: ``claims.json``, ``claims.md``, ``claims.html``, and pictures."""
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 from matplotlib.figure import Figure
 
 from anncestry import __version__
+from anncestry.checkpoints.store import write_bytes
 from anncestry.errors import UserError
+from anncestry.report import svg
+from anncestry.report.claims import claims_page
 from anncestry.studies.claims.claim import Claim, Evidence
 
 Result = tuple[Claim, Evidence]
@@ -43,14 +46,13 @@ def to_json(claim: Claim, evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def picture(claim: Claim, evidence: Evidence, path: Path) -> None:
-    """Draw the measurements of one claim; the same measurements give the same file, byte for byte."""
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
-    axes = figure.subplots()
-    evidence.figure(axes)
-    axes.set_title(f"{claim.id}: {evidence.verdict}")
-    with matplotlib.rc_context({"svg.hashsalt": claim.id}):
-        figure.savefig(path, metadata={"Date": None})
+def picture(claim: Claim, evidence: Evidence) -> Figure:
+    """The measurements of one claim, drawn in the style of the reports."""
+    with svg.style():
+        figure, axes = svg.axes(7, 4.2)
+        evidence.figure(axes)
+        axes.set_title(f"{claim.id}: {evidence.verdict}")
+    return figure
 
 
 def markdown(results: Sequence[Result], seed: int) -> str:
@@ -67,12 +69,16 @@ def markdown(results: Sequence[Result], seed: int) -> str:
 def write(folder: Path, results: Sequence[Result], seed: int) -> None:
     """Write what is known so far; called after every claim, so that an interrupted run keeps what it has.
 
-    Only the last result's picture is new: those before it were drawn when they were the last.
+    The same measurements give the same files, byte for byte.
     """
-    claim, evidence = results[-1]
-    picture(claim, evidence, folder / f"{claim.id}.svg")
     record = {"anncestry": __version__, "seed": seed, "claims": [to_json(c, e) for c, e in results]}
-    (folder / "claims.json").write_text(
-        json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8"
-    )
-    (folder / "claims.md").write_text(markdown(results, seed), encoding="utf-8")
+    drawn = {claim.id: picture(claim, evidence) for claim, evidence in results}
+    claim, _ = results[-1]  # the pictures before it were written when they were the last
+    image = io.BytesIO()
+    with svg.style():
+        drawn[claim.id].savefig(image, format="svg", metadata={"Date": None}, facecolor="white")
+    page = claims_page(record, {name: svg.inline_svg(figure, name, name) for name, figure in drawn.items()})
+    write_bytes(folder / f"{claim.id}.svg", svg.in_black(image.getvalue().decode()).encode())
+    write_bytes(folder / "claims.json", (json.dumps(record, indent=1, allow_nan=False) + "\n").encode())
+    write_bytes(folder / "claims.md", markdown(results, seed).encode())
+    write_bytes(folder / "claims.html", page.encode())

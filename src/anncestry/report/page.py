@@ -1,4 +1,6 @@
-"""The look of a report: one column that fits a phone, light or dark as the reader's system is."""
+"""The page every report is: one column that fits a phone, light or dark, with nothing outside it."""
+
+from html import escape
 
 STYLE = """
 :root {
@@ -10,7 +12,7 @@ STYLE = """
 }
 * { box-sizing: border-box }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, sans-serif }
-main { max-width: 56rem; margin: 0 auto; padding: 1.5rem 1rem 4rem }
+main { max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 4rem }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: .5rem 0 1rem; overflow-wrap: anywhere }
 h2 { font-size: 1.2rem; margin: 2.5rem 0 .75rem }
 p, dd, li { max-width: 44rem; overflow-wrap: break-word }
@@ -39,3 +41,35 @@ dd { margin: 0; min-width: 0 }
 @media (max-width: 40rem) { dl { grid-template-columns: 1fr; gap: .1rem } dd { margin-bottom: .7rem } }
 @media print { details > * { display: block } }
 """
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+{content}
+</main>
+</body>
+</html>
+"""
+
+
+def shell(title: str, content: str) -> str:
+    """A whole page.
+
+    Args:
+        title: plain text.
+        content: HTML, escaped already.
+    """
+    return _PAGE.format(title=escape(title), style=STYLE, content=content)
+
+
+def section(name: str, title: str, content: str) -> str:
+    """A part of a page under its heading; ``name`` is its anchor."""
+    return f'<section id="{name}">\n<h2>{escape(title)}</h2>\n{content}\n</section>\n'
