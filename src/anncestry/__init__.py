@@ -10,7 +10,20 @@ Names are imported when they are first used, so ``import anncestry`` alone loads
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from anncestry import timeline
+    from anncestry.data import load_data
+    from anncestry.errors import UserError
+    from anncestry.inspection.conformance import check_model
+    from anncestry.inspection.costs import costs
+    from anncestry.models.create import create
+    from anncestry.runs import load
+    from anncestry.signature import Signature
+    from anncestry.studies.compare import compare
+    from anncestry.timeline import TIMELINE
+    from anncestry.training.train import train
 
 __version__ = "0.1.0"
 
@@ -27,7 +40,20 @@ _HOMES = {
     "UserError": "anncestry.errors",
     "TIMELINE": "anncestry.timeline",
 }
-__all__ = ["__version__", *_HOMES]
+__all__ = [
+    "TIMELINE",
+    "Signature",
+    "UserError",
+    "__version__",
+    "check_model",
+    "compare",
+    "costs",
+    "create",
+    "load",
+    "load_data",
+    "timeline",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

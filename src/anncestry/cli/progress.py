@@ -14,6 +14,7 @@ class TrainingProgress:
             TextColumn("{task.fields[figures]}"),
             TimeRemainingColumn(compact=True),
             console=console,
+            transient=True,
         )
         self._task = self._bar.add_task("reading data", total=1.0, figures="")
 

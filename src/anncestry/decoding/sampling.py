@@ -26,9 +26,9 @@ def sample(
     require(prompt.numel() >= 1, "prompt", "", "must hold at least one token")
     require(temperature >= 0, "--temperature", temperature, "must be 0 (the best token each time) or more")
     with torch.no_grad():
-        state = model.initial_state(1)
-        for token in prompt.split(1):
-            scores, state = model.step(token, state)
+        scores, state = model.step(prompt[:1], model.initial_state(1))
+        for read in range(1, prompt.numel()):
+            scores, state = model.step(prompt[read : read + 1], state)
         for remaining in range(length, 0, -1):
             if temperature == 0:
                 token = scores.argmax(-1)

@@ -12,7 +12,7 @@ STYLE = """
 }
 * { box-sizing: border-box }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, sans-serif }
-main { max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 4rem }
+main { max-width: 66rem; margin: 0 auto; padding: 1.5rem 1rem 4rem }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: .5rem 0 1rem; overflow-wrap: anywhere }
 h2 { font-size: 1.2rem; margin: 2.5rem 0 .75rem }
 p, dd, li { max-width: 44rem; overflow-wrap: break-word }
