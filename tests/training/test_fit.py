@@ -31,6 +31,7 @@ def text(tmp_path_factory) -> Dataset:
 def build(name: str, dataset: Dataset, width: int = 12, **overrides):
     torch.manual_seed(3)
     architecture = find(name)
+    width = width if architecture.has_width else None
     return architecture.build(architecture.configure(dataset.signature, width=width, **overrides))
 
 
@@ -169,6 +170,45 @@ def test_a_nan_loss_names_step_and_batch_and_keeps_the_last_good_snapshot(digits
     assert all(
         torch.isfinite(t).all() for t in latest_snapshot(tmp_path)[0].values() if t.is_floating_point()
     )
+
+
+class Sinks(nn.Module):
+    """Its loss is finite, and the gradient of it NaN from the third step on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.calls = nn.Linear(64, 10), 0
+
+    def forward(self, x):
+        self.calls += self.training
+        bend = (self.layer.bias * (self.calls < 3)).square().sum().sqrt()  # its slope at 0 is 0 / 0
+        return self.layer(x.flatten(1)) + 0 * bend
+
+
+def test_weights_that_are_not_finite_are_never_saved(digits, tmp_path):
+    with pytest.raises(Diverged) as caught:
+        fit(Sinks(), digits, TrainingSettings(max_steps=9, save_seconds=0.0), folder=tmp_path)
+    message = str(caught.value)
+    assert "weights: got nan; step 3 (epoch 1, batch 3) has left weights that are not finite" in message
+    assert "the last good checkpoint is step-000000002.safetensors" in message
+    assert latest_snapshot(tmp_path)[1]["step"] == 2
+
+
+def test_the_history_is_on_disk_while_training_goes_on(digits, tmp_path):
+    rows = []
+
+    def watch(progress) -> None:
+        path = tmp_path / "metrics.jsonl"
+        rows.append(len(path.read_text().splitlines()) if path.exists() else 0)
+
+    fit(
+        build("mlp", digits),
+        digits,
+        TrainingSettings(max_steps=40, evaluations=4),
+        folder=tmp_path,
+        watch=watch,
+    )
+    assert max(rows[:-1]) >= 12
 
 
 def test_only_the_last_two_snapshots_stay_and_a_damaged_one_gives_way(digits, tmp_path):

@@ -133,13 +133,8 @@ class Loop:
         watch: Callable[[Progress], None] | None,
         history: History,
     ) -> None:
-        self.model, self.settings, self.fabric, self.folder, self.watch = (
-            model,
-            settings,
-            fabric,
-            folder,
-            watch,
-        )
+        self.model, self.settings, self.fabric = model, settings, fabric
+        self.folder, self.watch = folder, watch
         self.train, self.validation = dataset.train, dataset.validation
         self.objective = objective_for(dataset.signature, dataset.processor.target_scale)
         self.own_rule = model if isinstance(model, OwnRule) else None
@@ -179,7 +174,7 @@ class Loop:
                     self.batch += 1
                     end = self._agree(loss, count)
                     if not math.isfinite(end.loss):
-                        raise self._diverged(end.loss)
+                        raise self._diverged("loss", end.loss, "has no finite loss")
                     self.seen += end.count
                     self.sums = [self.sums[0] + end.loss, self.sums[1] + end.count]
                     stopped = self._after_step(end)
@@ -239,6 +234,8 @@ class Loop:
                 self._score()
                 if stopped is None and 0 < self.settings.patience <= self.evaluations_since_best:
                     stopped, save = "patience", self.folder is not None
+            if self.folder is not None and self.fabric.is_global_zero:
+                self.history.write(self.folder)
         if watch:
             self._report()
         if save:
@@ -292,19 +289,27 @@ class Loop:
         self.watch(Progress(self.step, self.epochs(), seconds, self.fraction, mean, self.metrics, rate))
         self.watched_at = time.monotonic()
 
-    def _diverged(self, loss: float) -> Diverged:
+    def _diverged(self, field: str, value: float, what: str) -> Diverged:
         kept = "no checkpoint had been written yet"
         if self.folder is not None:
             paths = snapshot_paths(self.folder)
             kept = f"the last good checkpoint is {paths[-1].name}" if paths else kept
-        rule = f"step {self.step} (epoch {self.epoch + 1}, batch {self.batch}) has no finite loss; {kept}"
-        error = Diverged("loss", loss, rule, hint="Try a smaller --learning-rate, or --clip-norm 1.")
+            if self.fabric.is_global_zero:
+                self.history.write(self.folder)
+        rule = f"step {self.step} (epoch {self.epoch + 1}, batch {self.batch}) {what}; {kept}"
+        error = Diverged(field, value, rule, hint="Try a smaller --learning-rate, or --clip-norm 1.")
         error.history = self.history.rows
         return error
 
     def save(self) -> None:
-        """Write a snapshot and the history. Every process must call it."""
+        """Write a snapshot and the history. Every process must call it.
+
+        Raises:
+            Diverged: the weights are not finite, as they can be after a step whose loss still was.
+        """
         assert self.folder is not None
+        if not all(torch.isfinite(parameter).all() for parameter in self.model.parameters()):
+            raise self._diverged("weights", math.nan, "has left weights that are not finite")
         state = self.state
         if self.fabric.world_size > 1 and state is not None:
             # Process r holds rows r, r + n, ...: put them back in the order of the global batch.
@@ -383,6 +388,8 @@ def fit(
     if settings.epochs is None and settings.max_steps is None and settings.max_seconds is None:
         raise UserError("epochs", None, "training needs an end: epochs, max_steps or max_seconds")
     fabric = fabric or make_fabric(settings)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
     # Before anything random: dropout masks differ between processes, all else is the same.
     torch.manual_seed(settings.seed * 1_000_003 + 7 + fabric.global_rank)
     history = History(folder if tensorboard and fabric.is_global_zero else None)
