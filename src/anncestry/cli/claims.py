@@ -36,9 +36,10 @@ def run(arguments: Arguments) -> int:
         show_list(console, claims if arguments.names else CLAIMS)
         return 0
 
+    from anncestry.runs import make_folder
     from anncestry.studies.claims import records
 
-    records.prepare(arguments.out)
+    make_folder(arguments.out)
     results: list[records.Result] = []
     interrupted = False
     try:

@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from anncestry.data import DataOptions, Dataset, load_data
 from anncestry.errors import UserError, require
 from anncestry.objectives import objective_for
-from anncestry.report.html import page
+from anncestry.report.race import page
 from anncestry.runs import check_new_folder, make_folder
 from anncestry.signature import Signature
 from anncestry.studies.baselines import Baseline, baselines_for

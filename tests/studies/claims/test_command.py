@@ -70,7 +70,7 @@ def test_mistakes_are_found_before_anything_runs(tmp_path, instant):
         run(Arguments(seed=-1, out=tmp_path))
     taken = tmp_path / "file"
     taken.write_text("")
-    with pytest.raises(UserError, match=r"--out: .*must be a folder"):
+    with pytest.raises(UserError, match=r"--out: .*cannot be made"):
         run(Arguments(names=("stacked-lstm",), out=taken))
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 

@@ -12,24 +12,11 @@ from matplotlib.figure import Figure
 
 from anncestry import __version__
 from anncestry.checkpoints.store import write_bytes
-from anncestry.errors import UserError
 from anncestry.report import svg
 from anncestry.report.claims import claims_page
 from anncestry.studies.claims.claim import Claim, Evidence
 
 Result = tuple[Claim, Evidence]
-
-
-def prepare(folder: Path) -> None:
-    """Make the folder, before anything long is run.
-
-    Raises:
-        UserError: it cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError("--out", str(folder), f"must be a folder to write into ({error.strerror})") from error
 
 
 def to_json(claim: Claim, evidence: Evidence) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from anncestry.report.html import page
+from anncestry.report.race import page
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 
