@@ -51,3 +51,9 @@ def test_budgets_in_words():
         "10 passes over the training data and about 50 k parameters each"
     )
     assert budget_phrase({**empty, "flops": 1e12}) == "1 TFLOPs of training each"
+
+
+def test_more_seeds_are_advised_where_they_would_tell(race):
+    assert findings(race)[-1] == "More seeds would narrow the intervals: --seeds 10."
+    race["seeds"] = 10
+    assert "More seeds" not in " ".join(findings(race))

@@ -4,6 +4,7 @@ from typing import Any
 
 from anncestry.report.numbers import count, duration, listed, metric_name, metric_value, operations, plural
 
+ENOUGH_SEEDS = 10  # the interval of ten values is a third as wide as that of three with the same spread
 Race = dict[str, Any]  # results.json: see anncestry.studies.results.Results.to_json
 
 
@@ -21,7 +22,7 @@ def findings(race: Race) -> list[str]:
         sentences.append(f"No model finished a run on {race['data']['name']}.")
     if baselines:
         sentences.append(_baselines(race, baselines[0], models[0] if models else None))
-    return sentences + _missing(race)
+    return sentences + _missing(race) + _advice(race, models)
 
 
 def budget_phrase(budget: dict[str, Any]) -> str:
@@ -74,6 +75,12 @@ def _baselines(race: Race, best: dict[str, Any], leader: dict[str, Any] | None) 
     if best["tied"]:
         return sentence + ", not distinguishable from the leader."
     return sentence + (", better than every network here." if best["behind"] < 0 else ".")
+
+
+def _advice(race: Race, models: list[dict[str, Any]]) -> list[str]:
+    if race["seeds"] >= ENOUGH_SEEDS or not any(row["tied"] for row in models[1:]):
+        return []
+    return [f"More seeds would narrow the intervals: --seeds {ENOUGH_SEEDS}."]
 
 
 def _missing(race: Race) -> list[str]:
