@@ -54,6 +54,7 @@ def test_budgets_in_words():
 
 
 def test_more_seeds_are_advised_where_they_would_tell(race):
+    race["ranking"]["standings"][1]["tied"] = True
     assert findings(race)[-1] == "More seeds would narrow the intervals: --seeds 10."
     race["seeds"] = 10
     assert "More seeds" not in " ".join(findings(race))
