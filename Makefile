@@ -1,7 +1,7 @@
 # Every target does its own set-up: only Python 3.11 or later, pip and make are needed.
 PYTHON ?= python3
 BIN := .venv/bin
-STAMP := .venv/.installed
+INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 DATA ?= ../shared/data
 
 .PHONY: help demo test check format lint types wheel bench reproduce clean
@@ -10,39 +10,48 @@ DATA ?= ../shared/data
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-$(STAMP): pyproject.toml constraints.txt
+# Three stages, each only as large as what needs it: to run, to test, to check.
+.venv/.run: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	touch $(STAMP)
+	$(INSTALL) --editable .
+	touch $@
 
-demo: $(STAMP)  ## race the family on real handwritten digits (about three minutes)
+.venv/.test: .venv/.run
+	$(INSTALL) --editable '.[test]'
+	touch $@
+
+.venv/.dev: .venv/.test
+	$(INSTALL) --editable '.[dev]'
+	touch $@
+
+demo: .venv/.run  ## race the family on real handwritten digits (about three minutes)
 	$(BIN)/anncestry compare --data digits --budget 4s --seeds 3
 
-test: $(STAMP)  ## run the test suite
+test: .venv/.test  ## run the test suite
 	$(BIN)/python -m pytest -n 2
 
-check: $(STAMP)  ## what CI runs: format, lint, types, tests, the wheel in an empty environment
+check: .venv/.dev  ## what CI runs: format, lint, types, tests, the wheel in an empty environment
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/python -m pytest -n 2
 	$(MAKE) wheel
 
-format: $(STAMP)  ## rewrite the layout of the code
+format: .venv/.dev  ## rewrite the layout of the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-wheel: $(STAMP)  ## build the wheel, install it into an empty environment and run it there
+wheel: .venv/.dev  ## build the wheel, install it into an empty environment and run it there
 	rm -rf build/wheel build/empty
 	$(BIN)/python -m build --wheel --no-isolation --outdir build/wheel
 	$(PYTHON) -m venv build/empty
 	build/empty/bin/python -m pip install --quiet --constraint constraints.txt build/wheel/*.whl
 	cd build && empty/bin/anncestry list && empty/bin/anncestry --version
 
-bench: $(STAMP)  ## measure speed beside the peers; DATA=DIR holds the real data sets
+bench: .venv/.run  ## measure speed beside the peers; DATA=DIR holds the real data sets
 	$(BIN)/python -m benchmarks.run --data $(DATA)
 
-reproduce: $(STAMP)  ## re-measure every claim of the literature that this step knows
+reproduce: .venv/.run  ## re-measure every claim of the literature that this step knows
 	$(BIN)/anncestry claims --out reports/claims
 
 clean:  ## remove what the other targets made
