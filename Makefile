@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 DATA ?= ../shared/data
 
-.PHONY: help demo test check format lint types wheel bench reproduce clean
+.PHONY: help demo test check format wheel bench reproduce clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
