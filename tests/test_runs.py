@@ -146,6 +146,14 @@ def test_an_existing_run_is_never_written_over(trained):
     assert (trained.folder / "model.safetensors").read_bytes() == before
 
 
+def test_a_complete_run_without_checkpoints_is_not_trained_anew(copy):
+    from anncestry.training.train import resume
+
+    shutil.rmtree(copy / "checkpoints")
+    with pytest.raises(ValueError, match="is complete and holds no checkpoint to go on from"):
+        resume(copy, epochs=9)
+
+
 def test_weights_are_plain_safetensors(trained):
     tensors, metadata = read_tensors(trained.folder / "model.safetensors")
     assert metadata["architecture"] == "mlp"

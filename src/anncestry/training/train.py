@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from anncestry.data import DataOptions, load_data
+from anncestry.errors import UserError
 from anncestry.models.create import configure
 from anncestry.objectives import evaluate, objective_for
 from anncestry.runs import Run, check_new_folder, create_run, finish_run
@@ -126,6 +127,8 @@ def resume(
     fabric.launch()
     torch.manual_seed(settings.seed)
     network = run.new_model()
+    if not snapshot_paths(run.folder) and (run.folder / "model.safetensors").exists():
+        raise UserError("--resume", str(run.folder), "is complete and holds no checkpoint to go on from")
     begun = bool(
         snapshot_paths(run.folder)
     )  # killed before the first snapshot: it starts again, the same way
