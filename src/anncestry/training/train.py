@@ -127,11 +127,9 @@ def resume(
     fabric.launch()
     torch.manual_seed(settings.seed)
     network = run.new_model()
-    if not snapshot_paths(run.folder) and (run.folder / "model.safetensors").exists():
+    begun = bool(snapshot_paths(run.folder))  # else it was killed at once, and starts again the same way
+    if not begun and (run.folder / "model.safetensors").exists():
         raise UserError("--resume", str(run.folder), "is complete and holds no checkpoint to go on from")
-    begun = bool(
-        snapshot_paths(run.folder)
-    )  # killed before the first snapshot: it starts again, the same way
     result = fit(
         network,
         dataset,
