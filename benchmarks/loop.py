@@ -99,7 +99,7 @@ def main(quick: bool = False) -> str:
     series = Signature("classification", "series", (28, 28), 10)
     return "\n".join(
         [
-            compare("mlp", image, 200, rounds, hidden_sizes=(300, 100)),
+            compare("mlp", image, 400, rounds, hidden_sizes=(300, 100)),
             compare("lstm", series, 40, rounds, hidden_size=128),
         ]
     )

@@ -1,15 +1,14 @@
 """One pass of the perceptron over MNIST, beside scikit-learn's.
 
-    python benchmarks/perceptron.py --data DIR        (the four idx files of MNIST, gzipped or not)
+    python -m benchmarks.perceptron DIR        (the four idx files of MNIST, gzipped or not)
 
 Both read the same float32 pixels in [0, 1], both shuffle, both make exactly one pass from zero weights. The
-fits take turns, so that whatever else the machine does hits all of them; the table gives medians. One
-thread each. scikit-learn trains ten classifiers, each class against the rest; ours is one multiclass rule.
+fits take turns, so that whatever else the machine does hits all of them. One thread each. scikit-learn
+trains ten classifiers, each class against the rest; ours is one multiclass rule.
 """
 
-import argparse
-import statistics
-import time
+import functools
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +21,7 @@ from torch import Tensor
 from anncestry.data.readers.idx import read_idx
 from anncestry.layers.online import OnlineLinear
 from anncestry.timeline import find
+from benchmarks.timing import interleave, table
 
 BATCH_SIZE = 128  # 400 kB of pixels: what is gathered is still in the cache when it is learnt
 
@@ -54,40 +54,35 @@ def fit_sklearn(images: Tensor, labels: Tensor, seed: int) -> Callable[[Tensor],
     return lambda x: torch.from_numpy(model.predict(x.numpy()))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of the idx files of MNIST")
-    parser.add_argument("--repeats", type=int, default=5, help="fits of each, taking turns")
-    arguments = parser.parse_args()
+def main(folder: Path, quick: bool = False) -> str:
+    """The table, and below it the test accuracies of the last fits."""
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    warnings.filterwarnings("ignore", category=UserWarning)  # scikit-learn: one pass has not converged
+    images, labels = read_mnist(folder, "train")
+    test_images, test_labels = read_mnist(folder, "t10k")
+    fitted: dict[str, Callable[[Tensor], Tensor]] = {}
 
-    images, labels = read_mnist(arguments.data, "train")
-    test_images, test_labels = read_mnist(arguments.data, "t10k")
-    contestants: dict[str, Callable] = {"scikit-learn Perceptron": fit_sklearn}
+    def contestant(name: str, fit: Callable) -> Callable[[], None]:
+        def run() -> None:
+            fitted[name] = fit(images, labels, 0)
+
+        return run
+
+    contestants = {"scikit-learn Perceptron": contestant("scikit-learn Perceptron", fit_sklearn)}
     for name in ("perceptron", "averaged-perceptron", "voted-perceptron", "adaline"):
-        contestants[f"anncestry {name}"] = lambda *data, name=name: fit_ours(name, *data)
-
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    accuracy: dict[str, list[float]] = {name: [] for name in contestants}
-    for repeat in range(-1, arguments.repeats):  # the first round only warms up
-        for name, fit in contestants.items():
-            start = time.perf_counter()
-            predict = fit(images, labels, repeat + 1)
-            elapsed = time.perf_counter() - start
-            if repeat >= 0:
-                seconds[name].append(elapsed)
-                predicted = torch.cat([predict(part) for part in test_images.split(2000)])
-                accuracy[name].append((predicted == test_labels).double().mean().item())
-
-    baseline = statistics.median(seconds["scikit-learn Perceptron"])
-    print(f"MNIST, one pass over {len(images):,} images, median of {arguments.repeats}, one thread")
-    print(f"{'':32}{'seconds':>9}{'ratio':>8}{'test accuracy':>15}")
-    for name in contestants:
-        median = statistics.median(seconds[name])
-        score = statistics.median(accuracy[name])
-        print(f"{name:32}{median:9.3f}{baseline / median:7.1f}x{score:15.4f}")
+        fit = functools.partial(fit_ours, name)
+        contestants[f"anncestry {name}"] = contestant(f"anncestry {name}", fit)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # scikit-learn: one pass has not converged
+        results = interleave(contestants, 2 if quick else 9, warm_up=1)
+    scores = []
+    for name, predict in fitted.items():
+        predicted = torch.cat([predict(part) for part in test_images.split(2000)])
+        scores.append(f"{name} {(predicted == test_labels).double().mean().item():.4f}")
+    torch.set_num_threads(threads)
+    title = f"One pass of the perceptron over MNIST ({len(images):,} images), one thread"
+    return table(title, results, f"Test accuracy after that pass: {'; '.join(scores)}.")
 
 
 if __name__ == "__main__":
-    main()
+    print(main(Path(sys.argv[1] if len(sys.argv) > 1 else "../shared/data/mnist")))

@@ -10,6 +10,11 @@ import benchmarks.perceptron
 import benchmarks.startup
 from benchmarks.timing import machine
 
+ABOUT = """`make bench` (`python -m benchmarks.run`), everything interleaved in one run. The ratio is the
+median over rounds of a contestant's time over the first one's in the same round; a difference below a
+tenth is mostly noise here.
+"""
+
 
 def main() -> None:
     """Print the tables; with ``--write``, put them into a file too."""
@@ -19,6 +24,8 @@ def main() -> None:
     parser.add_argument("--write", type=Path, help="also write the tables here")
     arguments = parser.parse_args()
     sections = [
+        "# Speed\n",
+        ABOUT,
         f"Measured on {datetime.date.today():%d %B %Y} on {machine()}.\n",
         benchmarks.startup.main(arguments.quick),
         benchmarks.loop.main(arguments.quick),

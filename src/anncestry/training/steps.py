@@ -1,5 +1,6 @@
 """What one batch does to a model: a gradient step, or a step of the model's own rule."""
 
+from contextlib import nullcontext
 from typing import Protocol
 
 import torch
@@ -32,14 +33,20 @@ class GradientStep:
         self, model: nn.Module, objective: Objective, settings: TrainingSettings, fabric: Fabric
     ) -> None:
         self.objective, self.settings, self.fabric = objective, settings, fabric
-        self.model, self.optimizer = fabric.setup(model, make_optimizer(model, settings))
+        self.optimizer = make_optimizer(model.to(fabric.device), settings)
+        self.model, self.backward = model, torch.Tensor.backward
+        # On one device in float32 Fabric's wrappers would do nothing, at a tenth of a small model's step.
+        self.wrapped = fabric.world_size > 1 or settings.precision != "32"
+        if self.wrapped:
+            self.model, self.optimizer = fabric.setup(model, self.optimizer)
+            self.backward = fabric.backward
 
     def __call__(self, batch: Batch, state: State, done: int, fraction: float) -> tuple[float, int, State]:
         if self.settings.schedule != "constant" or self.settings.warmup_steps:
             rate = self.settings.learning_rate * rate_factor(self.settings, done, fraction)
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
-        inputs, targets = self.fabric.to_device((batch.inputs, batch.targets))
+        inputs, targets = batch.inputs.to(self.fabric.device), batch.targets.to(self.fabric.device)
         count = self.objective.count(targets)
         # DDP takes the mean over processes of what has to be their sum.
         share = count if self.fabric.world_size == 1 else self._total(count) / self.fabric.world_size
@@ -55,7 +62,7 @@ class GradientStep:
     def _backward(self, inputs: Tensor, targets: Tensor, state: State, share: float) -> tuple[float, State]:
         outputs, state = outputs_of(self.model, inputs, state)
         loss = self.objective.loss(outputs, targets)
-        self.fabric.backward(loss / share)
+        self.backward(loss / share)
         return loss.item(), None if state is None else detach_state(state)
 
     def _backward_in_parts(
@@ -70,12 +77,18 @@ class GradientStep:
             rows = slice(first, first + x.shape[0])
             first += x.shape[0]
             before = None if state is None else map_state(lambda tensor, rows=rows: tensor[rows], state)
-            with self.fabric.no_backward_sync(self.model, enabled=index + 1 < len(parts)):  # pyright: ignore
+            with self._without_sync(index + 1 < len(parts)):
                 loss, after = self._backward(x, y, before, share)
             total += loss
             states.append(after)
         joined = None if states[0] is None else map_state(lambda *rows: torch.cat(rows), *states)
         return total, joined
+
+    def _without_sync(self, wanted: bool):
+        """The context in which processes do not add their gradients up yet."""
+        if not (wanted and self.wrapped):
+            return nullcontext()
+        return self.fabric.no_backward_sync(self.model)  # pyright: ignore[reportArgumentType]
 
     def _total(self, count: int) -> float:
         return self.fabric.all_reduce(torch.tensor(float(count)), reduce_op="sum").item()  # pyright: ignore
