@@ -7,9 +7,7 @@ Only the seconds between batches and steps count as training: scoring, saving an
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
 
 import torch
 from lightning_fabric import Fabric
@@ -22,6 +20,7 @@ from anncestry.errors import UserError
 from anncestry.objectives import objective_for, tally_split
 from anncestry.protocols import Batch, OwnRule, State, map_state, outputs_of
 from anncestry.training.history import History
+from anncestry.training.outcome import Clock, Diverged, Fit, Progress, StepEnd, Stopped
 from anncestry.training.settings import TrainingSettings
 from anncestry.training.signals import StopRequest
 from anncestry.training.snapshot import latest_snapshot, restore, save_snapshot, snapshot_paths
@@ -29,92 +28,6 @@ from anncestry.training.steps import GradientStep, RuleStep, Step
 
 LOGS_PER_EVALUATION = 5  # rows of training loss between two scores of the validation split
 WATCH_SECONDS = 0.2
-
-Stopped = Literal["epochs", "max_steps", "max_seconds", "converged", "patience", "interrupted"]
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a watcher is told, a few times a second.
-
-    Attributes:
-        step, epoch: done so far.
-        seconds: of training alone.
-        fraction: 0 to 1, how much of the budget is used.
-        loss: mean training loss since the last report.
-        metrics: the latest validation metrics; empty before the first.
-        throughput: examples (or tokens) in a second of training.
-    """
-
-    step: int
-    epoch: float
-    seconds: float
-    fraction: float
-    loss: float
-    metrics: dict[str, float]
-    throughput: float
-
-
-@dataclass
-class Fit:
-    """What training leaves behind.
-
-    Attributes:
-        model: with the weights that scored best on the validation split.
-        step, epochs, seconds: how long it was trained (seconds of training alone).
-        history: rows ``{"step", "epoch", "seconds", "split", "loss", ...metrics}``.
-        best: validation metrics of the best weights.
-        stopped: why it ended.
-        throughput: examples (or tokens) in a second of training.
-        signal: the number of the signal that interrupted it, or 0.
-    """
-
-    model: nn.Module
-    step: int
-    epochs: float
-    seconds: float
-    history: list[dict[str, Any]]
-    best: dict[str, float]
-    stopped: Stopped
-    throughput: float
-    signal: int = 0
-
-
-class Diverged(UserError):
-    """The loss became NaN or infinite. ``history`` holds the rows up to then."""
-
-    def __init__(self, field: str, value: object, rule: str, choices=None, hint: str | None = None) -> None:
-        super().__init__(field, value, rule, choices, hint)
-        self.history: list[dict[str, Any]] = []
-
-
-@dataclass
-class Clock:
-    """Seconds of training alone: it stands still between ``pause`` and ``go``."""
-
-    seconds: float = 0.0
-    _since: float = field(default_factory=time.perf_counter)
-
-    def read(self) -> float:
-        return self.seconds + time.perf_counter() - self._since
-
-    def pause(self) -> None:
-        self.seconds = self.read()
-
-    def go(self) -> None:
-        self._since = time.perf_counter()
-
-
-class StepEnd(NamedTuple):
-    """What every process agrees on after a step."""
-
-    loss: float
-    count: int
-    stop: bool
-    over: bool
-    save: bool
-    fraction: float
-
 
 # What a snapshot keeps of the loop beside tensors; all of it is JSON.
 _KEPT = ("step", "epoch", "batch", "seen", "metrics", "best", "evaluations_since_best", "sums", "marks")

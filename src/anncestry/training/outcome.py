@@ -1,0 +1,94 @@
+"""What training says while it runs and when it ends."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from torch import nn
+
+from anncestry.errors import UserError
+
+Stopped = Literal["epochs", "max_steps", "max_seconds", "converged", "patience", "interrupted"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a watcher is told, a few times a second.
+
+    Attributes:
+        step, epoch: done so far.
+        seconds: of training alone.
+        fraction: 0 to 1, how much of the budget is used.
+        loss: mean training loss since the last report.
+        metrics: the latest validation metrics; empty before the first.
+        throughput: examples (or tokens) in a second of training.
+    """
+
+    step: int
+    epoch: float
+    seconds: float
+    fraction: float
+    loss: float
+    metrics: dict[str, float]
+    throughput: float
+
+
+@dataclass
+class Fit:
+    """What training leaves behind.
+
+    Attributes:
+        model: with the weights that scored best on the validation split.
+        step, epochs, seconds: how long it was trained (seconds of training alone).
+        history: rows ``{"step", "epoch", "seconds", "split", "loss", ...metrics}``.
+        best: validation metrics of the best weights.
+        stopped: why it ended.
+        throughput: examples (or tokens) in a second of training.
+        signal: the number of the signal that interrupted it, or 0.
+    """
+
+    model: nn.Module
+    step: int
+    epochs: float
+    seconds: float
+    history: list[dict[str, Any]]
+    best: dict[str, float]
+    stopped: Stopped
+    throughput: float
+    signal: int = 0
+
+
+class Diverged(UserError):
+    """The loss became NaN or infinite. ``history`` holds the rows up to then."""
+
+    def __init__(self, field: str, value: object, rule: str, choices=None, hint: str | None = None) -> None:
+        super().__init__(field, value, rule, choices, hint)
+        self.history: list[dict[str, Any]] = []
+
+
+@dataclass
+class Clock:
+    """Seconds of training alone: it stands still between ``pause`` and ``go``."""
+
+    seconds: float = 0.0
+    _since: float = field(default_factory=time.perf_counter)
+
+    def read(self) -> float:
+        return self.seconds + time.perf_counter() - self._since
+
+    def pause(self) -> None:
+        self.seconds = self.read()
+
+    def go(self) -> None:
+        self._since = time.perf_counter()
+
+
+class StepEnd(NamedTuple):
+    """What every process agrees on after a step."""
+
+    loss: float
+    count: int
+    stop: bool
+    over: bool
+    save: bool
+    fraction: float
