@@ -264,6 +264,6 @@ def test_inputs_of_unequal_length_of_batches_count_by_example():
     want = nn.functional.cross_entropy(model(x), y).item()
     result = fit(model, dataset, TrainingSettings(epochs=1, batch_size=7, learning_rate=1e-12, evaluations=1))
     rows = [row["loss"] for row in result.history if row["split"] == "train"]
-    last = rows[-1] if len(rows) == 1 else None
-    got = last if last is not None else result.best["loss"]
-    assert got == pytest.approx(want, rel=1e-4)
+    assert len(rows) == 2  # one for the batch of 7, one for the batch of 3
+    assert (7 * rows[0] + 3 * rows[1]) / 10 == pytest.approx(want, rel=1e-4)
+    assert result.best["loss"] == pytest.approx(want, rel=1e-4)

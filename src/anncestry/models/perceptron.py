@@ -63,7 +63,7 @@ class Perceptron(OnlineLinear):
         return int(self.clean) >= num_examples
 
     def learn_block(self, x: Float[Tensor, "B D"], targets: Int[Tensor, "B"]) -> Float[Tensor, "B K"]:
-        # Thousands of products with a few dozen numbers: numpy's overhead is a third of torch's.
+        # Thousands of products with a few dozen numbers: numpy's overhead is smaller than torch's.
         scores = self.scores(x).t().cpu().numpy()  # (K, B)
         changes, mistaken = walk_mistakes(scores, x.cpu().numpy(), targets.cpu().numpy())
         self.correct(x, torch.from_numpy(changes).to(x.device), mistaken)
