@@ -73,22 +73,37 @@ class OwnRule(Protocol):
         ...
 
 
+IGNORED = -100
+"""The target of a step that has no answer: padding, or a step that is not asked about. In a frame of real
+values it fills the whole frame."""
+
+
 class Batch(NamedTuple):
     """What one step of training sees.
 
     Attributes:
         inputs: (B, \\*shape) as the signature says.
-        targets: (B,), (B, T) or (B, K).
+        targets: (B,), (B, T), (B, K) or (B, T, K); `IGNORED` where nothing is asked.
         continues: whether each row goes on where the same row of the batch before it ended, so that a
             recurrent state may be carried over.
+        lengths: (B,) the steps of each row, where they differ; None where all rows are of full length.
     """
 
     inputs: Tensor
     targets: Tensor
     continues: bool = False
+    lengths: Tensor | None = None
 
 
-def outputs_of(model: nn.Module, inputs: Tensor, state: State = None) -> tuple[Tensor, State]:
-    """``(outputs, state)`` of any model of the timeline; the state is None for one that has none."""
-    result = model(inputs) if state is None else model(inputs, state)
+def outputs_of(
+    model: nn.Module, inputs: Tensor, state: State = None, lengths: Tensor | None = None
+) -> tuple[Tensor, State]:
+    """``(outputs, state)`` of any model of the timeline; the state is None for one that has none.
+
+    Only models of sequences are given ``lengths``: no others fit data that have them.
+    """
+    if lengths is not None:
+        result = model(inputs, state, lengths)
+    else:
+        result = model(inputs) if state is None else model(inputs, state)
     return result if isinstance(result, tuple) else (result, None)

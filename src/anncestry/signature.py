@@ -12,9 +12,15 @@ from torch import Tensor
 
 from anncestry.errors import require
 
-Task = Literal["classification", "regression", "forecasting", "language-model"]
+Task = Literal["classification", "regression", "forecasting", "language-model", "tagging", "next-frame"]
 InputKind = Literal["vector", "image", "series", "tokens"]
-TASKS: tuple[str, ...] = ("classification", "regression", "forecasting", "language-model")
+TASKS: tuple[str, ...] = (
+    "classification", "regression", "forecasting", "language-model", "tagging", "next-frame"
+)  # fmt: skip
+EVERY_STEP: tuple[str, ...] = ("language-model", "tagging", "next-frame")
+"""Tasks that are answered at every step of a sequence: outputs are (B, T, K)."""
+CAUSAL_TASKS: tuple[str, ...] = ("language-model", "next-frame")
+"""Tasks whose answer at a step is the next input, which the model must not have seen."""
 INPUT_KINDS: tuple[str, ...] = ("vector", "image", "series", "tokens")
 _AXES = {"vector": "D", "image": "CHW", "series": "TD", "tokens": "T"}
 
@@ -29,6 +35,8 @@ class Signature:
         shape: the shape of one input without the batch: ``(D,)``, ``(C, H, W)``, ``(T, D)`` or ``(T,)``.
         output_size: K, the number of classes, of target values, or the size of the output vocabulary.
         vocab_size: the size of the input vocabulary where the inputs are tokens, else 0.
+        background: tagging: the tag that says "nothing here", which no figure but the loss counts; None
+            where every tag counts.
     """
 
     task: Task
@@ -36,6 +44,7 @@ class Signature:
     shape: tuple[int, ...]
     output_size: int
     vocab_size: int = 0
+    background: int | None = None
 
     def __post_init__(self) -> None:
         require(self.task in TASKS, "task", self.task, "must be a known task", TASKS)
@@ -47,6 +56,9 @@ class Signature:
         require(len(self.shape) == len(axes), "shape", self.shape, rule)
         require(min(self.shape) >= 1, "shape", self.shape, "every size must be at least 1")
         require(self.output_size >= 1, "output_size", self.output_size, "must be at least 1")
+        sequences = self.inputs in ("series", "tokens")
+        rule = f"{self.task} has an answer for every step of a series or of tokens"
+        require(sequences or not self.every_step, "inputs", self.inputs, rule)
 
     @property
     def num_features(self) -> int:
@@ -59,14 +71,20 @@ class Signature:
     @property
     def is_categorical(self) -> bool:
         """Whether the targets are class or token indices rather than real values."""
-        return self.task in ("classification", "language-model")
+        return self.task in ("classification", "language-model", "tagging")
+
+    @property
+    def every_step(self) -> bool:
+        """Whether there is an answer at every step of a sequence instead of one at its end."""
+        return self.task in EVERY_STEP
 
     def example(self, batch_size: int, seed: int = 0) -> tuple[Tensor, Tensor]:
         """Random inputs and targets of this shape, for checks and costs; the same for the same seed.
 
         Returns:
             ``(inputs, targets)``: inputs (B, \\*shape), float32 or int64; targets (B,) int64 for
-            classification, (B, T) int64 for a language model, else (B, K) float32.
+            classification, (B, T) int64 for a language model or tagging, (B, T, K) of zeros and ones for
+            the next frame, else (B, K) float32.
         """
         random = torch.Generator().manual_seed(seed)
         if self.inputs == "tokens":
@@ -75,8 +93,10 @@ class Signature:
             inputs = torch.randn(batch_size, *self.shape, generator=random)
         if self.task == "classification":
             return inputs, torch.randint(self.output_size, (batch_size,), generator=random)
-        if self.task == "language-model":
-            return inputs, torch.randint(self.output_size, (batch_size, *self.shape), generator=random)
+        if self.task == "next-frame":
+            return inputs, torch.randint(2, (*inputs.shape[:2], self.output_size), generator=random).float()
+        if self.every_step:
+            return inputs, torch.randint(self.output_size, inputs.shape[:2], generator=random)
         return inputs, torch.randn(batch_size, self.output_size, generator=random)
 
     def to_json(self) -> dict:
@@ -86,6 +106,7 @@ class Signature:
             "shape": list(self.shape),
             "output_size": self.output_size,
             "vocab_size": self.vocab_size,
+            "background": self.background,
         }
 
     @classmethod

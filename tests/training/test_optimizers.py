@@ -4,21 +4,30 @@ import pytest
 import torch
 from torch import nn
 
-from anncestry.training.optimizers import make_optimizer, rate_factor
+from anncestry.training.optimizers import Place, make_optimizer, rate_factor
 from anncestry.training.settings import TrainingSettings
 
 
 def test_warm_up_rises_in_equal_steps():
     settings = TrainingSettings(warmup_steps=4)
-    assert [rate_factor(settings, step, 0.0) for step in range(6)] == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
+    assert [rate_factor(settings, Place(step, 0.0, 0)) for step in range(6)] == [
+        0.25,
+        0.5,
+        0.75,
+        1.0,
+        1.0,
+        1.0,
+    ]
 
 
 @pytest.mark.parametrize(("schedule", "middle"), [("constant", 1.0), ("cosine", 0.5), ("linear", 0.5)])
 def test_schedules_start_at_one(schedule, middle):
     settings = TrainingSettings(schedule=schedule)
-    assert rate_factor(settings, 0, 0.0) == pytest.approx(1.0)
-    assert rate_factor(settings, 9, 0.5) == pytest.approx(middle)
-    assert rate_factor(settings, 9, 1.0) == pytest.approx(1.0 if schedule == "constant" else 0.0, abs=1e-12)
+    assert rate_factor(settings, Place(0, 0.0, 0)) == pytest.approx(1.0)
+    assert rate_factor(settings, Place(9, 0.5, 0)) == pytest.approx(middle)
+    assert rate_factor(settings, Place(9, 1.0, 0)) == pytest.approx(
+        1.0 if schedule == "constant" else 0.0, abs=1e-12
+    )
 
 
 @pytest.mark.parametrize("name", ["adam", "adamw", "sgd", "rmsprop"])
@@ -60,3 +69,9 @@ def test_settings_say_what_is_wrong(fields, message):
     with pytest.raises(ValueError) as caught:
         TrainingSettings(**fields)
     assert str(caught.value) == message
+
+
+def test_the_rate_decays_by_the_epoch_after_the_first_few():
+    settings = TrainingSettings(decay=0.5, decay_after=4)
+    rates = [rate_factor(settings, Place(7, 0.3, epoch)) for epoch in range(7)]
+    assert rates == [1.0, 1.0, 1.0, 1.0, 0.5, 0.25, 0.125]

@@ -13,7 +13,7 @@ class Arguments:
     """Which part of the timeline, and how to print it."""
 
     task: str | None = None
-    """Only what can be trained for this task: classification, regression, forecasting, language-model."""
+    """Only what can be trained for this task: classification, regression, forecasting, language-model, ..."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print JSON."""
 

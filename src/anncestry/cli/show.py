@@ -29,7 +29,7 @@ class Arguments:
     """The shape of one input: 64 (a vector), 50x8 (a series: steps x features), 1x28x28 (an image),
     tokens:35x10000 (steps x vocabulary)."""
     task: str | None = None
-    """What is asked: classification, regression, forecasting or language-model."""
+    """What is asked: classification, regression, forecasting, language-model, tagging or next-frame."""
     width: int | None = None
     """The one number that scales the architecture: hidden units, or channels."""
     batch_size: int = 1
@@ -116,7 +116,8 @@ def _signature(architecture: Architecture, arguments: Arguments) -> "Signature":
         text = DEFAULT_INPUTS[kind]
     inputs, shape, vocab_size = parse_shape(text)
     task = arguments.task or _usual_task(architecture, inputs)
-    output_size = {"classification": NUM_CLASSES, "language-model": vocab_size}.get(task, 1)
+    sizes = {"classification": NUM_CLASSES, "tagging": NUM_CLASSES, "language-model": vocab_size}
+    output_size = shape[-1] if task == "next-frame" else sizes.get(task, 1)
     return Signature(task, inputs, shape, output_size, vocab_size)  # pyright: ignore[reportArgumentType]
 
 

@@ -14,12 +14,21 @@ from typing import Any, Protocol
 import torch
 
 from anncestry.arrays import Float, Int, Tensor
+from anncestry.errors import require
 from anncestry.protocols import Batch
 from anncestry.signature import Signature
+
+POOL = 50  # batches over which sequences are sorted by length, so that a batch holds similar ones
+STREAM_LENGTH = 100_000  # tokens of a text that are scored in one go
 
 
 class Split(Protocol):
     """A part of a data set, dealt out in batches."""
+
+    @property
+    def scored_batch(self) -> int:
+        """The batch size it is scored with."""
+        ...
 
     def __len__(self) -> int:
         """Examples, or tokens of a text."""
@@ -52,13 +61,20 @@ def epoch_order(seed: int, epoch: int) -> torch.Generator:
 class Examples:
     """Inputs and targets, one row each.
 
+    With lengths a batch is cut to its longest row, and shuffled batches hold rows of similar length: rows
+    are drawn at random, sorted by length within pools of 50 batches, and the batches of a pool mixed.
+
     Attributes:
         inputs: (N, \\*shape) float32 or int64.
-        targets: (N,) int64, or (N, K) float32.
+        targets: (N,) int64, (N, K) float32, or one for every step: (N, T) int64 or (N, T, K) float32.
+        lengths: (N,) int64 where rows are sequences of different lengths, padded to T; else None.
     """
 
     inputs: Tensor
     targets: Tensor
+    lengths: Tensor | None = None
+
+    scored_batch = 256
 
     def __len__(self) -> int:
         return self.inputs.shape[0]
@@ -69,6 +85,10 @@ class Examples:
     def batches(
         self, batch_size: int, order: torch.Generator | None = None, start: int = 0, part: slice | None = None
     ) -> Iterator[Batch]:
+        if self.lengths is not None:
+            for rows in self._batches_by_length(batch_size, order)[start:]:
+                yield self._padded(rows if part is None else rows[part])
+            return
         rows = None if order is None else torch.randperm(len(self), generator=order)
         for first in range(start * batch_size, len(self), batch_size):
             if rows is None:
@@ -79,6 +99,25 @@ class Examples:
                 chosen = rows[first : first + batch_size]
                 chosen = chosen if part is None else chosen[part]
                 yield Batch(self.inputs.index_select(0, chosen), self.targets.index_select(0, chosen))
+
+    def _batches_by_length(self, batch_size: int, order: torch.Generator | None) -> list[Tensor]:
+        assert self.lengths is not None
+        if order is None:
+            return list(torch.arange(len(self)).split(batch_size))
+        batches: list[Tensor] = []
+        for pool in torch.randperm(len(self), generator=order).split(POOL * batch_size):
+            sorted_pool = pool[self.lengths[pool].argsort(stable=True)].split(batch_size)
+            batches += [sorted_pool[i] for i in torch.randperm(len(sorted_pool), generator=order).tolist()]
+        return batches
+
+    def _padded(self, rows: Tensor) -> Batch:
+        assert self.lengths is not None
+        inputs, targets, lengths = (
+            t.index_select(0, rows) for t in (self.inputs, self.targets, self.lengths)
+        )
+        longest = int(lengths.max())
+        every_step = targets.dim() == 3 or (targets.dim() == 2 and not targets.is_floating_point())
+        return Batch(inputs[:, :longest], targets[:, :longest] if every_step else targets, lengths=lengths)
 
 
 @dataclass(frozen=True)
@@ -101,6 +140,11 @@ class Stream:
     def __len__(self) -> int:
         return self.tokens.shape[0]
 
+    @property
+    def scored_batch(self) -> int:
+        """One stream, so that only its first token is without a context; several for a very long text."""
+        return max(1, len(self) // STREAM_LENGTH)
+
     def _streams(self, batch_size: int) -> Int[Tensor, "B S"]:
         rows = max(1, min(batch_size, (len(self) - 1) // 2))
         length = (len(self) - 1) // rows
@@ -119,6 +163,44 @@ class Stream:
         for first in range(start * self.window, length, self.window):
             last = min(first + self.window, length)
             yield Batch(streams[:, first:last], streams[:, first + 1 : last + 1], continues=first > 0)
+
+
+@dataclass(frozen=True)
+class ParallelStreams:
+    """A text that was cut into parallel streams beforehand, of which this split has a part each.
+
+    The batch size is the number of the streams. A pass goes on where the last one ended: the state is
+    never reset, not even between passes (char-rnn's practice).
+
+    Attributes:
+        tokens: (B, S + 1) int64; each row's windows follow each other.
+        window: T, tokens in one window.
+    """
+
+    tokens: Int[Tensor, "B S"]
+    window: int
+
+    def __len__(self) -> int:
+        return self.tokens.shape[0] * (self.tokens.shape[1] - 1)
+
+    @property
+    def scored_batch(self) -> int:
+        """All streams side by side."""
+        return self.tokens.shape[0]
+
+    def num_batches(self, batch_size: int) -> int:
+        return -(-(self.tokens.shape[1] - 1) // self.window)
+
+    def batches(
+        self, batch_size: int, order: torch.Generator | None = None, start: int = 0, part: slice | None = None
+    ) -> Iterator[Batch]:
+        rule = "must be the number of streams that the text was cut into"
+        require(batch_size == len(self.tokens), "batch_size", batch_size, rule, [len(self.tokens)])
+        streams = self.tokens if part is None else self.tokens[part]
+        length = streams.shape[1] - 1
+        for first in range(start * self.window, length, self.window):
+            last = min(first + self.window, length)
+            yield Batch(streams[:, first:last], streams[:, first + 1 : last + 1], continues=True)
 
 
 class Processor(Protocol):

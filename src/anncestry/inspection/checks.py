@@ -10,11 +10,12 @@ from torch import Tensor, nn
 from anncestry.inspection.learning import teachable
 from anncestry.inspection.subject import Broken, NotApplicable, Subject, distance
 from anncestry.protocols import map_state, outputs_of
+from anncestry.signature import CAUSAL_TASKS
 
 
 def output_shape(subject: Subject) -> str:
-    """Outputs are (B, K), or (B, T, K) for a language model, and finite."""
-    steps = subject.signature.shape if subject.signature.task == "language-model" else ()
+    """Outputs are (B, K), or (B, T, K) where every step has an answer, and finite."""
+    steps = subject.signature.shape[:1] if subject.signature.every_step else ()
     expected = (3, *steps, subject.signature.output_size)
     outputs = subject.run(subject.copy(), subject.batch(3)[0])
     if tuple(outputs.shape) != expected:
@@ -55,7 +56,7 @@ def padding_invariance(subject: Subject) -> str:
     for row, length in enumerate(lengths):
         alone, state_alone = outputs_of(model, inputs[row : row + 1, :length])
         got = outputs[row : row + 1]
-        got = got[:, :length] if subject.signature.task == "language-model" else got
+        got = got[:, :length] if subject.signature.every_step else got
         what = f"{length} of {num_steps} steps, padded with {filler_name} and alone"
         subject.require_equal(got, alone, f"outputs of {what}")
         if state is not None:
@@ -73,8 +74,10 @@ def padding_invariance(subject: Subject) -> str:
 
 def causality(subject: Subject) -> str:
     """A model that answers at every step sees nothing of later steps: by perturbation and by gradient."""
-    if subject.signature.task != "language-model":
+    if not subject.signature.every_step:
         raise NotApplicable("it answers once, at the end")
+    if not subject.has_step and subject.signature.task not in CAUSAL_TASKS:
+        raise NotApplicable("it has no step, and its task lets it look ahead")
     num_steps = subject.signature.shape[0]
     if num_steps < 2:
         raise NotApplicable("sequences of one step have no future")
@@ -127,7 +130,7 @@ def step_equals_forward(subject: Subject) -> str:
     if subject.signature.inputs not in ("series", "tokens"):
         raise NotApplicable(f"{subject.signature.inputs} inputs are not given step by step")
     model, (inputs, _) = subject.copy(), subject.batch(2)
-    every_step = subject.signature.task == "language-model"
+    every_step = subject.signature.every_step
     num_steps = subject.signature.shape[0]
     half = num_steps // 2
     with torch.no_grad():

@@ -143,5 +143,7 @@ def tiny_signature(inputs: InputKind, task: Task) -> Signature:
     """The smallest learning problem of a kind that is still interesting: for checks of whole families."""
     shape = {"vector": (6,), "image": (1, 8, 8), "series": (5, 3), "tokens": (5,)}[inputs]
     vocab_size = 7 if inputs == "tokens" else 0
-    output_size = {"classification": 3, "language-model": vocab_size}.get(task, 2)
+    output_size = {"classification": 3, "tagging": 3, "language-model": vocab_size}.get(task, 2)
+    if task == "next-frame":
+        output_size = shape[-1]
     return Signature(task, inputs, shape, output_size, vocab_size)

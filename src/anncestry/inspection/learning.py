@@ -143,7 +143,7 @@ def _memorable_batch(subject: Subject) -> tuple[Tensor, Tensor]:
     """A batch that any model can learn by heart.
 
     Up to four examples, and no more than a linear model with a bias can always separate: of alternating
-    classes, or with random values. For a language model a cycle of tokens.
+    classes, or with random values. For a language model a cycle of tokens, for tags one that the step shows.
     """
     signature = subject.signature
     inputs, targets = subject.batch(min(4, signature.num_features + 1), seed=4)
@@ -152,6 +152,9 @@ def _memorable_batch(subject: Subject) -> tuple[Tensor, Tensor]:
         size = min(signature.vocab_size, signature.output_size)
         inputs = (rows.unsqueeze(1) + torch.arange(inputs.shape[1], device=subject.device)) % size
         targets = (inputs + 1) % size
+    elif signature.task == "tagging":
+        of_step = inputs if signature.inputs == "tokens" else (inputs[..., 0] > 0).long()
+        targets = of_step % min(2, signature.output_size)
     elif signature.task == "classification":
         targets = rows % min(2, signature.output_size)
     return inputs, targets
@@ -162,6 +165,9 @@ def _loss_of_constant(subject: Subject, targets: Tensor) -> float:
     if subject.signature.is_categorical:
         shares = targets.unique(return_counts=True)[1] / targets.numel()
         return -(shares * shares.log()).sum().item()
+    if subject.signature.task == "next-frame":  # bits of chance: as many coins as there are
+        shares = targets.flatten(0, 1).mean(0).clamp(1e-6, 1 - 1e-6)
+        return -(shares * shares.log() + (1 - shares) * (1 - shares).log()).sum().item()
     return targets.var(0, correction=0).mean().item()
 
 

@@ -23,6 +23,7 @@ from torch import nn
 
 from anncestry.arrays import Float, Tensor
 from anncestry.errors import require
+from anncestry.layers.recurrence import recur
 from anncestry.protocols import State
 
 Fused = tuple[Tensor, State]
@@ -67,6 +68,11 @@ class Cell(nn.Module):
         bound = 1 / math.sqrt(self.hidden_size)
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -bound, bound)
+
+    @property
+    def output_size(self) -> int:
+        """Features of what a step puts out: H, unless the cell says otherwise."""
+        return self.hidden_size
 
     def initial_state(self, batch_size: int) -> State:
         """Zeros: the state before the first step."""
@@ -124,7 +130,7 @@ class ElmanCell(Cell):
         super().__init__(input_size, hidden_size)
 
     def advance(self, projected_t, state):
-        preactivation = torch.addmm(projected_t, state.h, self.weight_hh.t())
+        preactivation = recur(state.h, self.weight_hh, projected_t)
         h = preactivation.tanh() if self.activation == "tanh" else preactivation.relu()
         return h, HiddenState(h)
 
@@ -168,7 +174,7 @@ class LSTMCell(Cell):
         return LSTMState(zeros, zeros)
 
     def advance(self, projected_t, state):
-        i, f, g, o = torch.addmm(projected_t, state.h, self.weight_hh.t()).chunk(4, dim=-1)
+        i, f, g, o = recur(state.h, self.weight_hh, projected_t).chunk(4, dim=-1)
         c = f.sigmoid() * state.c + i.sigmoid() * g.tanh()
         h = o.sigmoid() * c.tanh()
         return h, LSTMState(h, c)
@@ -202,7 +208,7 @@ class GRUCell(Cell):
 
     def advance(self, projected_t, state):
         H = self.hidden_size
-        recurrent = state.h @ self.weight_hh.t()
+        recurrent = recur(state.h, self.weight_hh)
         r, z = (projected_t[:, : 2 * H] + recurrent[:, : 2 * H]).sigmoid().chunk(2, dim=-1)
         n = (projected_t[:, 2 * H :] + r * (recurrent[:, 2 * H :] + self.bias_hn)).tanh()
         h = n + z * (state.h - n)

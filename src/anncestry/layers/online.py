@@ -24,7 +24,7 @@ from torch import nn
 
 from anncestry.arrays import Float, Tensor
 from anncestry.errors import require
-from anncestry.signature import InputKind, Signature, Task
+from anncestry.signature import EVERY_STEP, InputKind, Signature, Task
 
 BLOCK_SIZE = 64
 """Examples in a block: the more, the larger the products, but the more pairs of examples to multiply."""
@@ -49,7 +49,7 @@ class LinearConfig:
     def __post_init__(self) -> None:
         kinds = ("vector", "image", "series")
         require(self.inputs in kinds, "inputs", self.inputs, "a linear unit reads", kinds)
-        require(self.task != "language-model", "task", self.task, "a linear unit has no order in time")
+        require(self.task not in EVERY_STEP, "task", self.task, "a linear unit has no order in time")
         require(self.output_size >= 1, "output_size", self.output_size, "must be at least 1")
 
     @classmethod

@@ -2,7 +2,7 @@
 
 Data meets the wiring as (B, T, D): a series as it is, an image row by row, a token as a one-hot vector
 or an embedding. The task takes its outputs from the last step (classification, regression, forecasting)
-or from every step (language model).
+or from every step (language model, tagging, next frame).
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from torch import nn
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.errors import require
 from anncestry.protocols import State
-from anncestry.signature import INPUT_KINDS, TASKS, InputKind, Signature, Task
+from anncestry.signature import EVERY_STEP, INPUT_KINDS, TASKS, InputKind, Signature, Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,8 @@ class SequenceConfig:
     """Sizes of a recurrent network.
 
     Attributes:
-        task: what is asked; a language model answers at every step, the others at the last one.
+        task: what is asked; language models, taggers and predictors of the next frame answer at every
+            step, the others at the last one.
         inputs: ``series`` (B, T, D), ``image`` (B, C, H, W) read row by row, or ``tokens`` (B, T).
         input_size: D, features per step: for an image C * W, for tokens the size of the vocabulary.
         hidden_size: H, units per layer and direction.
@@ -107,8 +108,8 @@ class OneHot(nn.Module):
 class SequenceNetwork(nn.Module):
     """Input -> wiring -> readout; the recurrent architectures of the timeline differ in the wiring alone.
 
-    ``forward(x, state=None, lengths=None) -> (outputs, state)``; outputs are (B, K), or (B, T, K) for a
-    language model. ``state`` is the wiring's, by value.
+    ``forward(x, state=None, lengths=None) -> (outputs, state)``; outputs are (B, K), or (B, T, K) where the
+    task is answered at every step. ``state`` is the wiring's, by value.
     """
 
     def __init__(self, config: SequenceConfig, wiring: Any) -> None:
@@ -130,7 +131,7 @@ class SequenceNetwork(nn.Module):
         if self.config.inputs == "image":
             x = x.permute(0, 2, 1, 3).flatten(2)  # (B, C, H, W) -> (B, T=H, D=C*W)
         y, state = self.wiring(self.embedding(x), state, lengths)
-        if self.config.task != "language-model":
+        if self.config.task not in EVERY_STEP:
             y = self.last(y, lengths)
         return self.readout(self.dropout(y)), state
 

@@ -20,6 +20,7 @@ from torch import nn
 
 from anncestry.arrays import Float, Tensor
 from anncestry.layers.cells import Cell, HiddenState, LSTMState
+from anncestry.layers.recurrence import recur
 
 
 class PeepholeLSTMCell(Cell):
@@ -53,7 +54,7 @@ class PeepholeLSTMCell(Cell):
         return LSTMState(zeros, zeros)
 
     def advance(self, projected_t, state):
-        sums = torch.addmm(projected_t, state.h, self.weight_hh.t()).chunk(len(self.gates), dim=-1)
+        sums = recur(state.h, self.weight_hh, projected_t).chunk(len(self.gates), dim=-1)
         before = dict(zip(self.gates, sums, strict=True))  # what each gate gets before it is squashed
         i = self.gate("i", before, state.c)
         f = self.forget(i, before, state.c)
@@ -153,8 +154,8 @@ class FGRCell(PeepholeLSTMCell):
         return GatedState(zeros, zeros, zeros.repeat(1, 3))
 
     def advance(self, projected_t, state):
-        i, f, g, o = torch.addmm(projected_t, state.h, self.weight_hh.t()).chunk(4, dim=-1)
-        from_i, from_f, from_o = (state.gates @ self.weight_gates.t()).chunk(3, dim=-1)
+        i, f, g, o = recur(state.h, self.weight_hh, projected_t).chunk(4, dim=-1)
+        from_i, from_f, from_o = recur(state.gates, self.weight_gates).chunk(3, dim=-1)
         before = {"i": i + from_i, "f": f + from_f, "o": o + from_o}
         i, f = self.gate("i", before, state.c), self.gate("f", before, state.c)
         c = f * state.c + i * g.tanh()
@@ -193,9 +194,9 @@ class ResetFirstGRUCell(Cell):
 
     def advance(self, projected_t, state):
         H = self.hidden_size
-        gates = torch.addmm(projected_t[:, : 2 * H], state.h, self.weight_hh[: 2 * H].t())
+        gates = recur(state.h, self.weight_hh[: 2 * H], projected_t[:, : 2 * H])
         r, z = gates.sigmoid().chunk(2, dim=-1)
-        n = torch.addmm(projected_t[:, 2 * H :], r * state.h, self.weight_hh[2 * H :].t()).tanh()
+        n = recur(r * state.h, self.weight_hh[2 * H :], projected_t[:, 2 * H :]).tanh()
         h = n + z * (state.h - n)
         return h, HiddenState(h)
 

@@ -23,7 +23,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from anncestry.arrays import Bool, Float, Int, Tensor
 from anncestry.errors import require
 from anncestry.layers.cells import Cell
-from anncestry.protocols import State, map_state
+from anncestry.protocols import State, flatten_state, map_state
 
 
 def visible_steps(lengths: Int[Tensor, "B"], num_steps: int) -> Bool[Tensor, "B T"]:
@@ -40,6 +40,12 @@ def check_lengths(lengths: Int[Tensor, "B"], batch_size: int, num_steps: int) ->
     require(len(values) == batch_size, "lengths", values, f"must be one per row of the batch ({batch_size})")
     in_range = all(1 <= length <= num_steps for length in values)
     require(in_range, "lengths", values, f"every sequence has at least 1 step and at most T = {num_steps}")
+
+
+def check_state(state: State, batch_size: int) -> None:
+    """Raise a `UserError` unless the state is that of so many rows."""
+    rows = next((part.shape[0] for part in flatten_state(state)), batch_size)
+    require(rows == batch_size, "state", f"of {rows} rows", f"must be that of this batch's {batch_size} rows")
 
 
 def unroll_naive(cell: Cell, x: Float[Tensor, "B T D"], state: State) -> tuple[Float[Tensor, "B T H"], State]:
@@ -76,7 +82,7 @@ class Unrolled(nn.Module):
     def __init__(self, cell: Cell) -> None:
         super().__init__()
         self.cell = cell
-        self.input_size, self.output_size = cell.input_size, cell.hidden_size
+        self.input_size, self.output_size = cell.input_size, cell.output_size
 
     def initial_state(self, batch_size: int) -> State:
         return self.cell.initial_state(batch_size)
@@ -92,6 +98,7 @@ class Unrolled(nn.Module):
             check_lengths(lengths, *x.shape[:2])
         if state is None:
             state = self.initial_state(x.shape[0])
+        check_state(state, x.shape[0])
         fused = self.cell.fused(x, state) if lengths is None else self._fused_packed(x, state, lengths)
         return unroll(self.cell, x, state, lengths) if fused is None else fused
 

@@ -18,6 +18,7 @@ from anncestry.errors import require
 from anncestry.layers.cells import Cell, ElmanCell
 from anncestry.layers.sequence_network import SequenceConfig, SequenceNetwork
 from anncestry.layers.wirings import Bidirectional, Unrolled, stack
+from anncestry.signature import CAUSAL_TASKS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +33,7 @@ class BidirectionalNetwork(SequenceNetwork):
 
     def __init__(self, config: SequenceConfig, make_cell: Callable[[int], Cell]) -> None:
         rule = "a net that reads both ways has seen the next token; it fits the other tasks"
-        require(config.task != "language-model", "task", config.task, rule)
+        require(config.task not in CAUSAL_TASKS, "task", config.task, rule)
 
         def layer(input_size: int) -> Bidirectional:
             return Bidirectional(Unrolled(make_cell(input_size)), Unrolled(make_cell(input_size)))

@@ -19,7 +19,7 @@ from torch import nn
 from anncestry.arrays import Float, Tensor
 from anncestry.errors import require
 from anncestry.layers.feed_forward import INITIALISATIONS, activation, initialise
-from anncestry.signature import InputKind, Signature, Task
+from anncestry.signature import EVERY_STEP, InputKind, Signature, Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ class MLPConfig:
         require(self.init in INITIALISATIONS, "init", self.init, "must be one of", INITIALISATIONS)
         require(0 <= self.dropout < 1, "dropout", self.dropout, "is a probability below 1")
         rule = "an MLP has no order in time; it fits the other tasks"
-        require(self.task != "language-model", "task", self.task, rule)
+        require(self.task not in EVERY_STEP, "task", self.task, rule)
 
     @classmethod
     def for_signature(

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
+from anncestry.protocols import IGNORED
 from anncestry.signature import Signature
 
 
@@ -120,6 +121,88 @@ class Regression:
         return None
 
 
+class Tagging:
+    """Cross-entropy over the tag of every step; accuracy and F1. Steps marked `IGNORED` do not exist.
+
+    F1 is the mean over the tags that occur (macro). Where one tag means "nothing here" (``background``),
+    accuracy is that of the steps with another tag, and F1 is over all of these together (micro): what a
+    model earns by answering "nothing" counts nothing.
+    """
+
+    primary = "accuracy"
+    higher_is_better = True
+
+    def __init__(self, num_tags: int, background: int | None = None) -> None:
+        self.num_tags, self.background = num_tags, background
+
+    def loss(self, outputs: Float[Tensor, "B T K"], targets: Tensor) -> Tensor:
+        flat, wanted = outputs.flatten(0, 1), targets.flatten()
+        return nn.functional.cross_entropy(flat, wanted, reduction="sum", ignore_index=IGNORED)
+
+    def count(self, targets: Tensor) -> int:
+        return int((targets != IGNORED).sum())
+
+    def tally(self, outputs: Tensor, targets: Tensor, loss: Tensor | None = None) -> Tensor:
+        """Loss and count, then for each tag: how often it was right, given, and true."""
+        loss = self.loss(outputs, targets) if loss is None else loss
+        inside = targets != IGNORED
+        true, given = targets[inside], outputs.argmax(-1)[inside]
+        counts = [
+            torch.bincount(tags, minlength=self.num_tags) for tags in (true[true == given], given, true)
+        ]
+        return torch.cat([loss.detach().double()[None], inside.sum().double()[None], *counts])
+
+    def metrics(self, sums: Tensor) -> dict[str, float]:
+        loss, count = sums[:2].tolist()
+        right, given, true = sums[2:].view(3, self.num_tags)
+        if self.background is not None:
+            others = torch.arange(self.num_tags, device=sums.device) != self.background
+            right, given, true = (part[others].sum()[None] for part in (right, given, true))
+        occurs = true + given > 0
+        f1 = (2 * right[occurs] / (true + given)[occurs]).mean() if occurs.any() else sums.new_zeros(())
+        accuracy = right.sum() / true.sum().clamp(min=1)
+        return {"loss": loss / count, "accuracy": accuracy.item(), "f1": f1.item()}
+
+    def initial_loss(self) -> float | None:
+        return math.log(self.num_tags)
+
+
+class NextFrame:
+    """Negative log-likelihood of the next frame of K bits, each an event of its own, in nats per frame.
+
+    ``frame_accuracy`` is that of Bay et al. (2009): right / (right + invented + missed) over all bits.
+    """
+
+    primary = "nll"
+    higher_is_better = False
+
+    def __init__(self, num_bits: int) -> None:
+        self.num_bits = num_bits
+
+    def loss(self, outputs: Float[Tensor, "B T K"], targets: Float[Tensor, "B T K"]) -> Tensor:
+        inside = targets[..., 0] != IGNORED
+        return nn.functional.binary_cross_entropy_with_logits(
+            outputs[inside], targets[inside], reduction="sum"
+        )
+
+    def count(self, targets: Tensor) -> int:
+        return int((targets[..., 0] != IGNORED).sum())
+
+    def tally(self, outputs: Tensor, targets: Tensor, loss: Tensor | None = None) -> Tensor:
+        loss = self.loss(outputs, targets) if loss is None else loss
+        inside = targets[..., 0] != IGNORED
+        given, true = outputs[inside] > 0, targets[inside] > 0.5
+        sums = [loss.detach(), inside.sum(), (given & true).sum(), (given | true).sum()]
+        return torch.stack([figure.double() for figure in sums])
+
+    def metrics(self, sums: Tensor) -> dict[str, float]:
+        loss, count, right, either = sums.tolist()
+        return {"loss": loss / count, "nll": loss / count, "frame_accuracy": right / max(either, 1.0)}
+
+    def initial_loss(self) -> float | None:
+        return self.num_bits * math.log(2)
+
+
 class LanguageModel:
     """Cross-entropy over the next token, in nats; perplexity and bits per token."""
 
@@ -163,4 +246,8 @@ def objective_for(signature: Signature, target_scale: tuple[float, ...] | None =
         return Classification(signature.output_size)
     if signature.task == "language-model":
         return LanguageModel(signature.output_size)
+    if signature.task == "tagging":
+        return Tagging(signature.output_size, signature.background)
+    if signature.task == "next-frame":
+        return NextFrame(signature.output_size)
     return Regression(target_scale or (1.0,) * signature.output_size)

@@ -19,7 +19,8 @@ def tally_split(model: nn.Module, split, objective: Objective, batch_size: int, 
     with torch.no_grad():
         for batch in split.batches(batch_size, part=part):
             inputs, targets = batch.inputs.to(device), batch.targets.to(device)
-            outputs, state = outputs_of(model, inputs, state if batch.continues else None)
+            lengths = None if batch.lengths is None else batch.lengths.to(device)
+            outputs, state = outputs_of(model, inputs, state if batch.continues else None, lengths)
             tally = objective.tally(outputs, targets)
             sums = tally if sums is None else sums + tally
     model.train(was_training)
@@ -27,6 +28,13 @@ def tally_split(model: nn.Module, split, objective: Objective, batch_size: int, 
     return sums
 
 
-def evaluate(model: nn.Module, split, objective: Objective, batch_size: int = 256) -> dict[str, float]:
-    """Metrics of ``model`` over a split of a data set (`anncestry.data.Split`)."""
-    return objective.metrics(tally_split(model, split, objective, batch_size))
+def evaluate(
+    model: nn.Module, split, objective: Objective, batch_size: int | None = None
+) -> dict[str, float]:
+    """Metrics of ``model`` over a split of a data set (`anncestry.data.Split`).
+
+    Args:
+        batch_size: the split's own choice unless given. For a text it is the number of streams that it is
+            read in, each of which begins without a context.
+    """
+    return objective.metrics(tally_split(model, split, objective, batch_size or split.scored_batch))

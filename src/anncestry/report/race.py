@@ -55,6 +55,8 @@ def _task(race: Race) -> str:
         "regression": f"predicting values from {nouns[data['inputs']]}",
         "forecasting": "forecasting this series",
         "language-model": "predicting the next token of this text",
+        "tagging": "giving every step one of the tags",
+        "next-frame": "predicting the next frame of these series",
     }[data["task"]]
 
 

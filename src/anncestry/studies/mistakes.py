@@ -47,7 +47,8 @@ def predictions(model: nn.Module, split: Examples, batch_size: int = 256) -> Flo
     """The outputs for every example of a split."""
     model.eval()
     with torch.no_grad():
-        return torch.cat([outputs_of(model, batch.inputs)[0] for batch in split.batches(batch_size)])
+        batches = split.batches(batch_size)
+        return torch.cat([outputs_of(model, b.inputs, lengths=b.lengths)[0] for b in batches])
 
 
 def _confusions(model: nn.Module, dataset: Dataset) -> dict[str, Any]:

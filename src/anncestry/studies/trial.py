@@ -70,9 +70,7 @@ def train_run(
         raise KeyboardInterrupt
 
     objective = objective_for(dataset.signature, dataset.processor.target_scale)
-    # A text is read in as many streams as in training, since each of them begins without a context.
-    scored_at = settings.batch_size if isinstance(dataset.test, Stream) else 256
-    run.metrics = evaluate(result.model, dataset.test, objective, scored_at)
+    run.metrics = evaluate(result.model, dataset.test, objective)
     model = result.model.to("cpu").eval()
     run.latency = prediction_latency(model, dataset)
     run.mistakes = mistakes(model, dataset, run.seed)

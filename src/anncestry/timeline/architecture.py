@@ -26,12 +26,19 @@ class Departure:
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
-    """A published or customary size: the config that makes it and the parameters it must count."""
+    """A published or customary size: the config that makes it and the parameters it must count.
+
+    Attributes:
+        recipe: fields of ``TrainingSettings`` that were published with it, over the architecture's own.
+        data: fields of ``DataOptions`` that were published with it, for data that have them.
+    """
 
     name: str
     config: dict[str, Any]
     num_parameters: int
     source: str
+    recipe: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

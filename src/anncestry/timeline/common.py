@@ -11,9 +11,10 @@ FLAT = frozenset(
 FLAT_CLASSES = frozenset((inputs, task) for inputs, task in FLAT if task == CLASSES)
 SEQUENCES = frozenset(
     {("image", "classification"), ("image", "regression"), ("tokens", "classification"),
-     ("series", "classification"), ("series", "regression"), ("series", "forecasting")}
+     ("series", "classification"), ("series", "regression"), ("series", "forecasting"),
+     ("series", "tagging"), ("tokens", "tagging")}
 )  # fmt: skip
-CAUSAL = SEQUENCES | {("tokens", "language-model")}
+CAUSAL = SEQUENCES | {("tokens", "language-model"), ("series", "next-frame")}
 
 
 def departure(subject: str, paper: str, ours: str, authors_code: str = "not consulted") -> Departure:

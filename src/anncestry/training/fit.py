@@ -14,12 +14,13 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from anncestry.arrays import Tensor
-from anncestry.data.dataset import Dataset, Stream, epoch_order
+from anncestry.data.dataset import Dataset, Examples, epoch_order
 from anncestry.engine.precision import fast_float32
 from anncestry.errors import UserError
 from anncestry.objectives import objective_for, tally_split
 from anncestry.protocols import Batch, OwnRule, State, map_state, outputs_of
 from anncestry.training.history import History
+from anncestry.training.optimizers import Place
 from anncestry.training.outcome import Clock, Diverged, Fit, Progress, StepEnd, Stopped
 from anncestry.training.settings import TrainingSettings
 from anncestry.training.signals import StopRequest
@@ -82,7 +83,9 @@ class Loop:
             while stopped is None:
                 for batch in self._batches():
                     before = self.state if batch.continues else None
-                    loss, count, self.state = self.learn(batch, before, self.step, self.fraction)
+                    loss, count, self.state = self.learn(
+                        batch, before, Place(self.step, self.fraction, self.epoch)
+                    )
                     self.step += 1
                     self.batch += 1
                     end = self._agree(loss, count)
@@ -94,7 +97,7 @@ class Loop:
                     if stopped is not None:
                         break
                 else:
-                    self.epoch, self.batch, self.state = self.epoch + 1, 0, None
+                    self.epoch, self.batch = self.epoch + 1, 0
             self.clock.pause()
         return stopped
 
@@ -170,8 +173,8 @@ class Loop:
         return round(self.epoch + self.batch / self.train.num_batches(self.settings.batch_size), 4)
 
     def _score(self) -> None:
-        streams = isinstance(self.validation, Stream)
-        batch_size = self.settings.batch_size if streams else max(self.settings.batch_size, 256)
+        texts = not isinstance(self.validation, Examples)
+        batch_size = self.settings.batch_size if texts else max(self.settings.batch_size, 256)
         sums = tally_split(self.model, self.validation, self.objective, batch_size)
         self.metrics = self.objective.metrics(sums)
         self._row("validation", self.metrics)
@@ -252,7 +255,7 @@ class Loop:
         self.history.rows[:] = progress["history"]
         self.clock.seconds = progress["seconds"]
         if self.batch == self.train.num_batches(self.settings.batch_size):  # saved at the end of a pass
-            self.epoch, self.batch, self.state = self.epoch + 1, 0, None
+            self.epoch, self.batch = self.epoch + 1, 0
         # A finished run that is given a larger budget has its marks in other places.
         self.marks = min(
             self.marks, int(self._agree(0.0, 0).fraction * self.settings.evaluations * LOGS_PER_EVALUATION)

@@ -1,6 +1,7 @@
 """Optimizers and what happens to the learning rate."""
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -26,19 +27,29 @@ def make_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim.
     return torch.optim.RMSprop(parameters, lr=rate, alpha=0.95, weight_decay=decay)
 
 
-def rate_factor(settings: TrainingSettings, step: int, fraction: float) -> float:
-    """What the learning rate is multiplied by.
+class Place(NamedTuple):
+    """How far training has come.
 
-    Args:
+    Attributes:
         step: steps done so far.
         fraction: 0 at the start of the budget (steps, epochs or seconds), 1 at its end.
+        epoch: whole passes done so far.
     """
-    warmup = min(1.0, (step + 1) / settings.warmup_steps) if settings.warmup_steps else 1.0
+
+    step: int
+    fraction: float
+    epoch: int
+
+
+def rate_factor(settings: TrainingSettings, place: Place) -> float:
+    """What the learning rate is multiplied by."""
+    factor = min(1.0, (place.step + 1) / settings.warmup_steps) if settings.warmup_steps else 1.0
+    factor *= settings.decay ** max(0, place.epoch - settings.decay_after + 1)
     if settings.schedule == "cosine":
-        return warmup * 0.5 * (1 + math.cos(math.pi * min(1.0, fraction)))
+        return factor * 0.5 * (1 + math.cos(math.pi * min(1.0, place.fraction)))
     if settings.schedule == "linear":
-        return warmup * max(0.0, 1 - fraction)
-    return warmup
+        return factor * max(0.0, 1 - place.fraction)
+    return factor
 
 
 def clip_gradients(model: nn.Module, settings: TrainingSettings) -> None:

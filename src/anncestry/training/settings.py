@@ -21,6 +21,8 @@ class TrainingSettings:
         weight_decay: decoupled for `adamw`, an L2 penalty for the others.
         schedule: the learning rate after the warm-up: `constant`, `cosine` to zero or `linear` to zero.
         warmup_steps: steps over which the learning rate rises from zero.
+        decay: what the learning rate is multiplied by after every epoch from `decay_after` on.
+        decay_after: how many epochs come before the first decay.
         clip_norm: largest norm of all gradients together; 0 for no limit.
         clip_value: largest absolute value of any gradient entry; 0 for no limit.
         accumulate: parts in which a batch is computed, to save memory.
@@ -43,6 +45,8 @@ class TrainingSettings:
     weight_decay: float = 0.0
     schedule: Literal["constant", "cosine", "linear"] = "constant"
     warmup_steps: int = 0
+    decay: float = 1.0
+    decay_after: int = 0
     clip_norm: float = 0.0
     clip_value: float = 0.0
     accumulate: int = 1
@@ -60,9 +64,10 @@ class TrainingSettings:
             require(value is None or value > 0, name, value, "must be above 0")
         for name in ("batch_size", "accumulate", "evaluations", "devices"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "must be at least 1")
-        for name in ("weight_decay", "warmup_steps", "clip_norm", "clip_value", "patience"):
+        for name in ("weight_decay", "warmup_steps", "decay_after", "clip_norm", "clip_value", "patience"):
             require(getattr(self, name) >= 0, name, getattr(self, name), "must not be negative")
         require(self.learning_rate > 0, "learning_rate", self.learning_rate, "must be above 0")
+        require(0 < self.decay <= 1, "decay", self.decay, "must be above 0 and at most 1")
         require(0 <= self.momentum < 1, "momentum", self.momentum, "must be at least 0 and below 1")
         fits = self.batch_size % (self.accumulate * self.devices) == 0
         rule = f"must be divisible by accumulate * devices = {self.accumulate * self.devices}"

@@ -11,7 +11,7 @@ from anncestry.arrays import Tensor
 from anncestry.errors import UserError
 from anncestry.objectives import Objective
 from anncestry.protocols import Batch, OwnRule, State, detach_state, map_state, outputs_of
-from anncestry.training.optimizers import clip_gradients, make_optimizer, rate_factor
+from anncestry.training.optimizers import Place, clip_gradients, make_optimizer, rate_factor
 from anncestry.training.settings import TrainingSettings
 
 
@@ -21,9 +21,7 @@ class Step(Protocol):
     @property
     def optimizer(self) -> torch.optim.Optimizer | None: ...
 
-    def __call__(
-        self, batch: Batch, state: State, done: int, fraction: float
-    ) -> tuple[float, int, State]: ...
+    def __call__(self, batch: Batch, state: State, place: Place) -> tuple[float, int, State]: ...
 
 
 class GradientStep:
@@ -41,32 +39,34 @@ class GradientStep:
             self.model, self.optimizer = fabric.setup(model, self.optimizer)
             self.backward = fabric.backward
 
-    def __call__(self, batch: Batch, state: State, done: int, fraction: float) -> tuple[float, int, State]:
-        if self.settings.schedule != "constant" or self.settings.warmup_steps:
-            rate = self.settings.learning_rate * rate_factor(self.settings, done, fraction)
-            for group in self.optimizer.param_groups:
-                group["lr"] = rate
+    def __call__(self, batch: Batch, state: State, place: Place) -> tuple[float, int, State]:
+        rate = self.settings.learning_rate * rate_factor(self.settings, place)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
         inputs, targets = batch.inputs.to(self.fabric.device), batch.targets.to(self.fabric.device)
         count = self.objective.count(targets)
         # DDP takes the mean over processes of what has to be their sum.
         share = count if self.fabric.world_size == 1 else self._total(count) / self.fabric.world_size
+        lengths = None if batch.lengths is None else batch.lengths.to(self.fabric.device)
         if self.settings.accumulate == 1:
-            loss, state = self._backward(inputs, targets, state, share)
+            loss, state = self._backward(inputs, targets, lengths, state, share)
         else:
-            loss, state = self._backward_in_parts(inputs, targets, state, share)
+            loss, state = self._backward_in_parts(inputs, targets, lengths, state, share)
         clip_gradients(self.model, self.settings)
         self.optimizer.step()
         self.optimizer.zero_grad()
         return loss, count, state
 
-    def _backward(self, inputs: Tensor, targets: Tensor, state: State, share: float) -> tuple[float, State]:
-        outputs, state = outputs_of(self.model, inputs, state)
+    def _backward(
+        self, inputs: Tensor, targets: Tensor, lengths: Tensor | None, state: State, share: float
+    ) -> tuple[float, State]:
+        outputs, state = outputs_of(self.model, inputs, state, lengths)
         loss = self.objective.loss(outputs, targets)
         self.backward(loss / share)
         return loss.item(), None if state is None else detach_state(state)
 
     def _backward_in_parts(
-        self, inputs: Tensor, targets: Tensor, state: State, share: float
+        self, inputs: Tensor, targets: Tensor, lengths: Tensor | None, state: State, share: float
     ) -> tuple[float, State]:
         """The same gradient in less memory: the parts' gradients add up."""
         total, states, first = 0.0, [], 0
@@ -77,8 +77,9 @@ class GradientStep:
             rows = slice(first, first + x.shape[0])
             first += x.shape[0]
             before = None if state is None else map_state(lambda tensor, rows=rows: tensor[rows], state)
+            of_part = None if lengths is None else lengths[rows]
             with self._without_sync(index + 1 < len(parts)):
-                loss, after = self._backward(x, y, before, share)
+                loss, after = self._backward(x, y, of_part, before, share)
             total += loss
             states.append(after)
         joined = None if states[0] is None else map_state(lambda *rows: torch.cat(rows), *states)
@@ -110,7 +111,7 @@ class RuleStep:
         check_devices(model, settings)
         self.rule, self.fabric = model, fabric
 
-    def __call__(self, batch: Batch, state: State, done: int, fraction: float) -> tuple[float, int, State]:
+    def __call__(self, batch: Batch, state: State, place: Place) -> tuple[float, int, State]:
         inputs, targets = self.fabric.to_device((batch.inputs, batch.targets))
         outputs = self.rule.learn(inputs, targets)
         return self.rule.criterion(outputs, targets).item(), targets.shape[0], None
