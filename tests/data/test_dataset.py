@@ -97,3 +97,42 @@ def test_the_fingerprint_notices_one_changed_value() -> None:
 @pytest.mark.parametrize("length", [0, 1])
 def test_a_stream_without_a_pair_of_tokens_has_no_batches(length: int) -> None:
     assert list(Stream(torch.arange(length), 4).batches(2)) == []
+
+
+@settings(deadline=None)
+@given(
+    num_rows=st.integers(1, 80),
+    batch_size=st.integers(1, 9),
+    start=st.integers(0, 3),
+    seed=st.none() | st.integers(0, 3),
+)
+def test_batches_of_sequences_are_cut_to_their_longest_row(
+    num_rows: int, batch_size: int, start: int, seed: int | None
+) -> None:
+    lengths = torch.randint(1, 12, (num_rows,), generator=torch.Generator().manual_seed(num_rows))
+    inputs = torch.where(torch.arange(12) < lengths[:, None], torch.arange(num_rows)[:, None] + 1, 0)
+    examples = Examples(inputs, inputs.clone(), lengths)
+
+    def read(first: int) -> list[list[int]]:
+        rows = []
+        for batch in examples.batches(batch_size, None if seed is None else epoch_order(seed, 1), first):
+            assert batch.lengths is not None
+            assert batch.inputs.shape[1] == batch.targets.shape[1] == batch.lengths.max()
+            assert ((batch.inputs > 0).sum(1) == batch.lengths).all()
+            rows.append(batch.inputs[:, 0].tolist())
+        return rows
+
+    whole = read(0)
+    assert sorted(row for batch in whole for row in batch) == list(range(1, num_rows + 1))
+    assert len(whole) == examples.num_batches(batch_size)
+    assert read(start) == whole[start:]
+
+
+def test_shuffled_batches_hold_rows_of_similar_length() -> None:
+    lengths = torch.randint(1, 100, (5000,), generator=torch.Generator().manual_seed(0))
+    examples = Examples(torch.zeros(5000, 100), torch.zeros(5000, dtype=torch.int64), lengths)
+    batches = list(examples.batches(20, epoch_order(0, 0)))
+    padded = sum(batch.inputs.numel() for batch in batches)
+    assert padded < 1.1 * int(lengths.sum())
+    firsts = [int(batch.lengths[0]) for batch in batches if batch.lengths is not None]
+    assert firsts[:50] != sorted(firsts[:50])  # short and long batches alternate

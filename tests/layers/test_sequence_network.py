@@ -153,3 +153,76 @@ def test_a_wrong_size_is_named(fields, text, request):
         pytest.skip("the run-time type checker refuses it first")
     with pytest.raises(UserError, match=text):
         config(**fields)
+
+
+def test_taggers_answer_at_every_step_and_never_read_beyond_a_row():
+    model, x = network(task="tagging"), torch.randn(B, T, D)
+    whole, _ = model(x)
+    assert whole.shape == (B, T, K)
+    x[2, 1:] = float("nan")
+    ragged, _ = model(x, None, LENGTHS)
+    for row, length in enumerate(LENGTHS.tolist()):
+        torch.testing.assert_close(ragged[row, :length], whole[row, :length])
+
+
+def test_all_weights_start_within_the_range_but_for_the_forget_gates():
+    model = network(inputs="tokens", input_size=9, embed_dim=4, num_layers=2, init_range=0.05)
+    cells = [module for module in model.modules() if isinstance(module, LSTMCell)]
+    assert len(cells) == 2
+    for cell in cells:
+        assert (cell.bias[H : 2 * H] - 1).abs().max() <= 0.0501
+        cell.bias.data[H : 2 * H] -= 1
+    assert all(0.03 < weight.abs().max() <= 0.0501 for weight in model.parameters())
+
+
+def test_tied_embeddings_are_one_table():
+    sizes = {"task": "language-model", "inputs": "tokens", "input_size": 9, "output_size": 9, "embed_dim": H}
+    model, apart = network(**sizes, tie_embeddings=True), network(**sizes)
+    count = [sum(weight.numel() for weight in net.parameters()) for net in (model, apart)]
+    assert count[1] - count[0] == 9 * H
+    tokens = torch.randint(9, (B, T))
+    outputs, _ = model(tokens)
+    y, _ = model.wiring(model.embedding(tokens))
+    torch.testing.assert_close(outputs, y @ model.embedding.weight.t() + model.readout.bias)
+    assert len(model.state_dict()) == len(dict(model.named_parameters()))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"tie_embeddings": True}, "tie_embeddings: got True; needs an embedding, and the same tokens"),
+        ({"input_dropout": 1.0}, "input_dropout: got 1.0; is a probability below 1"),
+        ({"init_range": -1.0}, "init_range: got -1.0; must not be negative"),
+    ],
+)
+def test_fields_that_cannot_be_are_refused(fields, message):
+    with pytest.raises(UserError, match=message):
+        config(**fields)
+
+
+def test_a_tied_embedding_has_the_size_of_the_last_layer():
+    sizes = {
+        "task": "language-model",
+        "inputs": "tokens",
+        "input_size": 9,
+        "output_size": 9,
+        "embed_dim": H + 1,
+    }
+    with pytest.raises(
+        UserError, match=f"embed_dim: got {H + 1}; .* it must be what the last layer puts out"
+    ):
+        network(**sizes, tie_embeddings=True)
+
+
+def test_the_first_layers_dropout_is_its_own():
+    torch.manual_seed(0)
+    model, x = network(input_dropout=0.5), torch.randn(B, T, D)
+    assert not torch.equal(model(x)[0], model(x)[0])
+    model.eval()
+    assert torch.equal(model(x)[0], model(x)[0])
+
+
+def test_a_state_of_another_batch_is_refused():
+    model = network()
+    with pytest.raises(UserError, match="state: got 'of 3 rows'; must be that of this batch's 4 rows"):
+        model(torch.randn(B, T, D), model.initial_state(3))

@@ -9,8 +9,9 @@ import tyro
 
 from anncestry.cli.overrides import Overrides, parse_overrides
 from anncestry.data.options import DataOptions
+from anncestry.data.sources.catalogue import usual_options
 from anncestry.errors import UserError
-from anncestry.timeline import find
+from anncestry.timeline import find, usual_settings
 from anncestry.training.settings import TrainingSettings
 
 
@@ -37,10 +38,16 @@ class Arguments:
 
 
 def default(words: Sequence[str]) -> Arguments:
-    """The arguments before any is given: the recipe of the architecture that ``words`` name."""
-    if words and not words[0].startswith("-"):
-        return Arguments(name=words[0], training=TrainingSettings(**find(words[0]).recipe))
-    return Arguments()
+    """The arguments before any is given: those of the architecture or preset that ``words`` name."""
+    if not words or words[0].startswith("-"):
+        return Arguments()
+    joined = " ".join(words).replace("--data=", "--data ").split()
+    data = joined[joined.index("--data") + 1] if "--data" in joined[:-1] else None
+    return Arguments(
+        name=words[0],
+        training=TrainingSettings(**usual_settings(words[0])),
+        data_options=DataOptions(**usual_options(words[0], data)),
+    )
 
 
 def run(arguments: Arguments) -> int:

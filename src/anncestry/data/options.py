@@ -22,6 +22,11 @@ class DataOptions:
         header: csv: whether the first row holds names; found out unless told.
         image_size: images: height and width everything is resized to; that of the first image unless told.
         max_chars: text: read at most so many characters.
+        level: texts: what a token is, a `char` or a `word` between blanks; characters unless told, and words
+            for labelled sentences in a file.
+        vocab_size: words: keep so many of the most frequent words; the others become <unk>.
+        split: text: `tail` keeps the last 10 % for validation and test; `tail-10` takes the last 10 % for
+            both (nanoGPT's); `char-rnn` cuts the text into 50 streams and takes the last 5 % of each.
         skip_bad: images: leave out unreadable files instead of stopping.
     """
 
@@ -33,6 +38,9 @@ class DataOptions:
     header: bool | None = None
     image_size: int | None = None
     max_chars: int | None = None
+    level: Literal["char", "word"] | None = None
+    vocab_size: int | None = None
+    split: Literal["tail", "tail-10", "char-rnn"] = "tail"
     skip_bad: bool = False
 
     def words(self) -> list[str]:
@@ -48,6 +56,6 @@ class DataOptions:
     def __post_init__(self) -> None:
         known = self.task is None or self.task in CSV_TASKS
         require(known, "task", self.task, "must be a task of tables", CSV_TASKS)
-        for name in ("window", "horizon", "image_size", "max_chars"):
+        for name in ("window", "horizon", "image_size", "max_chars", "vocab_size"):
             value = getattr(self, name)
             require(value is None or value >= 1, name, value, "must be at least 1")

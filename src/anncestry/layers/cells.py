@@ -68,6 +68,10 @@ class Cell(nn.Module):
         bound = 1 / math.sqrt(self.hidden_size)
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -bound, bound)
+        self.shift_biases()
+
+    def shift_biases(self) -> None:
+        """Add the constants that some biases start with; every other weight has just been drawn."""
 
     @property
     def output_size(self) -> int:
@@ -164,8 +168,7 @@ class LSTMCell(Cell):
         self.forget_bias = forget_bias
         super().__init__(input_size, hidden_size)
 
-    def reset_parameters(self) -> None:
-        super().reset_parameters()
+    def shift_biases(self) -> None:
         with torch.no_grad():
             self.bias[self.hidden_size : 2 * self.hidden_size] += self.forget_bias
 

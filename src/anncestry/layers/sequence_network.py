@@ -13,6 +13,7 @@ from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.errors import require
+from anncestry.layers.cells import Cell
 from anncestry.protocols import State
 from anncestry.signature import EVERY_STEP, INPUT_KINDS, TASKS, InputKind, Signature, Task
 
@@ -30,7 +31,11 @@ class SequenceConfig:
         output_size: K, classes, target values, or the size of the output vocabulary.
         num_layers: how many layers are stacked.
         embed_dim: size of a token's embedding; 0 feeds tokens as one-hot vectors.
+        tie_embeddings: whether the readout uses the embedding's table (Press & Wolf, 1608.05859); tokens
+            in and out are then the same, and ``embed_dim`` is the size of what the last layer puts out.
         dropout: probability of zeroing what passes from layer to layer and into the readout.
+        input_dropout: probability of zeroing what the first layer reads.
+        init_range: every weight starts uniform in plus or minus this; 0 leaves each part its own start.
         seq_len: T of a typical input; used for examples and costs, never as a limit.
         in_channels: C of an image; 1 otherwise.
     """
@@ -42,7 +47,10 @@ class SequenceConfig:
     output_size: int
     num_layers: int = 1
     embed_dim: int = 0
+    tie_embeddings: bool = False
     dropout: float = 0.0
+    input_dropout: float = 0.0
+    init_range: float = 0.0
     seq_len: int = 16
     in_channels: int = 1
 
@@ -54,6 +62,11 @@ class SequenceConfig:
             require(getattr(self, field) >= 1, field, getattr(self, field), "must be at least 1")
         require(self.embed_dim >= 0, "embed_dim", self.embed_dim, "must be 0 (one-hot) or more")
         require(0 <= self.dropout < 1, "dropout", self.dropout, "is a probability below 1")
+        require(0 <= self.input_dropout < 1, "input_dropout", self.input_dropout, "is a probability below 1")
+        require(self.init_range >= 0, "init_range", self.init_range, "must not be negative")
+        tied = self.embed_dim > 0 and self.input_size == self.output_size and self.inputs == "tokens"
+        rule = "needs an embedding, and the same tokens in and out"
+        require(tied or not self.tie_embeddings, "tie_embeddings", self.tie_embeddings, rule)
 
     @classmethod
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):
@@ -105,6 +118,19 @@ class OneHot(nn.Module):
         return nn.functional.embedding(tokens, self.units)
 
 
+class TiedReadout(nn.Module):
+    """A readout whose matrix is the embedding's table; only the bias is its own."""
+
+    def __init__(self, input_size: int, embedding: nn.Embedding) -> None:
+        super().__init__()
+        rule = f"with tied embeddings it must be what the last layer puts out, {input_size}"
+        require(embedding.embedding_dim == input_size, "embed_dim", embedding.embedding_dim, rule)
+        self.bias = nn.Parameter(torch.zeros(embedding.num_embeddings))
+
+    def forward(self, y: Float[Tensor, "... H"], table: Float[Tensor, "V H"]) -> Float[Tensor, "... V"]:
+        return nn.functional.linear(y, table, self.bias)
+
+
 class SequenceNetwork(nn.Module):
     """Input -> wiring -> readout; the recurrent architectures of the timeline differ in the wiring alone.
 
@@ -123,17 +149,35 @@ class SequenceNetwork(nn.Module):
             self.embedding = OneHot(config.input_size)
         self.wiring: Any = wiring
         self.dropout = nn.Dropout(config.dropout)
-        self.readout = nn.Linear(wiring.output_size, config.output_size)
+        self.input_dropout = nn.Dropout(config.input_dropout)
+        if config.tie_embeddings and isinstance(self.embedding, nn.Embedding):
+            self.readout = TiedReadout(wiring.output_size, self.embedding)
+        else:
+            self.readout = nn.Linear(wiring.output_size, config.output_size)
+        if config.init_range:
+            self._start_within(config.init_range)
+
+    def _start_within(self, bound: float) -> None:
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -bound, bound)
+        for module in self.modules():
+            if isinstance(module, Cell):
+                module.shift_biases()
 
     def forward(
         self, x: Tensor, state: State = None, lengths: Int[Tensor, "B"] | None = None
     ) -> tuple[Float[Tensor, "B ... K"], State]:
         if self.config.inputs == "image":
             x = x.permute(0, 2, 1, 3).flatten(2)  # (B, C, H, W) -> (B, T=H, D=C*W)
-        y, state = self.wiring(self.embedding(x), state, lengths)
+        y, state = self.wiring(self.input_dropout(self.embedding(x)), state, lengths)
         if self.config.task not in EVERY_STEP:
             y = self.last(y, lengths)
-        return self.readout(self.dropout(y)), state
+        return self.answer(y), state
+
+    def answer(self, y: Float[Tensor, "... H"]) -> Float[Tensor, "... K"]:
+        """The outputs for what the wiring put out."""
+        y = self.dropout(y)
+        return self.readout(y, self.embedding.weight) if self.config.tie_embeddings else self.readout(y)
 
     def last(self, y: Float[Tensor, "B T H"], lengths: Int[Tensor, "B"] | None) -> Float[Tensor, "B H"]:
         """The outputs of each sequence's own last step."""
@@ -150,5 +194,5 @@ class CausalSequenceNetwork(SequenceNetwork):
 
     def step(self, x_t: Tensor, state: State) -> tuple[Float[Tensor, "B K"], State]:
         """One step: x_t is (B, D), or the tokens (B,); the outputs are (B, K)."""
-        y_t, state = self.wiring.step(self.embedding(x_t), state)
-        return self.readout(self.dropout(y_t)), state
+        y_t, state = self.wiring.step(self.input_dropout(self.embedding(x_t)), state)
+        return self.answer(y_t), state

@@ -42,8 +42,7 @@ class PeepholeLSTMCell(Cell):
         super().__init__(input_size, hidden_size)
         self.peepholes = nn.Parameter(torch.zeros(len(self.peeping), hidden_size))
 
-    def reset_parameters(self) -> None:
-        super().reset_parameters()
+    def shift_biases(self) -> None:
         if "f" in self.gates:
             first = self.gates.index("f") * self.hidden_size
             with torch.no_grad():

@@ -3,12 +3,23 @@
 Entries are plain data and name their classes as text, so that listing the family imports no torch.
 """
 
+from typing import Any
+
 from anncestry.errors import UserError, nearest
 from anncestry.timeline.architecture import Architecture, Departure, Preset, check_fields
 from anncestry.timeline.feed_forward import FEED_FORWARD
 from anncestry.timeline.recurrent import RECURRENT
 
-__all__ = ["TIMELINE", "Architecture", "Departure", "Preset", "check_fields", "find", "find_preset"]
+__all__ = [
+    "TIMELINE",
+    "Architecture",
+    "Departure",
+    "Preset",
+    "check_fields",
+    "find",
+    "find_preset",
+    "usual_settings",
+]
 
 TIMELINE: tuple[Architecture, ...] = tuple(sorted((*FEED_FORWARD, *RECURRENT), key=lambda entry: entry.year))
 
@@ -31,3 +42,9 @@ def find_preset(name: str) -> Preset | None:
     """The preset of that name, or None where the name is an architecture's own."""
     wanted = name.strip().lower().replace("_", "-")
     return next((p for a in TIMELINE for p in a.presets if p.name == wanted), None)
+
+
+def usual_settings(name: str) -> dict[str, Any]:
+    """Fields of ``TrainingSettings`` that an architecture or preset is trained with unless told otherwise."""
+    preset = find_preset(name)
+    return {**find(name).recipe, **(preset.recipe if preset else {})}

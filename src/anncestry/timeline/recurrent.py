@@ -1,6 +1,6 @@
 """The recurrent line: Elman's network, gated cells, both directions, depth."""
 
-from anncestry.timeline.architecture import Architecture
+from anncestry.timeline.architecture import Architecture, Preset
 from anncestry.timeline.common import CAUSAL, SEQUENCES, departure
 
 _RECURRENT_RECIPE = {"learning_rate": 2e-3, "clip_norm": 1.0}
@@ -18,6 +18,79 @@ _BOTH_ENDS = departure(
     "one answer for a whole sequence",
     "an answer for every step, from both nets at that step",
     "joins the forward net's last output with the backward net's output at the first step",
+)
+
+
+def _zaremba(
+    name: str, units: int, num_parameters: int, init: float, dropout: float, window: int,
+    clip_norm: float, epochs: int, steady: int, divisor: float,
+) -> Preset:  # fmt: skip
+    """A net of table 1 of Zaremba et al. Their loss is a sum over time and ours a mean, so that their
+    learning rate is multiplied by the steps of a window, and their limit of the gradient divided by them."""
+    return Preset(
+        name=name,
+        config={
+            "task": "language-model",
+            "inputs": "tokens",
+            "input_size": 10_000,
+            "embed_dim": units,
+            "hidden_size": units,
+            "output_size": 10_000,
+            "num_layers": 2,
+            "seq_len": window,
+            "dropout": dropout,
+            "input_dropout": dropout,
+            "init_range": init,
+            "forget_bias": 0.0,
+        },
+        num_parameters=num_parameters,
+        source="Zaremba, Sutskever & Vinyals, 1409.2329, section 4.1: Penn Treebank words",
+        recipe={
+            "optimizer": "sgd",
+            "momentum": 0.0,
+            "learning_rate": 1.0 * window,
+            "clip_norm": clip_norm / window,
+            "batch_size": 20,
+            "epochs": epochs,
+            "evaluations": epochs,
+            "decay": 1 / divisor,
+            "decay_after": steady,
+        },
+        data={"level": "word", "window": window},
+    )
+
+
+_CHAR_RNN = Preset(
+    name="char-rnn",
+    config={
+        "task": "language-model",
+        "inputs": "tokens",
+        "input_size": 65,
+        "hidden_size": 128,
+        "output_size": 65,
+        "num_layers": 2,
+        "seq_len": 50,
+        "init_range": 0.08,
+    },
+    num_parameters=239_297,
+    source="Karpathy, char-rnn, its defaults on tiny-shakespeare; with Torch's second biases 240,321",
+    recipe={
+        "optimizer": "rmsprop",
+        "learning_rate": 2e-3,
+        "clip_norm": 0.0,
+        "clip_value": 5 / 50,  # its gradient is a sum over the 50 steps of a window
+        "batch_size": 50,
+        "epochs": 50,
+        "evaluations": 50,
+        "decay": 0.97,
+        "decay_after": 10,
+    },
+    data={"window": 50, "split": "char-rnn"},
+)
+_ZAREMBA = (
+    _zaremba("zaremba-small", 200, 4_651_600, 0.1, 0.0, 20, 5, 13, 4, 2),
+    _zaremba("zaremba-medium", 650, 19_775_200, 0.05, 0.5, 35, 5, 39, 6, 1.2),
+    _zaremba("zaremba-large", 1500, 66_022_000, 0.04, 0.65, 35, 10, 55, 14, 1.15),
 )
 
 RECURRENT: tuple[Architecture, ...] = (
@@ -117,6 +190,18 @@ RECURRENT: tuple[Architecture, ...] = (
         departures=(
             departure("peepholes", "the gates see the cell", "they do not"),
             departure(
+                "first decay of the learning rate (Zaremba's presets)",
+                "after 4, 6 and 14 epochs",
+                "as in the paper",
+                "after one epoch more: it compares the epoch just finished",
+            ),
+            departure(
+                "passes (char-rnn)",
+                "no paper",
+                "the same with `--split char-rnn`; texts split otherwise start each pass afresh",
+                "the state is carried from pass to pass and never reset",
+            ),
+            departure(
                 "direction",
                 "mostly layers in both directions, trained with CTC or a transducer on speech",
                 "one direction, so that the stack can also be run step by step",
@@ -128,6 +213,7 @@ RECURRENT: tuple[Architecture, ...] = (
         model="StackedLSTM",
         config="StackedLSTMConfig",
         recipe=_RECURRENT_RECIPE,
+        presets=(_CHAR_RNN, *_ZAREMBA),
         aliases=("deep-lstm",),
     ),
     Architecture(

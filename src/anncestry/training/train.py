@@ -11,11 +11,12 @@ from typing import Any
 import torch
 
 from anncestry.data import DataOptions, load_data
+from anncestry.data.sources.catalogue import usual_options
 from anncestry.errors import UserError
 from anncestry.models.create import configure
 from anncestry.objectives import evaluate, objective_for
 from anncestry.runs import Run, check_new_folder, create_run, finish_run
-from anncestry.timeline import find
+from anncestry.timeline import find, usual_settings
 from anncestry.training.fit import Fit, Progress, fit, make_fabric
 from anncestry.training.settings import TrainingSettings
 from anncestry.training.snapshot import snapshot_paths
@@ -26,8 +27,8 @@ BUDGET_FIELDS = ("epochs", "max_steps", "max_seconds")
 
 
 def recipe(name: str, **overrides: Any) -> TrainingSettings:
-    """The settings an architecture is trained with unless told otherwise."""
-    return TrainingSettings(**{**find(name).recipe, **overrides})
+    """The settings an architecture or preset is trained with unless told otherwise."""
+    return TrainingSettings(**{**usual_settings(name), **overrides})
 
 
 def is_first_process() -> bool:
@@ -86,7 +87,9 @@ def train(
     folder = Path(out).expanduser() if out is not None else default_folder(architecture.id, data)
     if is_first_process():
         check_new_folder(folder)
-    dataset = load_data(data, data_options or DataOptions(), settings.seed)
+    if data_options is None:
+        data_options = DataOptions(**usual_options(name, data))
+    dataset = load_data(data, data_options, settings.seed)
     config = configure(name, model or {}, signature=dataset.signature, width=width)
     torch.manual_seed(settings.seed)
     network = architecture.build(config)

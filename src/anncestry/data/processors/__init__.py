@@ -10,14 +10,21 @@ from anncestry.data.dataset import Processor
 from anncestry.data.processors.image import ImageProcessor
 from anncestry.data.processors.series import SeriesProcessor
 from anncestry.data.processors.table import TableProcessor
-from anncestry.data.processors.text import TextProcessor
+from anncestry.data.processors.text import TextProcessor, WordTextProcessor
 from anncestry.errors import UserError
 
-__all__ = ["ImageProcessor", "SeriesProcessor", "TableProcessor", "TextProcessor", "processor_from_json"]
+__all__ = [
+    "ImageProcessor",
+    "SeriesProcessor",
+    "TableProcessor",
+    "TextProcessor",
+    "WordTextProcessor",
+    "processor_from_json",
+]
 
 _KINDS: dict[str, type[Processor]] = {
     processor.kind: processor
-    for processor in (ImageProcessor, SeriesProcessor, TableProcessor, TextProcessor)
+    for processor in (ImageProcessor, SeriesProcessor, TableProcessor, TextProcessor, WordTextProcessor)
 }
 
 

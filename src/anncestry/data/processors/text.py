@@ -1,5 +1,6 @@
-"""Text as characters."""
+"""Text as characters, or as words."""
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -24,9 +25,10 @@ class TextProcessor:
         vocabulary: the characters of the training part, sorted; a token is a position in it.
     """
 
-    vocabulary: str
+    vocabulary: str | tuple[str, ...]
 
     kind = "text"
+    unit = "character"
 
     @property
     def target_scale(self) -> tuple[float, ...] | None:
@@ -50,7 +52,7 @@ class TextProcessor:
 
     def lookup(self, text: str) -> np.ndarray:
         """The token of each character, -1 where it is not in the vocabulary; int64 (len(text),)."""
-        known = code_points(self.vocabulary)
+        known = code_points("".join(self.vocabulary))
         table = np.full(int(known[-1]) + 2, -1)  # the last place stands for all larger code points
         table[known] = np.arange(len(known))
         return table[np.minimum(code_points(text), len(table) - 1)]
@@ -89,3 +91,57 @@ class TextProcessor:
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "TextProcessor":
         return cls(**fields)
+
+
+UNKNOWN, END_OF_LINE = "<unk>", "<eos>"
+
+
+def split_words(text: str) -> list[str]:
+    """What stands between blanks, and `END_OF_LINE` for every line end."""
+    return text.replace("\n", f" {END_OF_LINE} ").split()
+
+
+@dataclass(frozen=True)
+class WordTextProcessor(TextProcessor):
+    """Between text and tokens, one token a word between blanks or a line end.
+
+    Attributes:
+        vocabulary: the words of the training part, the most frequent first; the others are ``<unk>``.
+    """
+
+    vocabulary: tuple[str, ...]
+
+    kind = "text-words"
+    unit = "word"
+
+    @classmethod
+    def learn(cls, text: str, vocab_size: int | None = None) -> "WordTextProcessor":
+        """The vocabulary of a text.
+
+        A text that marks its own unknown words (``<unk>``) keeps all others. Of one that does not, words
+        that occur once become unknown ones, so that the model learns what to make of those.
+
+        Args:
+            vocab_size: keep only so many words, ``<unk>`` among them.
+        """
+        counts = Counter(split_words(text))
+        if UNKNOWN not in counts:
+            counts = Counter({word: count for word, count in counts.items() if count > 1})
+            counts[UNKNOWN] = 0
+        ranked = sorted(counts, key=lambda word: (-counts[word], word))
+        kept = [word for word in ranked if word != UNKNOWN]
+        kept = kept if vocab_size is None else kept[: max(1, vocab_size - 1)]
+        return cls((UNKNOWN, *kept))
+
+    def lookup(self, text: str) -> np.ndarray:
+        index = {word: token for token, word in enumerate(self.vocabulary)}
+        unknown = index[UNKNOWN]
+        return np.array([index.get(word, unknown) for word in split_words(text)], dtype=np.int64)
+
+    def decode_tokens(self, tokens: Int[Tensor, "T"]) -> str:
+        words = (self.vocabulary[token] for token in tokens.tolist())
+        return " ".join(words).replace(f" {END_OF_LINE} ", "\n").replace(f" {END_OF_LINE}", "\n")
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> "WordTextProcessor":
+        return cls(tuple(fields["vocabulary"]))

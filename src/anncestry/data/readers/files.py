@@ -1,8 +1,10 @@
 """Finding files and reading text: the checks every source shares."""
 
 import codecs
+import gzip
 import os
 import sys
+import zlib
 from pathlib import Path
 
 from anncestry.errors import UserError
@@ -67,7 +69,7 @@ def is_file(source: str) -> bool:
 
 
 def read_text(path: Path, max_chars: int | None = None) -> str:
-    """The text of a UTF-8 file: without byte order mark, every line end as ``\\n``.
+    """The text of a UTF-8 file, gzipped or not: without byte order mark, every line end as ``\\n``.
 
     Args:
         path: an existing file.
@@ -83,12 +85,28 @@ def read_text(path: Path, max_chars: int | None = None) -> str:
         )  # 4 bytes a character, and the mark
         hint = "Read a part of it (max_chars, for a text), or cut the file."
         check_memory(wanted * MEMORY_PER_BYTE, "file", str(path), hint)
-        with path.open("rb") as file:
-            data = file.read(wanted)
+        if path.suffix == ".gz":
+            data, wanted, size = _gunzip(path, max_chars)
+        else:
+            with path.open("rb") as file:
+                data = file.read(wanted)
     except OSError as error:
         raise UserError("file", str(path), f"cannot be read ({error.strerror})") from None
     text = decode_text(data, str(path), whole=wanted == size)
     return text if max_chars is None else text[:max_chars]
+
+
+def _gunzip(path: Path, max_chars: int | None) -> tuple[bytes, int, int]:
+    """The bytes of a gzipped file, how many were asked for, and how many there are (or one more)."""
+    limit = MAX_BYTES // MEMORY_PER_BYTE if max_chars is None else 4 * max_chars + 3
+    try:
+        with gzip.open(path, "rb") as file:
+            data = file.read(limit + 1)  # never more, whatever the file claims to hold
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise UserError("file", str(path), f"is not a whole gzip file ({error})") from None
+    if max_chars is None and len(data) > limit:
+        check_memory(len(data) * MEMORY_PER_BYTE, "file", str(path), "Read a part of it (max_chars).")
+    return data[:limit], limit if len(data) > limit else len(data), len(data)
 
 
 def read_standard_input() -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+from anncestry.timeline import find_preset
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +53,7 @@ SOURCES: tuple[Source, ...] = (
         summary="the English text of Python's own documentation topics, to be read character by character",
         module="text",
         loader="load_pydoc",
-        options=("window", "max_chars"),
+        options=("window", "max_chars", "level", "vocab_size", "split"),
     ),
     Source(
         name="mackey-glass",
@@ -70,10 +73,10 @@ SOURCES: tuple[Source, ...] = (
     Source(
         name="text",
         argument="PATH",
-        summary="a UTF-8 text file, to be read character by character",
+        summary="a UTF-8 text file, or a folder with train, valid and test files; characters or words",
         module="text",
         loader="load_text",
-        options=("window", "max_chars"),
+        options=("window", "max_chars", "level", "vocab_size", "split"),
     ),
     Source(
         name="images",
@@ -91,3 +94,13 @@ SOURCES: tuple[Source, ...] = (
         loader="load_idx",
     ),
 )
+
+
+def usual_options(model: str | None, data: str | None) -> dict[str, Any]:
+    """Fields of ``DataOptions`` that a preset was published with, as far as the data source has them."""
+    preset = None if model is None else find_preset(model)
+    if preset is None or data is None:
+        return {}
+    head = data.partition(":")[0].strip().lower().replace("_", "-")
+    known = next((source.options for source in SOURCES if source.name == head), ())
+    return {key: value for key, value in preset.data.items() if key in known}

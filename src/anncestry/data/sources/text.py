@@ -1,22 +1,27 @@
-"""Texts, read character by character: a file, and Python's documentation."""
+"""Texts, read character by character or word by word: a file, a folder of parts, Python's documentation."""
 
 import platform
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from anncestry.data.dataset import Dataset, Processor, Stream
+from anncestry.data.dataset import Dataset, ParallelStreams, Processor, Split, Stream
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.common import expect
-from anncestry.data.processors.text import TextProcessor
-from anncestry.data.readers.files import existing_file, read_text
-from anncestry.errors import UserError
+from anncestry.data.processors.text import TextProcessor, WordTextProcessor
+from anncestry.data.readers.files import absolute, existing_file, existing_folder, read_text
+from anncestry.errors import UserError, require
 from anncestry.signature import Signature
 
 WINDOW = 64
-SHARES = (0.90, 0.95)  # where the training part ends, and the validation part
 MIN_CHARS = 100
+SHARES = {"tail": (0.90, 0.95), "tail-10": (0.90, 0.90)}
+"""Where the training part of a text ends, and where the test part begins."""
+PARTS = {"training": ("train",), "validation": ("valid", "dev"), "test": ("test",)}
+"""What the names of a folder's files have in them."""
+CHAR_RNN_STREAMS, CHAR_RNN_WINDOW, CHAR_RNN_HELD_OUT = 50, 50, 0.05
 
 
 def text_dataset(
@@ -27,48 +32,126 @@ def text_dataset(
     source: Path | None = None,
     notes: tuple[str, ...] = (),
 ) -> Dataset:
-    """A language model's text in three consecutive parts of 90, 5 and 5 %.
-
-    The vocabulary is that of the training part, or of the given processor; characters outside it are left
-    out with a note.
-    """
+    """A language model's text, cut into training, validation and test as ``options.split`` says."""
     text = text if options.max_chars is None else text[: options.max_chars]
     if len(text) < MIN_CHARS:
         raise UserError("text", name, f"must have at least {MIN_CHARS} characters; it has {len(text)}")
-    ends = [round(share * len(text)) for share in SHARES]
-    parts = [text[: ends[0]], text[ends[0] : ends[1]], text[ends[1] :]]
-    processor = TextProcessor("".join(sorted(set(parts[0])))) if given is None else given
-    processor = expect(processor, TextProcessor, name)
-    vocab_size = len(processor.vocabulary)
-    if vocab_size < 2:
-        raise UserError("text", name, f"must have at least two different characters; it has only {text[0]!r}")
+    about = {"name": name, "options": asdict(options), "source": source}
+    if options.split == "char-rnn":
+        return _in_streams(text, options, given, notes, about)
+    first, second = (round(share * len(text)) for share in SHARES[options.split])
+    parts = [text[:first], text[first : second if second > first else None], text[second:]]
+    if options.split == "tail-10":
+        notes = ("the last 10 % are both validation and test", *notes)
+    return _of_parts(parts, options, given, ("split in order", *notes), about)
+
+
+def _of_parts(
+    parts: list[str], options: DataOptions, given: Processor | None, notes: tuple[str, ...], about: dict
+) -> Dataset:
+    """A data set of three texts. Tokens that the vocabulary lacks are left out with a note.
+
+    Args:
+        notes: the first one says how the text was split.
+    """
+    processor = _processor(parts[0], options, given, about["name"])
     window = options.window or WINDOW
     tokens = [processor.lookup(part) for part in parts]
     splits = [Stream(torch.from_numpy(part[part >= 0]), window) for part in tokens]
-    lost = len(text) - sum(map(len, splits))
+    lost = sum(int((part < 0).sum()) for part in tokens)
     if lost:
-        unseen = ", ".join(map(repr, sorted(set(text) - set(processor.vocabulary))[:10]))
-        notes = (*notes, f"left out {lost} characters that the training text lacks: {unseen}")
+        unseen = sorted(set("".join(parts)) - set(processor.vocabulary))
+        shown = ", ".join(map(repr, unseen[:10]))
+        notes = (*notes, f"left out {lost} characters that the training text lacks: {shown}")
     if min(map(len, splits)) < 2:
-        raise UserError("text", name, "a part of it has hardly any character that the training text has")
-    sizes = " / ".join(f"{len(split):,}" for split in splits)
+        raise UserError("text", about["name"], "a part of it has hardly anything that the training text has")
+    return _dataset(splits, processor, window, notes, about)
+
+
+def _in_streams(
+    text: str, options: DataOptions, given: Processor | None, notes: tuple[str, ...], about: dict
+) -> Dataset:
+    """char-rnn's split: 50 parallel streams, cut into chunks of T; the last 5 % of each are for validation.
+
+    What its rounding leaves over (a chunk) is the test part; where nothing is, the validation part is the
+    test part too. The vocabulary is that of the whole text.
+    """
+    processor = _processor(text, options, given, about["name"])
+    window = options.window or CHAR_RNN_WINDOW
+    tokens = processor.lookup(text)
+    tokens = tokens[tokens >= 0]
+    chunks = len(tokens) // (CHAR_RNN_STREAMS * window)
+    train, validation = int(chunks * (1 - CHAR_RNN_HELD_OUT)), int(chunks * CHAR_RNN_HELD_OUT)
+    if validation < 1:
+        rule = f"the text has {chunks} chunks of {CHAR_RNN_STREAMS} streams x {window}, and needs 20"
+        raise UserError("split", options.split, rule, hint="Split it in order: --split tail.")
+    length = chunks * window
+    rows = np.append(tokens, tokens[0])  # the very last target is the first token
+    streams = [rows[row * length : (row + 1) * length + 1] for row in range(CHAR_RNN_STREAMS)]
+    whole = torch.from_numpy(np.stack(streams))
+    middle, last = train * window, (train + validation) * window
+    ends = [(0, middle), (middle, last), (last if last < length else middle, length)]
+    splits = [ParallelStreams(whole[:, a : b + 1].clone(), window) for a, b in ends]
+    note = f"{CHAR_RNN_STREAMS} streams, each split in order; the state is never reset"
+    return _dataset(splits, processor, window, (note, *notes), about)
+
+
+def _processor(text: str, options: DataOptions, given: Processor | None, name: str) -> TextProcessor:
+    if given is not None:
+        processor = expect(given, TextProcessor, name)
+    elif options.level == "word":
+        processor = WordTextProcessor.learn(text, options.vocab_size)
+    else:
+        require(options.vocab_size is None, "vocab_size", options.vocab_size, "is for words: --level word")
+        processor = TextProcessor("".join(sorted(set(text))))
+    if len(processor.vocabulary) < 2:
+        only = "".join(processor.vocabulary)
+        rule = f"must have at least two different {processor.unit}s; it has only {only!r}"
+        raise UserError("text", name, rule)
+    return processor
+
+
+def _dataset(
+    splits: list, processor: TextProcessor, window: int, notes: tuple[str, ...], about: dict
+) -> Dataset:
+    parts: list[Split] = splits
+    sizes = " / ".join(f"{len(split):,}" for split in parts)
+    vocab_size = len(processor.vocabulary)
     return Dataset(
-        name=name,
-        options=asdict(options),
         signature=Signature("language-model", "tokens", (window,), vocab_size, vocab_size),
         processor=processor,
-        train=splits[0],
-        validation=splits[1],
-        test=splits[2],
-        source=source,
-        notes=(f"split in order: {sizes} characters for training, validation, test", *notes),
+        train=parts[0],
+        validation=parts[1],
+        test=parts[2],
+        notes=(f"{notes[0]}: {sizes} {processor.unit}s for training, validation, test", *notes[1:]),
+        **about,
     )
 
 
 def load_text(argument: str, options: DataOptions, seed: int, processor: Processor | None = None) -> Dataset:
-    """``text:PATH``: a UTF-8 file, with its line ends as ``\\n``."""
+    """``text:PATH``: a UTF-8 file, gzipped or not, or a folder with a file for each of the three parts."""
+    if absolute(argument).is_dir():
+        return _load_folder(existing_folder(argument), options, processor)
     path = existing_file(argument)
     return text_dataset(read_text(path, options.max_chars), f"text:{path}", options, processor, path)
+
+
+def _load_folder(folder: Path, options: DataOptions, processor: Processor | None) -> Dataset:
+    """Official splits: one file with "train" in its name, one with "valid" or "dev", one with "test"."""
+    rule = "the folder has its own split"
+    require(options.split == "tail", "split", options.split, rule, ["leave it out"])
+    names = sorted(path for path in folder.iterdir() if path.name.endswith((".txt", ".txt.gz", ".gz")))
+    found = []
+    for part, words in PARTS.items():
+        fitting = [path for path in names if any(word in path.name for word in words)]
+        if len(fitting) != 1:
+            rule = f"must hold one .txt or .gz file for {part}, with {' or '.join(words)} in its name"
+            raise UserError("folder", str(folder), rule, [path.name for path in names] or ["no such file"])
+        found.append(fitting[0])
+    parts = [read_text(path, options.max_chars) for path in found]
+    note = f"the folder's own split: {', '.join(path.name for path in found)}"
+    about = {"name": f"text:{folder}", "options": asdict(options), "source": folder}
+    return _of_parts(parts, options, processor, (note,), about)
 
 
 def load_pydoc(argument: str, options: DataOptions, seed: int, processor: Processor | None = None) -> Dataset:
