@@ -182,3 +182,19 @@ def test_a_cell_without_a_kernel_says_so():
     with pytest.raises(NotImplementedError):
         Plain(2, 3).step(torch.zeros(1, 2), HiddenState(torch.zeros(1, 3)))
     assert "2, 3" in repr(LSTMCell(2, 3))
+
+
+def test_a_second_bias_adds_to_the_first_and_gets_the_same_gradient():
+    cell, one = LSTMCell(3, 4, second_bias=True).double(), LSTMCell(3, 4).double()
+    assert cell.second_bias is not None
+    one.weight_ih.data, one.weight_hh.data = cell.weight_ih.data, cell.weight_hh.data
+    one.bias.data = cell.bias.data + cell.second_bias.data
+    x = torch.randn(2, 5, 3, dtype=torch.float64)
+    for two_run, one_run in (
+        (cell.fused(x, cell.initial_state(2)), one.fused(x, one.initial_state(2))),
+        (cell.step(x[:, 0], cell.initial_state(2)), one.step(x[:, 0], one.initial_state(2))),
+    ):
+        torch.testing.assert_close(two_run[0], one_run[0])
+    y, _ = cell.fused(x, cell.initial_state(2))
+    y.square().sum().backward()
+    torch.testing.assert_close(cell.bias.grad, cell.second_bias.grad)

@@ -20,9 +20,10 @@ from anncestry.layers.wirings import Unrolled, stack
 
 @dataclass(frozen=True, kw_only=True)
 class LSTMConfig(SequenceConfig):
-    """Sizes, and the bias the forget gate starts with."""
+    """Sizes, the bias the forget gate starts with, and whether there is a second vector of biases."""
 
     forget_bias: float = 1.0
+    second_bias: bool = False
 
 
 class LSTM(CausalSequenceNetwork):
@@ -30,6 +31,7 @@ class LSTM(CausalSequenceNetwork):
 
     def __init__(self, config: LSTMConfig) -> None:
         def layer(input_size: int) -> Unrolled:
-            return Unrolled(LSTMCell(input_size, config.hidden_size, config.forget_bias))
+            cell = LSTMCell(input_size, config.hidden_size, config.forget_bias, config.second_bias)
+            return Unrolled(cell)
 
         super().__init__(config, stack(layer, config.step_size, config.num_layers, config.dropout))
