@@ -15,12 +15,13 @@ SMALL = {
     "tanh-gradients": {"depths": (2, 4), "num_seeds": 2},
     "vanishing-gradient": {"scales": (0.5, 1.0, 4.0), "num_seeds": 2, "num_steps": 20, "hidden_size": 16},
     "lstm-long-lags": {"lengths": (4,), "num_seeds": 1, "max_steps": 10},
+    "forget-gate": {"num_seeds": 1, "num_steps": 5, "test_length": 200},
     "stacked-lstm": {"layers": (2, 3), "num_seeds": 1, "hidden_size": 5, "seq_len": 8},
     "local-connectivity": {"image_size": 8, "kernel_sizes": (3, 5), "num_units": 2},
     "conv-parameters": {"kernel_sizes": (1, 5), "in_channels": (3,), "out_channels": (6,)},
     "two-3x3": {"depths": (2, 3), "channels": 4, "num_images": 8},
 }
-HOLD_WHEN_SMALL = SMALL.keys() - {"lstm-long-lags", "xor"}  # these two need their training time
+HOLD_WHEN_SMALL = SMALL.keys() - {"lstm-long-lags", "xor", "forget-gate"}  # these need their training time
 
 
 @pytest.fixture(autouse=True)

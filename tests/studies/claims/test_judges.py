@@ -4,6 +4,7 @@ import pytest
 
 from anncestry.studies.claims import CLAIMS, Verdict, find
 
+GATES = ("with", "without")
 HOLDS, FAILS, UNDECIDED = Verdict.HOLDS, Verdict.FAILS, Verdict.UNDECIDED
 
 
@@ -33,6 +34,14 @@ def vanishing(below=0.2, at_one=1.0, above=4.0):
 def long_lags(lstm, rnn):
     rows = [{"net": "lstm", "length": 50, "seed": seed, "mse": mse} for seed, mse in enumerate(lstm)]
     return rows + [{"net": "rnn", "length": 50, "seed": seed, "mse": mse} for seed, mse in enumerate(rnn)]
+
+
+def forget_gate(with_gate, without, control=1.0):
+    rows = [{"gate": gate, "resets": True, "seed": 0, "right": control, "memory": 1.0} for gate in GATES]
+    rows += [{"gate": "with", "resets": False, "seed": 0, "right": x, "memory": 1.0} for x in with_gate]
+    return rows + [
+        {"gate": "without", "resets": False, "seed": 0, "right": x, "memory": 9.0} for x in without
+    ]
 
 
 def stacked(difference, control=0.1):
@@ -76,6 +85,10 @@ CASES = [
     ("lstm-long-lags", long_lags([0.1, 0.2], [0.1, 0.1]), FAILS),
     ("lstm-long-lags", long_lags([0.001, 0.002], [0.003, 0.17]), UNDECIDED),
     ("lstm-long-lags", long_lags([0.1, 0.12], [0.16, 0.17]), UNDECIDED),
+    ("forget-gate", forget_gate([1.0, 0.95], [0.5, 0.6]), HOLDS),
+    ("forget-gate", forget_gate([0.5, 0.6], [0.7, 0.8]), FAILS),
+    ("forget-gate", forget_gate([1.0, 0.95], [0.5, 0.92]), UNDECIDED),
+    ("forget-gate", forget_gate([1.0, 0.95], [0.5, 0.6], control=0.5), UNDECIDED),
     ("stacked-lstm", stacked(1e-15), HOLDS),
     ("stacked-lstm", stacked(1e-3), FAILS),
     ("stacked-lstm", stacked(1e-9), UNDECIDED),

@@ -41,6 +41,11 @@ CLAIMS: tuple[Claim, ...] = (
         paper="Hochreiter & Schmidhuber, Long short-term memory, Neural Computation 9 (1997)",
     ),
     Claim(
+        id="forget-gate",
+        sentence="On a stream that is never cut into pieces an LSTM must be able to forget.",
+        paper="Gers, Schmidhuber & Cummins, Learning to forget, Neural Computation 12 (2000)",
+    ),
+    Claim(
         id="stacked-lstm",
         sentence="A stacked LSTM is an LSTM over the output sequence of the LSTM below, and nothing more.",
         paper="Graves, Mohamed & Hinton, Speech recognition with deep recurrent neural networks, 1303.5778",

@@ -161,8 +161,8 @@ def judge(rows: Rows) -> Judgement:
     memory, memory_without = (median(values(gate, False, "memory")) for gate in CELLS)
     because = (
         f"right on the stream: {median(with_gate):.3f} with a forget gate, {median(without):.3f} without "
-        f"(guessing {GUESS}; medians of {len(without)} seeds); with resets {median(values('with', True)):.3f} "
-        f"and {median(values('without', True)):.3f}; median |c| on the stream {memory:.1f} against "
+        f"(guessing {GUESS}; medians of {len(without)} seeds); with resets "
+        f"{median(values('with', True)):.3f} and {median(values('without', True)):.3f}; median |c| on the stream {memory:.1f} against "
         f"{memory_without:.1f}"
     )
     if median(with_gate) <= median(without):
