@@ -159,11 +159,11 @@ def judge(rows: Rows) -> Judgement:
 
     with_gate, without = values("with", False), values("without", False)
     memory, memory_without = (median(values(gate, False, "memory")) for gate in CELLS)
+    with_resets, without_resets = (median(values(gate, True)) for gate in CELLS)
     because = (
         f"right on the stream: {median(with_gate):.3f} with a forget gate, {median(without):.3f} without "
-        f"(guessing {GUESS}; medians of {len(without)} seeds); with resets "
-        f"{median(values('with', True)):.3f} and {median(values('without', True)):.3f}; median |c| on the stream {memory:.1f} against "
-        f"{memory_without:.1f}"
+        f"(guessing {GUESS}; medians of {len(without)} seeds); with resets {with_resets:.3f} and "
+        f"{without_resets:.3f}; median |c| on the stream {memory:.1f} against {memory_without:.1f}"
     )
     if median(with_gate) <= median(without):
         return Judgement(Verdict.FAILS, because)
@@ -180,5 +180,7 @@ def draw(axes, rows: Rows) -> None:
     axes.axhline(GUESS, color="grey", linestyle="--", label="guessing")
     labels = [f"{gate} gate,\n{'reset' if resets else 'stream'}" for gate, resets in places]
     axes.set_xticks(range(4), labels)
-    axes.set(ylabel="share of the decided symbols that are right", ylim=(0.4, 1.02))
+    axes.set(
+        xlabel="net and how it reads", ylabel="share of the decided symbols that are right", ylim=(0.4, 1.02)
+    )
     axes.legend()
