@@ -9,6 +9,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from anncestry.inspection.subject import Broken, NotApplicable, Subject, distance
 
+FAR_STEPS = 20  # of a sequence that is to reach weights which only act over several steps
 FIT_STEPS = 500  # of Adam (or passes of a rule of its own) for learning a few examples by heart
 FIT_FRACTION = 0.1  # of the loss of the best constant answer, which counts as learnt
 LOSS_TOLERANCE = 1.5  # nats between the loss of a new model and ln(classes)
@@ -32,7 +33,7 @@ def gradients(subject: Subject) -> str:
     if not asking:
         raise Broken("no parameter asks for a gradient, expected some, or a learning rule of its own")
     for seed in range(5):  # rectifiers can be silent on a whole batch
-        loss = subject.mean_loss(model, *subject.batch(8, seed))
+        loss = subject.mean_loss(model, *subject.batch(8, seed, at_least=FAR_STEPS))
         if loss.requires_grad:
             loss.backward()
     for name, parameter in asking.items():

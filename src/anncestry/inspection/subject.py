@@ -85,9 +85,18 @@ class Subject:
         except (AttributeError, TypeError):
             return None
 
-    def batch(self, size: int, seed: int = 0) -> tuple[Tensor, Tensor]:
-        """Random inputs and targets, where and in the precision that the copies are."""
-        inputs, targets = self.signature.example(size, seed)
+    def batch(self, size: int, seed: int = 0, at_least: int = 1) -> tuple[Tensor, Tensor]:
+        """Random inputs and targets, where and in the precision that the copies are.
+
+        Args:
+            at_least: steps that each sequence has, where the model reads sequences of any length.
+        """
+        signature, axis = self.signature, 1 if self.signature.inputs == "image" else 0
+        if self.has_step:
+            shape = list(signature.shape)
+            shape[axis] = max(shape[axis], at_least)
+            signature = replace(signature, shape=tuple(shape))
+        inputs, targets = signature.example(size, seed)
         inputs = inputs.to(self.device, self.dtype if inputs.is_floating_point() else inputs.dtype)
         return inputs, targets.to(self.device, self.dtype if targets.is_floating_point() else targets.dtype)
 

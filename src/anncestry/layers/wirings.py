@@ -64,8 +64,18 @@ def unroll(
     visible = None if lengths is None else visible_steps(lengths, x.shape[1])
     if visible is not None:  # a NaN in the padding would survive even a multiplication by zero
         x = x.masked_fill(~visible.unsqueeze(2), 0)
+    return advance_all(cell, cell.project(x), state, visible)
+
+
+def advance_all(
+    cell: Cell, projected: Float[Tensor, "B T G"], state: State, visible: Bool[Tensor, "B T"] | None = None
+) -> tuple[Float[Tensor, "B T H"], State]:
+    """The loop over time, from projected inputs.
+
+    Where a step is not visible the output is 0 and the state stays what it was.
+    """
     outputs = []
-    for t, projected_t in enumerate(cell.project(x).unbind(1)):
+    for t, projected_t in enumerate(projected.unbind(1)):
         y_t, after = cell.advance(projected_t, state)
         if visible is not None:
             inside = visible[:, t : t + 1]

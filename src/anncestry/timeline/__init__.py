@@ -7,8 +7,10 @@ from typing import Any
 
 from anncestry.errors import UserError, nearest
 from anncestry.timeline.architecture import Architecture, Departure, Preset, check_fields
+from anncestry.timeline.dilated import DILATED
 from anncestry.timeline.feed_forward import FEED_FORWARD
 from anncestry.timeline.recurrent import RECURRENT
+from anncestry.timeline.temporal import TEMPORAL
 
 __all__ = [
     "TIMELINE",
@@ -21,7 +23,10 @@ __all__ = [
     "usual_settings",
 ]
 
-TIMELINE: tuple[Architecture, ...] = tuple(sorted((*FEED_FORWARD, *RECURRENT), key=lambda entry: entry.year))
+_BRANCHES = (FEED_FORWARD, RECURRENT, DILATED, TEMPORAL)
+TIMELINE: tuple[Architecture, ...] = tuple(
+    sorted((entry for branch in _BRANCHES for entry in branch), key=lambda entry: entry.year)
+)
 
 
 def find(name: str) -> Architecture:

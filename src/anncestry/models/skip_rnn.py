@@ -1,0 +1,53 @@
+"""The skip recurrent network: the chain of a recurrent net, and beside it a way back over d steps.
+
+Paper: described as the regular skip connection in S. Chang et al., 1710.02224 (2017), equation 2; S. Zhang
+et al., "Architectural complexity measures of recurrent neural networks", 1602.08210 (2016).
+
+    c_t^l = f(x_t^l, c_{t-1}^l, c_{t-d}^l),    here  f(W x_t + V h_{t-d} + b, c_{t-1})
+
+Differs from stacked layers: the second way back. Differs from the dilated net: c_{t-1} is kept, so there is
+one chain of T steps, and a second recurrent matrix.
+
+Departures from the papers: what they leave open, the place of h_{t-d}, is stated in the equation above.
+"""
+
+from dataclasses import dataclass
+
+from anncestry.errors import require
+from anncestry.layers.cell_names import find_cell, make_cell
+from anncestry.layers.dilated import Skip, exponential
+from anncestry.layers.sequence_network import CausalSequenceNetwork, SequenceConfig
+from anncestry.layers.wirings import Stacked
+
+
+@dataclass(frozen=True, kw_only=True)
+class SkipRNNConfig(SequenceConfig):
+    """Sizes, the cell and the distances.
+
+    Attributes:
+        cell: any of `anncestry.layers.cell_names.CELLS`.
+        base: by which the distance grows from layer to layer.
+        first_distance: of the lowest layer.
+    """
+
+    num_layers: int = 2
+    cell: str = "lstm"
+    base: int = 2
+    first_distance: int = 4
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        find_cell(self.cell)
+        require(self.base >= 1, "base", self.base, "must be at least 1")
+        require(self.first_distance >= 1, "first_distance", self.first_distance, "must be at least 1")
+
+
+class SkipRNN(CausalSequenceNetwork):
+    """Layers with a skip connection each, under a readout."""
+
+    def __init__(self, config: SkipRNNConfig) -> None:
+        layers, size = [], config.step_size
+        for distance in exponential(config.num_layers, config.base, config.first_distance):
+            layers.append(Skip(make_cell(config.cell, size, config.hidden_size), distance))
+            size = layers[-1].output_size
+        super().__init__(config, Stacked(layers, config.dropout))
