@@ -42,7 +42,12 @@ def assert_states_equal(one, other):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("cell", CELLS)
 @settings(max_examples=12, deadline=None)
-@given(distance=st.integers(1, 6), num_steps=st.integers(1, 17), batch_size=st.integers(1, 3), seed=st.integers(0, 9))
+@given(
+    distance=st.integers(1, 6),
+    num_steps=st.integers(1, 17),
+    batch_size=st.integers(1, 3),
+    seed=st.integers(0, 9),
+)
 def test_forward_is_the_loop_with_its_gradients(kind, cell, distance, num_steps, batch_size, seed):
     torch.manual_seed(seed)
     wiring = make(kind, cell, distance)

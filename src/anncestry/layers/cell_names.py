@@ -2,15 +2,22 @@
 
 from anncestry.errors import UserError, nearest
 from anncestry.layers.cells import Cell, ElmanCell, GRUCell, LSTMCell
+from anncestry.layers.highway import RHNCell
+from anncestry.layers.jordan import JordanCell
+from anncestry.layers.residual import LSTMPCell, ResidualLSTMCell
 from anncestry.layers.variants import SEARCH_SPACE, LSTM1997Cell, ResetFirstGRUCell
 
 CELLS: dict[str, type[Cell]] = {
+    "jordan": JordanCell,
     "elman": ElmanCell,
     "lstm-1997": LSTM1997Cell,
     "lstm": LSTMCell,
     **{f"lstm-{name}": cell for name, cell in SEARCH_SPACE.items()},
+    "lstmp": LSTMPCell,
+    "residual-lstm": ResidualLSTMCell,
     "gru": GRUCell,
     "gru-reset-first": ResetFirstGRUCell,
+    "rhn": RHNCell,
 }
 """Cells that are made from two sizes alone: ``cell(input_size, hidden_size)``."""
 

@@ -18,7 +18,6 @@ from torch import nn
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.errors import require
 from anncestry.layers.cells import Cell
-from anncestry.layers.recurrence import recur
 from anncestry.layers.temporal import causal_convolution
 from anncestry.layers.wirings import Unrolled, advance_all, check_lengths, check_state, visible_steps
 from anncestry.protocols import State, map_state
@@ -140,7 +139,7 @@ class Skip(nn.Module):
         super().__init__()
         require(distance >= 1, "distance", distance, "must be at least 1")
         self.cell, self.distance = cell, distance
-        self.weight_skip = nn.Parameter(torch.empty(cell.num_gates * cell.hidden_size, cell.output_size))
+        self.weight_skip = nn.Parameter(torch.empty(cell.weight_hh.shape[0], cell.output_size))
         bound = 1 / math.sqrt(cell.hidden_size)
         nn.init.uniform_(self.weight_skip, -bound, bound)
         self.input_size, self.output_size = cell.input_size, cell.output_size
@@ -151,9 +150,14 @@ class Skip(nn.Module):
 
     def step(self, x_t: Float[Tensor, "B D"], state: SkipState) -> tuple[Float[Tensor, "B H"], SkipState]:
         """The definition."""
-        projected = recur(state.past[:, 0], self.weight_skip, self.cell.project(x_t))
+        projected = self._with_past(self.cell.project(x_t), state.past[:, 0])
         y_t, after = self.cell.advance(projected, state.cell)
         return y_t, SkipState(after, torch.cat([state.past[:, 1:], y_t[:, None]], dim=1))
+
+    def _with_past(self, projected: Float[Tensor, "... G"], past: Float[Tensor, "... H"]) -> Tensor:
+        """``projected`` with V h_{t-d} in it; what a cell has behind its gates stays as it is."""
+        more = past @ self.weight_skip.t()
+        return projected + nn.functional.pad(more, (0, projected.shape[-1] - more.shape[-1]))
 
     def forward(
         self,
@@ -175,7 +179,7 @@ class Skip(nn.Module):
         for first in range(0, x.shape[1], self.distance):
             block = projected[:, first : first + self.distance]
             seen = None if visible is None else visible[:, first : first + self.distance]
-            block = block + outputs[-1][:, : block.shape[1]] @ self.weight_skip.t()
+            block = self._with_past(block, outputs[-1][:, : block.shape[1]])
             y, cell_state = advance_all(self.cell, block, cell_state, seen)
             outputs.append(y)
         every = torch.cat(outputs, dim=1)  # (B, d + T, H)

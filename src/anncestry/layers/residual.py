@@ -1,4 +1,4 @@
-"""Shortcuts around recurrent layers: inside the cell (residual LSTM), and around the layer (residual stack)."""
+"""Shortcuts of recurrent layers: inside the cell (residual LSTM), and around the layer (residual stack)."""
 
 from typing import Any
 
@@ -59,8 +59,7 @@ class LSTMPCell(Cell):
         return h, LSTMState(h, c)
 
     def fused(self, x, state, batch_sizes=None):
-        # The kernel refuses bfloat16 with projections on a CPU, and the meta device has no such kernel.
-        if x.device.type == "meta" or x.dtype == torch.bfloat16:
+        if x.device.type != "cuda":  # elsewhere PyTorch has a loop of its own for projections, no kernel
             return None
         hidden = (state.h.unsqueeze(0), state.c.unsqueeze(0))
         weights = [self.weight_ih, self.weight_hh, self.bias, self.no_bias, self.weight_p]

@@ -14,6 +14,7 @@ from torch import nn
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.errors import require
 from anncestry.layers.cells import Cell
+from anncestry.layers.dropout import share_masks
 from anncestry.protocols import State
 from anncestry.signature import EVERY_STEP, INPUT_KINDS, TASKS, InputKind, Signature, Task
 
@@ -35,6 +36,8 @@ class SequenceConfig:
             in and out are then the same, and ``embed_dim`` is the size of what the last layer puts out.
         dropout: probability of zeroing what passes from layer to layer and into the readout.
         input_dropout: probability of zeroing what the first layer reads.
+        variational: dropout zeroes the same features at every step of a sequence (Gal & Ghahramani,
+            1512.05287, without their masks on the state) instead of others at each.
         init_range: every weight starts uniform in plus or minus this; 0 leaves each part its own start.
         seq_len: T of a typical input; used for examples and costs, never as a limit.
         in_channels: C of an image; 1 otherwise.
@@ -50,6 +53,7 @@ class SequenceConfig:
     tie_embeddings: bool = False
     dropout: float = 0.0
     input_dropout: float = 0.0
+    variational: bool = False
     init_range: float = 0.0
     seq_len: int = 16
     in_channels: int = 1
@@ -135,10 +139,10 @@ class SequenceNetwork(nn.Module):
     """Input -> wiring -> readout; the recurrent architectures of the timeline differ in the wiring alone.
 
     ``forward(x, state=None, lengths=None) -> (outputs, state)``; outputs are (B, K), or (B, T, K) where the
-    task is answered at every step. ``state`` is the wiring's, by value.
+    task is answered at every step. ``state`` is the wiring's, by value. The readout is linear unless given.
     """
 
-    def __init__(self, config: SequenceConfig, wiring: Any) -> None:
+    def __init__(self, config: SequenceConfig, wiring: Any, readout: nn.Module | None = None) -> None:
         super().__init__()
         self.config = config
         if config.inputs != "tokens":
@@ -150,7 +154,11 @@ class SequenceNetwork(nn.Module):
         self.wiring: Any = wiring
         self.dropout = nn.Dropout(config.dropout)
         self.input_dropout = nn.Dropout(config.input_dropout)
-        if config.tie_embeddings and isinstance(self.embedding, nn.Embedding):
+        if config.variational:
+            share_masks(self)
+        if readout is not None:
+            self.readout: Any = readout
+        elif config.tie_embeddings and isinstance(self.embedding, nn.Embedding):
             self.readout = TiedReadout(wiring.output_size, self.embedding)
         else:
             self.readout = nn.Linear(wiring.output_size, config.output_size)

@@ -40,7 +40,7 @@ class PeepholeLSTMCell(Cell):
     def __init__(self, input_size: int, hidden_size: int, forget_bias: float = 1.0) -> None:
         self.forget_bias, self.num_gates = forget_bias, len(self.gates)
         super().__init__(input_size, hidden_size)
-        self.peepholes = nn.Parameter(torch.zeros(len(self.peeping), hidden_size))
+        self.peepholes = nn.Parameter(torch.zeros(len(self.peeping), hidden_size)) if self.peeping else None
 
     def shift_biases(self) -> None:
         if "f" in self.gates:
@@ -66,7 +66,7 @@ class PeepholeLSTMCell(Cell):
         """A gate's opening; 1 for one that this variant does without."""
         if name not in before:
             return c.new_ones(())
-        if name in self.peeping:
+        if self.peepholes is not None and name in self.peeping:
             return (before[name] + self.peepholes[self.peeping.index(name)] * c).sigmoid()
         return before[name].sigmoid()
 

@@ -143,10 +143,14 @@ class Stacked(nn.Module):
     def initial_state(self, batch_size: int) -> State:
         return tuple(layer.initial_state(batch_size) for layer in self.layers)
 
+    def between(self, x: Tensor) -> Tensor:
+        """What becomes of a layer's outputs on their way up to the next."""
+        return self.dropout(x)
+
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
         after = []
         for layer, layer_state in zip(self.layers, state, strict=True):
-            x_t, layer_state = layer.step(self.dropout(x_t) if after else x_t, layer_state)
+            x_t, layer_state = layer.step(self.between(x_t) if after else x_t, layer_state)
             after.append(layer_state)
         return x_t, tuple(after)
 
@@ -155,7 +159,7 @@ class Stacked(nn.Module):
     ) -> tuple[Float[Tensor, "B T H"], State]:
         after = []
         for depth, layer in enumerate(self.layers):
-            x = self.dropout(x) if depth else x
+            x = self.between(x) if depth else x
             x, layer_state = layer(x, None if state is None else state[depth], lengths)
             after.append(layer_state)
         return x, tuple(after)

@@ -6,19 +6,30 @@ The equations are those of `anncestry.layers.cells.GRUCell`: h_t = (1 - z) n + z
 
 Differs from the LSTM: the update gate z does the work of both input and forget gate; no output gate.
 
-Departures from the paper: the reset gate acts after the recurrent product, where PyTorch and cuDNN have it.
+Departures from the paper: the reset gate acts after the recurrent product, where PyTorch and cuDNN have it,
+unless ``reset="before"``.
 """
 
 from dataclasses import dataclass
 
+from anncestry.errors import require
 from anncestry.layers.cells import GRUCell
 from anncestry.layers.sequence_network import CausalSequenceNetwork, SequenceConfig
+from anncestry.layers.variants import ResetFirstGRUCell
 from anncestry.layers.wirings import Unrolled, stack
+
+RESETS = {"after": GRUCell, "before": ResetFirstGRUCell}
 
 
 @dataclass(frozen=True, kw_only=True)
 class GRUConfig(SequenceConfig):
-    """Sizes alone."""
+    """Sizes, and where the reset gate acts: ``after`` the recurrent product, or ``before`` it (the paper)."""
+
+    reset: str = "after"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.reset in RESETS, "reset", self.reset, "must be one of", tuple(RESETS))
 
 
 class GRU(CausalSequenceNetwork):
@@ -26,6 +37,6 @@ class GRU(CausalSequenceNetwork):
 
     def __init__(self, config: GRUConfig) -> None:
         def layer(input_size: int) -> Unrolled:
-            return Unrolled(GRUCell(input_size, config.hidden_size))
+            return Unrolled(RESETS[config.reset](input_size, config.hidden_size))
 
         super().__init__(config, stack(layer, config.step_size, config.num_layers, config.dropout))

@@ -142,9 +142,9 @@ RECURRENT: tuple[Architecture, ...] = (
         name="Long short-term memory",
         year=2000,
         paper="Hochreiter & Schmidhuber, Neural Computation 9 (1997); Gers et al., NC 12 (2000)",
-        parents=("rnn",),
-        adds="an additive memory cell behind input, forget and output gates",
-        removes="repeated squashing of the carried state",
+        parents=("lstm-1997",),
+        adds="a forget gate: the memory cell can be emptied",
+        removes="the memory that keeps everything",
         departures=(
             _FULL_GRADIENT,
             departure("blocks", "memory cells may share their gates", "every cell has its own gates"),
@@ -229,7 +229,7 @@ RECURRENT: tuple[Architecture, ...] = (
             departure(
                 "reset gate",
                 "before the recurrent product: U (r * h)",
-                "after it: r * (U h + b), as in PyTorch and cuDNN; the weights are not interchangeable",
+                "after it: r * (U h + b), as in PyTorch; `reset=before` is the paper's, with other weights",
             ),
             departure(
                 "update gate",

@@ -1,0 +1,102 @@
+"""Recurrent nets that differ in the cell."""
+
+from anncestry.timeline.architecture import Architecture
+from anncestry.timeline.common import CAUSAL, departure
+
+_RECIPE = {"learning_rate": 2e-3, "clip_norm": 1.0}
+_GRADIENT = departure(
+    "gradient",
+    "cut where it leaves the memory cell through the gates",
+    "full back-propagation through the window",
+)
+_BLOCKS = departure("blocks", "memory cells may share their gates", "every cell has its own gates")
+
+CELL_ENTRIES: tuple[Architecture, ...] = (
+    Architecture(
+        id="jordan",
+        name="Jordan network",
+        year=1986,
+        paper="Jordan, Serial order: a parallel distributed processing approach, ICS report 8604",
+        parents=("mlp",),
+        adds="the answer of a moment ago fed back as context",
+        removes="the fixed input window",
+        departures=(
+            departure("hidden units", "logistic", "tanh"),
+            departure("answers", "logistic units", "linear, for any task; squashed where they are fed back"),
+            departure(
+                "plan", "constant plan units say which sequence to produce", "none: the input is a sequence"
+            ),
+            departure("gradient through time", "none", "back-propagation through the whole window"),
+        ),
+        fits=CAUSAL,
+        module="jordan",
+        model="Jordan",
+        config="JordanConfig",
+        recipe=_RECIPE,
+    ),
+    Architecture(
+        id="lstm-1997",
+        name="Long short-term memory of 1997",
+        year=1997,
+        paper="Hochreiter & Schmidhuber, Long short-term memory, Neural Computation 9",
+        parents=("rnn",),
+        adds="an additive memory cell behind an input and an output gate",
+        removes="repeated squashing of the carried state",
+        departures=(
+            _GRADIENT,
+            _BLOCKS,
+            departure(
+                "what gates see", "also the gates and cells of other blocks", "input and output of t - 1"
+            ),
+            departure("bias of the output gate", "negative in some experiments", "as all weights"),
+        ),
+        fits=CAUSAL,
+        module="lstm_1997",
+        model="LSTM1997",
+        config="LSTM1997Config",
+        recipe=_RECIPE,
+    ),
+    Architecture(
+        id="peephole-lstm",
+        name="LSTM with peepholes",
+        year=2000,
+        paper="Gers & Schmidhuber, Recurrent nets that time and count, IJCNN; Greff et al., 1503.04069",
+        parents=("lstm",),
+        adds="gates that see their own memory cell",
+        removes="nothing; each `variant` of the search space odyssey removes or adds one part more",
+        departures=(
+            _GRADIENT,
+            _BLOCKS,
+            departure(
+                "peephole of the output gate",
+                "the new cell",
+                "the new cell",
+                "not consulted; several ports use the old one",
+            ),
+            departure("start of the peepholes", "N(0, 0.1^2) as all weights (Greff et al.)", "zero"),
+        ),
+        fits=CAUSAL,
+        module="peephole_lstm",
+        model="PeepholeLSTM",
+        config="PeepholeLSTMConfig",
+        recipe=_RECIPE,
+    ),
+    Architecture(
+        id="lstmp",
+        name="LSTM with a projection",
+        year=2014,
+        paper="Sak, Senior & Beaufays, Long short-term memory based architectures for speech, 1402.1128",
+        parents=("lstm",),
+        adds="a projection of the output to fewer units, which recur",
+        removes="the full recurrent matrix",
+        departures=(
+            departure("peepholes", "the gates see the cell", "they do not, as in PyTorch"),
+            departure("second projection", "optional, not recurrent", "none"),
+        ),
+        fits=CAUSAL,
+        module="lstmp",
+        model="LSTMP",
+        config="LSTMPConfig",
+        recipe=_RECIPE,
+    ),
+)

@@ -1,0 +1,136 @@
+"""Recurrent nets made deep by shortcuts."""
+
+from anncestry.timeline.architecture import Architecture, Preset
+from anncestry.timeline.common import CAUSAL, departure
+
+_RECIPE = {"learning_rate": 2e-3, "clip_norm": 1.0}
+_ONE_DIRECTION = departure(
+    "around it",
+    "an acoustic model of distant speech, trained on labels of frames, in part in both directions",
+    "one direction, for any task",
+)
+_RHN_PTB = Preset(
+    name="rhn-ptb",
+    config={
+        "task": "language-model",
+        "inputs": "tokens",
+        "input_size": 10_000,
+        "embed_dim": 830,
+        "hidden_size": 830,
+        "output_size": 10_000,
+        "tie_embeddings": True,
+        "recurrence_depth": 10,
+        "seq_len": 35,
+        "init_range": 0.04,
+        "dropout": 0.75,
+        "input_dropout": 0.75,
+        "variational": True,
+    },
+    num_parameters=23_482_400,
+    source="Zilly et al., 1607.03474, table 1: Penn Treebank words, depth 10, tied",
+    recipe={
+        "optimizer": "sgd",
+        "momentum": 0.0,
+        "learning_rate": 0.2 * 35,
+        "clip_norm": 10 / 35,
+        "weight_decay": 1e-7,
+        "batch_size": 20,
+        "epochs": 300,
+        "decay": 1 / 1.02,
+        "decay_after": 20,
+    },
+    data={"level": "word", "window": 35},
+)
+
+SHORTCUTS: tuple[Architecture, ...] = (
+    Architecture(
+        id="highway-lstm",
+        name="Highway LSTM",
+        year=2015,
+        paper="Zhang et al., Highway long short-term memory RNNs for distant speech recognition, 1510.08983",
+        parents=("stacked-lstm", "peephole-lstm"),
+        adds="a gate through which the memory of the layer below flows into this one's",
+        removes="nothing",
+        departures=(_ONE_DIRECTION, departure("projection", "512 of 1024 cells", "none unless `proj_size`")),
+        fits=CAUSAL,
+        module="highway_lstm",
+        model="HighwayLSTM",
+        config="HighwayLSTMConfig",
+        recipe=_RECIPE,
+    ),
+    Architecture(
+        id="residual-stack",
+        name="Residual stack",
+        year=2016,
+        paper="Prakash et al., 1610.03098; Wu et al., Google's neural machine translation system, 1609.08144",
+        parents=("stacked-lstm",),
+        adds="a shortcut around every layer but the lowest",
+        removes="nothing",
+        departures=(
+            departure(
+                "layers with a shortcut",
+                "all above the second or third",
+                "all above the first",
+                "all above the first (GNMT's encoder: above the second)",
+            ),
+            departure("around it", "an encoder and a decoder", "one network for any task"),
+        ),
+        fits=CAUSAL,
+        module="residual_stack",
+        model="ResidualStack",
+        config="ResidualStackConfig",
+        recipe=_RECIPE,
+        aliases=("gnmt-stack",),
+    ),
+    Architecture(
+        id="rhn",
+        name="Recurrent highway network",
+        year=2016,
+        paper="Zilly et al., Recurrent highway networks, 1607.03474",
+        parents=("gru",),
+        adds="several highway layers within one step of time",
+        removes="the reset gate",
+        departures=(
+            departure(
+                "dropout",
+                "variational: one mask per sequence, also on the state",
+                "`variational` masks for inputs and outputs; none on the state",
+            ),
+            departure(
+                "loss",
+                "a sum over the steps of a window",
+                "a mean; the preset's learning rate and clipping are scaled accordingly",
+            ),
+        ),
+        fits=CAUSAL,
+        module="rhn",
+        model="RHN",
+        config="RHNConfig",
+        recipe=_RECIPE,
+        presets=(_RHN_PTB,),
+    ),
+    Architecture(
+        id="residual-rnn",
+        name="Residual LSTM",
+        year=2017,
+        paper="Kim, El-Khamy & Lee, Residual LSTM, 1701.03360",
+        parents=("lstmp", "highway-lstm"),
+        adds="a shortcut from the input into the projected output, before the output gate",
+        removes="the gate of the highway",
+        departures=(
+            _ONE_DIRECTION,
+            departure("sizes", "1024 memory cells, 512 units put out", "equally many unless `proj_size`"),
+            departure(
+                "other things of that name",
+                "a shortcut inside the cell",
+                "the paper's; a sum around the layer is `residual-stack`, a gate on the hidden state neither",
+            ),
+        ),
+        fits=CAUSAL,
+        module="residual_rnn",
+        model="ResidualRNN",
+        config="ResidualRNNConfig",
+        recipe=_RECIPE,
+        aliases=("residual-lstm",),
+    ),
+)
