@@ -16,9 +16,9 @@ PARTS = {"objectives", "decoding", "data"}  # they meet models as tensors and pr
 MODELS = BASE | {"layers", "models"}
 JOINED = MODELS | PARTS | {"engine", "checkpoints", "lineage", "inspection"}
 MAY_IMPORT = {
-    "layers": BASE,
+    "engine": BASE,
+    "layers": BASE | {"engine"},  # a loop over time prepares its weights
     "models": BASE | {"layers"},
-    "engine": BASE | {"layers"},
     "objectives": BASE,
     "decoding": BASE,
     "data": BASE,

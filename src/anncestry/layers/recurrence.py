@@ -1,12 +1,129 @@
-"""The one product that cannot leave the loop over time: what the state of a moment ago is multiplied by."""
+"""The one product that cannot leave the loop over time: what the state of a moment ago is multiplied by.
+
+Every cell's recurrent products go through `recur`. By itself it is a plain product. Within `prepared` (the
+loop over a whole sequence) each weight is prepared once for all steps:
+
+- where a gradient is wanted, the steps' contributions to the weight's gradient, T thin products, are
+  collected and computed as one large one when the last of them is known;
+- where none is wanted, the weight is packed once (`anncestry.engine.packed`).
+
+Both are for large weights, and give the plain product's values and gradients to rounding; the tests hold them
+equal. A graph made in `prepared` cannot be differentiated twice.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import torch
+from torch.autograd.function import once_differentiable
 
 from anncestry.arrays import Float, Tensor
+from anncestry.engine.packed import SMALLEST, PackedWeight, plain_product, worth_packing
+
+Product = Callable[[Tensor, Tensor | None], Tensor]
+
+FEWEST_STEPS = 4  # over which preparing a weight is paid off
+
+_loop = threading.local()
 
 
 def recur(
-    h: Float[Tensor, "B H"], weight: Float[Tensor, "G H"], added: Float[Tensor, "B G"] | None = None
+    h: Float[Tensor, "B H"], weight: Float[Tensor, "G H"], added: Tensor | None = None
 ) -> Float[Tensor, "B G"]:
-    """``added + h weight^T``: every cell's recurrent product goes through here."""
-    return h @ weight.t() if added is None else torch.addmm(added, h, weight.t())
+    """``added + h weight^T``; ``added`` is (B, G) or (G,)."""
+    products = getattr(_loop, "products", None)
+    if products is None:
+        return plain_product(h, weight, added)
+    key = (weight.data_ptr(), weight.shape, weight.stride())  # a slice of a weight is a new tensor every time
+    if key not in products:
+        products[key] = _prepare(h, weight, added, _loop.num_steps)
+    return products[key](h, added)
+
+
+@contextmanager
+def prepared(num_steps: int) -> Iterator[None]:
+    """The loop over a sequence of so many steps, during which no weight changes."""
+    before = getattr(_loop, "products", None), getattr(_loop, "num_steps", 0)
+    _loop.products, _loop.num_steps = {}, num_steps
+    try:
+        yield
+    finally:
+        _loop.products, _loop.num_steps = before
+
+
+def _prepare(h: Tensor, weight: Tensor, added: Tensor | None, num_steps: int) -> Product:
+    if num_steps < FEWEST_STEPS or weight.numel() < SMALLEST or torch.is_autocast_enabled(weight.device.type):
+        small = True  # a product of that size takes less time than the bookkeeping
+    else:
+        small = weight.device.type == "meta" or h.dtype != weight.dtype
+    if not small and torch.is_grad_enabled() and weight.requires_grad:
+        return _collected(weight)
+    if not small and worth_packing(h, weight, added):
+        return PackedWeight(weight)
+    return lambda h, added: plain_product(h, weight, added)
+
+
+# ---- with gradients: one product for the weight instead of one per step -------------------------------
+
+
+class _Ledger:
+    """The contributions to one weight's gradient in the backward pass that is under way."""
+
+    def __init__(self) -> None:
+        self.task, self.gradients, self.inputs = -1, [], []
+
+    def add(self, gradient: Tensor, h: Tensor) -> None:
+        # A pass that did not ask for the weight's gradient leaves its contributions behind.
+        task = torch._C._current_graph_task_id()
+        if task != self.task:
+            self.task, self.gradients, self.inputs = task, [], []
+        self.gradients.append(gradient)
+        self.inputs.append(h)
+
+    def take(self) -> Tensor | None:
+        if self.task != torch._C._current_graph_task_id():
+            return None
+        total = torch.cat(self.gradients).t() @ torch.cat(self.inputs)
+        self.task, self.gradients, self.inputs = -1, [], []
+        return total
+
+
+class _Step(torch.autograd.Function):
+    """A product whose backward pass notes what it contributes to the weight's gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, h: Tensor, weight: Tensor, added: Tensor | None, token: Tensor, ledger: _Ledger):
+        ctx.save_for_backward(h, weight)
+        ctx.ledger = ledger
+        ctx.added_axes = 0 if added is None else added.dim()
+        return plain_product(h, weight, added)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor):
+        h, weight = ctx.saved_tensors
+        ctx.ledger.add(gradient, h)
+        of_added = gradient.sum(0) if ctx.added_axes == 1 else gradient
+        return gradient @ weight, None, of_added if ctx.added_axes else None, None, None
+
+
+class _Collector(torch.autograd.Function):
+    """Makes a token that every step takes, so that autograd comes back here after the last of them."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, ledger: _Ledger) -> Tensor:
+        ctx.ledger = ledger
+        return weight.new_zeros(())
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor):
+        return ctx.ledger.take(), None
+
+
+def _collected(weight: Tensor) -> Product:
+    ledger = _Ledger()
+    token = _Collector.apply(weight, ledger)
+    return lambda h, added: _Step.apply(h, weight, added, token, ledger)  # pyright: ignore

@@ -23,6 +23,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from anncestry.arrays import Bool, Float, Int, Tensor
 from anncestry.errors import require
 from anncestry.layers.cells import Cell
+from anncestry.layers.recurrence import prepared
 from anncestry.protocols import State, flatten_state, map_state
 
 
@@ -75,14 +76,15 @@ def advance_all(
     Where a step is not visible the output is 0 and the state stays what it was.
     """
     outputs = []
-    for t, projected_t in enumerate(projected.unbind(1)):
-        y_t, after = cell.advance(projected_t, state)
-        if visible is not None:
-            inside = visible[:, t : t + 1]
-            y_t = y_t.masked_fill(~inside, 0)
-            after = map_state(lambda new, old, inside=inside: torch.where(inside, new, old), after, state)
-        state = after
-        outputs.append(y_t)
+    with prepared(projected.shape[1]):
+        for t, projected_t in enumerate(projected.unbind(1)):
+            y_t, after = cell.advance(projected_t, state)
+            if visible is not None:
+                inside = visible[:, t : t + 1]
+                y_t = y_t.masked_fill(~inside, 0)
+                after = map_state(lambda new, old, inside=inside: torch.where(inside, new, old), after, state)
+            state = after
+            outputs.append(y_t)
     return torch.stack(outputs, dim=1), state
 
 
