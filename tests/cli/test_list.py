@@ -27,7 +27,7 @@ def test_one_task_as_json(capsys):
     assert {"rnn", "lstm", "gru"} <= {row["id"] for row in rows}
     assert "mlp" not in {row["id"] for row in rows}
     lstm = next(row for row in rows if row["id"] == "lstm")
-    assert (lstm["year"], lstm["parents"]) == (2000, ["rnn"])
+    assert (lstm["year"], lstm["parents"]) == (2000, ["lstm-1997"])
     assert ["tokens", "language-model"] in lstm["fits"]
 
 

@@ -1,6 +1,7 @@
 """Whole races on a few hundred points, with everything that can go wrong in them."""
 
 import json
+import os
 import signal
 
 import pytest
@@ -9,8 +10,10 @@ from anncestry.data import DataOptions
 from anncestry.errors import UserError
 from anncestry.runs import Run
 from anncestry.studies import trial
+from anncestry.studies.budget import Budget
 from anncestry.studies.compare import compare
 from anncestry.studies.results import Results
+from anncestry.studies.workers import Workers
 from anncestry.training.fit import Diverged
 
 QUICK = {"data": "toy2d:xor", "models": ["mlp", "adaline"], "epochs": 1, "seeds": 2}
@@ -170,6 +173,8 @@ def test_the_same_split_is_scored_once_by_a_baseline(monkeypatch):
         ({"models": []}, "--models"),
         ({"seeds": 0}, "--seeds"),
         ({"threads": 0}, "--threads"),
+        ({"jobs": 0}, "--jobs"),
+        ({"jobs": 10_000}, "--jobs"),
         ({"budget": "soon"}, "--budget: got 'soon'; is a time such as"),
         ({"data": "nowhere"}, "--data"),
     ],
@@ -179,3 +184,48 @@ def test_mistakes_are_told_before_anything_is_written(wrong, message, tmp_path):
         compare(**{**QUICK, **wrong}, out=tmp_path / "out")
     assert message in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two cores")
+def test_runs_at_once_are_the_runs_one_after_the_other(tmp_path):
+    limits = {"models": ["mlp", "perceptron"], "epochs": 2, "seeds": 2}
+    together = compare("toy2d:moons", **limits, jobs=2, out=tmp_path / "together")
+    alone = compare("toy2d:moons", **limits)
+
+    def figures(results):
+        return {(run.entrant, run.seed): (run.status, run.metrics, run.steps) for run in results.runs}
+
+    assert figures(together) == figures(alone)
+    assert together.status == "complete"
+    assert "--jobs 2" in together.command
+    assert sorted(path.name for path in (tmp_path / "together" / "runs").iterdir()) == [
+        "mlp-seed0", "mlp-seed1", "perceptron-seed0", "perceptron-seed1"
+    ]  # fmt: skip
+    assert (tmp_path / "together" / "report.html").exists()
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two cores")
+def test_a_failure_in_a_worker_is_a_result(tmp_path):
+    (tmp_path / "runs").write_text("in the way of the folder for models")
+    pool = Workers(2, 1, tmp_path)
+    with pool:
+        pool.submit("mlp", "toy2d:xor", DataOptions(), 0, Budget(epochs=1))
+        (run,) = pool.finished()
+    assert run.status == "failed"
+    assert run.error
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two cores")
+def test_leaving_early_ends_the_workers():
+    processes = []
+
+    def interrupted() -> None:
+        with Workers(2, 1, None) as workers:
+            workers.submit("mlp", "digits", DataOptions(), 0, Budget(seconds=600.0))
+            processes.extend(workers.pool._processes.values())
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert processes
+    assert all(not process.is_alive() for process in processes)

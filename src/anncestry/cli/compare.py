@@ -30,6 +30,8 @@ class Arguments:
     """How often each is run, with other initial weights, data order and (if not official) split."""
     threads: int = 1
     """CPU threads of every run; one is the steadiest clock, more help large models."""
+    jobs: int = 1
+    """Runs at once, each in a process of its own; no more than the machine has cores for."""
     out: Path | None = None
     """A new folder for report.html, results.json and the trained models; runs/compare-DATA unless given."""
     data_options: Annotated[DataOptions, tyro.conf.arg(name="")] = field(default_factory=DataOptions)
@@ -72,6 +74,7 @@ def run(arguments: Arguments) -> int:
             epochs=arguments.epochs,
             seeds=arguments.seeds,
             threads=arguments.threads,
+            jobs=arguments.jobs,
             out=out,
             watch=watch,
         )

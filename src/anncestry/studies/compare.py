@@ -4,11 +4,11 @@ Runs go seed by seed: everybody with seed 0, then everybody with seed 1, ... so 
 short still compares like with like. After every run ``results.json`` is complete and up to date.
 """
 
-import logging
+import os
 import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,10 @@ from anncestry.signature import Signature
 from anncestry.studies.baselines import Baseline, baselines_for
 from anncestry.studies.budget import Budget
 from anncestry.studies.results import Entrant, Results, Run, machine
-from anncestry.studies.trial import train_run, validation_curve
+from anncestry.studies.trial import attempt, run_folder, train_run
+from anncestry.studies.workers import Workers
 from anncestry.timeline import TIMELINE, Architecture, find, find_preset
-from anncestry.training.fit import Diverged, Progress
-
-log = logging.getLogger(__name__)
+from anncestry.training.fit import Progress
 
 
 @dataclass(frozen=True)
@@ -62,6 +61,7 @@ def compare(
     epochs: int | None = None,
     seeds: int = 3,
     threads: int = 1,
+    jobs: int = 1,
     out: str | Path | None = None,
     watch: Watch | None = None,
 ) -> Results:
@@ -78,6 +78,8 @@ def compare(
         seeds: how often each is run, with seeds 0, 1, ...
         threads: CPU threads of every run. One is the steadiest clock: several wait for each other on a
             busy machine, and small models gain nothing from them.
+        jobs: how many runs at once, each in a process of its own. With a core for each thread of each, they
+            get the same seconds as one after the other.
         out: a new folder for ``results.json``, ``report.html`` and ``runs/``; None writes nothing.
         watch: told what happens.
 
@@ -90,6 +92,10 @@ def compare(
     limits = Budget.of(budget, params, flops, epochs)
     require(seeds >= 1, "--seeds", seeds, "must be at least 1")
     require(threads >= 1, "--threads", threads, "must be at least 1")
+    cores = os.cpu_count() or 1
+    fits = jobs == 1 or 1 < jobs * threads <= cores
+    rule = f"jobs x threads must be between 1 and the {cores} cores: else the runs would not get equal time"
+    require(fits, "--jobs", jobs, rule)
     options = options or DataOptions()
     folder = None if out is None else Path(out).expanduser()
     if folder is not None:
@@ -104,7 +110,7 @@ def compare(
         seeds=seeds,
         metric={"name": objective.primary, "higher_is_better": objective.higher_is_better},
         machine=machine(threads),
-        command=_command(data, options, models, limits, seeds, threads),
+        command=_command(data, options, models, limits, seeds, threads, jobs),
         entrants=[*map(_entrant, architectures), *map(_baseline_entrant, baselines)],
     )
     if folder is not None:
@@ -112,13 +118,21 @@ def compare(
     race = _Race(results, limits, folder, watch or (lambda moment: None))
     try:
         with _threads(threads):
-            for seed in range(seeds):
-                dataset = dataset if seed == 0 else load_data(data, options, seed)
-                results.data["fingerprints"].append(dataset.fingerprint())
-                for baseline in baselines:
-                    race.run_baseline(baseline, dataset, seed)
-                for architecture in architectures:
-                    race.run_model(architecture, dataset, seed)
+            workers = Workers(jobs, threads, race.folder) if jobs > 1 else None
+            with workers or nullcontext():
+                if workers is not None:
+                    for seed in range(seeds):
+                        for architecture in architectures:
+                            workers.submit(architecture.id, data, options, seed, limits)
+                for seed in range(seeds):
+                    dataset = dataset if seed == 0 else load_data(data, options, seed)
+                    results.data["fingerprints"].append(dataset.fingerprint())
+                    for baseline in baselines:
+                        race.run_baseline(baseline, dataset, seed)
+                    for architecture in architectures if workers is None else ():
+                        race.run_model(architecture, dataset, seed)
+                for run in workers.finished() if workers is not None else ():
+                    race.keep(run)
         results.status = "complete"
     except KeyboardInterrupt:
         results.status = "interrupted"
@@ -155,7 +169,7 @@ class _Race:
         prints = self.results.data["fingerprints"]
         for earlier in self.results.runs:
             if earlier.entrant == baseline.id and prints[earlier.seed] == prints[seed]:
-                self._keep(replace(earlier, seed=seed))
+                self.keep(replace(earlier, seed=seed))
                 return
 
         def score(run: Run) -> None:
@@ -172,30 +186,20 @@ class _Race:
             self.watch(Moment(self.results, architecture.id, seed, progress))
 
         def train(run: Run) -> None:
-            folder = self.folder and self.folder / "runs" / f"{architecture.id}-seed{seed}"
-            train_run(run, architecture, dataset, self.budget, folder, report)
+            train_run(run, architecture, dataset, self.budget, run_folder(self.folder, run), report)
 
         self._attempt(architecture.id, seed, train)
 
     def _attempt(self, entrant: str, seed: int, work: Callable[[Run], None]) -> None:
-        """Let ``work`` fill in a run. Its failure is a result, Ctrl-C is not."""
+        """Let ``work`` fill in a run; Ctrl-C ends the race."""
         self.watch(Moment(self.results, entrant, seed))
-        run = Run(entrant=entrant, seed=seed)
-        try:
-            work(run)
-        except Exception as error:
-            log.debug("%s with seed %d failed", entrant, seed, exc_info=True)
-            run.status = "failed"
-            run.error = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-            if isinstance(error, Diverged):
-                run.curve = validation_curve(error.history)
-        except KeyboardInterrupt:
-            run.status = "interrupted"
-        self._keep(run)
+        run = attempt(Run(entrant=entrant, seed=seed), work)
+        self.keep(run)
         if run.status == "interrupted":
             raise KeyboardInterrupt
 
-    def _keep(self, run: Run) -> None:
+    def keep(self, run: Run) -> None:
+        """Add a run to the results."""
         self.results.runs.append(run)
         self.save()
         self.watch(Moment(self.results))
@@ -251,6 +255,7 @@ def _command(
     budget: Budget,
     seeds: int,
     threads: int,
+    jobs: int,
 ) -> str:
     """What runs this race again."""
     words = ["anncestry", "compare", "--data", data, *options.words()]
@@ -262,4 +267,5 @@ def _command(
         if (value := getattr(budget, name)) is not None:
             words += [f"--{name}", f"{value:g}" if isinstance(value, float) else str(value)]
     words += ["--seeds", str(seeds)]
-    return shlex.join(words if threads == 1 else [*words, "--threads", str(threads)])
+    words += ["--threads", str(threads)] if threads != 1 else []
+    return shlex.join([*words, "--jobs", str(jobs)] if jobs != 1 else words)

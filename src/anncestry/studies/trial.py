@@ -1,5 +1,6 @@
 """One model with one seed: sized, trained within the budget, measured on the test split."""
 
+import logging
 import statistics
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import torch
 from torch import nn
 
 from anncestry.data import Dataset, Stream
+from anncestry.errors import UserError
 from anncestry.inspection.costs import costs
 from anncestry.objectives import evaluate, objective_for
 from anncestry.protocols import OwnRule, outputs_of
@@ -19,10 +21,12 @@ from anncestry.studies.budget import Budget, affordable_steps, solve_width
 from anncestry.studies.mistakes import mistakes
 from anncestry.studies.results import Run
 from anncestry.timeline import Architecture
-from anncestry.training.fit import Progress, fit
+from anncestry.training.fit import Diverged, Progress, fit
 from anncestry.training.history import History
 from anncestry.training.settings import TrainingSettings
 from anncestry.training.train import reproduce
+
+log = logging.getLogger(__name__)
 
 SMALL, SMALL_BATCH, LARGE_BATCH = 10_000, 32, 128  # below so many training examples batches are small
 STREAMS = 32  # parallel streams of a text
@@ -116,6 +120,26 @@ def prediction_latency(model: nn.Module, dataset: Dataset) -> float:
             outputs_of(model, inputs)
             times.append(time.perf_counter() - started)
     return statistics.median(times)
+
+
+def attempt(run: Run, work: Callable[[Run], None]) -> Run:
+    """Let ``work`` fill in a run. Its failure is a result."""
+    try:
+        work(run)
+    except Exception as error:
+        log.debug("%s with seed %d failed", run.entrant, run.seed, exc_info=True)
+        run.status = "failed"
+        run.error = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        if isinstance(error, Diverged):
+            run.curve = validation_curve(error.history)
+    except KeyboardInterrupt:
+        run.status = "interrupted"
+    return run
+
+
+def run_folder(folder: Path | None, run: Run) -> Path | None:
+    """Where the trained model of a run goes."""
+    return folder and folder / "runs" / f"{run.entrant}-seed{run.seed}"
 
 
 def _size_note(architecture: Architecture, parameters: int, budget: Budget) -> str:
