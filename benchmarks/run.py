@@ -7,6 +7,7 @@ from pathlib import Path
 import benchmarks.loop
 import benchmarks.lstm
 import benchmarks.perceptron
+import benchmarks.recurrent
 import benchmarks.startup
 from benchmarks.timing import machine
 
@@ -30,6 +31,7 @@ def main() -> None:
         benchmarks.startup.main(arguments.quick),
         benchmarks.loop.main(arguments.quick),
         benchmarks.lstm.main(arguments.quick),
+        benchmarks.recurrent.main(arguments.quick),
     ]
     mnist = arguments.data / "mnist"
     if mnist.is_dir():

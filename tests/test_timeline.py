@@ -97,7 +97,7 @@ def test_find(name, expected):
 def test_find_names_the_nearest():
     with pytest.raises(UserError, match=r"model: got 'perceptorn'; is not on the timeline\. Choices: perce"):
         find("perceptorn")
-    with pytest.raises(UserError, match=r"Choices: perceptron, adaline, mlp, cnn, rnn, .*, gru\."):
+    with pytest.raises(UserError, match=r"Choices: perceptron, adaline, mlp, jordan, .*, tcn\."):
         find("zzz")
     assert find_preset("lstm") is None
 
@@ -106,7 +106,9 @@ def test_configure_says_what_fits_instead():
     tokens = Signature("language-model", "tokens", (8,), 9, 9)
     with pytest.raises(UserError) as caught:
         find("cnn").configure(tokens)
-    message = "model: got 'cnn'; does not fit tokens inputs with the task language-model. Choices: rnn, lstm"
+    message = (
+        "model: got 'cnn'; does not fit tokens inputs with the task language-model. Choices: jordan, rnn"
+    )
     assert str(caught.value).startswith(message)
 
 

@@ -26,6 +26,7 @@ from anncestry.checkpoints.importing import Imported
 from anncestry.checkpoints.store import load_weights, read_tensors, write_bytes, write_tensors
 from anncestry.data import DataOptions, Dataset, Processor, load_data
 from anncestry.data.processors import processor_from_json
+from anncestry.engine.prediction import inference
 from anncestry.errors import UserError
 from anncestry.models.create import configure
 from anncestry.objectives import evaluate, objective_for, tally_split
@@ -142,14 +143,27 @@ class Run:
         """
         labels, inputs = self.processor.read(source)
         rows = []
-        for first in range(0, len(inputs), batch_size):
-            rows += self._decode(self.outputs(inputs[first : first + batch_size]))
+        with inference(inputs.device):  # around all batches, so that what one lays out the next one uses
+            for first in range(0, len(inputs), batch_size):
+                rows += self._rows(inputs[first : first + batch_size])
         return [{"input": label, **row} for label, row in zip(labels, rows, strict=True)]
 
-    def outputs(self, inputs: Tensor) -> Tensor:
+    def _rows(self, inputs: Tensor) -> list[dict[str, Any]]:
+        """The predictions for a batch, whose sequences may be padded."""
+        lengths_of = getattr(self.processor, "lengths_of", None)
+        if lengths_of is None:
+            return self._decode(self.outputs(inputs))
+        lengths = lengths_of(inputs)
+        rows = self._decode(self.outputs(inputs, lengths))
+        for row, length in zip(rows, lengths.tolist(), strict=True):
+            if "tags" in row:
+                row["tags"] = row["tags"][:length]
+        return rows
+
+    def outputs(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
         """The model's raw outputs for a batch of inputs, without gradients."""
-        with torch.no_grad():
-            return outputs_of(self.model, inputs)[0]
+        with inference(inputs.device):
+            return outputs_of(self.model, inputs, lengths=lengths)[0]
 
     def _decode(self, outputs: Tensor) -> list[dict[str, Any]]:
         if self.signature.task == "classification" and not isinstance(self.model, OwnRule):

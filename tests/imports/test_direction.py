@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "engine": BASE,
     "layers": BASE | {"engine"},  # a loop over time prepares its weights
     "models": BASE | {"layers"},
-    "objectives": BASE,
+    "objectives": BASE | {"engine"},  # scoring runs a model
     "decoding": BASE,
     "data": BASE,
     "report": BASE,  # it renders plain data

@@ -122,3 +122,32 @@ def test_loops_nest_and_end():
             assert recurrence._loop.products is not outer
         assert recurrence._loop.products is outer
     assert recurrence._loop.products is None
+
+
+def test_a_weight_made_anew_at_every_step_is_not_taken_for_the_last_one():
+    torch.manual_seed(4)
+    base, h = torch.randn(2 * H, H), torch.randn(B, H)
+    with torch.no_grad(), prepared(10):
+        for t in range(10):
+            weight = base * (t + 1)
+            torch.testing.assert_close(recur(h, weight), h @ base.t() * (t + 1))
+            del weight  # its memory is free for the next one
+
+
+def test_a_detached_weight_does_not_hide_the_real_one():
+    weight, h = torch.randn(H, H, requires_grad=True), torch.randn(B, H)
+    with prepared(10):
+        recur(h, weight.detach())
+        recur(h, weight).sum().backward()
+    torch.testing.assert_close(weight.grad, h.sum(0).expand(H, H))
+
+
+def test_function_transforms_take_the_plain_product():
+    weights, h = torch.randn(2, H, H), torch.randn(B, H)
+
+    def total(weight):
+        with prepared(10):
+            return recur(h, weight).sum()
+
+    torch.testing.assert_close(torch.vmap(total)(weights), torch.stack([total(w) for w in weights]))
+    torch.testing.assert_close(torch.func.grad(total)(weights[0]), h.sum(0).expand(H, H))

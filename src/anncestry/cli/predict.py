@@ -6,6 +6,8 @@ from pathlib import Path
 
 import tyro
 
+WINDOW = 8  # tokens that are decoded together
+
 
 @dataclass(frozen=True)
 class Arguments:
@@ -21,6 +23,12 @@ class Arguments:
     """Language models: how many tokens to write."""
     temperature: float = 0.8
     """Language models: 0 takes the likeliest token each time, 1 samples as the model believes."""
+    top_k: int = 0
+    """Language models: draw from so many of the likeliest tokens; 0 for all."""
+    top_p: float = 1.0
+    """Language models: draw from the fewest tokens that have this probability together; 1 for all."""
+    samples: int = 1
+    """Language models: how many continuations of each prompt."""
     seed: int = 0
     """Language models: fixes what is sampled."""
 
@@ -49,6 +57,9 @@ def _print(row: dict, as_json: bool) -> None:
         return
     figures = dict(row)
     label = figures.pop("input")
+    if "tags" in figures and len(label.split()) == len(figures["tags"]):
+        print(" ".join(f"{word}/{tag}" for word, tag in zip(label.split(), figures["tags"], strict=True)))
+        return
     parts = []
     for value in figures.values():
         if isinstance(value, dict):
@@ -60,25 +71,35 @@ def _print(row: dict, as_json: bool) -> None:
 
 
 def _continue(trained, arguments: Arguments) -> int:
-    """Write on from each prompt, character by character as they are drawn."""
+    """Write on from each prompt; a single continuation is written as it is drawn."""
     import json
 
     import torch
 
-    from anncestry.decoding import sample
+    from anncestry.decoding import Rule, sample
 
+    rule = Rule(arguments.temperature, arguments.top_k, arguments.top_p)
     random = torch.Generator().manual_seed(arguments.seed)
+    decode = trained.processor.decode_tokens
     for source in arguments.inputs:
         label, prompts = trained.processor.read(source)
         prompt = prompts[0]
-        tokens = sample(trained.model, prompt, arguments.length, arguments.temperature, random)
-        if arguments.json:
-            text = trained.processor.decode_tokens(torch.tensor(list(tokens)))
-            print(json.dumps({"input": label[0], "continuation": text}, ensure_ascii=False))
+        drawn = sample(trained.model, prompt, arguments.length, rule, random, arguments.samples)
+        if arguments.json or arguments.samples > 1:
+            for tokens in torch.tensor(list(drawn)).view(-1, arguments.samples).t():
+                if arguments.json:
+                    row = {"input": label[0], "continuation": decode(tokens)}
+                    print(json.dumps(row, ensure_ascii=False))
+                else:
+                    print(decode(torch.cat([prompt, tokens])), end="\n\n")
             continue
-        sys.stdout.write(trained.processor.decode_tokens(prompt))
-        for token in tokens:
-            sys.stdout.write(trained.processor.decode_tokens(torch.tensor([token])))
+        written, text = prompt.tolist(), decode(prompt)
+        sys.stdout.write(text)
+        for (token,) in drawn:
+            written.append(token)
+            whole = decode(torch.tensor(written[-WINDOW:]))  # words need those before them for their blanks
+            before = decode(torch.tensor(written[-WINDOW:-1]))
+            sys.stdout.write(whole[len(before) :])
             sys.stdout.flush()
         print()
     return 0

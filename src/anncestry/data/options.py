@@ -27,6 +27,9 @@ class DataOptions:
         vocab_size: words: keep so many of the most frequent words; the others become <unk>.
         split: text: `tail` keeps the last 10 % for validation and test; `tail-10` takes the last 10 % for
             both (nanoGPT's); `char-rnn` cuts the text into 50 streams and takes the last 5 % of each.
+        tags: conllu: which column holds the tags; a file of two columns has but one.
+        lag: copy-memory and adding: steps over which something is to be remembered; 100 and 200 unless told.
+        order: idx: `image`, or `pixels` one after the other as a series, or `permuted` in one fixed order.
         skip_bad: images: leave out unreadable files instead of stopping.
     """
 
@@ -41,6 +44,9 @@ class DataOptions:
     level: Literal["char", "word"] | None = None
     vocab_size: int | None = None
     split: Literal["tail", "tail-10", "char-rnn"] = "tail"
+    tags: Literal["upos", "xpos", "deprel"] = "upos"
+    lag: int | None = None
+    order: Literal["image", "pixels", "permuted"] = "image"
     skip_bad: bool = False
 
     def words(self) -> list[str]:
@@ -56,6 +62,6 @@ class DataOptions:
     def __post_init__(self) -> None:
         known = self.task is None or self.task in CSV_TASKS
         require(known, "task", self.task, "must be a task of tables", CSV_TASKS)
-        for name in ("window", "horizon", "image_size", "max_chars", "vocab_size"):
+        for name in ("window", "horizon", "image_size", "max_chars", "vocab_size", "lag"):
             value = getattr(self, name)
             require(value is None or value >= 1, name, value, "must be at least 1")

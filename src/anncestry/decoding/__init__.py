@@ -1,5 +1,5 @@
 """From a model that scores the next token to a text, over one protocol: ``step`` and a state by value."""
 
-from anncestry.decoding.sampling import sample
+from anncestry.decoding.sampling import Rule, sample
 
-__all__ = ["sample"]
+__all__ = ["Rule", "sample"]

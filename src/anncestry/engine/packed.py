@@ -11,8 +11,8 @@ import torch
 
 from anncestry.arrays import Float, Tensor
 
-SMALLEST = 2**17
-"""Products of smaller weights are over before the layout matters (measured at 128 x 512 and 650 x 2600)."""
+SMALLEST = 2**18
+"""Elements below which preparing a weight does not pay (it costs at 384 x 384 and gains at 2600 x 650)."""
 
 
 def plain_product(
@@ -30,6 +30,7 @@ class PackedWeight:
     """
 
     def __init__(self, weight: Float[Tensor, "G H"]) -> None:
+        self.weight = weight  # held: whoever knows it by its memory must not meet another one there
         self._blocks = torch.ops.mkldnn._reorder_linear_weight(weight.detach().contiguous())
 
     def __call__(self, h: Float[Tensor, "B H"], added: Float[Tensor, "B G"] | None = None) -> Tensor:

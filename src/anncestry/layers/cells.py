@@ -22,6 +22,7 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
+from anncestry.engine.packed_lstm import packed_lstm
 from anncestry.errors import require
 from anncestry.layers.recurrence import recur
 from anncestry.protocols import State
@@ -196,6 +197,11 @@ class LSTMCell(Cell):
     def fused(self, x, state, batch_sizes=None):
         hidden = (state.h.unsqueeze(0), state.c.unsqueeze(0))
         bias_hh = self.no_bias if self.second_bias is None else self.second_bias
+        weights = (self.weight_ih, self.weight_hh, self.bias, bias_hh)
+        packed = packed_lstm(x, weights) if batch_sizes is None else None
+        if packed is not None:
+            y, h, c = packed(x, state.h, state.c)
+            return y, LSTMState(h, c)
         y, h, c = self._kernel(torch.lstm, x, hidden, bias_hh, batch_sizes)
         return y, LSTMState(h.squeeze(0), c.squeeze(0))
 

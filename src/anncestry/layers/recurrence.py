@@ -36,7 +36,9 @@ def recur(
     products = getattr(_loop, "products", None)
     if products is None:
         return plain_product(h, weight, added)
-    key = (weight.data_ptr(), weight.shape, weight.stride())  # a slice of a weight is a new tensor every time
+    # A slice of a weight is a new tensor every time. What is prepared holds on to its weight, so that no
+    # other weight gets the same memory.
+    key = (weight.data_ptr(), weight.shape, weight.stride(), weight.requires_grad)
     if key not in products:
         products[key] = _prepare(h, weight, added, _loop.num_steps)
     return products[key](h, added)
@@ -46,7 +48,9 @@ def recur(
 def prepared(num_steps: int) -> Iterator[None]:
     """The loop over a sequence of so many steps, during which no weight changes."""
     before = getattr(_loop, "products", None), getattr(_loop, "num_steps", 0)
-    _loop.products, _loop.num_steps = {}, num_steps
+    # the tensors of torch.func have no memory of their own to be known by
+    _loop.products = None if torch._C._are_functorch_transforms_active() else {}
+    _loop.num_steps = num_steps
     try:
         yield
     finally:
@@ -54,10 +58,13 @@ def prepared(num_steps: int) -> Iterator[None]:
 
 
 def _prepare(h: Tensor, weight: Tensor, added: Tensor | None, num_steps: int) -> Product:
-    if num_steps < FEWEST_STEPS or weight.numel() < SMALLEST or torch.is_autocast_enabled(weight.device.type):
-        small = True  # a product of that size takes less time than the bookkeeping
-    else:
-        small = weight.device.type == "meta" or h.dtype != weight.dtype
+    small = num_steps < FEWEST_STEPS or weight.numel() < SMALLEST  # takes less time than the bookkeeping
+    if (
+        weight.device.type == "meta"
+        or h.dtype != weight.dtype
+        or torch.is_autocast_enabled(weight.device.type)
+    ):
+        small = True  # someone else decides what a product is
     if not small and torch.is_grad_enabled() and weight.requires_grad:
         return _collected(weight)
     if not small and worth_packing(h, weight, added):

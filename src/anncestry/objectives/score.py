@@ -1,8 +1,8 @@
 """Scoring a model on a split."""
 
-import torch
 from torch import nn
 
+from anncestry.engine.prediction import inference
 from anncestry.objectives.objective import Objective
 from anncestry.protocols import outputs_of
 
@@ -16,7 +16,7 @@ def tally_split(model: nn.Module, split, objective: Objective, batch_size: int, 
     was_training = model.training
     model.eval()
     sums, state = None, None
-    with torch.no_grad():
+    with inference(device):
         for batch in split.batches(batch_size, part=part):
             inputs, targets = batch.inputs.to(device), batch.targets.to(device)
             lengths = None if batch.lengths is None else batch.lengths.to(device)

@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from anncestry.data.dataset import Dataset, Examples, Stream
+from anncestry.data.dataset import Dataset, Examples, ParallelStreams, Stream
 from anncestry.objectives import objective_for
+from anncestry.protocols import IGNORED
 from anncestry.signature import Signature
 from anncestry.studies.ngram import KneserNey, unigram_log_probabilities
 
@@ -44,11 +46,15 @@ class Baseline:
 
 def baselines_for(signature: Signature) -> list[Baseline]:
     """The baselines of a task, the simplest first."""
+    if signature.task == "classification" and signature.inputs == "tokens":
+        return [_CLASSIFIERS[0], _NGRAM_CLASSIFIER]
     return {
         "classification": _CLASSIFIERS,
         "regression": [_MEAN, _RIDGE, _BOOSTED_REGRESSION],
         "forecasting": [_PERSISTENCE, _RIDGE, _BOOSTED_REGRESSION],
         "language-model": _LANGUAGE_MODELS,
+        "tagging": [_FREQUENT_TAG] if signature.inputs == "tokens" else [],
+        "next-frame": [_KEY_FREQUENCY, _SAME_FRAME],
     }[signature.task]
 
 
@@ -170,10 +176,85 @@ _BOOSTED_REGRESSION = Baseline(
     "boosted-trees", "Boosted trees", "histogram gradient boosting (scikit-learn)", _boosted_values
 )
 
+# ---- sequences with lengths -----------------------------------------------------------------------------
+
+
+def _ngram_classifier(dataset: Dataset) -> tuple[dict[str, float], str]:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    def texts(split) -> list[str]:
+        return [" ".join(str(token) for token in row if token) for row in split.inputs.tolist()]
+
+    vectorizer = TfidfVectorizer(ngram_range=(1, 3), token_pattern=r"\S+", min_df=2, sublinear_tf=True)
+    model = make_pipeline(vectorizer, LogisticRegression(C=10, max_iter=300))
+    assert isinstance(dataset.train, Examples)
+    model.fit(texts(dataset.train), dataset.train.targets.numpy())
+    return _class_metrics(dataset, model.classes_, model.predict_proba(texts(dataset.test))), ""
+
+
+def _frequent_tag(dataset: Dataset) -> tuple[dict[str, float], str]:
+    train, test = dataset.train, dataset.test
+    assert isinstance(train, Examples)
+    assert isinstance(test, Examples)
+    K, inside = dataset.signature.output_size, train.targets != IGNORED
+    counts = torch.full((dataset.signature.vocab_size, K), 0.01)
+    pairs = train.inputs[inside] * K + train.targets[inside]
+    counts.view(-1).index_add_(0, pairs, torch.ones(len(pairs)))
+    known = counts.sum(1) > 0.011 * K
+    counts[~known] = counts.sum(0)  # a word never seen: as all words together
+    objective = objective_for(dataset.signature)
+    outputs = (counts / counts.sum(1, keepdim=True)).log()
+    return objective.metrics(objective.tally(outputs[test.inputs], test.targets)), ""
+
+
+def _frame_metrics(dataset: Dataset, on: Tensor) -> dict[str, float]:
+    """``on``: the probability of every bit of the test frames."""
+    assert isinstance(dataset.test, Examples)
+    objective = objective_for(dataset.signature)
+    logits = torch.logit(on.clamp(1e-4, 1 - 1e-4)).expand_as(dataset.test.targets)
+    return objective.metrics(objective.tally(logits, dataset.test.targets))
+
+
+def _key_frequency(dataset: Dataset) -> tuple[dict[str, float], str]:
+    assert isinstance(dataset.train, Examples)
+    targets = dataset.train.targets
+    return _frame_metrics(dataset, targets[targets[..., 0] != IGNORED].mean(0)), ""
+
+
+def _same_frame(dataset: Dataset) -> tuple[dict[str, float], str]:
+    train, test = dataset.train, dataset.test
+    assert isinstance(train, Examples)
+    assert isinstance(test, Examples)
+    inside = train.targets[..., 0] != IGNORED
+    before, after = train.inputs[inside], train.targets[inside]
+    # Of each key apart, and never certain: how often it stays, and how often it comes.
+    stays = (before * after).sum(0).add(0.5) / before.sum(0).add(1)
+    comes = ((1 - before) * after).sum(0).add(0.5) / (1 - before).sum(0).add(1)
+    return _frame_metrics(dataset, torch.where(test.inputs > 0, stays, comes)), ""
+
+
+_NGRAM_CLASSIFIER = Baseline(
+    "ngram-logistic",
+    "N-gram logistic",
+    "logistic regression on the weighted 1- to 3-grams of the tokens (scikit-learn)",
+    _ngram_classifier,
+)
+_FREQUENT_TAG = Baseline(
+    "frequent-tag", "Most frequent tag", "the tag that the word has most often in training", _frequent_tag
+)
+_KEY_FREQUENCY = Baseline("frequency", "Frequency", "every bit as often as in training", _key_frequency)
+_SAME_FRAME = Baseline(
+    "same-frame", "Same frame", "the last frame again, with a chance of change", _same_frame
+)
+
 # ---- language models --------------------------------------------------------------------------------
 
 
 def _tokens(split) -> np.ndarray:
+    if isinstance(split, ParallelStreams):  # each row but the last ends with the first token of the next
+        return split.tokens[:, :-1].flatten().numpy()
     assert isinstance(split, Stream)
     return split.tokens.numpy()
 

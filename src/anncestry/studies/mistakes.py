@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
-from anncestry.data.dataset import Dataset, Examples, Stream
+from anncestry.data.dataset import Dataset, Examples
 from anncestry.decoding import sample
 from anncestry.protocols import SequenceModel, outputs_of
 
@@ -40,6 +40,8 @@ def mistakes(model: nn.Module, dataset: Dataset, seed: int = 0) -> dict[str, Any
         return _confusions(model, dataset)
     if dataset.signature.task == "language-model":
         return _writing(model, dataset, seed)
+    if dataset.signature.every_step:
+        return {}
     return _errors(model, dataset)
 
 
@@ -112,9 +114,9 @@ def _writing(model: nn.Module, dataset: Dataset, seed: int) -> dict[str, Any]:
     decode = getattr(dataset.processor, "decode_tokens", None)
     if not isinstance(model, SequenceModel) or decode is None:
         return {}
-    assert isinstance(dataset.test, Stream)
-    prompt = dataset.test.tokens[:PROMPT_LENGTH]
+    first = next(iter(dataset.test.batches(dataset.test.scored_batch))).inputs[0]
+    prompt = first[:PROMPT_LENGTH]
     random = torch.Generator().manual_seed(seed)
     model.eval()
-    written = sample(model, prompt, SAMPLE_LENGTH, temperature=0.8, generator=random)
+    written = [token for (token,) in sample(model, prompt, SAMPLE_LENGTH, 0.8, random)]
     return {"prompt": decode(prompt), "sample": decode(torch.tensor(list(written)))}

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from anncestry.data import Dataset, Stream
+from anncestry.data.dataset import ParallelStreams
 from anncestry.errors import UserError
 from anncestry.inspection.costs import costs
 from anncestry.objectives import evaluate, objective_for
@@ -93,6 +94,8 @@ def _settings(
     batch_size = SMALL_BATCH if len(dataset.train) < SMALL else LARGE_BATCH
     if isinstance(dataset.train, Stream):
         batch_size = STREAMS
+    if isinstance(dataset.train, ParallelStreams):
+        batch_size = dataset.train.scored_batch
     max_steps = None
     if budget.flops is not None:
         step = costs(config, dataset.signature, batch_size=batch_size).training_flops
@@ -109,7 +112,7 @@ def _settings(
 
 def prediction_latency(model: nn.Module, dataset: Dataset) -> float:
     """Seconds from one input (batch 1, on the CPU) to its outputs: the median of up to 50 repeats."""
-    inputs = next(iter(dataset.test.batches(1))).inputs
+    inputs = next(iter(dataset.test.batches(dataset.test.scored_batch))).inputs[:1]
     times: list[float] = []
     with torch.inference_mode():
         for _ in range(3):

@@ -59,7 +59,7 @@ def test_inputs_are_standardised_with_the_training_split(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("digit", "--data: got 'digit'; is no data source. Choices: digits."),
+        ("digit", "--data: got 'digit'; is no data source. Choices: digits, adding."),
         ("tables:x", "is no data source. Choices: "),
         ("data.csv", "A file of your own has its kind in front, as in csv:data.csv."),
         ("~/pictures", "A file of your own has its kind in front"),

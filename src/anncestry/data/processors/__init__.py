@@ -7,7 +7,9 @@ travels as JSON in the run folder.
 from typing import Any
 
 from anncestry.data.dataset import Processor
-from anncestry.data.processors.image import ImageProcessor
+from anncestry.data.processors.image import ImageProcessor, PixelProcessor
+from anncestry.data.processors.plain import PlainProcessor
+from anncestry.data.processors.sentences import SentenceProcessor, TagProcessor
 from anncestry.data.processors.series import SeriesProcessor
 from anncestry.data.processors.table import TableProcessor
 from anncestry.data.processors.text import TextProcessor, WordTextProcessor
@@ -15,8 +17,11 @@ from anncestry.errors import UserError
 
 __all__ = [
     "ImageProcessor",
+    "PlainProcessor",
+    "SentenceProcessor",
     "SeriesProcessor",
     "TableProcessor",
+    "TagProcessor",
     "TextProcessor",
     "WordTextProcessor",
     "processor_from_json",
@@ -24,7 +29,17 @@ __all__ = [
 
 _KINDS: dict[str, type[Processor]] = {
     processor.kind: processor
-    for processor in (ImageProcessor, SeriesProcessor, TableProcessor, TextProcessor, WordTextProcessor)
+    for processor in (
+        ImageProcessor,
+        SeriesProcessor,
+        TableProcessor,
+        TextProcessor,
+        WordTextProcessor,
+        SentenceProcessor,
+        TagProcessor,
+        PlainProcessor,
+        PixelProcessor,
+    )
 }
 
 

@@ -87,3 +87,40 @@ class ImageProcessor:
     def from_json(cls, fields: dict[str, Any]) -> "ImageProcessor":
         tuples = {name: tuple(fields[name]) for name in ("mean", "scale", "classes")}
         return cls(**{**fields, **tuples})
+
+
+@dataclass(frozen=True)
+class PixelProcessor:
+    """Reads images as series of their pixels.
+
+    Attributes:
+        images: reads the images themselves.
+        order: which pixel (in rows) comes at each step.
+    """
+
+    images: ImageProcessor
+    order: tuple[int, ...]
+
+    kind = "pixels"
+
+    @property
+    def target_scale(self) -> tuple[float, ...] | None:
+        """None: the targets are classes."""
+        return None
+
+    def read(self, source: str) -> tuple[list[str], Float[Tensor, "N T C"]]:
+        """As `ImageProcessor.read`."""
+        labels, images = self.images.read(source)
+        return labels, images.flatten(2).transpose(1, 2)[:, list(self.order)]
+
+    def decode(self, outputs: Float[Tensor, "B K"]) -> list[dict[str, Any]]:
+        """Classes with their scores; see `decode_classes`."""
+        return self.images.decode(outputs)
+
+    def to_json(self) -> dict[str, Any]:
+        images = {key: value for key, value in self.images.to_json().items() if key != "kind"}
+        return {"kind": self.kind, "images": images, "order": list(self.order)}
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> "PixelProcessor":
+        return cls(ImageProcessor.from_json(fields["images"]), tuple(fields["order"]))

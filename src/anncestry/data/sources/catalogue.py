@@ -89,9 +89,47 @@ SOURCES: tuple[Source, ...] = (
     Source(
         name="idx",
         argument="DIR",
-        summary="the four files of MNIST and its likes, gzipped or not",
+        summary="the four files of MNIST and its likes, gzipped or not; as images or pixel by pixel",
         module="idx",
         loader="load_idx",
+        options=("order",),
+    ),
+    Source(
+        name="sentences",
+        argument="PATH",
+        summary="short texts with a class: a folder of CLASS.txt files, or lines with a label",
+        module="sentences",
+        loader="load_sentences",
+        options=("level", "vocab_size"),
+    ),
+    Source(
+        name="conllu",
+        argument="PATH",
+        summary="sentences with a tag for every word: CoNLL-U or two columns, a file or train, dev, test",
+        module="conllu",
+        loader="load_conllu",
+        options=("tags",),
+    ),
+    Source(
+        name="music",
+        argument="PATH",
+        summary="polyphonic music in a MATLAB file, frame by frame",
+        module="music",
+        loader="load_music",
+    ),
+    Source(
+        name="copy-memory",
+        summary="ten symbols to be repeated after many blanks, generated",
+        module="memory",
+        loader="load_copy_memory",
+        options=("lag",),
+    ),
+    Source(
+        name="adding",
+        summary="the sum of two marked numbers in a long series, generated",
+        module="memory",
+        loader="load_adding",
+        options=("lag",),
     ),
 )
 

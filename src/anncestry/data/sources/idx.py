@@ -1,18 +1,22 @@
 """MNIST and the data sets that come in its four files."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
-from anncestry.data.dataset import Dataset, Processor
+from anncestry.data.dataset import Dataset, Examples, Processor, Split
 from anncestry.data.options import DataOptions
+from anncestry.data.processors.image import ImageProcessor, PixelProcessor
 from anncestry.data.readers.files import check_memory, existing_folder
 from anncestry.data.readers.idx import read_idx
 from anncestry.data.sources.images import image_dataset
 from anncestry.data.splits import check_classes, generator, stratified_split
 from anncestry.errors import UserError
+from anncestry.signature import Signature
 
+PERMUTATION_SEED = 92916
 VALIDATION = 0.1
 """Share of the official training split that becomes the validation split."""
 
@@ -44,18 +48,44 @@ def load_idx(argument: str, options: DataOptions, seed: int, processor: Processo
         f"the official test split ({len(test_labels)} images); validation is {len(validation)} of the "
         f"{len(labels)} training images, at random with seed {seed}, within each class"
     )
-    return image_dataset(
+    dataset = image_dataset(
         [
             (images[train], labels[train]),
             (images[validation], labels[validation]),
             (test_images, test_labels),
         ],
         classes,
-        processor,
+        processor.images if isinstance(processor, PixelProcessor) else processor,
         name=f"idx:{folder}",
         options=asdict(options),
         source=folder,
         notes=(note, *notes),
+    )
+    return dataset if options.order == "image" else _pixel_by_pixel(dataset, options.order)
+
+
+def _pixel_by_pixel(dataset: Dataset, order: str) -> Dataset:
+    """Each image as a series of its pixels (Le et al., 1504.00941), in rows or in one fixed random order."""
+    channels, height, width = dataset.signature.shape
+    num_steps = height * width
+    places = torch.arange(num_steps)
+    if order == "permuted":  # the seed of the dilated networks' own demonstration
+        places = torch.from_numpy(np.random.RandomState(PERMUTATION_SEED).permutation(num_steps))
+
+    def series(split: Split) -> Examples:
+        assert isinstance(split, Examples)
+        return Examples(split.inputs.flatten(2).transpose(1, 2)[:, places].contiguous(), split.targets)
+
+    processor = dataset.processor
+    assert isinstance(processor, ImageProcessor)
+    return replace(
+        dataset,
+        signature=Signature("classification", "series", (num_steps, channels), dataset.signature.output_size),
+        processor=PixelProcessor(processor, tuple(places.tolist())),
+        train=series(dataset.train),
+        validation=series(dataset.validation),
+        test=series(dataset.test),
+        notes=(*dataset.notes, f"pixel by pixel, {'permuted' if order == 'permuted' else 'in rows'}"),
     )
 
 

@@ -1,0 +1,122 @@
+"""Sentences with a tag for every word: CoNLL-U files, and those of two columns."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from anncestry.data.dataset import Dataset, Examples, Processor
+from anncestry.data.options import DataOptions
+from anncestry.data.processors.common import expect
+from anncestry.data.processors.sentences import TagProcessor, pad
+from anncestry.data.readers.files import absolute, existing_file, existing_folder, read_text
+from anncestry.errors import UserError
+from anncestry.protocols import IGNORED
+from anncestry.signature import Signature
+
+COLUMNS = {"upos": 3, "xpos": 4, "deprel": 7}
+OUTSIDE = "O"  # the tag of words outside of every entity
+PARTS = (("train",), ("dev", "valid"), ("test",))
+Sentences = list[tuple[list[str], list[str]]]  # (words, tags)
+
+
+def load_conllu(
+    argument: str, options: DataOptions, seed: int, processor: Processor | None = None
+) -> Dataset:
+    """``conllu:PATH``; see the catalogue for what PATH may be."""
+    path = absolute(argument)
+    if path.is_dir():
+        parts, note = _read_folder(existing_folder(argument), options.tags)
+    else:
+        sentences = read_tagged(existing_file(argument), options.tags)
+        parts, note = _in_order(sentences, (0.7, 0.85)), "split in order"
+    if min(map(len, parts)) < 1:
+        raise UserError("conllu", str(path), "has too few sentences for a training, validation and test part")
+    if processor is None:
+        processor = TagProcessor.learn([words for words, _ in parts[0]], [tags for _, tags in parts[0]])
+    processor = expect(processor, TagProcessor, f"conllu:{path}")
+    index = {tag: place for place, tag in enumerate(processor.tags)}
+    unseen = sorted({tag for part in parts for _, tags in part for tag in tags} - set(index))
+    if unseen:
+        raise UserError("tags", unseen[0], "does not occur in the training part", processor.tags)
+    splits = []
+    for part in parts:
+        inputs, lengths = processor.encode([words for words, _ in part])
+        targets, _ = pad([[index[tag] for tag in tags] for _, tags in part], IGNORED)
+        splits.append(Examples(inputs, targets, lengths))
+    sizes = " / ".join(f"{len(part):,} ({sum(len(words) for words, _ in part):,} words)" for part in parts)
+    background = index.get(OUTSIDE)
+    longest = max(split.inputs.shape[1] for split in splits)
+    return Dataset(
+        name=f"conllu:{path}",
+        options=asdict(options),
+        signature=Signature(
+            "tagging", "tokens", (longest,), len(index), len(processor.vocabulary), background
+        ),
+        processor=processor,
+        train=splits[0],
+        validation=splits[1],
+        test=splits[2],
+        classes=processor.tags,
+        source=path,
+        notes=(f"{note}: {sizes} sentences for training, validation, test",),
+    )
+
+
+def _in_order(sentences: Sentences, ends: tuple[float, float]) -> list[Sentences]:
+    first, second = (round(share * len(sentences)) for share in ends)
+    return [sentences[:first], sentences[first:second], sentences[second:]]
+
+
+def _read_folder(folder: Path, column: str) -> tuple[list[Sentences], str]:
+    """Official parts. Without test files the development file is the test part, and validation is the end of
+    the training file."""
+    files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.upper().startswith("LICENSE"))
+    found = [[path for path in files if any(word in path.name.lower() for word in words)] for words in PARTS]
+    if len(found[0]) != 1 or not (found[1] or found[2]) or any(len(paths) > 1 for paths in found):
+        rule = "must hold one training file and a dev or test file, with these words in their names"
+        raise UserError("folder", str(folder), rule, [path.name for path in files] or ["no such file"])
+    read = [read_tagged(paths[0], column) if paths else [] for paths in found]
+    names = ", ".join(path.name for paths in found for path in paths)
+    if read[1] and read[2]:
+        return read, f"the folder's own split, {names}"
+    held_out = read[1] or read[2]
+    last = round(0.9 * len(read[0]))
+    note = f"{names}: the held-out file is the test part, validation the last tenth of the training file"
+    return [read[0][:last], read[0][last:], held_out], note
+
+
+def read_tagged(path: Path, column: str = "upos") -> Sentences:
+    """The sentences of a file: CoNLL-U of ten columns, or ``word<TAB>tag``; blank lines between sentences.
+
+    Ranges of words (``1-2``) and empty words (``1.1``) are left out.
+
+    Raises:
+        UserError: a line has another number of columns, or no word or tag.
+    """
+    sentences: Sentences = []
+    words: list[str] = []
+    tags: list[str] = []
+    for number, line in enumerate([*read_text(path).split("\n"), ""], 1):
+        if not line.strip():
+            if words:
+                sentences.append((words, tags))
+                words, tags = [], []
+            continue
+        if line.startswith("#") and "\t" not in line:
+            continue
+        cells = line.split("\t")
+        if len(cells) == 10:
+            if not cells[0].isdigit():
+                continue
+            word, tag = cells[1], cells[COLUMNS[column]]
+        elif len(cells) == 2:
+            word, tag = cells[0], cells[1]
+        else:
+            rule = f"line {number} must have ten columns (CoNLL-U) or two (word, tag); it has {len(cells)}"
+            raise UserError("file", str(path), rule)
+        if not word.strip() or not tag.strip():
+            raise UserError("file", str(path), f"line {number} has no word or no tag")
+        words.append(word)
+        tags.append(tag.strip())
+    if not sentences:
+        raise UserError("file", str(path), "has no sentence")
+    return sentences

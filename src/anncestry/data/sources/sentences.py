@@ -1,0 +1,127 @@
+"""Short texts with a class each: a folder with a file for each class, or lines with a label."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from anncestry.data.dataset import Dataset, Examples, Processor
+from anncestry.data.options import DataOptions
+from anncestry.data.processors.common import expect, relabel
+from anncestry.data.processors.sentences import SentenceProcessor, rank, split_text
+from anncestry.data.readers.files import absolute, decode_text, existing_file, existing_folder
+from anncestry.data.readers.files import read_text as read_utf8
+from anncestry.data.splits import check_classes, describe_random_split, generator, stratified_split
+from anncestry.errors import UserError
+from anncestry.signature import Signature
+
+Pairs = list[tuple[str, str]]  # (text, class)
+PARTS = (("train",), ("dev", "valid"), ("test", "trec_10"))
+HELD_OUT = 0.1
+
+
+def load_sentences(
+    argument: str, options: DataOptions, seed: int, processor: Processor | None = None
+) -> Dataset:
+    """``sentences:PATH``; see the catalogue for what PATH may be."""
+    path = absolute(argument)
+    notes: list[str] = []
+    by_class = False
+    if path.is_dir():
+        parts, by_class = _read_folder(existing_folder(argument), notes)
+    else:
+        path = existing_file(argument)
+        parts = [_read_labelled(path, notes)]
+    classes = tuple(sorted({label for part in parts for _, label in part}))
+    labels = [relabel([label for _, label in part], classes, "class") for part in parts]
+    notes += check_classes("sentences", labels[0], classes)
+    parts, labels = _split(parts, labels, seed, notes)
+    level = options.level or ("char" if by_class else "word")
+    if processor is None:
+        tokens = (token for text, _ in parts[0] for token in split_text(text, level))
+        fewest = 1 if level == "char" else 2
+        processor = SentenceProcessor(level, rank(tokens, options.vocab_size, fewest), classes)
+    processor = expect(processor, SentenceProcessor, f"sentences:{path}")
+    label_of = torch.from_numpy(relabel(classes, processor.classes, "class"))
+    splits = []
+    for part, targets in zip(parts, labels, strict=True):
+        inputs, lengths = processor.encode([text for text, _ in part])
+        splits.append(Examples(inputs, label_of[torch.from_numpy(targets)], lengths))
+    longest = max(split.inputs.shape[1] for split in splits)
+    vocab_size = len(processor.vocabulary)
+    return Dataset(
+        name=f"sentences:{path}",
+        options=asdict(options),
+        signature=Signature("classification", "tokens", (longest,), len(processor.classes), vocab_size),
+        processor=processor,
+        train=splits[0],
+        validation=splits[1],
+        test=splits[2],
+        classes=processor.classes,
+        source=path,
+        notes=tuple(notes),
+    )
+
+
+def _read_folder(folder: Path, notes: list[str]) -> tuple[list[Pairs], bool]:
+    """The parts of an official split, or one part from a file for each class."""
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    found = [[path for path in files if any(word in path.name.lower() for word in words)] for words in PARTS]
+    if len(found[0]) == 1 and all(len(paths) <= 1 for paths in found):
+        named = [paths[0] for paths in found if paths]
+        notes.append(f"the folder's own files: {', '.join(path.name for path in named)}")
+        return [_read_labelled(path, notes) for path in named], False
+    texts = [path for path in files if path.suffix == ".txt"]
+    if len(texts) < 2:
+        rule = "must hold a file CLASS.txt for each class, or train, dev and test files of labelled lines"
+        raise UserError("folder", str(folder), rule)
+    pairs = [(line.strip(), path.stem) for path in texts for line in read_utf8(path).splitlines()]
+    return [[(text, label) for text, label in pairs if text]], True
+
+
+def _read_labelled(path: Path, notes: list[str]) -> Pairs:
+    """``text<TAB>label``, ``label text``, or ``coarse:fine text`` lines."""
+    text = _read(path, notes)
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    if lines and lines[0][1].lower().split("\t") in (["sentence", "label"], ["text", "label"]):
+        lines = lines[1:]
+    tabs = all("\t" in line for _, line in lines)
+    pairs = []
+    for number, line in lines:
+        if tabs:
+            words, _, label = line.rpartition("\t")
+        else:
+            label, _, words = line.strip().partition(" ")
+            label = label.partition(":")[0]
+        if not words.strip() or not label.strip():
+            rule = f"line {number} must be a text, a tab and a class, or a class and a text"
+            raise UserError("file", str(path), rule)
+        pairs.append((words.strip(), label.strip()))
+    return pairs
+
+
+def _read(path: Path, notes: list[str]) -> str:
+    try:
+        return read_utf8(path)
+    except UserError as error:
+        if "must be UTF-8" not in str(error) or path.suffix == ".gz":
+            raise
+        notes.append(f"{path.name} is no UTF-8; it was read as Latin-1")
+        return decode_text(path.read_bytes().decode("latin-1").encode(), str(path))
+
+
+def _split(
+    parts: list[Pairs], labels: list[np.ndarray], seed: int, notes: list[str]
+) -> tuple[list[Pairs], list[np.ndarray]]:
+    """Training, validation and test: as the files have it, at random within each class where they do not."""
+    if len(parts) == 3:
+        return parts, labels
+    if len(parts) == 1:
+        chosen = stratified_split(labels[0], generator(seed))
+        notes.insert(0, describe_random_split(chosen, seed, True))
+    else:  # training and test: a part of training is for validation
+        chosen = stratified_split(labels[0], generator(seed), (HELD_OUT,))
+        notes.insert(0, f"validation is {len(chosen[1])} of the training lines, at random with seed {seed}")
+    first = [[parts[0][row] for row in rows] for rows in chosen]
+    return [*first, *parts[1:]], [*(labels[0][rows] for rows in chosen), *labels[1:]]

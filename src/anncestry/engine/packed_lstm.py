@@ -1,0 +1,111 @@
+"""PyTorch's LSTM kernel with weights that stay laid out from call to call, to predict batch after batch.
+
+Laying out the weights of a large LSTM costs a tenth of a forward pass, which ``torch.lstm`` pays every time.
+Within `keep_packed` it is paid once. The operators are PyTorch's own but not public: they are used here alone
+and tried out before they are relied on; where anything is missing, the caller goes on with ``torch.lstm``.
+"""
+
+import functools
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from anncestry.arrays import Float, Tensor
+
+SMALLEST = 2**18
+"""Elements of the recurrent weight below which the layout is not worth keeping."""
+
+LSTM = 2  # PyTorch's number for this kind of layer
+
+
+class PackedLSTM:
+    """One layer for sequences of one shape and weights that do not change; no gradients.
+
+    Args:
+        weights: weight_ih, weight_hh, bias_ih, bias_hh.
+        shape: (T, B, D) of the inputs.
+    """
+
+    def __init__(self, weights: tuple[Tensor, ...], shape: tuple[int, int, int]) -> None:
+        ih, hh, *self._biases = (weight.detach() for weight in weights)
+        self._hidden_size = hh.shape[1]
+        reorder = torch.ops.mkldnn._reorder_mkldnn_rnn_layer_weight
+        self._blocks = reorder(ih, hh, self._hidden_size, False, True, False, list(shape))
+
+    def __call__(
+        self, x: Float[Tensor, "B T D"], h: Float[Tensor, "B H"], c: Float[Tensor, "B H"]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The outputs (B, T, H), and h and c after the last step."""
+        steps_first, H = x.transpose(0, 1).contiguous(), self._hidden_size
+        y, h, c, _ = torch.ops.aten.mkldnn_rnn_layer(
+            steps_first, *self._blocks, *self._biases, h.contiguous(), c.contiguous(),
+            False, [], LSTM, H, 1, True, False, False, False,
+        )  # fmt: skip
+        return y.transpose(0, 1), h.view(-1, H), c.view(-1, H)
+
+
+class _Here(threading.local):
+    """What this thread keeps of each layer: the weights, so that no others get their memory; the shape of the
+    last inputs; and, once a shape was seen twice, the layout for it. One use would not pay for it."""
+
+    kept: dict[tuple, tuple[tuple[Tensor, ...], torch.Size, PackedLSTM | None]] | None = None
+
+
+_here = _Here()
+
+
+@contextmanager
+def keep_packed() -> Iterator[None]:
+    """Within it, the weights of large LSTMs stay laid out from call to call. They must not be changed there.
+
+    A change that autograd counts (an optimizer's, ``load_state_dict``'s) is noticed; others are not.
+    """
+    before = _here.kept
+    _here.kept = {} if before is None else before
+    try:
+        yield
+    finally:
+        _here.kept = before
+
+
+def packed_lstm(x: Float[Tensor, "B T D"], weights: tuple[Tensor, ...]) -> PackedLSTM | None:
+    """A kept layer for these weights and sequences of this shape; None where ``torch.lstm`` is to be used."""
+    if _here.kept is None or torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"):
+        return None
+    plain = all(part.dtype == torch.float32 and part.device.type == "cpu" for part in (x, *weights))
+    if not plain or weights[1].numel() < SMALLEST or not lstm_packing_works():
+        return None
+    key = tuple(map(_identity, weights))
+    _, shape, layout = _here.kept.get(key, (weights, None, None))
+    if shape != x.shape:
+        layout = None
+    elif layout is None:
+        B, T, D = x.shape
+        layout = PackedLSTM(weights, (T, B, D))
+    _here.kept[key] = (weights, x.shape, layout)
+    return layout
+
+
+def _identity(tensor: Tensor) -> tuple:
+    """Equal for tensors of the same values, as long as one of them is held on to."""
+    version = 0 if tensor.is_inference() else tensor._version
+    return tensor.data_ptr(), tensor.shape, tensor.stride(), version
+
+
+@functools.cache
+def lstm_packing_works() -> bool:
+    """Whether this PyTorch has the operators and they give what ``torch.lstm`` does: tried out once."""
+    B, T, D, H = 3, 4, 24, 16
+    random = torch.Generator().manual_seed(0)
+    shapes = ((B, T, D), (B, H), (B, H), (4 * H, D), (4 * H, H), (4 * H,), (4 * H,))
+    x, h, c, *weights = (torch.randn(shape, generator=random) for shape in shapes)
+    with torch.no_grad():
+        try:
+            found = PackedLSTM(tuple(weights), (T, B, D))(x, h, c)
+        except (AttributeError, RuntimeError, TypeError):
+            return False
+        y, h_n, c_n = torch.lstm(x, (h[None], c[None]), weights, True, 1, 0.0, False, False, True)
+        wanted = (y, h_n[0], c_n[0])
+        return all(torch.allclose(a, b, atol=1e-5, rtol=1e-5) for a, b in zip(found, wanted, strict=True))

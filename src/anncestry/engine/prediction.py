@@ -1,0 +1,76 @@
+"""How a trained model is run: without gradients, and in bfloat16 where that is asked for and pays."""
+
+import copy
+import functools
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from anncestry.arrays import Tensor
+from anncestry.engine.packed_lstm import keep_packed
+from anncestry.engine.precision import fast_float32
+
+
+@contextmanager
+def inference(device: torch.device) -> Iterator[None]:
+    """For scoring and predicting: no gradients, the fast float32 products, weights laid out once.
+
+    The weights must not be changed within it.
+    """
+    with torch.no_grad(), fast_float32(device), keep_packed():
+        yield
+
+
+@functools.cache
+def bfloat16_is_faster() -> bool:
+    """Whether this processor's bfloat16 products are clearly faster than its float32 ones: measured once.
+
+    A processor without the instructions emulates them, about ten times slower. Takes a few milliseconds.
+    """
+    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return False
+    random = torch.Generator().manual_seed(0)
+    x, weight = torch.randn(64, 512, generator=random), torch.randn(2048, 512, generator=random)
+
+    def fastest(dtype: torch.dtype) -> float:
+        a, b = x.to(dtype), weight.to(dtype)
+        times = []
+        for _ in range(7):
+            start = time.perf_counter()
+            nn.functional.linear(a, b)
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    with torch.no_grad(), fast_float32(torch.device("cpu")):
+        return fastest(torch.bfloat16) < 0.8 * fastest(torch.float32)
+
+
+def in_bfloat16(model: nn.Module, always: bool = False) -> nn.Module:
+    """A copy of ``model`` that predicts in bfloat16, where that is faster; else ``model`` itself.
+
+    It is called as the model is: real inputs are rounded on the way in and outputs come back in float32; the
+    state stays in bfloat16. ``step`` called by itself wants bfloat16 inputs. Two to three digits remain.
+
+    Args:
+        always: also where this processor is slower at it.
+    """
+    if not (always or bfloat16_is_faster()):
+        return model
+    rounded = copy.deepcopy(model).to(torch.bfloat16).requires_grad_(False)
+    rounded.register_forward_pre_hook(_round_inputs)
+    rounded.register_forward_hook(_widen_outputs)
+    return rounded
+
+
+def _round_inputs(module: nn.Module, inputs: tuple) -> tuple:
+    first: Tensor = inputs[0]
+    return (first.to(torch.bfloat16) if first.is_floating_point() else first, *inputs[1:])
+
+
+def _widen_outputs(module: nn.Module, inputs: tuple, outputs):
+    if isinstance(outputs, tuple):
+        return outputs[0].float(), *outputs[1:]
+    return outputs.float()

@@ -1,0 +1,140 @@
+"""Running a trained model: packed weights that notice changes, bfloat16 that looks like float32 outside."""
+
+import pytest
+import torch
+from torch import nn
+
+from anncestry.engine import packed_lstm, prediction
+from anncestry.engine.packed_lstm import PackedLSTM, keep_packed, lstm_packing_works
+from anncestry.engine.prediction import in_bfloat16, inference
+from anncestry.layers.cells import LSTMCell
+from anncestry.layers.wirings import Unrolled, stack, unroll_naive
+from anncestry.protocols import flatten_state
+
+B, T, H = 3, 5, 16
+CPU = torch.device("cpu")
+needs_packing = pytest.mark.skipif(not lstm_packing_works(), reason="this PyTorch packs no LSTM weights")
+
+
+@pytest.fixture
+def layer(monkeypatch):
+    """A layer whose weights are large enough, and whose calls of the packed kernel are counted."""
+    monkeypatch.setattr(packed_lstm, "SMALLEST", 1)
+    torch.manual_seed(0)
+    layer = Unrolled(LSTMCell(H, H))
+    layer.packed_calls = 0  # pyright: ignore
+    call = PackedLSTM.__call__
+
+    def counted(self, *inputs):
+        layer.packed_calls += 1  # pyright: ignore
+        return call(self, *inputs)
+
+    monkeypatch.setattr(PackedLSTM, "__call__", counted)
+    return layer
+
+
+def equals_the_definition(layer, x, state):
+    found, wanted = layer(x, state), unroll_naive(layer.cell, x, state)
+    torch.testing.assert_close(found[0], wanted[0], rtol=1e-5, atol=1e-6)
+    for a, b in zip(flatten_state(found[1]), flatten_state(wanted[1]), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
+
+
+@needs_packing
+def test_from_the_second_use_on_the_kept_layout_gives_the_same(layer):
+    states = [layer.initial_state(B), type(layer.initial_state(B))(torch.randn(B, H), torch.randn(B, H))]
+    with inference(CPU):
+        for state in states * 2:
+            equals_the_definition(layer, torch.randn(B, T, H), state)
+    assert layer.packed_calls == 3
+
+
+@needs_packing
+def test_another_shape_gets_another_layout(layer):
+    with inference(CPU):
+        for steps in (T, T, 9, 9, T):
+            equals_the_definition(layer, torch.randn(B, steps, H), layer.initial_state(B))
+    assert layer.packed_calls == 2
+
+
+@needs_packing
+def test_changed_weights_are_noticed(layer):
+    other = Unrolled(LSTMCell(H, H)).state_dict()
+    x, state = torch.randn(B, T, H), layer.initial_state(B)
+    with inference(CPU):
+        for _ in range(2):
+            equals_the_definition(layer, x, state)
+        layer.load_state_dict(other)
+        for _ in range(2):
+            equals_the_definition(layer, x, state)
+    assert layer.packed_calls == 2
+
+
+def test_nothing_is_kept_with_gradients_or_outside(layer):
+    x, state = torch.randn(B, T, H), layer.initial_state(B)
+    with keep_packed():
+        for _ in range(3):
+            layer(x, state)[0].sum().backward()
+    with torch.no_grad():
+        for _ in range(3):
+            layer(x, state)
+    assert layer.packed_calls == 0
+    assert packed_lstm._here.kept is None
+
+
+def test_lengths_and_other_types_take_the_plain_way(layer):
+    with inference(CPU):
+        for _ in range(2):
+            layer(torch.randn(B, T, H), None, torch.tensor([T, 2, 1]))
+        double = Unrolled(LSTMCell(H, H)).double()
+        for _ in range(2):
+            double(torch.randn(B, T, H, dtype=torch.float64))
+    assert layer.packed_calls == 0
+
+
+def test_weights_made_in_inference_mode_have_no_version(layer):
+    with torch.inference_mode():
+        layer = Unrolled(LSTMCell(H, H))
+        with inference(CPU):
+            for _ in range(2):
+                equals_the_definition(layer, torch.randn(B, T, H), layer.initial_state(B))
+
+
+def test_inference_puts_everything_back():
+    precision = torch.get_float32_matmul_precision()
+    with inference(CPU):
+        assert not torch.is_grad_enabled()
+    assert torch.is_grad_enabled()
+    assert torch.get_float32_matmul_precision() == precision
+    assert packed_lstm._here.kept is None
+
+
+def test_bfloat16_is_a_copy_that_speaks_float32():
+    torch.manual_seed(0)
+    model = stack(lambda size: Unrolled(LSTMCell(size, H)), H, 2)
+    x = torch.randn(B, T, H)
+    rounded = in_bfloat16(model, always=True)
+    y, state = rounded(x)
+    again, _ = rounded(x, state)
+    wanted, after = model(x)
+    assert y.dtype == torch.float32
+    assert {part.dtype for part in flatten_state(state)} == {torch.bfloat16}
+    torch.testing.assert_close(y, wanted, rtol=0, atol=0.02)
+    torch.testing.assert_close(again, model(x, after)[0], rtol=0, atol=0.02)
+    assert not torch.equal(y, wanted)
+    assert next(model.parameters()).dtype == torch.float32
+
+
+def test_bfloat16_takes_tokens_and_models_without_a_state():
+    model = nn.Sequential(nn.Embedding(7, 4), nn.Linear(4, 3))
+    tokens = torch.tensor([[0, 6, 3]])
+    y = in_bfloat16(model, always=True)(tokens)
+    assert y.dtype == torch.float32
+    torch.testing.assert_close(y, model(tokens), rtol=0, atol=0.05)
+
+
+@pytest.mark.parametrize("faster", [True, False])
+def test_the_measurement_decides(monkeypatch, faster):
+    monkeypatch.setattr(prediction, "bfloat16_is_faster", lambda: faster)
+    model = nn.Linear(2, 2)
+    assert (in_bfloat16(model) is not model) == faster
