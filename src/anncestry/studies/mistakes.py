@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
-from anncestry.data.dataset import Dataset, Examples
+from anncestry.data.dataset import Dataset, Examples, ParallelStreams, Stream
 from anncestry.decoding import sample
 from anncestry.protocols import SequenceModel, outputs_of
 
@@ -114,8 +114,8 @@ def _writing(model: nn.Module, dataset: Dataset, seed: int) -> dict[str, Any]:
     decode = getattr(dataset.processor, "decode_tokens", None)
     if not isinstance(model, SequenceModel) or decode is None:
         return {}
-    first = next(iter(dataset.test.batches(dataset.test.scored_batch))).inputs[0]
-    prompt = first[:PROMPT_LENGTH]
+    assert isinstance(dataset.test, Stream | ParallelStreams)
+    prompt = dataset.test.tokens.flatten()[:PROMPT_LENGTH]
     random = torch.Generator().manual_seed(seed)
     model.eval()
     written = [token for (token,) in sample(model, prompt, SAMPLE_LENGTH, 0.8, random)]
