@@ -16,12 +16,17 @@ SMALL = {
     "vanishing-gradient": {"scales": (0.5, 1.0, 4.0), "num_seeds": 2, "num_steps": 20, "hidden_size": 16},
     "lstm-long-lags": {"lengths": (4,), "num_seeds": 1, "max_steps": 10},
     "forget-gate": {"num_seeds": 1, "num_steps": 5, "test_length": 200},
+    "deep-shortcuts": {"num_seeds": 1, "num_steps": 2, "cells": 6},
+    "dilated-vs-skip": {"num_seeds": 1, "blanks": 4, "max_steps": 2, "scale": 0.05},
+    "sequential-steps": {"lengths": (32, 64, 128), "widths": (8, 16)},
+    "tcn-copy-memory": {"num_seeds": 1, "blanks": 4, "max_steps": 2},
     "stacked-lstm": {"layers": (2, 3), "num_seeds": 1, "hidden_size": 5, "seq_len": 8},
     "local-connectivity": {"image_size": 8, "kernel_sizes": (3, 5), "num_units": 2},
     "conv-parameters": {"kernel_sizes": (1, 5), "in_channels": (3,), "out_channels": (6,)},
     "two-3x3": {"depths": (2, 3), "channels": 4, "num_images": 8},
 }
-HOLD_WHEN_SMALL = SMALL.keys() - {"lstm-long-lags", "xor", "forget-gate"}  # these need their training time
+NEED_TIME = {"lstm-long-lags", "xor", "forget-gate", "deep-shortcuts", "dilated-vs-skip", "tcn-copy-memory"}
+HOLD_WHEN_SMALL = SMALL.keys() - NEED_TIME
 
 
 @pytest.fixture(autouse=True)

@@ -44,6 +44,44 @@ def forget_gate(with_gate, without, control=1.0):
     ]
 
 
+def shortcuts(plain, three=2.0, residual=2.1):
+    nets = {"plain, 3 layers": three, "residual LSTM": residual, "highway LSTM": 3.0, "residual stack": 3.0}
+    rows = [{"net": net, "seed": 0, "loss": loss, "parameters": 1} for net, loss in nets.items()]
+    return rows + [
+        {"net": "plain", "seed": seed, "loss": loss, "parameters": 1} for seed, loss in enumerate(plain)
+    ]
+
+
+def dilated(right, lstm=0.12, length=8.5, sequential=90):
+    made = {"dilated": (length, sequential), "skip": (21.5, 120), "lstm": (16.5, 71)}
+    rows = [
+        {"net": net, "parameters": 9, "chains": 1, "length": mean, "sequential": steps}
+        for net, (mean, steps) in made.items()
+    ]
+    for net, values in (("dilated", right), ("skip", [0.12]), ("lstm", [lstm])):
+        rows += [{"net": net, "seed": seed, "right": value, "steps": 9} for seed, value in enumerate(values)]
+    return rows
+
+
+def steps(lstm, tcn):
+    rows = []
+    for net, counts in (("lstm", lstm), ("tcn", tcn)):
+        for length, count in zip((32, 64, 128), counts, strict=True):
+            rows += [
+                {"net": net, "length": length, "width": d, "steps": count, "flops": length * d * d}
+                for d in (8, 16)
+            ]
+    return rows
+
+
+def copying(tcn, lstm):
+    return [
+        {"net": net, "blanks": 100, "seed": 0, "right": right, "steps": 9, "parameters": 8000}
+        for net, values in (("tcn", tcn), ("lstm", lstm))
+        for right in values
+    ]
+
+
 def stacked(difference, control=0.1):
     parts = ("outputs", "states", "gradients")
     rows = [{"layers": 2, "seed": 0, "late": True, **dict.fromkeys(parts, control)}]
@@ -89,6 +127,22 @@ CASES = [
     ("forget-gate", forget_gate([0.5, 0.6], [0.7, 0.8]), FAILS),
     ("forget-gate", forget_gate([1.0, 0.95], [0.5, 0.92]), UNDECIDED),
     ("forget-gate", forget_gate([1.0, 0.95], [0.5, 0.6], control=0.5), UNDECIDED),
+    ("deep-shortcuts", shortcuts([3.0, 3.1]), HOLDS),
+    ("deep-shortcuts", shortcuts([1.9, 1.8]), FAILS),
+    ("deep-shortcuts", shortcuts([3.0, 3.1], residual=3.05), UNDECIDED),
+    ("deep-shortcuts", shortcuts([2.05, 2.06]), UNDECIDED),
+    ("dilated-vs-skip", dilated([0.99, 0.96]), HOLDS),
+    ("dilated-vs-skip", dilated([0.11, 0.12]), FAILS),
+    ("dilated-vs-skip", dilated([0.99, 0.96], length=30.0), FAILS),
+    ("dilated-vs-skip", dilated([0.99, 0.6]), UNDECIDED),
+    ("dilated-vs-skip", dilated([0.99, 0.96], lstm=0.4), UNDECIDED),
+    ("dilated-vs-skip", dilated([0.99, 0.96], sequential=130), UNDECIDED),
+    ("sequential-steps", steps((33, 65, 129), (8, 10, 12)), HOLDS),
+    ("sequential-steps", steps((33, 65, 129), (33, 65, 129)), FAILS),
+    ("sequential-steps", steps((33, 34, 35), (8, 10, 12)), UNDECIDED),
+    ("tcn-copy-memory", copying([1.0, 0.97], [0.12, 0.13]), HOLDS),
+    ("tcn-copy-memory", copying([0.1, 0.12], [0.2, 0.2]), FAILS),
+    ("tcn-copy-memory", copying([1.0, 0.9], [0.12, 0.13]), UNDECIDED),
     ("stacked-lstm", stacked(1e-15), HOLDS),
     ("stacked-lstm", stacked(1e-3), FAILS),
     ("stacked-lstm", stacked(1e-9), UNDECIDED),

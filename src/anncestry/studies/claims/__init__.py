@@ -51,6 +51,28 @@ CLAIMS: tuple[Claim, ...] = (
         paper="Graves, Mohamed & Hinton, Speech recognition with deep recurrent neural networks, 1303.5778",
     ),
     Claim(
+        id="deep-shortcuts",
+        sentence="Ten plain recurrent layers train worse than three; a shortcut makes ten trainable.",
+        paper="Kim, El-Khamy & Lee, 1701.03360; Zhang et al., 1510.08983; Wu et al., 1609.08144",
+    ),
+    Claim(
+        id="dilated-vs-skip",
+        sentence="A dilated connection has shorter paths and fewer steps in sequence than a skip connection, "
+        "and remembers where an LSTM of its size does not.",
+        paper="Chang et al., Dilated recurrent neural networks, 1710.02224",
+    ),
+    Claim(
+        id="sequential-steps",
+        sentence="Recurrence takes T steps in sequence at a cost of T d^2; dilated convolution so many as "
+        "grow like log T.",
+        paper="Vaswani et al., 1706.03762, table 1; Bai, Kolter & Koltun, 1803.01271",
+    ),
+    Claim(
+        id="tcn-copy-memory",
+        sentence="A dilated convolution remembers over a lag at which an LSTM of its size is at chance.",
+        paper="Bai, Kolter & Koltun, 1803.01271",
+    ),
+    Claim(
         id="local-connectivity",
         sentence="On a 32×32×3 image a unit of a 5×5 convolution has 5×5×3 = 75 weights and a bias, a fully "
         "connected unit 3072 and a bias.",
