@@ -94,6 +94,44 @@ _ZAREMBA = (
     _zaremba("zaremba-large", 1500, 66_022_000, 0.04, 0.65, 35, 10, 55, 14, 1.15),
 )
 
+_TAGGER = Preset(
+    name="bilstm-tagger",
+    config={
+        "task": "tagging",
+        "inputs": "tokens",
+        "input_size": 9_375,
+        "embed_dim": 100,
+        "hidden_size": 128,
+        "output_size": 17,
+        "dropout": 0.5,
+        "input_dropout": 0.3,
+    },
+    num_parameters=1_176_365,
+    source="the kind of Huang, Xu & Yu, 1508.01991, over words alone; the sizes are those for UD English EWT",
+    recipe={"batch_size": 32, "epochs": 10, "evaluations": 10},
+)
+_CLASSIFIER = Preset(
+    name="lstm-classifier",
+    config={
+        "inputs": "tokens",
+        "input_size": 7_206,
+        "embed_dim": 100,
+        "hidden_size": 128,
+        "output_size": 2,
+        "dropout": 0.5,
+        "input_dropout": 0.5,
+    },
+    num_parameters=838_106,
+    source="a customary size; the vocabulary is that of SST-2",
+    recipe={"learning_rate": 1e-3, "batch_size": 32, "epochs": 6, "evaluations": 6},
+)
+_FORECASTER = Preset(
+    name="lstm-forecaster",
+    config={"task": "forecasting", "input_size": 1, "hidden_size": 64, "output_size": 1, "seq_len": 24},
+    num_parameters=16_961,
+    source="a customary size for one series",
+)
+
 RECURRENT: tuple[Architecture, ...] = (
     Architecture(
         id="rnn",
@@ -160,6 +198,7 @@ RECURRENT: tuple[Architecture, ...] = (
         model="LSTM",
         config="LSTMConfig",
         recipe=_RECURRENT_RECIPE,
+        presets=(_CLASSIFIER, _FORECASTER),
     ),
     Architecture(
         id="bilstm",
@@ -179,6 +218,7 @@ RECURRENT: tuple[Architecture, ...] = (
         model="BiLSTM",
         config="BiLSTMConfig",
         recipe=_RECURRENT_RECIPE,
+        presets=(_TAGGER,),
     ),
     Architecture(
         id="stacked-lstm",

@@ -42,7 +42,8 @@ def build(net: str, vocab_size: int, cells: int) -> nn.Module:
         "output_size": vocab_size,
     }
     projected = {} if "cell" in fields else {"proj_size": max(1, cells // 2)}
-    return create(name, **sizes, **fields, **projected, hidden_size=cells)
+    sizes |= {**fields, **projected, "hidden_size": cells}
+    return create(name, **sizes)
 
 
 def loss_after(net: str, seed: int, num_steps: int, cells: int) -> tuple[float, int]:
