@@ -134,3 +134,19 @@ def test_train_evaluate_predict_end_to_end(capsys, tmp_path):
     assert len(capsys.readouterr().out) >= 20
     assert main(["predict", folder, "The ", "--length", "5", "--json"]) == 0
     assert '"continuation"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--batch-size", "8"], "--batch-size: got 8; is fixed by the run folder"),
+        (["--window", "9"], "--window: got 9; is fixed by the run folder"),
+        (["--width", "9"], "--width: got 9; is fixed by the run folder"),
+        (["--set", "num_layers=3"], "--set: got"),
+    ],
+)
+def test_a_resumed_run_keeps_what_its_folder_decided(words, message, tmp_path, capsys):
+    assert main(["train", "--resume", str(tmp_path), *words]) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert "Choices: --epochs, --max-steps, --max-seconds" in said

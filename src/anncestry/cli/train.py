@@ -65,6 +65,7 @@ def run(arguments: Arguments) -> int:
                 raise UserError(
                     "--resume", str(arguments.resume), "takes its model and data from the run folder"
                 )
+            _only_the_budget(arguments, BUDGET_FIELDS)
             budget = {
                 name: getattr(settings, name) for name in BUDGET_FIELDS if getattr(settings, name) is not None
             }
@@ -100,3 +101,22 @@ def run(arguments: Arguments) -> int:
         console.print(f"{split:>10}: " + "  ".join(f"{name} {value:.4g}" for name, value in figures.items()))
     console.print(f"Run folder: {trained.folder}", soft_wrap=True)
     return 0
+
+
+def _only_the_budget(arguments: Arguments, budget: Sequence[str]) -> None:
+    """Raise a `UserError` for an option that a run folder has decided already."""
+    usual = Arguments()
+    given = [
+        (f"--{name.replace('_', '-')}", getattr(part, name))
+        for part, default in (
+            (arguments.training, usual.training),
+            (arguments.data_options, usual.data_options),
+        )
+        for name in vars(part)
+        if name not in budget and getattr(part, name) != getattr(default, name)
+    ]
+    given += [("--width", arguments.width)] if arguments.width is not None else []
+    given += [("--set", arguments.set)] if arguments.set else []
+    if given:
+        rule = "is fixed by the run folder; a resumed run may only be given more of"
+        raise UserError(*given[0], rule, [f"--{name.replace('_', '-')}" for name in budget])
