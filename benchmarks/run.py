@@ -4,6 +4,7 @@ import argparse
 import datetime
 from pathlib import Path
 
+import benchmarks.dilated
 import benchmarks.loop
 import benchmarks.lstm
 import benchmarks.perceptron
@@ -32,6 +33,7 @@ def main() -> None:
         benchmarks.loop.main(arguments.quick),
         benchmarks.lstm.main(arguments.quick),
         benchmarks.recurrent.main(arguments.quick),
+        benchmarks.dilated.main(arguments.quick),
     ]
     mnist = arguments.data / "mnist"
     if mnist.is_dir():

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from anncestry.timeline import TIMELINE
     from anncestry.training.train import train
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "check_model": "anncestry.inspection.conformance",
