@@ -1,6 +1,7 @@
 """The documents say what the code does."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -46,10 +47,9 @@ def test_the_commands_of_the_readme_are_understood(monkeypatch, capsys):
     lines = [
         line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()
     ]
-    commands = [line.split("#")[0].split() for line in lines if line.startswith("anncestry ")]
+    commands = [shlex.split(line, comments=True) for line in lines if line.startswith("anncestry ")]
     assert len(commands) >= len(COMMANDS)
     for _, word, *words in commands:
         module = importlib.import_module(f"anncestry.cli.{word}")
-        words = [word.strip("'\"") for word in words]
         default = {"default": module.default(words)} if hasattr(module, "default") else {}
         tyro.cli(module.Arguments, args=with_seconds(words), **default)
