@@ -3,7 +3,9 @@
 import torch
 from torch import nn
 
+from anncestry.layers.cells import GRUCell
 from anncestry.layers.dropout import VariationalDropout, share_masks
+from anncestry.layers.wirings import Unrolled
 from anncestry.models.create import create
 
 
@@ -30,3 +32,33 @@ def test_models_share_masks_when_asked():
     plain = nn.Sequential(nn.Dropout(0.3), nn.Sequential(nn.Dropout(0.2)))
     share_masks(plain)
     assert [type(module) for module in plain.modules()].count(VariationalDropout) == 2
+
+
+def test_the_state_loses_the_same_features_at_every_step():
+    torch.manual_seed(1)
+    cell, x = GRUCell(3, 5), torch.randn(2, 6, 3)
+    layer = Unrolled(cell, state_dropout=0.5)
+    torch.manual_seed(7)
+    y, state = layer(x)
+    torch.manual_seed(7)
+    mask = nn.functional.dropout(torch.ones(2, 5), 0.5)
+    h, expected = torch.zeros(2, 5), []
+    for t in range(6):  # the recurrent weights see h * mask, the carried state is whole
+        recurrent = (h * mask) @ cell.weight_hh.t()
+        r, z = (cell.project(x[:, t])[:, :10] + recurrent[:, :10]).sigmoid().chunk(2, -1)
+        n = (cell.project(x[:, t])[:, 10:] + r * (recurrent[:, 10:] + cell.bias_hn)).tanh()
+        h = n + z * (h - n)
+        expected.append(h)
+    torch.testing.assert_close(y, torch.stack(expected, 1))
+    torch.testing.assert_close(state.h, h)
+    assert (mask == 0).any()
+    layer.eval()
+    torch.testing.assert_close(layer(x)[0], Unrolled(cell)(x)[0])
+
+
+def test_models_drop_their_states_when_asked():
+    model = create("rhn", input_size=3, hidden_size=8, output_size=2, state_dropout=0.5)
+    x = torch.randn(2, 6, 3)
+    assert not torch.equal(model(x)[0], model(x)[0])
+    model.eval()
+    assert torch.equal(model(x)[0], model(x)[0])

@@ -40,21 +40,34 @@ def recur(
     # other weight gets the same memory.
     key = (weight.data_ptr(), weight.shape, weight.stride(), weight.requires_grad)
     if key not in products:
-        products[key] = _prepare(h, weight, added, _loop.num_steps)
+        product = _prepare(h, weight, added, _loop.num_steps)
+        products[key] = _with_mask(product, h, _loop.dropout) if _loop.dropout else product
     return products[key](h, added)
 
 
+def _with_mask(product: Product, h: Tensor, dropout: float) -> Product:
+    mask = torch.nn.functional.dropout(torch.ones_like(h), dropout)
+    return lambda h, added: product(h * mask, added)
+
+
 @contextmanager
-def prepared(num_steps: int) -> Iterator[None]:
-    """The loop over a sequence of so many steps, during which no weight changes."""
-    before = getattr(_loop, "products", None), getattr(_loop, "num_steps", 0)
+def prepared(num_steps: int, dropout: float = 0.0) -> Iterator[None]:
+    """The loop over a sequence of so many steps, during which no weight changes.
+
+    Args:
+        dropout: probability of zeroing a feature of what a recurrent weight is multiplied with, the same ones
+            at every step (Gal & Ghahramani, 1512.05287, equation 7).
+    """
+    names = ("products", "num_steps", "dropout")
+    before = [getattr(_loop, name, None) for name in names]
     # the tensors of torch.func have no memory of their own to be known by
     _loop.products = None if torch._C._are_functorch_transforms_active() else {}
-    _loop.num_steps = num_steps
+    _loop.num_steps, _loop.dropout = num_steps, dropout
     try:
         yield
     finally:
-        _loop.products, _loop.num_steps = before
+        for name, value in zip(names, before, strict=True):
+            setattr(_loop, name, value)
 
 
 def _prepare(h: Tensor, weight: Tensor, added: Tensor | None, num_steps: int) -> Product:

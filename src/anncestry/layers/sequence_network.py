@@ -15,6 +15,7 @@ from anncestry.arrays import Float, Int, Tensor
 from anncestry.errors import require
 from anncestry.layers.cells import Cell
 from anncestry.layers.dropout import share_masks
+from anncestry.layers.wirings import Unrolled
 from anncestry.protocols import State
 from anncestry.signature import EVERY_STEP, INPUT_KINDS, TASKS, InputKind, Signature, Task
 
@@ -36,8 +37,10 @@ class SequenceConfig:
             in and out are then the same, and ``embed_dim`` is the size of what the last layer puts out.
         dropout: probability of zeroing what passes from layer to layer and into the readout.
         input_dropout: probability of zeroing what the first layer reads.
-        variational: dropout zeroes the same features at every step of a sequence (Gal & Ghahramani,
-            1512.05287, without their masks on the state) instead of others at each.
+        variational: dropout zeroes the same features at every step of a sequence instead of others at each
+            (Gal & Ghahramani, 1512.05287).
+        state_dropout: probability of keeping a feature of a layer's state from its recurrent weights, at
+            every step of a window.
         init_range: every weight starts uniform in plus or minus this; 0 leaves each part its own start.
         seq_len: T of a typical input; used for examples and costs, never as a limit.
         in_channels: C of an image; 1 otherwise.
@@ -54,6 +57,7 @@ class SequenceConfig:
     dropout: float = 0.0
     input_dropout: float = 0.0
     variational: bool = False
+    state_dropout: float = 0.0
     init_range: float = 0.0
     seq_len: int = 16
     in_channels: int = 1
@@ -67,6 +71,7 @@ class SequenceConfig:
         require(self.embed_dim >= 0, "embed_dim", self.embed_dim, "must be 0 (one-hot) or more")
         require(0 <= self.dropout < 1, "dropout", self.dropout, "is a probability below 1")
         require(0 <= self.input_dropout < 1, "input_dropout", self.input_dropout, "is a probability below 1")
+        require(0 <= self.state_dropout < 1, "state_dropout", self.state_dropout, "is a probability below 1")
         require(self.init_range >= 0, "init_range", self.init_range, "must not be negative")
         tied = self.embed_dim > 0 and self.input_size == self.output_size and self.inputs == "tokens"
         rule = "needs an embedding, and the same tokens in and out"
@@ -156,6 +161,9 @@ class SequenceNetwork(nn.Module):
         self.input_dropout = nn.Dropout(config.input_dropout)
         if config.variational:
             share_masks(self)
+        for module in self.modules():
+            if isinstance(module, Unrolled):
+                module.state_dropout = config.state_dropout
         if readout is not None:
             self.readout: Any = readout
         elif config.tie_embeddings and isinstance(self.embedding, nn.Embedding):

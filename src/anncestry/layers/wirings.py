@@ -59,24 +59,33 @@ def unroll_naive(cell: Cell, x: Float[Tensor, "B T D"], state: State) -> tuple[F
 
 
 def unroll(
-    cell: Cell, x: Float[Tensor, "B T D"], state: State, lengths: Int[Tensor, "B"] | None = None
+    cell: Cell,
+    x: Float[Tensor, "B T D"],
+    state: State,
+    lengths: Int[Tensor, "B"] | None = None,
+    state_dropout: float = 0.0,
 ) -> tuple[Float[Tensor, "B T H"], State]:
     """Any cell over a sequence, the input product hoisted out of the loop."""
     visible = None if lengths is None else visible_steps(lengths, x.shape[1])
     if visible is not None:  # a NaN in the padding would survive even a multiplication by zero
         x = x.masked_fill(~visible.unsqueeze(2), 0)
-    return advance_all(cell, cell.project(x), state, visible)
+    return advance_all(cell, cell.project(x), state, visible, state_dropout)
 
 
 def advance_all(
-    cell: Cell, projected: Float[Tensor, "B T G"], state: State, visible: Bool[Tensor, "B T"] | None = None
+    cell: Cell,
+    projected: Float[Tensor, "B T G"],
+    state: State,
+    visible: Bool[Tensor, "B T"] | None = None,
+    state_dropout: float = 0.0,
 ) -> tuple[Float[Tensor, "B T H"], State]:
     """The loop over time, from projected inputs.
 
-    Where a step is not visible the output is 0 and the state stays what it was.
+    Where a step is not visible the output is 0 and the state stays what it was. With ``state_dropout`` some
+    features of the state are kept from the recurrent weights, the same ones at every step.
     """
     outputs = []
-    with prepared(projected.shape[1]):
+    with prepared(projected.shape[1], state_dropout):
         for t, projected_t in enumerate(projected.unbind(1)):
             y_t, after = cell.advance(projected_t, state)
             if visible is not None:
@@ -89,11 +98,17 @@ def advance_all(
 
 
 class Unrolled(nn.Module):
-    """One cell over time: PyTorch's fused kernel where the cell has one, else the hoisted loop."""
+    """One cell over time: PyTorch's fused kernel where the cell has one, else the hoisted loop.
 
-    def __init__(self, cell: Cell) -> None:
+    Args:
+        cell: any cell.
+        state_dropout: in training, probability of keeping a feature of the state from the recurrent weights
+            at all steps of a call (Gal & Ghahramani, 1512.05287); no fused kernel does that. ``step`` does not.
+    """
+
+    def __init__(self, cell: Cell, state_dropout: float = 0.0) -> None:
         super().__init__()
-        self.cell = cell
+        self.cell, self.state_dropout = cell, state_dropout
         self.input_size, self.output_size = cell.input_size, cell.output_size
 
     def initial_state(self, batch_size: int) -> State:
@@ -111,6 +126,8 @@ class Unrolled(nn.Module):
         if state is None:
             state = self.initial_state(x.shape[0])
         check_state(state, x.shape[0])
+        if self.training and self.state_dropout:
+            return unroll(self.cell, x, state, lengths, self.state_dropout)
         fused = self.cell.fused(x, state) if lengths is None else self._fused_packed(x, state, lengths)
         return unroll(self.cell, x, state, lengths) if fused is None else fused
 

@@ -25,6 +25,7 @@ _RHN_PTB = Preset(
         "dropout": 0.75,
         "input_dropout": 0.75,
         "variational": True,
+        "state_dropout": 0.25,
     },
     num_parameters=23_482_400,
     source="Zilly et al., 1607.03474, table 1: Penn Treebank words, depth 10, tied",
@@ -93,8 +94,8 @@ SHORTCUTS: tuple[Architecture, ...] = (
         departures=(
             departure(
                 "dropout",
-                "variational: one mask per sequence, also on the state",
-                "`variational` masks for inputs and outputs; none on the state",
+                "variational: one mask per sequence, also on the state and on whole words",
+                "`variational` and `state_dropout`; no words are dropped",
             ),
             departure(
                 "loss",
