@@ -103,7 +103,7 @@ class Unrolled(nn.Module):
     Args:
         cell: any cell.
         state_dropout: in training, probability of keeping a feature of the state from the recurrent weights
-            at all steps of a call (Gal & Ghahramani, 1512.05287); no fused kernel does that. ``step`` does not.
+            at all steps of a call (Gal & Ghahramani, 1512.05287); no kernel does that. ``step`` does not.
     """
 
     def __init__(self, cell: Cell, state_dropout: float = 0.0) -> None:
