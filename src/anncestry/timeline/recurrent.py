@@ -26,7 +26,11 @@ def _zaremba(
     clip_norm: float, epochs: int, steady: int, divisor: float,
 ) -> Preset:  # fmt: skip
     """A net of table 1 of Zaremba et al. Their loss is a sum over time and ours a mean, so that their
-    learning rate is multiplied by the steps of a window, and their limit of the gradient divided by them."""
+    learning rate is multiplied by the steps of a window, and their limit of the gradient divided by them.
+
+    As in their code, every gate has two bias vectors, and the learning rate first falls at the end of epoch
+    ``steady + 1``; their paper draws one bias and says "after" epoch ``steady``.
+    """
     return Preset(
         name=name,
         config={
@@ -42,9 +46,10 @@ def _zaremba(
             "input_dropout": dropout,
             "init_range": init,
             "forget_bias": 0.0,
+            "second_bias": True,
         },
         num_parameters=num_parameters,
-        source="Zaremba, Sutskever & Vinyals, 1409.2329, section 4.1: Penn Treebank words",
+        source="Zaremba, Sutskever & Vinyals, 1409.2329, section 4.1, and their code: Penn Treebank words",
         recipe={
             "optimizer": "sgd",
             "momentum": 0.0,
@@ -54,7 +59,7 @@ def _zaremba(
             "epochs": epochs,
             "evaluations": epochs,
             "decay": 1 / divisor,
-            "decay_after": steady,
+            "decay_after": steady + 1,
         },
         data={"level": "word", "window": window},
     )
@@ -89,9 +94,9 @@ _CHAR_RNN = Preset(
     data={"window": 50, "split": "char-rnn"},
 )
 _ZAREMBA = (
-    _zaremba("zaremba-small", 200, 4_651_600, 0.1, 0.0, 20, 5, 13, 4, 2),
-    _zaremba("zaremba-medium", 650, 19_775_200, 0.05, 0.5, 35, 5, 39, 6, 1.2),
-    _zaremba("zaremba-large", 1500, 66_022_000, 0.04, 0.65, 35, 10, 55, 14, 1.15),
+    _zaremba("zaremba-small", 200, 4_653_200, 0.1, 0.0, 20, 5, 13, 4, 2),
+    _zaremba("zaremba-medium", 650, 19_780_400, 0.05, 0.5, 35, 5, 39, 6, 1.2),
+    _zaremba("zaremba-large", 1500, 66_034_000, 0.04, 0.65, 35, 10, 55, 14, 1.15),
 )
 
 _TAGGER = Preset(

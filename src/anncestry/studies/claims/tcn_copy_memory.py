@@ -66,7 +66,7 @@ def train(net: str, blanks: int, seed: int, max_steps: int) -> dict[str, float]:
     return {"right": right, "steps": step, "parameters": parameters}
 
 
-def measure(seed: int, blanks: int = 100, num_seeds: int = 3, max_steps: int = 1000) -> Rows:
+def measure(seed: int, blanks: int = 100, num_seeds: int = 3, max_steps: int = 3000) -> Rows:
     return [
         {"net": net, "blanks": blanks, "seed": run, **train(net, blanks, run, max_steps)}
         for net in NETS
