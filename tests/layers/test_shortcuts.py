@@ -11,7 +11,8 @@ from anncestry.layers.cells import GRUCell, LSTMCell
 from anncestry.layers.dilated import Dilated
 from anncestry.layers.highway import HighwayLSTMCell, HighwayStack, OpenLSTMCell, RHNCell
 from anncestry.layers.jordan import JordanCell
-from anncestry.layers.residual import LSTMPCell, Residual, ResidualLSTMCell
+from anncestry.layers.projection import LSTMPCell
+from anncestry.layers.residual import Residual, ResidualLSTMCell
 from anncestry.layers.wirings import Stacked, Unrolled, unroll_naive
 from anncestry.protocols import flatten_state, map_state
 

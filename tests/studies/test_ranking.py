@@ -4,8 +4,9 @@ import math
 
 import pytest
 
+from anncestry.studies.entries import Entrant, Run
 from anncestry.studies.ranking import half_interval, rank
-from anncestry.studies.results import Entrant, Results, Run
+from anncestry.studies.results import Results
 
 
 def race(scores, metric="accuracy", higher=True, kinds=None):
@@ -32,8 +33,12 @@ def race(scores, metric="accuracy", higher=True, kinds=None):
     )
 
 
+def ranked(results):
+    return rank(results.metric, results.entrants, results.runs)
+
+
 def order(results):
-    return [row["id"] for row in rank(results)["standings"]]
+    return [row["id"] for row in ranked(results)["standings"]]
 
 
 def test_the_interval_is_students():
@@ -49,7 +54,7 @@ def test_more_is_better_or_less_is():
 
 
 def test_only_models_are_numbered_and_lead():
-    ranking = rank(race({"net": [0.5, 0.6], "guess": [0.7, 0.8]}, kinds={"guess": "baseline"}))
+    ranking = ranked(race({"net": [0.5, 0.6], "guess": [0.7, 0.8]}, kinds={"guess": "baseline"}))
     assert ranking["leader"] == "net"
     assert [row["place"] for row in ranking["standings"]] == [None, 1]
     assert ranking["standings"][0]["behind"] == pytest.approx(-0.2)
@@ -57,7 +62,7 @@ def test_only_models_are_numbered_and_lead():
 
 def test_pairs_of_seeds_tell_apart_what_the_split_blurs():
     # Splits differ by 0.2, the models by 0.01 on each of them.
-    ranking = rank(race({"a": [0.5, 0.7, 0.9], "b": [0.489, 0.69, 0.891]}))
+    ranking = ranked(race({"a": [0.5, 0.7, 0.9], "b": [0.489, 0.69, 0.891]}))
     first, second = ranking["standings"]
     assert first["band"] > 0.4
     assert second["behind"] == pytest.approx(0.01)
@@ -66,12 +71,12 @@ def test_pairs_of_seeds_tell_apart_what_the_split_blurs():
 
 
 def test_what_could_be_chance_is_a_tie_and_one_seed_says_nothing():
-    assert rank(race({"a": [0.9, 0.6, 0.8], "b": [0.7, 0.8, 0.7]}))["standings"][1]["tied"] is True
-    assert rank(race({"a": [0.9], "b": [0.7]}))["standings"][1]["tied"] is None
+    assert ranked(race({"a": [0.9, 0.6, 0.8], "b": [0.7, 0.8, 0.7]}))["standings"][1]["tied"] is True
+    assert ranked(race({"a": [0.9], "b": [0.7]}))["standings"][1]["tied"] is None
 
 
 def test_failed_runs_do_not_count():
-    ranking = rank(race({"a": [None, 0.6, 0.8], "b": [0.9, 0.5, 0.5], "c": [None, None, None]}))
+    ranking = ranked(race({"a": [None, 0.6, 0.8], "b": [0.9, 0.5, 0.5], "c": [None, None, None]}))
     assert [row["id"] for row in ranking["standings"]] == ["a", "b"]
     assert ranking["standings"][0]["values"] == {"1": 0.6, "2": 0.8}
     assert ranking["standings"][1]["behind"] == pytest.approx(0.2)  # over the seeds both have

@@ -5,7 +5,8 @@ import math
 
 import pytest
 
-from anncestry.studies.results import Entrant, Results, Run, machine
+from anncestry.studies.entries import Entrant, Run
+from anncestry.studies.results import Results, machine
 
 
 def results():

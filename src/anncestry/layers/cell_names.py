@@ -4,7 +4,8 @@ from anncestry.errors import UserError, nearest
 from anncestry.layers.cells import Cell, ElmanCell, GRUCell, LSTMCell
 from anncestry.layers.highway import RHNCell
 from anncestry.layers.jordan import JordanCell
-from anncestry.layers.residual import LSTMPCell, ResidualLSTMCell
+from anncestry.layers.projection import LSTMPCell
+from anncestry.layers.residual import ResidualLSTMCell
 from anncestry.layers.variants import SEARCH_SPACE, LSTM1997Cell, ResetFirstGRUCell
 
 CELLS: dict[str, type[Cell]] = {

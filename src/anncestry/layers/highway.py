@@ -6,12 +6,13 @@ from torch import nn
 from anncestry.arrays import Float, Tensor
 from anncestry.errors import require
 from anncestry.layers.cells import Cell, HiddenState, LSTMState
+from anncestry.layers.projection import ProjectedCell
 from anncestry.layers.recurrence import recur
 from anncestry.layers.wirings import Stacked, Unrolled
 from anncestry.protocols import State
 
 
-class OpenLSTMCell(Cell):
+class OpenLSTMCell(ProjectedCell):
     """An LSTM with peepholes that puts out its memory beside its output: [h; c], N + M features.
 
     The lowest layer of a highway LSTM. With ``proj_size`` N the output is projected (Sak et al., 1402.1128).
@@ -27,10 +28,9 @@ class OpenLSTMCell(Cell):
     def __init__(
         self, input_size: int, hidden_size: int, proj_size: int | None = None, forget_bias: float = 1.0
     ) -> None:
-        self.forget_bias = forget_bias
-        super().__init__(input_size, hidden_size)
-        require(proj_size is None or proj_size >= 1, "proj_size", proj_size, "must be at least 1")
-        self.proj_size = hidden_size if proj_size is None else proj_size
+        super().__init__(
+            input_size, hidden_size, hidden_size if proj_size is None else proj_size, forget_bias
+        )
         self.weight_hh = nn.Parameter(torch.empty(4 * hidden_size, self.proj_size))
         self.weight_p = None if proj_size is None else nn.Parameter(torch.empty(proj_size, hidden_size))
         self.peepholes = nn.Parameter(torch.empty(3, hidden_size))
@@ -40,14 +40,6 @@ class OpenLSTMCell(Cell):
     def output_size(self) -> int:
         """N + M: the output and the memory."""
         return self.proj_size + self.hidden_size
-
-    def shift_biases(self) -> None:
-        with torch.no_grad():
-            self.bias[self.hidden_size : 2 * self.hidden_size] += self.forget_bias
-
-    def initial_state(self, batch_size: int) -> LSTMState:
-        zeros = self.weight_hh.new_zeros
-        return LSTMState(zeros(batch_size, self.proj_size), zeros(batch_size, self.hidden_size))
 
     def advance(self, projected_t, state):
         M = self.hidden_size

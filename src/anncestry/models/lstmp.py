@@ -12,7 +12,7 @@ Departures from the paper: no peepholes and no second, non-recurrent projection,
 
 from dataclasses import dataclass
 
-from anncestry.layers.residual import LSTMPCell
+from anncestry.layers.projection import LSTMPCell
 from anncestry.layers.sequence_network import CausalSequenceNetwork, SequenceConfig
 from anncestry.layers.wirings import Unrolled, stack
 

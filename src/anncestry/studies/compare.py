@@ -24,7 +24,8 @@ from anncestry.runs import check_new_folder, make_folder
 from anncestry.signature import Signature
 from anncestry.studies.baselines import Baseline, baselines_for
 from anncestry.studies.budget import Budget
-from anncestry.studies.results import Entrant, Results, Run, machine
+from anncestry.studies.entries import Entrant, Run
+from anncestry.studies.results import Results, machine
 from anncestry.studies.trial import attempt, run_folder, train_run
 from anncestry.studies.workers import Workers
 from anncestry.timeline import TIMELINE, Architecture, find, find_preset

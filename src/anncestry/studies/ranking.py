@@ -7,17 +7,22 @@ number of pairs looked at.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any
 
-from anncestry.studies.results import Entrant, Results, Run
+from anncestry.studies.entries import Entrant, Run
 
 CONFIDENCE = 0.95
 
 
-def rank(results: Results) -> dict[str, Any]:
+def rank(metric: Mapping[str, Any], entrants: Sequence[Entrant], runs: Sequence[Run]) -> dict[str, Any]:
     """The order of the race, as plain data.
+
+    Args:
+        metric: ``name`` and ``higher_is_better``: what it is ranked by.
+        entrants: everybody.
+        runs: all of theirs.
 
     Returns:
         ``standings``: one row for each entrant with a finished run, best first: ``id``, ``kind``, ``place``
@@ -27,12 +32,12 @@ def rank(results: Results) -> dict[str, Any]:
         ``flops``, ``latency``, ``steps`` and ``epochs``.
         ``leader``: id of the best model or None.  ``unfinished``: ids without any finished run.
     """
-    name, sign = results.metric["name"], (1 if results.metric["higher_is_better"] else -1)
+    name, sign = metric["name"], (1 if metric["higher_is_better"] else -1)
     rows = []
-    for entrant in results.entrants:
-        runs = [run for run in results.runs if run.entrant == entrant.id and _counts(run, name)]
-        if runs:
-            rows.append(_standing(entrant, runs, name))
+    for entrant in entrants:
+        own = [run for run in runs if run.entrant == entrant.id and _counts(run, name)]
+        if own:
+            rows.append(_standing(entrant, own, name))
     rows.sort(key=lambda row: -sign * row["mean"])
     models = [row for row in rows if row["kind"] == "model"]
     for place, row in enumerate(models, 1):
@@ -45,7 +50,7 @@ def rank(results: Results) -> dict[str, Any]:
         "confidence": CONFIDENCE,
         "leader": leader and leader["id"],
         "standings": rows,
-        "unfinished": [entrant.id for entrant in results.entrants if entrant.id not in finished],
+        "unfinished": [entrant.id for entrant in entrants if entrant.id not in finished],
     }
 
 

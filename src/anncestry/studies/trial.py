@@ -19,8 +19,8 @@ from anncestry.objectives import evaluate, objective_for
 from anncestry.protocols import OwnRule, outputs_of
 from anncestry.runs import create_run, finish_run
 from anncestry.studies.budget import Budget, affordable_steps, solve_width
+from anncestry.studies.entries import Run
 from anncestry.studies.mistakes import mistakes
-from anncestry.studies.results import Run
 from anncestry.timeline import Architecture
 from anncestry.training.fit import Diverged, Progress, fit
 from anncestry.training.history import History

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from anncestry.data import DataOptions, Dataset, load_data
 from anncestry.studies.budget import Budget
-from anncestry.studies.results import Run
+from anncestry.studies.entries import Run
 from anncestry.studies.trial import attempt, run_folder, train_run
 from anncestry.timeline import find
 

@@ -7,7 +7,7 @@ import torch
 from matplotlib.figure import Figure
 
 from anncestry.studies.claims import CLAIMS, Verdict, find
-from anncestry.studies.claims.lstm_long_lags import SIZES, adding_problem, build
+from anncestry.studies.claims.lstm_long_lags import SIZES, build
 
 SMALL = {
     "perceptron-convergence": {"dims": (3,), "margins": (0.3, 0.1), "num_seeds": 2, "count": 60},
@@ -76,14 +76,6 @@ def test_run_measures_judges_and_keeps_the_callers_random_state():
     assert "75 values through 75 weights + 1 bias" in evidence.because
     assert "3072 values through 3072 weights + 1 bias" in evidence.because
     assert evidence.seconds > 0
-
-
-def test_adding_problem_marks_one_number_in_each_half():
-    inputs, targets = adding_problem(50, 9, torch.Generator().manual_seed(0))
-    marks = inputs[:, :, 1]
-    assert marks[:, :4].sum(1).eq(1).all()
-    assert marks[:, 4:].sum(1).eq(1).all()
-    assert torch.allclose((inputs[:, :, 0] * marks).sum(1, keepdim=True), targets)
 
 
 def test_the_nets_of_long_lags_have_about_the_same_number_of_parameters():

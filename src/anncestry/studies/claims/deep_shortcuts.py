@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from anncestry.data import DataOptions, Stream, load_data
-from anncestry.layers.cells import Cell
+from anncestry.layers.projection import ProjectedCell
 from anncestry.models.create import create
 from anncestry.protocols import detach_state
 from anncestry.studies.claims.claim import Judgement, Rows, Verdict
@@ -48,7 +48,7 @@ def build(net: str, vocab_size: int, cells: int) -> nn.Module:
     model = create(name, **sizes)
     with torch.no_grad():
         for cell in model.modules():
-            if isinstance(cell, Cell) and hasattr(cell, "forget_bias"):
+            if isinstance(cell, ProjectedCell):
                 cell.bias[cells : 2 * cells] -= cell.forget_bias
     return model
 

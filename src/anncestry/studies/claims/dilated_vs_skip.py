@@ -17,13 +17,14 @@ from typing import Any
 import torch
 from torch import nn
 
+from anncestry.data.sources.memory import CLASSES, COPIED
 from anncestry.inspection.costs import costs
 from anncestry.inspection.path_length import mean_recurrent_length
 from anncestry.layers.cells import ElmanCell
 from anncestry.layers.dilated import Dilated
 from anncestry.models.create import configure, create
 from anncestry.studies.claims.claim import Judgement, Rows, Verdict
-from anncestry.studies.claims.tcn_copy_memory import CLASSES, COPIED, GUESS, copy_task
+from anncestry.studies.claims.tcn_copy_memory import GUESS, train
 
 LAYERS, PERIOD, SOLVED = 6, 32, 0.95
 NETS: dict[str, tuple[str, dict[str, Any], float]] = {  # architecture, sizes, learning rate
@@ -56,30 +57,6 @@ def build(net: str, blanks: int, scale: float) -> nn.Module:
     return model
 
 
-def train(net: str, blanks: int, seed: int, max_steps: int, scale: float) -> tuple[float, int]:
-    """The share of the last ten answers that is right on 500 unseen sequences, and the steps it took."""
-    torch.manual_seed(seed)
-    random = torch.Generator().manual_seed(seed)
-    model = build(net, blanks, scale)
-    optimizer = torch.optim.Adam(model.parameters(), lr=NETS[net][2])
-    unseen, answers = copy_task(500, blanks, torch.Generator().manual_seed(1000 + seed))
-    right, step = 0.0, 0
-    for step in range(1, max_steps + 1):
-        inputs, targets = copy_task(32, blanks, random)
-        loss = nn.functional.cross_entropy(model(inputs)[0].flatten(0, 1), targets.flatten())
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        if step % 100 == 0 or step == max_steps:
-            with torch.no_grad():
-                given = model(unseen)[0][:, -COPIED:].argmax(-1)
-            right = (given == answers[:, -COPIED:]).double().mean().item()
-            if right > 0.99:
-                break
-    return right, step
-
-
 def describe(net: str, blanks: int, scale: float) -> dict[str, Any]:
     """What a net is made of, counted and not trained."""
     config = configure(NETS[net][0], sizes(net, blanks, scale))
@@ -101,7 +78,8 @@ def measure(
     rows: Rows = [describe(net, blanks, scale) for net in NETS]
     for net in NETS:
         for run in range(seed, seed + num_seeds):
-            right, steps = train(net, blanks, run, max_steps, scale)
+            torch.manual_seed(run)
+            right, steps = train(build(net, blanks, scale), blanks, run, max_steps, NETS[net][2])
             rows.append({"net": net, "seed": run, "right": right, "steps": steps})
     return rows
 

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from statistics import median
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from anncestry.data.sources.memory import adding
 from anncestry.models.lstm import LSTM, LSTMConfig
 from anncestry.models.rnn import RNN, RNNConfig
 from anncestry.studies.claims.claim import Judgement, Rows, Verdict
@@ -21,16 +22,6 @@ from anncestry.studies.claims.claim import Judgement, Rows, Verdict
 GUESS = 1 / 6  # the variance of the sum of two uniform numbers
 SOLVED = GUESS / 10
 SIZES = {"lstm": 16, "rnn": 33}
-
-
-def adding_problem(count: int, seq_len: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
-    """``(inputs, targets)``: (B, T, 2), a number and a mark per step; (B, 1), the sum of the marked two."""
-    numbers = torch.rand(count, seq_len, generator=random)
-    marks = torch.zeros(count, seq_len)
-    half = seq_len // 2
-    marks.scatter_(1, torch.randint(0, half, (count, 1), generator=random), 1.0)
-    marks.scatter_(1, torch.randint(half, seq_len, (count, 1), generator=random), 1.0)
-    return torch.stack([numbers, marks], dim=2), (numbers * marks).sum(1, keepdim=True)
 
 
 def build(net: str) -> nn.Module:
@@ -46,10 +37,10 @@ def error_after_training(net: str, seq_len: int, seed: int, max_steps: int) -> t
     random = torch.Generator().manual_seed(seed)
     model = build(net)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
-    unseen, answers = adding_problem(1000, seq_len, random)
+    unseen, answers = adding(1000, seq_len, random)
     error, step = float("inf"), 0
     for step in range(1, max_steps + 1):
-        inputs, targets = adding_problem(32, seq_len, random)
+        inputs, targets = adding(32, seq_len, random)
         optimizer.zero_grad()
         nn.functional.mse_loss(model(inputs)[0], targets).backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)

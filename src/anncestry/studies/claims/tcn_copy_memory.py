@@ -11,28 +11,17 @@ Source: Bai, Kolter & Koltun, 1803.01271, section 4.2 and table 1 (T = 500 to 20
 from statistics import median
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from anncestry.data.sources.memory import CLASSES, COPIED, SYMBOLS, copy_memory
 from anncestry.models.create import create
 from anncestry.studies.claims.claim import Judgement, Rows, Verdict
 
-SYMBOLS, COPIED, MARKER, CLASSES = 8, 10, 9, 10
 GUESS, SOLVED = 1 / SYMBOLS, 0.95
 NETS: dict[str, dict] = {
     "tcn": {"hidden_size": 10, "kernel_size": 8, "num_layers": 5},
     "lstm": {"hidden_size": 40},
 }
-
-
-def copy_task(count: int, blanks: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
-    """``(inputs, targets)``, both (B, T + 20): symbols, blanks (0) and markers; blanks, then the symbols."""
-    symbols = torch.randint(1, SYMBOLS + 1, (count, COPIED), generator=random)
-    inputs = torch.zeros(count, blanks + 2 * COPIED, dtype=torch.int64)
-    inputs[:, :COPIED] = symbols
-    inputs[:, -COPIED - 1 :] = MARKER
-    targets = torch.zeros_like(inputs)
-    targets[:, -COPIED:] = symbols
-    return inputs, targets
 
 
 def build(net: str) -> nn.Module:
@@ -41,16 +30,16 @@ def build(net: str) -> nn.Module:
     return create(net, **sizes, **NETS[net])
 
 
-def train(net: str, blanks: int, seed: int, max_steps: int) -> dict[str, float]:
+def train(
+    model: nn.Module, blanks: int, seed: int, max_steps: int, learning_rate: float
+) -> tuple[float, int]:
     """The share of the last ten answers that is right on 500 unseen sequences, and the steps it took."""
-    torch.manual_seed(seed)
     random = torch.Generator().manual_seed(seed)
-    model = build(net)
-    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-    unseen, answers = copy_task(500, blanks, torch.Generator().manual_seed(1000 + seed))
+    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
+    unseen, answers = copy_memory(500, blanks, torch.Generator().manual_seed(1000 + seed))
     right, step = 0.0, 0
     for step in range(1, max_steps + 1):
-        inputs, targets = copy_task(32, blanks, random)
+        inputs, targets = copy_memory(32, blanks, random)
         loss = nn.functional.cross_entropy(model(inputs)[0].flatten(0, 1), targets.flatten())
         optimizer.zero_grad()
         loss.backward()
@@ -62,16 +51,19 @@ def train(net: str, blanks: int, seed: int, max_steps: int) -> dict[str, float]:
             right = (given == answers[:, -COPIED:]).double().mean().item()
             if right > 0.999:
                 break
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    return {"right": right, "steps": step, "parameters": parameters}
+    return right, step
 
 
 def measure(seed: int, blanks: int = 100, num_seeds: int = 3, max_steps: int = 3000) -> Rows:
-    return [
-        {"net": net, "blanks": blanks, "seed": run, **train(net, blanks, run, max_steps)}
-        for net in NETS
-        for run in range(seed, seed + num_seeds)
-    ]
+    rows: Rows = []
+    for net in NETS:
+        for run in range(seed, seed + num_seeds):
+            torch.manual_seed(run)
+            model = build(net)
+            right, steps = train(model, blanks, run, max_steps, 2e-3)
+            parameters = sum(parameter.numel() for parameter in model.parameters())
+            rows.append({"net": net, "seed": run, "right": right, "steps": steps, "parameters": parameters})
+    return rows
 
 
 def judge(rows: Rows) -> Judgement:
