@@ -55,7 +55,7 @@ def build(net: str, vocab_size: int, cells: int) -> nn.Module:
 
 def loss_after(net: str, seed: int, num_steps: int, cells: int) -> tuple[float, int]:
     """Mean training loss of the last fifth of the steps, nats per character, and the parameters."""
-    dataset = load_data("pydoc", DataOptions(max_chars=200_000, window=24))
+    dataset = load_data("pydoc", DataOptions(max_chars=600_000, window=24))
     torch.manual_seed(seed)
     model = build(net, dataset.signature.vocab_size, cells)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
@@ -76,7 +76,7 @@ def loss_after(net: str, seed: int, num_steps: int, cells: int) -> tuple[float, 
     return sum(last) / len(last), sum(parameter.numel() for parameter in model.parameters())
 
 
-def measure(seed: int, num_seeds: int = 3, num_steps: int = 400, cells: int = 128) -> Rows:
+def measure(seed: int, num_seeds: int = 3, num_steps: int = 800, cells: int = 128) -> Rows:
     rows: Rows = []
     for net in NETS:
         for run in range(seed, seed + num_seeds):
