@@ -16,6 +16,7 @@ from anncestry.engine.precision import fast_float32
 from anncestry.engine.prediction import bfloat16_is_faster, in_bfloat16, inference
 from anncestry.layers.cell_names import make_cell
 from anncestry.layers.cells import LSTMCell
+from anncestry.layers.highway import HighwayStack
 from anncestry.layers.wirings import Stacked, Unrolled, stack, unroll_naive
 from benchmarks.timing import interleave, table
 
@@ -136,7 +137,10 @@ def predict_standard(x: Tensor, hidden_size: int, num_layers: int, rounds: int) 
 def custom(name: str, x: Tensor, hidden_size: int, num_layers: int, rounds: int) -> str:
     """One cell without a fused kernel, in training and in prediction; the plain loop is the first."""
     peer = nn.LSTM(x.shape[2], hidden_size, num_layers, batch_first=True)
-    ours = stack(lambda size: Unrolled(make_cell(name, size, hidden_size)), x.shape[2], num_layers)
+    if name == "highway-lstm":  # a stack of its own: each layer reads the memory of the one below
+        ours: Stacked = HighwayStack(x.shape[2], hidden_size, num_layers)
+    else:
+        ours = stack(lambda size: Unrolled(make_cell(name, size, hidden_size)), x.shape[2], num_layers)
     forwards = {
         "its plain loop": (ours, lambda x: naive(ours, x)),
         "anncestry": (ours, ours),
@@ -160,7 +164,7 @@ def main(quick: bool = False) -> str:
     medium, small = torch.randn(20, 35, 650), torch.randn(32, 64, 128)
     with _threads(THREADS):
         tables = [predict_standard(medium, 650, 2, 2 * rounds)]
-        tables += [custom(name, medium, 650, 2, rounds) for name in (*CELLS, "residual-lstm")]
+        tables += [custom(name, medium, 650, 2, rounds) for name in (*CELLS, "residual-lstm", "highway-lstm")]
         tables += [custom(name, small, 128, 1, rounds) for name in ("lstm-vanilla", "lstm-fgr")]
     return "\n".join(tables)
 
