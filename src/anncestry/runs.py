@@ -22,10 +22,11 @@ from torch import nn
 
 import anncestry
 from anncestry.arrays import Tensor
-from anncestry.checkpoints.importing import Imported
+from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.store import load_weights, read_tensors, write_bytes, write_tensors
 from anncestry.data import DataOptions, Dataset, Processor, load_data
 from anncestry.data.processors import processor_from_json
+from anncestry.engine.layout import lay_out
 from anncestry.engine.prediction import inference
 from anncestry.errors import UserError
 from anncestry.models.create import configure
@@ -99,7 +100,7 @@ class Run:
             raise UserError("run", str(self.folder), "has no finished weights yet", hint=hint)
         model = self.new_model()
         load_weights(model, read_tensors(path)[0], str(path))
-        return model.eval()
+        return lay_out(model.eval())
 
     def dataset(self) -> Dataset:
         """The data it was trained on, read again.

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from anncestry.engine import packed_lstm, prediction
-from anncestry.engine.packed_lstm import PackedLSTM, keep_packed, lstm_packing_works
+from anncestry.engine.keeping import is_keeping, keeping
+from anncestry.engine.packed_lstm import PackedLSTM, lstm_packing_works
 from anncestry.engine.prediction import in_bfloat16, inference
 from anncestry.layers.cells import LSTMCell
 from anncestry.layers.wirings import Unrolled, stack, unroll_naive
@@ -72,14 +73,14 @@ def test_changed_weights_are_noticed(layer):
 
 def test_nothing_is_kept_with_gradients_or_outside(layer):
     x, state = torch.randn(B, T, H), layer.initial_state(B)
-    with keep_packed():
+    with keeping():
         for _ in range(3):
             layer(x, state)[0].sum().backward()
     with torch.no_grad():
         for _ in range(3):
             layer(x, state)
     assert layer.packed_calls == 0
-    assert packed_lstm._here.kept is None
+    assert not is_keeping()
 
 
 def test_lengths_and_other_types_take_the_plain_way(layer):
@@ -106,7 +107,7 @@ def test_inference_puts_everything_back():
         assert not torch.is_grad_enabled()
     assert torch.is_grad_enabled()
     assert torch.get_float32_matmul_precision() == precision
-    assert packed_lstm._here.kept is None
+    assert not is_keeping()
 
 
 def test_bfloat16_is_a_copy_that_speaks_float32():

@@ -118,7 +118,7 @@ def test_an_image_too_small_for_its_pooling():
         ({"dropout": 1.0}, "dropout: got 1.0; is a probability below 1."),
         (
             {"task": "forecasting"},
-            "task: got 'forecasting'; a CNN of images answers. Choices: class",
+            "task: got 'forecasting'; a net of images answers. Choices: class",
         ),
         ({"input_shape": (28, 28)}, "input_shape: got (28, 28); an image has the shape (C, H, W)."),
     ],

@@ -120,11 +120,15 @@ def test_accumulated_parts_give_the_gradient_of_the_batch(digits, text):
 
 
 @pytest.mark.parametrize(
-    "name", ["mlp", "rnn", "stacked-lstm", "perceptron", "averaged-perceptron", "adaline"]
+    "name", ["mlp", "cnn", "rnn", "stacked-lstm", "perceptron", "averaged-perceptron", "adaline"]
 )
 def test_killed_and_resumed_is_bit_equal(digits, tmp_path, monkeypatch, name):
     dropout = {"dropout": 0.2} if name in ("mlp", "stacked-lstm") else {}
     check_resumption(digits, tmp_path, monkeypatch, name, **dropout)
+
+
+def test_maps_with_channels_last_and_new_images_are_resumed_too(digits, tmp_path, monkeypatch):
+    check_resumption(digits, tmp_path, monkeypatch, "densenet", growth_rate=4, blocks=(2, 2))
 
 
 def test_a_text_goes_on_in_the_middle_with_its_state(text, tmp_path, monkeypatch):

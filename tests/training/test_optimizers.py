@@ -75,3 +75,9 @@ def test_the_rate_decays_by_the_epoch_after_the_first_few():
     settings = TrainingSettings(decay=0.5, decay_after=4)
     rates = [rate_factor(settings, Place(7, 0.3, epoch)) for epoch in range(7)]
     assert rates == [1.0, 1.0, 1.0, 1.0, 0.5, 0.25, 0.125]
+
+
+def test_steps_fall_at_half_and_at_three_quarters():
+    settings = TrainingSettings(schedule="steps")
+    found = [rate_factor(settings, Place(9, fraction, 0)) for fraction in (0.0, 0.49, 0.5, 0.74, 0.75, 1.0)]
+    assert found == [1.0, 1.0, 0.1, 0.1, 0.01, 0.01]

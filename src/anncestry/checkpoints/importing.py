@@ -1,6 +1,7 @@
-"""Whole recurrent networks from other programs' files: which architecture they are, its sizes, its weights.
+"""Whole networks from other programs' files: which architecture they are, its sizes, its weights.
 
-A file holds one stack of recurrent layers and, if it likes, an embedding below and a linear layer above:
+Networks of images: see `anncestry.checkpoints.converters.image_networks`. Of a recurrent network a file holds
+one stack of recurrent layers and, if it likes, an embedding below and a linear layer above:
 
 - safetensors of a PyTorch module that has one ``torch.nn.RNN``, ``LSTM`` or ``GRU``;
 - what Keras writes (`anncestry.checkpoints.converters.keras_files`).
@@ -11,16 +12,18 @@ Without a linear layer the readout becomes the identity: the outputs are the hid
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from anncestry.checkpoints.converters.image_networks import from_torchvision, recognise
 from anncestry.checkpoints.converters.keras import from_keras, to_keras
 from anncestry.checkpoints.converters.keras_files import activation_of, read_keras
 from anncestry.checkpoints.converters.recurrent import RecurrentSizes, from_state, measure
 from anncestry.checkpoints.converters.torch_rnn import from_torch, to_torch
+from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.store import holds_pickle, read_tensors, some_of
 from anncestry.errors import UserError
 from anncestry.timeline import find
@@ -33,20 +36,6 @@ _ARCHITECTURES = {
     ("lstm", True): ("bilstm",),
     ("gru", False): ("gru",),
 }
-
-
-class Imported(NamedTuple):
-    """A network of ours made from a foreign file.
-
-    Attributes:
-        architecture: its id on the timeline.
-        config: fields of its config.
-        tensors: the state dict of its model.
-    """
-
-    architecture: str
-    config: dict[str, Any]
-    tensors: dict[str, Tensor]
 
 
 class _Parts(NamedTuple):
@@ -69,12 +58,21 @@ def import_weights(path: str | Path, architecture: str | None = None) -> Importe
         architecture: the id of what it must be; found from the weights unless told.
 
     Raises:
-        UserError: the file cannot be read (a pickle never is), holds something else than one recurrent
-            network, or another architecture.
+        UserError: the file cannot be read (a pickle never is), holds something else than one network that
+            is known here, or another architecture.
     """
     path = Path(path)
     source = str(path)
-    parts = _keras_parts(path, source) if _is_keras(path) else _torch_parts(read_tensors(path)[0], source)
+    if _is_keras(path):
+        return _recurrent(_keras_parts(path, source), architecture, source)
+    tensors, _ = read_tensors(path)
+    if recognise(tensors) is not None:
+        return from_torchvision(tensors, source, architecture)
+    return _recurrent(_torch_parts(tensors, source), architecture, source)
+
+
+def _recurrent(parts: _Parts, architecture: str | None, source: str) -> Imported:
+    """The network of one stack of recurrent layers."""
     sizes = measure(from_state(parts.wiring, source), source)
     width = sizes.hidden_size * (2 if sizes.bidirectional else 1)
     if parts.unused or len(parts.readouts) > 1:
@@ -110,18 +108,21 @@ def import_weights(path: str | Path, architecture: str | None = None) -> Importe
 
 
 def export_weights(tensors: Mapping[str, Tensor], to: str) -> dict[str, Tensor] | dict[str, np.ndarray]:
-    """The weights of a recurrent network of ours under foreign names; `import_weights` takes them back.
+    """The weights of a network of ours under foreign names; `import_weights` takes them back.
 
     Args:
-        tensors: the state dict of a recurrent model (its wiring one stack of equal layers).
-        to: ``torch`` (``rnn.weight_ih_l0``, ``embedding.weight``, ``readout.weight``) or ``keras``
-            (``lstm/kernel``, ``embedding/embeddings``, ``dense/kernel``).
+        tensors: the state dict of a recurrent model (its wiring one stack of equal layers), or of an
+            AlexNet, VGG, ResNet or DenseNet.
+        to: ``torch`` (``rnn.weight_ih_l0``, ``embedding.weight``, ``readout.weight``, or torchvision's
+            names) or ``keras`` (``lstm/kernel``, ``embedding/embeddings``, ``dense/kernel``).
 
     Raises:
         UserError: the form is unknown, or the model is no such network.
     """
     if to not in ("torch", "keras"):
         raise UserError("to", to, "is not a form of weights", ("torch", "keras"))
+    if to == "torch" and recognise(tensors) is not None:
+        return dict(tensors)
     wiring = {name.removeprefix("wiring."): t for name, t in tensors.items() if name.startswith("wiring.")}
     rest = {name: t for name, t in tensors.items() if not name.startswith("wiring.")}
     unknown = set(rest) - {"embedding.weight", "readout.weight", "readout.bias"}

@@ -178,11 +178,14 @@ def show_tables(architecture: Architecture, signature: "Signature", found: "Cost
     layers = Table(box=box.SIMPLE_HEAD)
     for heading in ("layer", "type", "output"):
         layers.add_column(heading, overflow="fold")
-    for heading in ("parameters", "FLOPs"):
+    sees = any(layer.receptive_field not in (None, (1, 1)) for layer in found.layers)
+    for heading in ("parameters", "FLOPs", *(["sees"] if sees else [])):
         layers.add_column(heading, justify="right", no_wrap=True)
     for layer in found.layers:
         output = "x".join(map(str, layer.output_shape))
-        layers.add_row(layer.name, layer.type, output, f"{layer.parameters:,}", f"{layer.flops:,}")
+        field = "x".join(map(str, layer.receptive_field)) if layer.receptive_field else "all"
+        row = (layer.name, layer.type, output, f"{layer.parameters:,}", f"{layer.flops:,}")
+        layers.add_row(*row, *([field] if sees else []))
     console.print(layers)
     examples = "1 example" if found.batch_size == 1 else f"{found.batch_size:,} examples"
     total = Table(box=None, show_header=False)

@@ -1,18 +1,16 @@
 """PyTorch's LSTM kernel with weights that stay laid out from call to call, to predict batch after batch.
 
 Laying out the weights of a large LSTM costs a tenth of a forward pass, which ``torch.lstm`` pays every time.
-Within `keep_packed` it is paid once. The operators are PyTorch's own but not public: they are used here alone
+Within `keeping` it is paid once. The operators are PyTorch's own but not public: they are used here alone
 and tried out before they are relied on; where anything is missing, the caller goes on with ``torch.lstm``.
 """
 
 import functools
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 
 from anncestry.arrays import Float, Tensor
+from anncestry.engine.keeping import is_keeping, look_up, store
 
 SMALLEST = 2**18
 """Elements of the recurrent weight below which the layout is not worth keeping."""
@@ -46,52 +44,22 @@ class PackedLSTM:
         return y.transpose(0, 1), h.view(-1, H), c.view(-1, H)
 
 
-class _Here(threading.local):
-    """What this thread keeps of each layer: the weights, so that no others get their memory; the shape of the
-    last inputs; and, once a shape was seen twice, the layout for it. One use would not pay for it."""
-
-    kept: dict[tuple, tuple[tuple[Tensor, ...], torch.Size, PackedLSTM | None]] | None = None
-
-
-_here = _Here()
-
-
-@contextmanager
-def keep_packed() -> Iterator[None]:
-    """Within it, the weights of large LSTMs stay laid out from call to call. They must not be changed there.
-
-    A change that autograd counts (an optimizer's, ``load_state_dict``'s) is noticed; others are not.
-    """
-    before = _here.kept
-    _here.kept = {} if before is None else before
-    try:
-        yield
-    finally:
-        _here.kept = before
-
-
 def packed_lstm(x: Float[Tensor, "B T D"], weights: tuple[Tensor, ...]) -> PackedLSTM | None:
     """A kept layer for these weights and sequences of this shape; None where ``torch.lstm`` is to be used."""
-    if _here.kept is None or torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"):
+    if not is_keeping() or torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"):
         return None
     plain = all(part.dtype == torch.float32 and part.device.type == "cpu" for part in (x, *weights))
     if not plain or weights[1].numel() < SMALLEST or not lstm_packing_works():
         return None
-    key = tuple(map(_identity, weights))
-    _, shape, layout = _here.kept.get(key, (weights, None, None))
+    # The shape of the last inputs; and, once it was seen twice, the layout: one use would not pay for it.
+    shape, layout = look_up(weights) or (None, None)
     if shape != x.shape:
         layout = None
     elif layout is None:
         B, T, D = x.shape
         layout = PackedLSTM(weights, (T, B, D))
-    _here.kept[key] = (weights, x.shape, layout)
+    store(weights, (x.shape, layout))
     return layout
-
-
-def _identity(tensor: Tensor) -> tuple:
-    """Equal for tensors of the same values, as long as one of them is held on to."""
-    version = 0 if tensor.is_inference() else tensor._version
-    return tensor.data_ptr(), tensor.shape, tensor.stride(), version
 
 
 @functools.cache

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Tensor
-from anncestry.engine.packed_lstm import keep_packed
+from anncestry.engine.keeping import keeping
 from anncestry.engine.precision import fast_float32
 
 
@@ -20,7 +20,7 @@ def inference(device: torch.device) -> Iterator[None]:
 
     The weights must not be changed within it.
     """
-    with torch.no_grad(), fast_float32(device), keep_packed():
+    with torch.no_grad(), fast_float32(device), keeping():
         yield
 
 

@@ -30,6 +30,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from anncestry.errors import UserError, require
+from anncestry.inspection.receptive_field import FieldOfView
 from anncestry.inspection.tensors import tensors_in
 from anncestry.models.create import build
 from anncestry.protocols import OwnRule, outputs_of
@@ -46,6 +47,8 @@ class LayerCost:
         output_shape: of its first output tensor, with the batch.
         parameters: weights it holds.
         flops: of its forward pass.
+        receptive_field: height and width, in pixels, of what one of its units sees of an image; None where
+            its outputs are no maps.
     """
 
     name: str
@@ -53,6 +56,7 @@ class LayerCost:
     output_shape: tuple[int, ...]
     parameters: int
     flops: int
+    receptive_field: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,11 +149,11 @@ def _measure(model: nn.Module, x: Tensor) -> Costs:
         kept[storage._cdata] = storage  # holding the storage keeps its address from being used again
         return tensor
 
-    chain, counter = _LongestChain(), FlopCounterMode(display=False)
-    calls = _Calls(model, counter)
+    chain, counter, view = _LongestChain(), FlopCounterMode(display=False), FieldOfView(x)
+    calls = _Calls(model, counter, view)
     autograd = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
     try:
-        with torch.enable_grad(), autograd, chain, counter:
+        with torch.enable_grad(), autograd, chain, view, counter:
             outputs_of(model, x)
     except (RuntimeError, NotImplementedError) as error:
         rule = f"cannot be run without weights (on the meta device): {error}"
@@ -194,11 +198,12 @@ class _LongestChain(TorchDispatchMode):
 class _Calls:
     """Which modules are called, what each returns first, and the FLOPs that each spends outside of others."""
 
-    def __init__(self, model: nn.Module, counter: FlopCounterMode) -> None:
-        self.counter, self.counted = counter, 0
+    def __init__(self, model: nn.Module, counter: FlopCounterMode, view: FieldOfView) -> None:
+        self.counter, self.counted, self.view = counter, 0, view
         self.modules = dict(model.named_modules())
         self.stack: list[str] = []
         self.shapes: dict[str, tuple[int, ...]] = {}  # in the order of the first call
+        self.fields: dict[str, tuple[int, int]] = {}
         self.flops = dict.fromkeys(self.modules, 0)
         self.callers: set[str] = set()
         for name, module in self.modules.items():
@@ -216,6 +221,8 @@ class _Calls:
         self.stack.pop()
         for tensor in itertools.islice(tensors_in(output), 1):
             self.shapes[name] = self.shapes[name] or tuple(tensor.shape)
+            if field := self.view.of(tensor):
+                self.fields[name] = field.size
 
     def _settle(self) -> None:
         """What was counted since the last event was spent by the innermost call."""
@@ -241,4 +248,5 @@ class _Calls:
                     output_shape=shape,
                     parameters=parameters[name],
                     flops=self.flops[name],
+                    receptive_field=self.fields.get(name),
                 )

@@ -4,7 +4,8 @@ from typing import Any
 
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from anncestry.inspection.subject import Broken, NotApplicable, Subject, distance
@@ -78,7 +79,7 @@ def initial_loss(subject: Subject) -> str:
     """An untrained model knows nothing: its loss is about ln(number of classes), within 1.5 nats.
 
     Outputs of variance v raise the loss by about v / 2, and He's initialisation of the last layer makes
-    v = 2 for inputs of variance 1.
+    v = 2 for inputs of variance 1. Batch normalisation has seen no data yet, so it goes by the batch.
     """
     expected = subject.objective.initial_loss()
     if expected is None:
@@ -87,7 +88,7 @@ def initial_loss(subject: Subject) -> str:
         raise NotApplicable("it does not learn by cross-entropy")
     new = subject.rebuilt()
     model, whose = (
-        (subject.raw().to(subject.dtype), "this model") if new is None else (new.eval(), "a new model")
+        (subject.raw().to(subject.dtype), "this model") if new is None else (_undecided(new), "a new model")
     )
     with torch.no_grad():
         loss = subject.mean_loss(model, *subject.batch(64)).item()
@@ -95,6 +96,14 @@ def initial_loss(subject: Subject) -> str:
     if not abs(loss - expected) <= LOSS_TOLERANCE:
         raise Broken(f"{measured}, expected a distance of at most {LOSS_TOLERANCE}")
     return measured
+
+
+def _undecided(model: nn.Module) -> nn.Module:
+    """Without dropout, but normalising by the batch."""
+    for module in model.eval().modules():
+        if isinstance(module, _BatchNorm):
+            module.train()
+    return model
 
 
 def overfit(subject: Subject) -> str:

@@ -26,19 +26,17 @@ from anncestry.arrays import Float, Tensor
 from anncestry.errors import require
 from anncestry.layers.convolution import PlannedLayer, parse_pattern, plan
 from anncestry.layers.feed_forward import INITIALISATIONS, initialise
-from anncestry.signature import Signature, Task
+from anncestry.layers.image_network import ImageConfig, problem
+from anncestry.signature import Signature
 
 PATTERN = "INPUT -> [[CONV -> RELU]*N -> POOL?]*M -> [FC -> RELU]*K -> FC"
 
 
 @dataclass(frozen=True, kw_only=True)
-class CNNConfig:
+class CNNConfig(ImageConfig):
     """A pattern, and the sizes it leaves open.
 
     Attributes:
-        task: what is asked, ``classification`` or ``regression``.
-        input_shape: (C, H, W) of an image.
-        output_size: K, classes or target values.
         pattern: the layers, in the language of `anncestry.layers.convolution`.
         num_convs: what N stands for.
         num_blocks: what M stands for.
@@ -52,9 +50,6 @@ class CNNConfig:
         dropout: probability of zeroing in a DROPOUT layer; without one in the pattern it does nothing.
     """
 
-    task: Task = "classification"
-    input_shape: tuple[int, ...]
-    output_size: int
     pattern: str = PATTERN
     num_convs: int = 1
     num_blocks: int = 2
@@ -68,18 +63,14 @@ class CNNConfig:
     dropout: float = 0.5
 
     def __post_init__(self) -> None:
-        tasks = ("classification", "regression")
-        require(self.task in tasks, "task", self.task, "a CNN of images answers", tasks)
-        rule = "an image has the shape (C, H, W)"
-        require(len(self.input_shape) == 3, "input_shape", self.input_shape, rule)
+        super().__post_init__()
         for name in ("num_convs", "num_blocks", "num_hidden"):
             require(getattr(self, name) >= 0, name, getattr(self, name), "must not be negative")
-        for name in ("channels", "hidden_size", "kernel_size", "output_size"):
-            require(getattr(self, name) >= 1, name, getattr(self, name), "must be at least 1")
+        self.check_positive("channels", "hidden_size", "kernel_size")
         paddings = ("same", "valid")
         require(self.padding in paddings, "padding", self.padding, "must be one of", paddings)
         require(self.init in INITIALISATIONS, "init", self.init, "must be one of", INITIALISATIONS)
-        require(0 <= self.dropout < 1, "dropout", self.dropout, "is a probability below 1")
+        self.check_dropout()
         self.layers()
 
     @classmethod
@@ -87,18 +78,10 @@ class CNNConfig:
         """The config for a data set; ``width`` sets the channels, and the hidden units to four times that."""
         channels = width or 16
         fields = {
-            "task": signature.task,
-            "input_shape": signature.shape,
-            "output_size": signature.output_size,
             "channels": channels,
             "hidden_size": 4 * channels,
         }
-        return cls(**{**fields, **overrides})
-
-    @property
-    def signature(self) -> Signature:
-        """The learning problem this config is made for."""
-        return Signature(self.task, "image", self.input_shape, self.output_size)
+        return cls(**{**problem(signature), **fields, **overrides})
 
     def layers(self) -> tuple[PlannedLayer, ...]:
         """Every layer with its shapes; a `UserError` where the pattern or the image does not allow it."""

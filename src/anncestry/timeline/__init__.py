@@ -8,6 +8,7 @@ from typing import Any
 from anncestry.errors import UserError, nearest
 from anncestry.timeline.architecture import Architecture, Departure, Preset, check_fields
 from anncestry.timeline.cells import CELL_ENTRIES
+from anncestry.timeline.convolutional import CONVOLUTIONAL
 from anncestry.timeline.dilated import DILATED
 from anncestry.timeline.feed_forward import FEED_FORWARD
 from anncestry.timeline.recurrent import RECURRENT
@@ -25,7 +26,7 @@ __all__ = [
     "usual_settings",
 ]
 
-_BRANCHES = (FEED_FORWARD, RECURRENT, CELL_ENTRIES, DILATED, SHORTCUTS, TEMPORAL)
+_BRANCHES = (FEED_FORWARD, CONVOLUTIONAL, RECURRENT, CELL_ENTRIES, DILATED, SHORTCUTS, TEMPORAL)
 TIMELINE: tuple[Architecture, ...] = tuple(
     sorted((entry for branch in _BRANCHES for entry in branch), key=lambda entry: entry.year)
 )

@@ -303,6 +303,9 @@ def fit(
     """
     if settings.epochs is None and settings.max_steps is None and settings.max_seconds is None:
         raise UserError("epochs", None, "training needs an end: epochs, max_steps or max_seconds")
+    if settings.augment and (dataset.signature.inputs != "image" or isinstance(model, OwnRule)):
+        rule = "changes images, for a model that learns by gradients"
+        raise UserError("augment", settings.augment, rule)
     fabric = fabric or make_fabric(settings)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,12 @@ def make_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim.
         return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay, fused=True)
     if settings.optimizer == "sgd":
         return torch.optim.SGD(
-            parameters, lr=rate, momentum=settings.momentum, weight_decay=decay, fused=True
+            parameters,
+            lr=rate,
+            momentum=settings.momentum,
+            nesterov=settings.nesterov,
+            weight_decay=decay,
+            fused=True,
         )
     return torch.optim.RMSprop(parameters, lr=rate, alpha=0.95, weight_decay=decay)
 
@@ -49,6 +54,8 @@ def rate_factor(settings: TrainingSettings, place: Place) -> float:
         return factor * 0.5 * (1 + math.cos(math.pi * min(1.0, place.fraction)))
     if settings.schedule == "linear":
         return factor * max(0.0, 1 - place.fraction)
+    if settings.schedule == "steps":
+        return factor * (1.0 if place.fraction < 0.5 else 0.1 if place.fraction < 0.75 else 0.01)
     return factor
 
 

@@ -5,6 +5,8 @@ from typing import Literal
 
 from anncestry.errors import require
 
+AUGMENTATIONS = ("shift", "flip", "cutout")
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
@@ -18,11 +20,14 @@ class TrainingSettings:
         optimizer: `adam`, `adamw`, `sgd` (with momentum) or `rmsprop`.
         learning_rate: its step size.
         momentum: of `sgd`.
+        nesterov: whether `sgd` looks ahead along its momentum (Nesterov's form).
         weight_decay: decoupled for `adamw`, an L2 penalty for the others.
-        schedule: the learning rate after the warm-up: `constant`, `cosine` to zero or `linear` to zero.
+        schedule: the learning rate after the warm-up: `constant`, `cosine` to zero, `linear` to zero, or
+            `steps`: a tenth from half of the budget on, a hundredth from three quarters.
         warmup_steps: steps over which the learning rate rises from zero.
         decay: what the learning rate is multiplied by after every epoch from `decay_after` on.
         decay_after: how many epochs come before the first decay.
+        augment: images: `shift`, `flip`, `cutout`, or several with commas between them; none unless told.
         clip_norm: largest norm of all gradients together; 0 for no limit.
         clip_value: largest absolute value of any gradient entry; 0 for no limit.
         accumulate: parts in which a batch is computed, to save memory.
@@ -42,11 +47,13 @@ class TrainingSettings:
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = "adam"
     learning_rate: float = 1e-3
     momentum: float = 0.9
+    nesterov: bool = False
     weight_decay: float = 0.0
-    schedule: Literal["constant", "cosine", "linear"] = "constant"
+    schedule: Literal["constant", "cosine", "linear", "steps"] = "constant"
     warmup_steps: int = 0
     decay: float = 1.0
     decay_after: int = 0
+    augment: str = ""
     clip_norm: float = 0.0
     clip_value: float = 0.0
     accumulate: int = 1
@@ -69,6 +76,14 @@ class TrainingSettings:
         require(self.learning_rate > 0, "learning_rate", self.learning_rate, "must be above 0")
         require(0 < self.decay <= 1, "decay", self.decay, "must be above 0 and at most 1")
         require(0 <= self.momentum < 1, "momentum", self.momentum, "must be at least 0 and below 1")
+        for kind in self.augmentations():
+            require(kind in AUGMENTATIONS, "augment", kind, "is not known", AUGMENTATIONS)
+        looks_ahead = self.optimizer == "sgd" and self.momentum > 0
+        require(looks_ahead or not self.nesterov, "nesterov", self.nesterov, "needs sgd with momentum")
         fits = self.batch_size % (self.accumulate * self.devices) == 0
         rule = f"must be divisible by accumulate * devices = {self.accumulate * self.devices}"
         require(fits, "batch_size", self.batch_size, rule)
+
+    def augmentations(self) -> tuple[str, ...]:
+        """The kinds that ``augment`` names."""
+        return tuple(kind.strip() for kind in self.augment.split(",") if kind.strip())

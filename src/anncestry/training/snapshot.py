@@ -117,6 +117,11 @@ def restore(
             index, slot = name.split("/", 1)
             slots.setdefault(int(index), {})[slot] = value
         optimizer.load_state_dict({"state": slots, "param_groups": described["param_groups"]})
+        for parameter, slots_of in optimizer.state.items():
+            for name, value in slots_of.items():
+                if isinstance(value, Tensor) and value.shape == parameter.shape:
+                    # Fused steps go through memory as it lies, so it must lie as the parameter's does.
+                    slots_of[name] = torch.empty_like(parameter).copy_(value)
     state = None
     if metadata["state"]:
         parts = iter([tensors[f"state/{index}"] for index in range(metadata["state"])])

@@ -8,9 +8,11 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from anncestry.arrays import Tensor
+from anncestry.engine.layout import lay_out
 from anncestry.errors import UserError
 from anncestry.objectives import Objective
 from anncestry.protocols import Batch, OwnRule, State, detach_state, map_state, outputs_of
+from anncestry.training.augment import augment
 from anncestry.training.optimizers import Place, clip_gradients, make_optimizer, rate_factor
 from anncestry.training.settings import TrainingSettings
 
@@ -31,7 +33,8 @@ class GradientStep:
         self, model: nn.Module, objective: Objective, settings: TrainingSettings, fabric: Fabric
     ) -> None:
         self.objective, self.settings, self.fabric = objective, settings, fabric
-        self.optimizer = make_optimizer(model.to(fabric.device), settings)
+        self.augmentations = settings.augmentations()
+        self.optimizer = make_optimizer(lay_out(model.to(fabric.device)), settings)
         self.model, self.backward = model, torch.Tensor.backward
         # On one device in float32 Fabric's wrappers would do nothing, at a tenth of a small model's step.
         self.wrapped = fabric.world_size > 1 or settings.precision != "32"
@@ -44,6 +47,9 @@ class GradientStep:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         inputs, targets = batch.inputs.to(self.fabric.device), batch.targets.to(self.fabric.device)
+        if self.augmentations:
+            seed = (self.settings.seed * 1_000_003 + place.step) * 1009 + self.fabric.global_rank
+            inputs = augment(inputs, self.augmentations, torch.Generator().manual_seed(seed))
         count = self.objective.count(targets)
         # DDP takes the mean over processes of what has to be their sum.
         share = count if self.fabric.world_size == 1 else self._total(count) / self.fabric.world_size

@@ -115,3 +115,21 @@ def test_too_much_for_the_memory_is_refused(folder: Path, monkeypatch: pytest.Mo
         load_data(f"images:{folder}")
     monkeypatch.setattr(files, "MAX_BYTES", 4 * 20 * 3 * 24)
     load_data(f"images:{folder}")
+
+
+def test_train_and_test_folders_are_the_official_split(folder: Path) -> None:
+    for part, numbers in (("train", range(8)), ("test", range(8, 10))):
+        for name in ("dark", "bright"):
+            (folder / part / name).mkdir(parents=True)
+            for number in numbers:
+                (folder / name / f"{number}.png").rename(folder / part / name / f"{number}.png")
+    dataset = load_data(f"images:{folder}")
+    assert dataset.classes == ("bright", "dark")
+    assert [len(split) for split in (dataset.train, dataset.validation, dataset.test)] == [14, 2, 4]  # type: ignore
+    assert isinstance(dataset.test, Examples)
+    assert dataset.test.targets.tolist() == [0, 0, 1, 1]
+    assert "official test split (4 images)" in dataset.notes[0]
+    assert load_data(dataset.name).fingerprint() == dataset.fingerprint()
+    (folder / "test" / "dark").rename(folder / "test" / "dim")
+    with pytest.raises(UserError, match="dim"):
+        load_data(f"images:{folder}")

@@ -81,7 +81,7 @@ SOURCES: tuple[Source, ...] = (
     Source(
         name="images",
         argument="DIR",
-        summary="image files, one sub-folder for each class",
+        summary="image files, one sub-folder for each class, in train and test or all together",
         module="images",
         loader="load_images",
         options=("image_size", "skip_bad"),
@@ -93,6 +93,13 @@ SOURCES: tuple[Source, ...] = (
         module="idx",
         loader="load_idx",
         options=("order",),
+    ),
+    Source(
+        name="cifar",
+        argument="DIR",
+        summary="CIFAR-10 or CIFAR-100 in the Python or the binary form of its authors",
+        module="cifar",
+        loader="load_cifar",
     ),
     Source(
         name="sentences",

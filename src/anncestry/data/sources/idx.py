@@ -1,6 +1,6 @@
 """MNIST and the data sets that come in its four files."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,16 +9,13 @@ import torch
 from anncestry.data.dataset import Dataset, Examples, Processor, Split
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.image import ImageProcessor, PixelProcessor
-from anncestry.data.readers.files import check_memory, existing_folder
+from anncestry.data.readers.files import existing_folder
 from anncestry.data.readers.idx import read_idx
-from anncestry.data.sources.images import image_dataset
-from anncestry.data.splits import check_classes, generator, stratified_split
+from anncestry.data.sources.images import official_dataset
 from anncestry.errors import UserError
 from anncestry.signature import Signature
 
 PERMUTATION_SEED = 92916
-VALIDATION = 0.1
-"""Share of the official training split that becomes the validation split."""
 
 
 def load_idx(argument: str, options: DataOptions, seed: int, processor: Processor | None = None) -> Dataset:
@@ -29,37 +26,21 @@ def load_idx(argument: str, options: DataOptions, seed: int, processor: Processo
     if images.shape[1:] != test_images.shape[1:]:
         rule = f"must have the size of the training images, {images.shape[1:]}"
         raise UserError("test images", test_images.shape[1:], rule)
-    check_memory(
-        5 * (images.size + test_images.size), "idx", str(folder), "It is read into memory as float32."
-    )
     present = np.unique(labels)
     strangers = np.setdiff1d(test_labels, present)
     if len(strangers):
         raise UserError("test labels", int(strangers[0]), "must occur in the training labels", present)
     classes = tuple(str(label) for label in present)
     labels, test_labels = np.searchsorted(present, labels), np.searchsorted(present, test_labels)
-    notes = check_classes("idx labels", labels, classes)
-    train, validation = stratified_split(labels, generator(seed), (VALIDATION,))
-    if not len(validation):
-        raise UserError(
-            "idx", str(folder), f"needs at least one class of 2 training images; has {len(labels)} in all"
-        )
-    note = (
-        f"the official test split ({len(test_labels)} images); validation is {len(validation)} of the "
-        f"{len(labels)} training images, at random with seed {seed}, within each class"
-    )
-    dataset = image_dataset(
-        [
-            (images[train], labels[train]),
-            (images[validation], labels[validation]),
-            (test_images, test_labels),
-        ],
+    dataset = official_dataset(
+        (images, labels),
+        (test_images, test_labels),
         classes,
         processor.images if isinstance(processor, PixelProcessor) else processor,
+        seed,
         name=f"idx:{folder}",
-        options=asdict(options),
+        options=options,
         source=folder,
-        notes=(note, *notes),
     )
     return dataset if options.order == "image" else _pixel_by_pixel(dataset, options.order)
 

@@ -1,5 +1,6 @@
 """Images in folders, one sub-folder for each class; and the steps all image sources share."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from anncestry.data.readers.images import is_image, read_image, to_pixels, with_
 from anncestry.data.splits import check_classes, describe_random_split, generator, stratified_split
 from anncestry.errors import UserError
 from anncestry.signature import Signature
+
+VALIDATION = 0.1
+"""Share of the training images that becomes validation where only the test split is official."""
 
 
 def image_dataset(
@@ -58,6 +62,46 @@ def image_dataset(
     )
 
 
+def official_dataset(
+    train: tuple[np.ndarray, np.ndarray],
+    test: tuple[np.ndarray, np.ndarray],
+    classes: tuple[str, ...],
+    processor: Processor | None,
+    seed: int,
+    *,
+    name: str,
+    options: DataOptions,
+    source: Path,
+    notes: Sequence[str] = (),
+) -> Dataset:
+    """Images with a test split of their own; validation is a tenth of the training images.
+
+    Args:
+        train, test: pixels (N, C, H, W) uint8 and labels (N,).
+        classes: names of the labels.
+        processor: the processor to use in place of one learnt from the training split.
+        seed: fixes which training images become validation.
+        notes: what a person should know beside how it was split.
+    """
+    kind = name.partition(":")[0]
+    (images, labels), (test_images, test_labels) = train, test
+    hint = "It is read into memory as float32."
+    check_memory(5 * (images.size + test_images.size), kind, str(source), hint)
+    notes = [*notes, *check_classes(f"{kind} labels", labels, classes)]
+    rows, held_out = stratified_split(labels, generator(seed), (VALIDATION,))
+    if not len(held_out):
+        rule = f"needs at least one class of 2 training images; has {len(labels)} in all"
+        raise UserError(kind, str(source), rule)
+    how = (
+        f"the official test split ({len(test_labels)} images); validation is {len(held_out)} of the "
+        f"{len(labels)} training images, at random with seed {seed}, within each class"
+    )
+    splits = [(images[rows], labels[rows]), (images[held_out], labels[held_out]), test]
+    return image_dataset(
+        splits, classes, processor, name=name, options=asdict(options), source=source, notes=(how, *notes)
+    )
+
+
 def _learn(images: Tensor, classes: tuple[str, ...]) -> ImageProcessor:
     """The processor of training images (N, C, H, W) in [0, 1]."""
     deviation, mean = torch.std_mean(images, dim=(0, 2, 3), correction=0)
@@ -74,23 +118,15 @@ def load_images(
     All are grey if every file is, else RGB. A given processor decides both.
     """
     folder = existing_folder(argument)
-    classes, files, notes = _find_files(folder)
-    labels = np.repeat(np.arange(len(classes)), [len(paths) for paths in files])
-    paths = [path for of_class in files for path in of_class]
     channels, size = None, None
     if processor is not None:
         trained = expect(processor, ImageProcessor, f"images:{folder}")
         channels, size = trained.channels, (trained.height, trained.width)
     elif options.image_size is not None:
         size = (options.image_size, options.image_size)
-    images, bad = _read_all(paths, size, channels, options.skip_bad)
-    if bad:
-        labels = np.delete(labels, bad)
-        notes.append(f"left out {_listed([paths[index].name for index in bad], 'unreadable images')}")
-        lost = [name for index, name in enumerate(classes) if index not in labels]
-        if lost:
-            rule = "a class folder must hold images; none here can be read"
-            raise UserError("images", str(folder / lost[0]), rule)
+    if all(any(path.is_dir() for path in _entries(folder / part)) for part in ("train", "test")):
+        return _official_folders(folder, size, channels, options, seed, processor)
+    images, labels, classes, notes = _read_classes(folder, size, channels, options.skip_bad)
     notes += check_classes("images", labels, classes)
     parts = stratified_split(labels, generator(seed))
     notes.append(describe_random_split(parts, seed, stratified=True))
@@ -107,6 +143,48 @@ def load_images(
         source=folder,
         notes=tuple(notes),
     )
+
+
+def _official_folders(
+    folder: Path,
+    size: tuple[int, int] | None,
+    channels: int | None,
+    options: DataOptions,
+    seed: int,
+    processor: Processor | None,
+) -> Dataset:
+    """A folder with ``train`` and ``test``, each with one sub-folder for each class."""
+    images, labels, classes, notes = _read_classes(folder / "train", size, channels, options.skip_bad)
+    like = (images.shape[2], images.shape[3])
+    test_images, test_labels, test_classes, test_notes = _read_classes(
+        folder / "test", like, images.shape[1], options.skip_bad
+    )
+    train = (images, labels)
+    test = (test_images, relabel(test_classes, classes, "test class")[test_labels])
+    about: dict[str, Any] = {"name": f"images:{folder}", "options": options, "source": folder}
+    return official_dataset(train, test, classes, processor, seed, notes=[*notes, *test_notes], **about)
+
+
+def _read_classes(
+    folder: Path, size: tuple[int, int] | None, channels: int | None, skip_bad: bool
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...], list[str]]:
+    """Pixels (N, C, H, W), labels (N,), names of the classes, notes."""
+    classes, files, notes = _find_files(folder)
+    labels = np.repeat(np.arange(len(classes)), [len(paths) for paths in files])
+    paths = [path for of_class in files for path in of_class]
+    images, bad = _read_all(paths, size, channels, skip_bad)
+    if bad:
+        labels = np.delete(labels, bad)
+        notes.append(f"left out {_listed([paths[index].name for index in bad], 'unreadable images')}")
+        lost = [name for index, name in enumerate(classes) if index not in labels]
+        if lost:
+            rule = "a class folder must hold images; none here can be read"
+            raise UserError("images", str(folder / lost[0]), rule)
+    return images, labels, classes, notes
+
+
+def _entries(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
 def _listed(names: list[str], what: str) -> str:

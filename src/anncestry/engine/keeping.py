@@ -1,0 +1,66 @@
+"""What is made of weights that do not change, kept from call to call while predictions last."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from anncestry.arrays import Tensor
+
+Made = TypeVar("Made")
+
+
+class _Here(threading.local):
+    """What this thread keeps, by the identity of the weights; the weights too, so that no others get their
+    memory."""
+
+    kept: dict[tuple, tuple[tuple[Tensor, ...], Any]] | None = None
+
+
+_here = _Here()
+
+
+@contextmanager
+def keeping() -> Iterator[None]:
+    """Within it, what is made of weights stays from call to call. They must not be changed there.
+
+    A change that autograd counts (an optimizer's, ``load_state_dict``'s) is noticed; others are not.
+    """
+    before = _here.kept
+    _here.kept = {} if before is None else before
+    try:
+        yield
+    finally:
+        _here.kept = before
+
+
+def is_keeping() -> bool:
+    """Whether this is within `keeping`."""
+    return _here.kept is not None
+
+
+def look_up(weights: tuple[Tensor, ...]) -> Any:
+    """What was last stored for these weights, or None."""
+    found = (_here.kept or {}).get(tuple(map(_identity, weights)))
+    return None if found is None else found[1]
+
+
+def store(weights: tuple[Tensor, ...], made: Any) -> None:
+    """Keep ``made`` for these weights; outside of `keeping` nothing is kept."""
+    if _here.kept is not None:
+        _here.kept[tuple(map(_identity, weights))] = (weights, made)
+
+
+def kept(weights: tuple[Tensor, ...], make: Callable[[], Made]) -> Made:
+    """What ``make`` makes of the weights, once within `keeping`."""
+    made = look_up(weights)
+    if made is None:
+        made = make()
+        store(weights, made)
+    return made
+
+
+def _identity(tensor: Tensor) -> tuple:
+    """Equal for tensors of the same values, as long as one of them is held on to."""
+    version = 0 if tensor.is_inference() else tensor._version
+    return tensor.data_ptr(), tensor.shape, tensor.stride(), version

@@ -1,0 +1,260 @@
+"""The densely connected network: every layer reads the feature maps of all layers before it.
+
+Paper: G. Huang, Z. Liu, L. van der Maaten & K. Weinberger, "Densely connected convolutional networks",
+1608.06993 (2016).
+
+    x_l = H_l([x_0, x_1, ..., x_{l-1}])                     concatenated channels, the oldest first
+    H:     BN -> ReLU -> CONV3(k)                                             basic
+    H:     BN -> ReLU -> CONV1(4k) -> BN -> ReLU -> CONV3(k)                  bottleneck (B)
+    between blocks:  BN -> ReLU -> CONV1(theta m) -> AVGPOOL2                 compression theta < 1 (C)
+
+Layer l of a block reads k_0 + k (l - 1) channels and adds k, the growth rate.
+
+Differs from the ResNet: features are concatenated and kept, not added; a layer needs to write few of them.
+
+The names of the weights are those under which torchvision publishes its own.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from anncestry.arrays import Float, Tensor
+from anncestry.errors import require
+from anncestry.layers.dense_block import (
+    DenseWeights,
+    FrozenLayer,
+    Statistics,
+    dense_block,
+    frozen,
+    frozen_dense_block,
+)
+from anncestry.layers.image_network import ImageConfig, is_small, problem, start_he_fan_out
+from anncestry.signature import Signature
+
+BOTTLENECK = 4  # a 1x1 convolution writes so many times k channels before each 3x3
+STEMS = ("imagenet", "cifar")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenseNetConfig(ImageConfig):
+    """Sizes of a DenseNet.
+
+    Attributes:
+        growth_rate: k, channels that every layer adds.
+        blocks: layers of each dense block.
+        bottleneck: whether a 1x1 convolution comes before each 3x3 (B).
+        compression: theta, the share of its channels that a transition keeps (C below 1).
+        stem: ``imagenet`` (7x7 with stride 2, then max-pooling) or ``cifar`` (3x3).
+        stem_channels: k_0, channels before the first block.
+        dropout: probability of zeroing after every convolution but the first.
+        recompute: whether the backward pass computes concatenations and bottlenecks again instead of
+            keeping them: memory linear in the depth instead of quadratic (Pleiss et al., 1707.06990).
+    """
+
+    growth_rate: int
+    blocks: tuple[int, ...]
+    bottleneck: bool = True
+    compression: float = 0.5
+    stem: str = "imagenet"
+    stem_channels: int
+    dropout: float = 0.0
+    recompute: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_positive("growth_rate", "blocks", "stem_channels")
+        require(0 < self.compression <= 1, "compression", self.compression, "is a share above 0, up to 1")
+        require(self.stem in STEMS, "stem", self.stem, "must be one of", STEMS)
+        self.check_dropout()
+
+    @classmethod
+    def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):
+        """The config for a data set; ``width`` is the growth rate.
+
+        Small images get DenseNet-BC with 40 layers and k = 12, others DenseNet-121.
+        """
+        small = is_small(signature.shape)
+        growth_rate = width or overrides.get("growth_rate") or (12 if small else 32)
+        sizes = {
+            "growth_rate": growth_rate,
+            "blocks": (6, 6, 6) if small else (6, 12, 24, 16),
+            "stem": "cifar" if small else "imagenet",
+            "stem_channels": 2 * growth_rate,
+        }
+        return cls(**{**problem(signature), **sizes, **overrides})
+
+    def channels(self) -> list[tuple[int, int]]:
+        """Of every block, the channels it reads and those it hands on."""
+        found, channels = [], self.stem_channels
+        for num_layers in self.blocks:
+            last = channels + num_layers * self.growth_rate
+            found.append((channels, last))
+            channels = max(1, int(self.compression * last))
+        return found
+
+
+class DenseLayer(nn.Module):
+    """H_l. It is given the list of all maps before it, and returns k new ones."""
+
+    def __init__(self, in_channels: int, config: DenseNetConfig) -> None:
+        super().__init__()
+        k = config.growth_rate
+        self.norm1 = nn.BatchNorm2d(in_channels)
+        if config.bottleneck:
+            self.conv1 = nn.Conv2d(in_channels, BOTTLENECK * k, 1, bias=False)
+            self.norm2 = nn.BatchNorm2d(BOTTLENECK * k)
+            self.conv2 = nn.Conv2d(BOTTLENECK * k, k, 3, padding=1, bias=False)
+        else:
+            self.conv1 = nn.Conv2d(in_channels, k, 3, padding=1, bias=False)
+        self.bottleneck = config.bottleneck
+        self.dropout = nn.Dropout(config.dropout)
+
+    def narrow(self, *features: Float[Tensor, "B C H W"]) -> Float[Tensor, "B N H W"]:
+        """The first convolution over everything before: what is quadratic in the depth, if kept."""
+        return self.conv1(self.norm1(torch.cat(features, 1)).relu_())
+
+    def forward(self, features: list[Tensor], recompute: bool = False) -> Float[Tensor, "B k H W"]:
+        if recompute:
+            h = checkpoint(self.narrow, *features, use_reentrant=False, context_fn=self._contexts)
+        else:
+            h = self.narrow(*features)
+        h = self.dropout(h)
+        return self.dropout(self.conv2(self.norm2(h).relu_())) if self.bottleneck else h
+
+    def weights(self) -> DenseWeights:
+        """Those of a bottleneck layer, in the order of use."""
+        first, second = self.norm1, self.norm2
+        parts = (first.weight, first.bias, self.conv1.weight, second.weight, second.bias, self.conv2.weight)
+        return DenseWeights(*parts)
+
+    def _contexts(self):
+        """For the forward pass and for computing it again: the running statistics see a batch once."""
+        return nullcontext(), _statistics_seen(self.norm1)
+
+
+@contextmanager
+def _statistics_seen(norm: nn.BatchNorm2d) -> Iterator[None]:
+    """Normalise by the batch and leave the running statistics as they are."""
+    momentum, norm.momentum = norm.momentum, 0.0
+    count = norm.num_batches_tracked.clone()  # pyright: ignore[reportOptionalMemberAccess]
+    try:
+        yield
+    finally:
+        norm.momentum = momentum
+        norm.num_batches_tracked.copy_(count)  # pyright: ignore[reportOptionalMemberAccess]
+
+
+class DenseBlock(nn.ModuleDict):
+    """Layers that each read the block's input and the outputs of all layers before them."""
+
+    def __init__(self, in_channels: int, num_layers: int, config: DenseNetConfig) -> None:
+        super().__init__()
+        self.recompute, self.bottleneck, self.dropout = config.recompute, config.bottleneck, config.dropout
+        for number in range(num_layers):
+            self[f"denselayer{number + 1}"] = DenseLayer(in_channels + number * config.growth_rate, config)
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D H W"]:
+        if not self.bottleneck or x.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
+            return self.plain(x)
+        if not torch.is_grad_enabled() and not self.training:
+            return frozen_dense_block(x, self.frozen())
+        if torch.is_grad_enabled() and self.training and self.dropout == 0:
+            return self.by_hand(x)
+        return self.plain(x)
+
+    def plain(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D H W"]:
+        """Layer by layer, as the paper says it."""
+        features = [x]
+        recompute = self.recompute and torch.is_grad_enabled()
+        for layer in self.values():
+            features.append(layer(features, recompute))
+        return torch.cat(features, 1)
+
+    def by_hand(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D H W"]:
+        """The same in training, by `dense_block`: in less memory, and faster."""
+        layers: list[Any] = list(self.values())
+        maps, of_maps, of_narrow = dense_block(x, [layer.weights() for layer in layers], layers[0].norm1.eps)
+        count = x.shape[0] * x.shape[2] * x.shape[3]
+        for layer, narrow in zip(layers, of_narrow, strict=True):
+            m = layer.norm1.num_features
+            see(layer.norm1, Statistics(of_maps.mean[:m], of_maps.variance[:m]), count)
+            see(layer.norm2, narrow, count)
+        return maps
+
+    def frozen(self) -> list[FrozenLayer]:
+        """The layers with the statistics of the training; made once while predictions last."""
+        layers: list[Any] = list(self.values())
+        parts = [(layer.weights(), _seen(layer.norm1), _seen(layer.norm2)) for layer in layers]
+        return frozen(parts, layers[0].norm1.eps)
+
+
+def _seen(norm: nn.BatchNorm2d) -> Statistics:
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    return Statistics(norm.running_mean, norm.running_var)
+
+
+def see(norm: nn.BatchNorm2d, batch: Statistics, count: int) -> None:
+    """Move the running statistics as a batch of ``count`` values for each map does."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    assert norm.momentum is not None
+    with torch.no_grad():
+        norm.num_batches_tracked += 1  # pyright: ignore[reportOperatorIssue]
+        norm.running_mean.lerp_(batch.mean, norm.momentum)
+        norm.running_var.lerp_(batch.variance * (count / max(count - 1, 1)), norm.momentum)
+
+
+class Transition(nn.Module):
+    """``BN -> ReLU -> CONV1 -> AVGPOOL2``. A 1x1 convolution and an average commute: averaging first costs a
+    quarter."""
+
+    def __init__(self, in_channels: int, out_channels: int, dropout: float) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(in_channels)
+        self.conv = nn.Conv2d(in_channels, out_channels, 1, bias=False)
+        self.dropout = nn.Dropout(dropout)
+        self.pool = nn.AvgPool2d(2, ceil_mode=True)
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D h w"]:
+        h = self.norm(x).relu_()
+        if self.training and self.dropout.p:  # between the two, so they do not commute
+            return self.pool(self.dropout(self.conv(h)))
+        return self.conv(self.pool(h))
+
+
+class DenseNet(nn.Module):
+    """A stem, dense blocks with transitions between them, the average over each map, a linear layer."""
+
+    def __init__(self, config: DenseNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        colours = config.input_shape[0]
+        layers: OrderedDict[str, nn.Module] = OrderedDict()
+        if config.stem == "imagenet":
+            layers["conv0"] = nn.Conv2d(colours, config.stem_channels, 7, stride=2, padding=3, bias=False)
+            layers["norm0"] = nn.BatchNorm2d(config.stem_channels)
+            layers["relu0"] = nn.ReLU(inplace=True)
+            layers["pool0"] = nn.MaxPool2d(3, stride=2, padding=1)
+        else:
+            layers["conv0"] = nn.Conv2d(colours, config.stem_channels, 3, padding=1, bias=False)
+        channels = config.channels()
+        for b, (read, written) in enumerate(channels):
+            layers[f"denseblock{b + 1}"] = DenseBlock(read, config.blocks[b], config)
+            if b + 1 < len(channels):
+                layers[f"transition{b + 1}"] = Transition(written, channels[b + 1][0], config.dropout)
+        last = channels[-1][1]
+        layers["norm5"] = nn.BatchNorm2d(last)  # torchvision's name, however many blocks there are
+        self.features = nn.Sequential(layers)
+        self.classifier = nn.Linear(last, config.output_size)
+        start_he_fan_out(self)
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K"]:
+        return self.classifier(self.features(x).relu_().mean((2, 3)))
