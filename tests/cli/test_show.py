@@ -7,6 +7,7 @@ import pytest
 
 from anncestry.cli.show import Arguments, configured, parse_shape, run
 from anncestry.errors import UserError
+from anncestry.inspection.costs import costs
 from anncestry.models.create import configure
 from anncestry.signature import Signature
 from anncestry.timeline import TIMELINE
@@ -119,3 +120,10 @@ def test_what_is_no_shape(text):
 def test_mistakes(arguments, message):
     with pytest.raises(UserError, match=message):
         run(Arguments(**arguments))
+
+
+def test_a_preset_keeps_its_classes_for_images_of_its_size():
+    _, config = configured(Arguments(name="densenet-121", input="3x224x224"))
+    assert costs(config).parameters == 7_978_856
+    _, config = configured(Arguments(name="densenet-bc-100-12", input="1x28x28"))
+    assert (config.output_size, config.input_shape) == (10, (1, 28, 28))

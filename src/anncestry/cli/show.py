@@ -73,7 +73,9 @@ def configured(arguments: Arguments) -> tuple[Architecture, Any]:
         if arguments.width is not None:
             raise UserError("--width", arguments.width, "a preset has its own widths")
         return architecture, configure(arguments.name, values)
-    signature = _signature(architecture, arguments)
+    # A preset has as many classes as it was published with, whatever the images' size.
+    num_classes = preset.config.get("output_size", NUM_CLASSES) if preset is not None else NUM_CLASSES
+    signature = _signature(architecture, arguments, num_classes)
     return architecture, configure(arguments.name, values, signature=signature, width=arguments.width)
 
 
@@ -97,7 +99,9 @@ def _of_run(path: Path, arguments: Arguments) -> tuple[Architecture, Any]:
     return find(name), configure(find(name).id, values)
 
 
-def _signature(architecture: Architecture, arguments: Arguments) -> "Signature":
+def _signature(
+    architecture: Architecture, arguments: Arguments, num_classes: int = NUM_CLASSES
+) -> "Signature":
     """The learning problem that ``--input`` and ``--task`` describe, what is missing filled in."""
     from anncestry.signature import TASKS, Signature
 
@@ -116,7 +120,7 @@ def _signature(architecture: Architecture, arguments: Arguments) -> "Signature":
         text = DEFAULT_INPUTS[kind]
     inputs, shape, vocab_size = parse_shape(text)
     task = arguments.task or _usual_task(architecture, inputs)
-    sizes = {"classification": NUM_CLASSES, "tagging": NUM_CLASSES, "language-model": vocab_size}
+    sizes = {"classification": num_classes, "tagging": num_classes, "language-model": vocab_size}
     output_size = shape[-1] if task == "next-frame" else sizes.get(task, 1)
     return Signature(task, inputs, shape, output_size, vocab_size)  # pyright: ignore[reportArgumentType]
 
