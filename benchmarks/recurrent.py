@@ -5,8 +5,7 @@ All contestants run on two threads and get the float32 setting that ours runs wi
 """
 
 import copy
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -18,7 +17,7 @@ from anncestry.layers.cell_names import make_cell
 from anncestry.layers.cells import LSTMCell
 from anncestry.layers.highway import HighwayStack
 from anncestry.layers.wirings import Stacked, Unrolled, stack, unroll_naive
-from benchmarks.timing import interleave, table
+from benchmarks.timing import interleave, table, threads
 
 THREADS = 2
 CPU = torch.device("cpu")
@@ -26,16 +25,6 @@ CELLS = tuple(
     f"lstm-{name}" for name in ("vanilla", "nig", "nfg", "nog", "niaf", "noaf", "cifg", "np", "fgr")
 )
 Run = Callable[[], object]
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def naive(model: Stacked, x: Tensor) -> tuple[Tensor, None]:
@@ -162,7 +151,7 @@ def main(quick: bool = False) -> str:
     """All tables."""
     rounds = 3 if quick else 15
     medium, small = torch.randn(20, 35, 650), torch.randn(32, 64, 128)
-    with _threads(THREADS):
+    with threads(THREADS):
         tables = [predict_standard(medium, 650, 2, 2 * rounds)]
         tables += [custom(name, medium, 650, 2, rounds) for name in (*CELLS, "residual-lstm", "highway-lstm")]
         tables += [custom(name, small, 128, 1, rounds) for name in ("lstm-vanilla", "lstm-fgr")]

@@ -4,6 +4,7 @@ import argparse
 import datetime
 from pathlib import Path
 
+import benchmarks.densenet
 import benchmarks.dilated
 import benchmarks.loop
 import benchmarks.lstm
@@ -34,6 +35,7 @@ def main() -> None:
         benchmarks.lstm.main(arguments.quick),
         benchmarks.recurrent.main(arguments.quick),
         benchmarks.dilated.main(arguments.quick),
+        benchmarks.densenet.main(arguments.quick),
     ]
     mnist = arguments.data / "mnist"
     if mnist.is_dir():

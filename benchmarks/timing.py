@@ -4,10 +4,13 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+
+import torch
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,17 @@ class Timed:
     ratio: float
     low: float
     high: float
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Within it, PyTorch computes with so many threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def interleave(contestants: dict[str, Callable[[], object]], rounds: int, warm_up: int = 2) -> list[Timed]:

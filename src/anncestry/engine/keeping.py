@@ -21,13 +21,16 @@ _here = _Here()
 
 
 @contextmanager
-def keeping() -> Iterator[None]:
+def keeping(shelf: dict | None = None) -> Iterator[None]:
     """Within it, what is made of weights stays from call to call. They must not be changed there.
 
     A change that autograd counts (an optimizer's, ``load_state_dict``'s) is noticed; others are not.
+
+    Args:
+        shelf: where it is kept, for whoever comes back later; unless told, until the outermost scope ends.
     """
     before = _here.kept
-    _here.kept = {} if before is None else before
+    _here.kept = shelf if shelf is not None else {} if before is None else before
     try:
         yield
     finally:

@@ -6,6 +6,7 @@ so they are used here alone, tried out before they are relied on, and `plain_pro
 """
 
 import functools
+from collections.abc import Callable
 
 import torch
 
@@ -39,6 +40,61 @@ class PackedWeight:
         return torch.ops.mkldnn._linear_pointwise.binary(h, added, self._blocks, None, "add")
 
 
+class PackedLinearReLU:
+    """``ReLU(x weight^T + bias)`` for weights that do not change; no gradients.
+
+    Args:
+        weight: (K, D), and ``bias`` (K,): float32 or bfloat16, on a CPU.
+    """
+
+    def __init__(self, weight: Float[Tensor, "K D"], bias: Float[Tensor, "K"]) -> None:
+        self._blocks = torch.ops.mkldnn._reorder_linear_weight(weight.detach().contiguous())
+        self._bias = bias.detach()
+
+    def __call__(self, x: Float[Tensor, "N D"]) -> Float[Tensor, "N K"]:
+        return torch.ops.mkldnn._linear_pointwise(x, self._blocks, self._bias, "relu", [], "")
+
+
+class PackedConvolution:
+    """A convolution with stride 1 that keeps the size of the image, without a bias, whose kernels do not
+    change; no gradients. They are laid out for the first shape of input it meets, and serve all.
+
+    Args:
+        kernels: (K, C, F, F), F odd, float32 or bfloat16, on a CPU.
+    """
+
+    def __init__(self, kernels: Float[Tensor, "K C F F"]) -> None:
+        self._kernels, self._padding = kernels.detach(), [size // 2 for size in kernels.shape[2:]]
+        self._blocks: Tensor | None = None
+
+    def __call__(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K H W"]:
+        if self._blocks is None:
+            reorder = torch.ops.mkldnn._reorder_convolution_weight
+            self._blocks = reorder(self._kernels, self._padding, [1, 1], [1, 1], 1, list(x.shape))
+        return torch.ops.mkldnn._convolution_pointwise(
+            x, self._blocks, None, self._padding, [1, 1], [1, 1], 1, "none", [], ""
+        )
+
+
+def packed_or_plain_linear_relu(weight: Tensor, bias: Tensor) -> Callable[[Tensor], Tensor]:
+    """``ReLU(x weight^T + bias)``, packed where that works."""
+    if _packable(weight) and convolution_packing_works():
+        return PackedLinearReLU(weight, bias)
+    return lambda x: torch.nn.functional.linear(x, weight, bias).relu_()
+
+
+def packed_or_plain_convolution(kernels: Tensor) -> Callable[[Tensor], Tensor]:
+    """The convolution of `PackedConvolution`, packed where that works."""
+    if _packable(kernels) and convolution_packing_works():
+        return PackedConvolution(kernels)
+    padding = [size // 2 for size in kernels.shape[2:]]
+    return lambda x: torch.conv2d(x, kernels, padding=padding)
+
+
+def _packable(weight: Tensor) -> bool:
+    return weight.device.type == "cpu" and weight.dtype in (torch.float32, torch.bfloat16)
+
+
 def worth_packing(h: Tensor, weight: Tensor, added: Tensor | None) -> bool:
     """Whether `PackedWeight` can take these and is expected to be faster than `plain_product`."""
     if torch.is_grad_enabled() and (h.requires_grad or (added is not None and added.requires_grad)):
@@ -50,6 +106,24 @@ def worth_packing(h: Tensor, weight: Tensor, added: Tensor | None) -> bool:
         and (added is None or added.dim() == 2)
         and packing_works()
     )
+
+
+@functools.cache
+def convolution_packing_works() -> bool:
+    """The same for `PackedLinearReLU` and `PackedConvolution`."""
+    random = torch.Generator().manual_seed(0)
+    sizes = ((2, 8, 5, 4), (6, 8, 3, 3), (6, 8), (6,))
+    x, kernels, weight, bias = (torch.randn(size, generator=random) for size in sizes)
+    x = x.to(memory_format=torch.channels_last)
+    with torch.no_grad():
+        try:
+            convolution, linear = PackedConvolution(kernels), PackedLinearReLU(weight, bias)
+            found = [convolution(x), convolution(x[:1]), linear(x[:, :, 0, 0])]
+        except (AttributeError, RuntimeError, TypeError):
+            return False
+        maps = torch.conv2d(x, kernels, padding=1)
+        wanted = [maps, maps[:1], torch.nn.functional.linear(x[:, :, 0, 0], weight, bias).relu()]
+        return all(torch.allclose(*pair, atol=1e-5, rtol=1e-5) for pair in zip(found, wanted, strict=True))
 
 
 @functools.cache

@@ -15,12 +15,15 @@ from anncestry.engine.precision import fast_float32
 
 
 @contextmanager
-def inference(device: torch.device) -> Iterator[None]:
+def inference(device: torch.device, shelf: dict | None = None) -> Iterator[None]:
     """For scoring and predicting: no gradients, the fast float32 products, weights laid out once.
 
     The weights must not be changed within it.
+
+    Args:
+        shelf: where what was laid out stays for the next time (`keeping`).
     """
-    with torch.no_grad(), fast_float32(device), keeping():
+    with torch.no_grad(), fast_float32(device), keeping(shelf):
         yield
 
 
@@ -59,7 +62,13 @@ def in_bfloat16(model: nn.Module, always: bool = False) -> nn.Module:
     """
     if not (always or bfloat16_is_faster()):
         return model
-    rounded = copy.deepcopy(model).to(torch.bfloat16).requires_grad_(False)
+    rounded = copy.deepcopy(model).requires_grad_(False)
+    for module in rounded.modules():
+        if not isinstance(
+            module, nn.BatchNorm2d
+        ):  # its statistics are taken up by kernels before they are rounded
+            for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
+                tensor.data = tensor.data.to(torch.bfloat16) if tensor.is_floating_point() else tensor.data
     rounded.register_forward_pre_hook(_round_inputs)
     rounded.register_forward_hook(_widen_outputs)
     return rounded

@@ -10,6 +10,8 @@ pass: time and memory quadratic in L for what never changes. Here:
   the product with the 1x1 kernels, and is computed again on the way back;
 - kept are X and the outputs of the 1x1 convolutions.
 
+Under autocast all of that is in bfloat16 but for the statistics and the gradients of the weights.
+
 The way back, for a layer that reads m columns, with g the gradient at :math:`\hat x \gamma + \beta`:
 
 .. math::
@@ -21,6 +23,7 @@ and applied once.
 The memory is that of Pleiss et al., "Memory-efficient implementation of DenseNets", 1707.06990.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -28,8 +31,11 @@ from torch.autograd.function import once_differentiable
 
 from anncestry.arrays import Float, Tensor
 from anncestry.engine.keeping import kept
+from anncestry.engine.packed import packed_or_plain_convolution, packed_or_plain_linear_relu
+from anncestry.layers.folding import Statistics, affine, bounded
 
 CHUNK = 2**18  # numbers of a part of X that stay in a core's cache with what is made of them
+LARGEST = 2**24  # numbers of X that predictions work on at once
 
 
 class DenseWeights(NamedTuple):
@@ -43,13 +49,6 @@ class DenseWeights(NamedTuple):
     spread: Float[Tensor, "k N 3 3"]
 
 
-class Statistics(NamedTuple):
-    """Of maps over a batch; the variance is divided by the count."""
-
-    mean: Float[Tensor, "C"]
-    variance: Float[Tensor, "C"]
-
-
 def dense_block(
     x: Float[Tensor, "B C H W"], layers: list[DenseWeights], epsilon: float
 ) -> tuple[Float[Tensor, "B D H W"], Statistics, list[Statistics]]:
@@ -60,38 +59,42 @@ def dense_block(
         layer reads the first m; and for each layer those behind its 1x1 convolution. They carry no gradient.
     """
     flat = [weight for layer in layers for weight in layer]
-    maps, mean, variance, *narrow = _DenseBlock.apply(x, epsilon, *flat)
+    if torch.is_autocast_enabled("cpu"):
+        x = x.to(torch.get_autocast_dtype("cpu"))
+    with torch.autocast("cpu", enabled=False):
+        maps, mean, variance, *narrow = _DenseBlock.apply(x, epsilon, *flat)
     pairs = zip(narrow[::2], narrow[1::2], strict=True)
     return maps, Statistics(mean, variance), [Statistics(*pair) for pair in pairs]
 
 
 class FrozenLayer(NamedTuple):
-    """A bottleneck layer whose statistics are fixed: normalisation and ReLU have become bounds and products.
+    """A bottleneck layer whose statistics are fixed: of the first normalisation the bounds are left, and the
+    1x1 kernels have taken up the rest of it and the second (`anncestry.layers.folding`).
 
-    With a x + b the normalised x, ReLU(a x + b) = a clamp(x) + b, where x is bounded by -b / a: from below
-    for a > 0, from above for a < 0. What multiplies and what is added go into the 1x1 kernels, and so does
-    the second normalisation.
+    Attributes:
+        low, high: the bounds; ``high`` is None where no map has an upper one.
+        narrow: the 1x1 kernels and the ReLU behind them: (N, m) to (N, 4k).
+        spread: the 3x3 kernels: (B, 4k, H, W) to (B, k, H, W).
     """
 
     low: Float[Tensor, "m"]
-    high: Float[Tensor, "m"]
-    narrow: Float[Tensor, "m N"]
-    bias: Float[Tensor, "N"]
-    spread: Float[Tensor, "k N 3 3"]
+    high: Float[Tensor, "m"] | None
+    narrow: Callable[[Tensor], Tensor]
+    spread: Callable[[Tensor], Tensor]
 
 
 def freeze(layer: DenseWeights, of_maps: Statistics, of_narrow: Statistics, epsilon: float) -> FrozenLayer:
     """The layer with the statistics it has seen in training."""
-    a, b, _ = _scale(of_maps, layer.gain1, layer.shift1, epsilon)
-    edge = torch.where(a == 0, 0.0, -b / a)
-    infinity = torch.full_like(a, torch.inf)
-    low, high = torch.where(a > 0, edge, -infinity), torch.where(a < 0, edge, infinity)
-    low, high = torch.where(a == 0, 0.0, low), torch.where(a == 0, 0.0, high)
-    always = torch.where(a == 0, b.relu(), b)
-    c, d, _ = _scale(of_narrow, layer.gain2, layer.shift2, epsilon)
+    dtype = layer.spread.dtype
+    a, b, low, high = bounded(*affine(of_maps, layer.gain1, layer.shift1, epsilon))
+    c, d = affine(of_narrow, layer.gain2, layer.shift2, epsilon)
     kernel = layer.narrow.flatten(1)
+    narrow, bias = kernel * a * c[:, None], kernel.to(b.dtype) @ b * c + d
     return FrozenLayer(
-        low, high, (kernel * a * c[:, None]).t().contiguous(), kernel @ always * c + d, layer.spread
+        low.to(dtype),
+        None if (a >= 0).all() else high.to(dtype),
+        packed_or_plain_linear_relu(narrow.to(dtype), bias.to(dtype)),
+        packed_or_plain_convolution(layer.spread),
     )
 
 
@@ -101,20 +104,23 @@ def frozen(layers: list[tuple[DenseWeights, Statistics, Statistics]], epsilon: f
     return kept(parts, lambda: [freeze(*layer, epsilon) for layer in layers])
 
 
-def frozen_dense_block(x: Float[Tensor, "B C H W"], layers: list[FrozenLayer]) -> Float[Tensor, "B D H W"]:
-    """The maps that a block hands on when its statistics are fixed; no gradients."""
+def frozen_dense_block(x: Float[Tensor, "B C H W"], layers: list[FrozenLayer], growth_rate: int) -> Tensor:
+    """The maps (B, D, H, W) that a block hands on when its statistics are fixed; no gradients."""
     B, C, H, W = x.shape
-    k = layers[0].spread.shape[0]
-    X = x.new_empty(B * H * W, C + k * len(layers))
+    X = x.new_empty(B * H * W, C + growth_rate * len(layers))
     X[:, :C] = _rows(x)
-    for number, layer in enumerate(layers):
-        m = C + k * number
-        h = x.new_empty(X.shape[0], layer.bias.shape[0])
-        for rows in _chunks(X.shape[0], m):
-            torch.addmm(
-                layer.bias, torch.clamp(X[rows, :m], layer.low, layer.high), layer.narrow, out=h[rows]
-            )
-        X[:, m : m + k] = _rows(torch.conv2d(_maps(h.relu_(), B, H, W), layer.spread, padding=1))
+    several = max(1, LARGEST // (H * W * X.shape[1]))  # images at a time
+    for first in range(0, B, several):
+        part = X[first * H * W : (first + several) * H * W]
+        for number, layer in enumerate(layers):
+            m = C + growth_rate * number
+            maps = part[:, :m]
+            if layer.high is None:
+                t = torch.maximum(maps, layer.low)
+            else:
+                t = torch.clamp(maps, layer.low, layer.high)
+            h = _maps(layer.narrow(t), part.shape[0] // (H * W), H, W)
+            part[:, m : m + growth_rate] = _rows(layer.spread(h))
     return _maps(X, B, H, W)
 
 
@@ -130,20 +136,24 @@ def _chunks(num_rows: int, num_columns: int) -> list[slice]:
 
 def _statistics(x: Float[Tensor, "N C"]) -> Statistics:
     """Two passes, as few numbers at a time as stay in the cache; ``torch.var_mean`` takes several times as
-    long down the columns."""
-    chunks = _chunks(x.shape[0], x.shape[1])
-    mean = torch.stack([x[rows].sum(0) for rows in chunks]).sum(0) / x.shape[0]
+    long down the columns. They are not in bfloat16 even where x is."""
+    chunks, wide = _chunks(x.shape[0], x.shape[1]), _wide(x.dtype)
+    mean = torch.stack([x[rows].sum(0, dtype=wide) for rows in chunks]).sum(0) / x.shape[0]
     squares = torch.stack([torch.sub(x[rows], mean).square_().sum(0) for rows in chunks])
     return Statistics(mean, squares.sum(0) / x.shape[0])
 
 
+def _wide(dtype: torch.dtype) -> torch.dtype:
+    """What is added up in."""
+    return torch.promote_types(dtype, torch.float32)
+
+
 def _scale(
-    statistics: Statistics, gain: Tensor, shift: Tensor, epsilon: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    """``(a, b, 1 / sigma)`` with a x + b the normalised x."""
-    inverse = torch.rsqrt(statistics.variance + epsilon)
-    a = gain * inverse
-    return a, torch.addcmul(shift, statistics.mean, a, value=-1), inverse
+    statistics: Statistics, gain: Tensor, shift: Tensor, epsilon: float, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """The a and b of a x + b, as precise as x is."""
+    a, b = affine(statistics, gain, shift, epsilon)
+    return a.to(dtype), b.to(dtype)
 
 
 class _DenseBlock(torch.autograd.Function):
@@ -154,24 +164,25 @@ class _DenseBlock(torch.autograd.Function):
         k, N = layers[0].spread.shape[0], B * H * W
         X = x.new_empty(N, C + k * len(layers))
         X[:, :C] = _rows(x)
-        variance, mean = x.new_empty(2, X.shape[1])
+        variance, mean = X.new_empty(2, X.shape[1], dtype=_wide(X.dtype))
         mean[:C], variance[:C] = _statistics(X[:, :C])
         narrow, statistics = [], []
         for layer in layers:
             m = layer.narrow.shape[1]
-            a, b, _ = _scale(Statistics(mean[:m], variance[:m]), layer.gain1, layer.shift1, epsilon)
-            kernel = layer.narrow.flatten(1).t()
-            z = x.new_empty(N, kernel.shape[1])
+            of_maps = Statistics(mean[:m], variance[:m])
+            a, b = _scale(of_maps, layer.gain1, layer.shift1, epsilon, X.dtype)
+            kernel = layer.narrow.flatten(1).t().to(X.dtype)
+            z = X.new_empty(N, kernel.shape[1])
             for rows in _chunks(N, m):
                 torch.mm(torch.addcmul(b, X[rows, :m], a).relu_(), kernel, out=z[rows])
-            z_mean, z_variance = _statistics(z)
-            a, b, _ = _scale(Statistics(z_mean, z_variance), layer.gain2, layer.shift2, epsilon)
+            of_narrow = _statistics(z)
+            a, b = _scale(of_narrow, layer.gain2, layer.shift2, epsilon, X.dtype)
             h = torch.addcmul(b, z, a).relu_()
-            y = _rows(torch.conv2d(_maps(h, B, H, W), layer.spread, padding=1))
+            y = _rows(torch.conv2d(_maps(h, B, H, W), layer.spread.to(X.dtype), padding=1))
             X[:, m : m + k] = y
             mean[m : m + k], variance[m : m + k] = _statistics(y)
             narrow.append(z)
-            statistics += [z_mean, z_variance]
+            statistics += of_narrow
         ctx.save_for_backward(X, mean, variance, *narrow, *statistics, *flat)
         ctx.shape, ctx.epsilon, ctx.num_layers = (B, C, H, W), epsilon, len(layers)
         ctx.mark_non_differentiable(mean, variance, *statistics)
@@ -184,7 +195,7 @@ class _DenseBlock(torch.autograd.Function):
         X, mean, variance, *rest = ctx.saved_tensors
         narrow, statistics, flat = rest[:L], rest[L : 3 * L], rest[3 * L :]
         layers = [DenseWeights(*flat[i : i + 6]) for i in range(0, len(flat), 6)]
-        k, N = layers[0].spread.shape[0], X.shape[0]
+        k, N, dtype = layers[0].spread.shape[0], X.shape[0], X.dtype
         D = _rows(gradient).clone()  # gradients of the maps, complete from the right
         per_x, constant = torch.zeros_like(mean), torch.zeros_like(mean)
         found: list[Tensor] = []
@@ -193,39 +204,49 @@ class _DenseBlock(torch.autograd.Function):
         ):
             m = layer.narrow.shape[1]
             new = slice(m, m + k)
-            dy = torch.addcmul(D[:, new] + constant[new], X[:, new], per_x[new])
+            dy = torch.addcmul(D[:, new] + constant[new].to(dtype), X[:, new], per_x[new].to(dtype))
             # behind the 1x1 convolution: normalise, ReLU, 3x3
-            a, b, inverse = _scale(Statistics(z_mean, z_variance), layer.gain2, layer.shift2, epsilon)
+            a, b = _scale(Statistics(z_mean, z_variance), layer.gain2, layer.shift2, epsilon, dtype)
+            inverse = torch.rsqrt(z_variance + epsilon)
             h = torch.addcmul(b, z, a).relu_()
             dh, d_spread, _ = torch.ops.aten.convolution_backward(
-                _maps(dy, B, H, W), _maps(h, B, H, W), layer.spread, None,
+                _maps(dy, B, H, W), _maps(h, B, H, W), layer.spread.to(dtype), None,
                 [1, 1], [1, 1], [1, 1], False, [0, 0], 1, (True, True, False),
             )  # fmt: skip
             g = torch.ops.aten.threshold_backward(_rows(dh), h, 0)
-            d_shift2, with_z = g.sum(0), torch.linalg.vecdot(g, z, dim=0)
+            d_shift2, with_z = _sums(g, z)
             d_gain2 = (with_z - z_mean * d_shift2) * inverse
-            slope, level = _affine(a, d_gain2, d_shift2, z_mean, inverse, N)
-            dz = torch.addcmul(torch.addcmul(level, z, slope), g, a)
+            slope, level = _affine(layer.gain2 * inverse, d_gain2, d_shift2, z_mean, inverse, N)
+            dz = torch.addcmul(torch.addcmul(level.to(dtype), z, slope.to(dtype)), g, a)
             # in front of it: all maps so far
-            a, b, inverse = _scale(Statistics(mean[:m], variance[:m]), layer.gain1, layer.shift1, epsilon)
-            kernel = layer.narrow.flatten(1)
-            d_narrow = torch.zeros_like(kernel)
-            d_shift1, with_x = torch.zeros_like(a), torch.zeros_like(a)
+            a, b = _scale(Statistics(mean[:m], variance[:m]), layer.gain1, layer.shift1, epsilon, dtype)
+            inverse = torch.rsqrt(variance[:m] + epsilon)
+            kernel = layer.narrow.flatten(1).to(dtype)
+            d_narrow = torch.zeros_like(kernel, dtype=mean.dtype)
+            d_shift1, with_x = torch.zeros_like(inverse), torch.zeros_like(inverse)
             for rows in _chunks(N, m):
                 x = X[rows, :m]
                 t = torch.addcmul(b, x, a).relu_()
-                d_narrow.addmm_(dz[rows].t(), t)
+                d_narrow += dz[rows].t() @ t
                 g = torch.ops.aten.threshold_backward(dz[rows] @ kernel, t, 0)
-                d_shift1 += g.sum(0)
                 D[rows, :m].addcmul_(g, a)
+                d_shift1 += g.sum(0)
                 with_x += g.mul_(x).sum(0)
             d_gain1 = (with_x - mean[:m] * d_shift1) * inverse
-            slope, level = _affine(a, d_gain1, d_shift1, mean[:m], inverse, N)
+            slope, level = _affine(layer.gain1 * inverse, d_gain1, d_shift1, mean[:m], inverse, N)
             per_x[:m] += slope
             constant[:m] += level
+            d_spread = d_spread.to(layer.spread.dtype)
             found[:0] = [d_gain1, d_shift1, d_narrow.view_as(layer.narrow), d_gain2, d_shift2, d_spread]
-        dx = torch.addcmul(D[:, :C] + constant[:C], X[:, :C], per_x[:C])
+        dx = torch.addcmul(D[:, :C] + constant[:C].to(dtype), X[:, :C], per_x[:C].to(dtype))
         return _maps(dx, B, H, W), None, *found
+
+
+def _sums(g: Float[Tensor, "N C"], x: Float[Tensor, "N C"]) -> tuple[Tensor, Tensor]:
+    """The sums of g and of g x down the columns, some rows at a time so that bfloat16 loses little."""
+    parts = [(g[rows].sum(0), (g[rows] * x[rows]).sum(0)) for rows in _chunks(*g.shape)]
+    of_g, of_product = (torch.stack(part).sum(0, dtype=_wide(g.dtype)) for part in zip(*parts, strict=True))
+    return of_g, of_product
 
 
 def _affine(a, d_gain, d_shift, mean, inverse, count) -> tuple[Tensor, Tensor]:

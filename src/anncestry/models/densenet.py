@@ -30,11 +30,11 @@ from anncestry.errors import require
 from anncestry.layers.dense_block import (
     DenseWeights,
     FrozenLayer,
-    Statistics,
     dense_block,
     frozen,
     frozen_dense_block,
 )
+from anncestry.layers.folding import Folding, Statistics, is_fixed, norm_relu_average_conv, seen
 from anncestry.layers.image_network import ImageConfig, is_small, problem, start_he_fan_out
 from anncestry.signature import Signature
 
@@ -157,14 +157,15 @@ class DenseBlock(nn.ModuleDict):
     def __init__(self, in_channels: int, num_layers: int, config: DenseNetConfig) -> None:
         super().__init__()
         self.recompute, self.bottleneck, self.dropout = config.recompute, config.bottleneck, config.dropout
+        self.growth_rate = config.growth_rate
         for number in range(num_layers):
             self[f"denselayer{number + 1}"] = DenseLayer(in_channels + number * config.growth_rate, config)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D H W"]:
-        if not self.bottleneck or x.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
+        if not self.bottleneck or x.device.type != "cpu":
             return self.plain(x)
-        if not torch.is_grad_enabled() and not self.training:
-            return frozen_dense_block(x, self.frozen())
+        if is_fixed(next(iter(self.values())).norm1) and not torch.is_autocast_enabled("cpu"):  # pyright: ignore
+            return frozen_dense_block(x, self.frozen(), self.growth_rate)
         if torch.is_grad_enabled() and self.training and self.dropout == 0:
             return self.by_hand(x)
         return self.plain(x)
@@ -191,14 +192,8 @@ class DenseBlock(nn.ModuleDict):
     def frozen(self) -> list[FrozenLayer]:
         """The layers with the statistics of the training; made once while predictions last."""
         layers: list[Any] = list(self.values())
-        parts = [(layer.weights(), _seen(layer.norm1), _seen(layer.norm2)) for layer in layers]
+        parts = [(layer.weights(), seen(layer.norm1), seen(layer.norm2)) for layer in layers]
         return frozen(parts, layers[0].norm1.eps)
-
-
-def _seen(norm: nn.BatchNorm2d) -> Statistics:
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    return Statistics(norm.running_mean, norm.running_var)
 
 
 def see(norm: nn.BatchNorm2d, batch: Statistics, count: int) -> None:
@@ -224,10 +219,9 @@ class Transition(nn.Module):
         self.pool = nn.AvgPool2d(2, ceil_mode=True)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D h w"]:
-        h = self.norm(x).relu_()
         if self.training and self.dropout.p:  # between the two, so they do not commute
-            return self.pool(self.dropout(self.conv(h)))
-        return self.conv(self.pool(h))
+            return self.pool(self.dropout(self.conv(self.norm(x).relu_())))
+        return norm_relu_average_conv(self.norm, self.pool, self.conv, x)
 
 
 class DenseNet(nn.Module):
@@ -252,7 +246,7 @@ class DenseNet(nn.Module):
                 layers[f"transition{b + 1}"] = Transition(written, channels[b + 1][0], config.dropout)
         last = channels[-1][1]
         layers["norm5"] = nn.BatchNorm2d(last)  # torchvision's name, however many blocks there are
-        self.features = nn.Sequential(layers)
+        self.features = Folding(layers)
         self.classifier = nn.Linear(last, config.output_size)
         start_he_fan_out(self)
 

@@ -22,6 +22,7 @@ from torch import nn
 
 from anncestry.arrays import Float, Tensor
 from anncestry.errors import require
+from anncestry.layers.folding import Folding, conv_norm
 from anncestry.layers.image_network import ImageConfig, is_small, problem, start_he_fan_out
 from anncestry.signature import Signature
 
@@ -110,12 +111,13 @@ class Block(nn.Module):
             self.downsample = ZeroShortcut(out_channels - in_channels, stride)
         elif changes and config.shortcut == "B":
             convolution = nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False)
-            self.downsample = nn.Sequential(convolution, nn.BatchNorm2d(out_channels))
+            self.downsample = Folding(convolution, nn.BatchNorm2d(out_channels))
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D h w"]:
-        h = self.bn2(self.conv2(self.bn1(self.conv1(x)).relu_()))
+        h = conv_norm(self.conv1, self.bn1, x).relu_()
+        h = conv_norm(self.conv2, self.bn2, h)
         if self.bottleneck:
-            h = self.bn3(self.conv3(h.relu_()))
+            h = conv_norm(self.conv3, self.bn3, h.relu_())
         if not self.plain:
             h = h + (x if self.downsample is None else self.downsample(x))
         return h.relu_()
@@ -146,7 +148,7 @@ class ResNet(nn.Module):
         start_he_fan_out(self)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K"]:
-        h = self.maxpool(self.bn1(self.conv1(x)).relu_())
+        h = self.maxpool(conv_norm(self.conv1, self.bn1, x).relu_())
         for stage in range(self.num_stages):
             h = self.get_submodule(f"layer{stage + 1}")(h)
         return self.fc(h.mean((2, 3)))

@@ -18,6 +18,7 @@ from torch import nn
 
 from anncestry.arrays import Float, Tensor
 from anncestry.errors import require
+from anncestry.layers.folding import Folding
 from anncestry.layers.image_network import ImageConfig, is_small, problem, start_he
 from anncestry.signature import Signature
 
@@ -90,7 +91,7 @@ class VGG(nn.Module):
                 layers += [nn.BatchNorm2d(read)] if config.batch_norm else []
                 layers.append(nn.ReLU(inplace=True))
             layers.append(nn.MaxPool2d(2, ceil_mode=True))  # a map of one place stays one place
-        self.features = nn.Sequential(*layers)
+        self.features = Folding(*layers)
         self.avgpool = nn.AdaptiveAvgPool2d(config.grid)
         last = nn.Linear(config.hidden_size, config.output_size)
         self.classifier = nn.Sequential(

@@ -15,6 +15,7 @@ from torch import nn
 
 from anncestry.arrays import Tensor
 from anncestry.data.dataset import Dataset, Examples, epoch_order
+from anncestry.engine.memory import keep_freed_memory
 from anncestry.engine.precision import fast_float32
 from anncestry.errors import UserError
 from anncestry.objectives import objective_for, tally_split
@@ -77,6 +78,8 @@ class Loop:
     def run(self) -> Stopped:
         """Train until something says stop, and say what it was."""
         self.model.train()
+        if self.fabric.device.type == "cpu":
+            keep_freed_memory()
         with self.request, fast_float32(self.fabric.device):
             self.clock.go()
             stopped = self._why_stop(self._agree(0.0, 0))
@@ -306,6 +309,8 @@ def fit(
     if settings.augment and (dataset.signature.inputs != "image" or isinstance(model, OwnRule)):
         rule = "changes images, for a model that learns by gradients"
         raise UserError("augment", settings.augment, rule)
+    if settings.augment and dataset.signature.task == "reconstruction":
+        raise UserError("augment", settings.augment, "changes images, and here the image is the target too")
     fabric = fabric or make_fabric(settings)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
