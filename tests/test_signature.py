@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anncestry.errors import UserError
-from anncestry.signature import Signature
+from anncestry.signature import END, Signature
 
 SIGNATURES = [
     Signature("classification", "vector", (5,), 3),
@@ -14,6 +14,9 @@ SIGNATURES = [
     Signature("forecasting", "series", (7, 2), 2),
     Signature("classification", "tokens", (6,), 4, 11),
     Signature("language-model", "tokens", (6,), 11, 11),
+    Signature("reconstruction", "image", (3, 4, 5), 60),
+    Signature("translation", "tokens", (6,), 9, 11, target_len=5),
+    Signature("captioning", "image", (3, 4, 5), 9, target_len=5),
 ]
 
 
@@ -33,6 +36,12 @@ def test_examples_have_the_shapes_and_kinds_it_says(signature):
         assert targets.shape == (4,)
     elif signature.task == "language-model":
         assert targets.shape == (4, *signature.shape)
+    elif signature.task == "reconstruction":
+        assert torch.equal(targets, inputs)
+    elif signature.target_len:
+        assert targets.shape == (4, signature.target_len)
+        assert (targets[:, -1] == END).all()
+        assert (targets[:, :-1] > END).all()
     else:
         assert targets.shape == (4, signature.output_size)
     assert targets.dtype == (torch.int64 if signature.is_categorical else torch.float32)
@@ -70,6 +79,8 @@ def test_num_features_counts_one_input(shape):
         ),
         (("regression", "vector", (0,), 1), r"shape: got \(0,\); every size must be at least 1"),
         (("classification", "vector", (1,), 0), r"output_size: got 0; must be at least 1"),
+        (("reconstruction", "vector", (3,), 3), r"inputs: got 'vector'; what can be drawn again is an image"),
+        (("reconstruction", "image", (1, 2, 2), 3), r"output_size: got 3; .* the size of the input: 4"),
     ],
 )
 def test_what_is_wrong_is_named(fields, text):

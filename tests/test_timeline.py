@@ -54,7 +54,8 @@ def test_classes_are_where_the_entry_says(architecture):
     shapes = {"vector": (5,), "image": (1, 8, 8), "series": (4, 3), "tokens": (6,)}
     for inputs, task in architecture.fits:
         vocab_size = 7 if inputs == "tokens" else 0
-        signature = Signature(task, inputs, shapes[inputs], 7 if task == "language-model" else 3, vocab_size)
+        output_size = {"language-model": 7, "reconstruction": 64}.get(task, 3)
+        signature = Signature(task, inputs, shapes[inputs], output_size, vocab_size)
         config = architecture.configure(signature)
         assert config.signature == signature
         if architecture.has_width:

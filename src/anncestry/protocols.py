@@ -39,6 +39,62 @@ def detach_state(state: State) -> State:
     return map_state(torch.Tensor.detach, state)
 
 
+class Memory(NamedTuple):
+    """What a decoder looks up in its source: a part of its state that no step changes.
+
+    It has one row for each source. The rest of the state has k rows for each source, one after the other,
+    where k hypotheses follow each: the decoder finds k by comparing, and the memory is never copied.
+    """
+
+    parts: State
+
+
+def reorder_state(state: State, rows: Tensor, sources: Tensor | None = None) -> State:
+    """The state of other rows: how hypotheses of a beam change places, and finished sources leave.
+
+    Args:
+        rows: (M,) which row each new one continues.
+        sources: which rows of the `Memory` are left; None leaves it as it is.
+    """
+    if isinstance(state, Memory):
+        return state if sources is None else map_state(lambda part: part.index_select(0, sources), state)
+    if isinstance(state, Tensor):
+        return state.index_select(0, rows)
+    parts = [reorder_state(part, rows, sources) for part in state]
+    return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
+
+
+@runtime_checkable
+class Decoder(Protocol):
+    """What writes one token after the other: an encoder-decoder, or a language model."""
+
+    def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]: ...
+
+
+@runtime_checkable
+class EncoderDecoder(Protocol):
+    """A model that reads a source and writes an answer.
+
+    ``forward(source, targets, lengths)`` gives the scores (B, T, V) of every target token after those before
+    it (teacher forcing). It equals ``step`` over `BEGIN` and the targets but the last, from ``encode``'s
+    state.
+    """
+
+    def encode(self, source: Tensor, lengths: Tensor | None = None) -> State:
+        """The state in which nothing is written yet."""
+        ...
+
+    def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
+        """The scores (B, V) of what follows the tokens (B,), and the state behind them."""
+        ...
+
+    def alignment(self, state: State) -> Tensor | None:
+        """The weights (B, S) with which the last step looked at the source, or None where it cannot look."""
+        ...
+
+    def forward(self, source: Tensor, targets: Tensor, lengths: Tensor | None = None) -> Tensor: ...
+
+
 @runtime_checkable
 class SequenceModel(Protocol):
     """A model whose output at t depends on the inputs up to t through a state.
@@ -95,13 +151,50 @@ class Batch(NamedTuple):
     lengths: Tensor | None = None
 
 
+class Reconstruction(NamedTuple):
+    """What a net answers that draws its input again.
+
+    It travels as one tensor, so that all that handles outputs handles these.
+
+    Attributes:
+        image: (B, K) the input drawn again, flat.
+        mean, log_variance: (B, Z) of each code, where it is a distribution; else None.
+    """
+
+    image: Tensor
+    mean: Tensor | None = None
+    log_variance: Tensor | None = None
+
+    def joined(self) -> Tensor:
+        """(B, K), or (B, K + 2 Z): the image, then the means, then the log variances."""
+        if self.mean is None or self.log_variance is None:
+            return self.image
+        return torch.cat([self.image, self.mean, self.log_variance], dim=1)
+
+    @classmethod
+    def split(cls, outputs: Tensor, num_pixels: int) -> "Reconstruction":
+        """The parts of what `joined` made; ``num_pixels`` is K."""
+        if outputs.shape[1] == num_pixels:
+            return cls(outputs)
+        mean, log_variance = outputs[:, num_pixels:].chunk(2, dim=1)
+        return cls(outputs[:, :num_pixels], mean, log_variance)
+
+
 def outputs_of(
-    model: nn.Module, inputs: Tensor, state: State = None, lengths: Tensor | None = None
+    model: nn.Module,
+    inputs: Tensor,
+    state: State = None,
+    lengths: Tensor | None = None,
+    targets: Tensor | None = None,
 ) -> tuple[Tensor, State]:
     """``(outputs, state)`` of any model of the timeline; the state is None for one that has none.
 
-    Only models of sequences are given ``lengths``: no others fit data that have them.
+    Only models of sequences are given ``lengths``: no others fit data that have them. Only those that write
+    an answer are given the ``targets``, of which they see at each step those before it.
     """
+    if isinstance(model, EncoderDecoder):
+        assert targets is not None, "an encoder-decoder is trained and scored on answers"
+        return model(inputs, targets, lengths), None  # pyright: ignore[reportCallIssue]
     if lengths is not None:
         result = model(inputs, state, lengths)
     else:

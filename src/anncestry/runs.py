@@ -48,6 +48,7 @@ class Run:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder).expanduser()
+        self._shelf: dict = {}  # what predictions have laid out of the weights
         config = self.folder / "config.json"
         if not config.is_file():
             rule = "is not a run folder: it has no config.json" if self.folder.is_dir() else "is not a folder"
@@ -140,17 +141,22 @@ class Run:
 
         Returns:
             One row per input: ``{"input": its name, ...}`` with ``class`` and ``probabilities`` (or raw
-            ``scores`` where the model knows no probabilities), or the target values in their units.
+            ``scores`` where the model knows no probabilities), or the target values in their units, or how
+            well an image was drawn again (the metrics of the task).
         """
         labels, inputs = self.processor.read(source)
         rows = []
-        with inference(inputs.device):  # around all batches, so that what one lays out the next one uses
+        with inference(inputs.device, self._shelf):
             for first in range(0, len(inputs), batch_size):
                 rows += self._rows(inputs[first : first + batch_size])
         return [{"input": label, **row} for label, row in zip(labels, rows, strict=True)]
 
     def _rows(self, inputs: Tensor) -> list[dict[str, Any]]:
         """The predictions for a batch, whose sequences may be padded."""
+        if self.signature.task == "reconstruction":
+            objective = objective_for(self.signature, self.processor.target_scale)
+            pairs = zip(self.outputs(inputs).split(1), inputs.split(1), strict=True)
+            return [objective.metrics(objective.tally(*pair)) for pair in pairs]
         lengths_of = getattr(self.processor, "lengths_of", None)
         if lengths_of is None:
             return self._decode(self.outputs(inputs))
@@ -163,7 +169,7 @@ class Run:
 
     def outputs(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
         """The model's raw outputs for a batch of inputs, without gradients."""
-        with inference(inputs.device):
+        with inference(inputs.device, self._shelf):
             return outputs_of(self.model, inputs, lengths=lengths)[0]
 
     def _decode(self, outputs: Tensor) -> list[dict[str, Any]]:
@@ -209,6 +215,7 @@ def create_run(
             "options": dataset.options,
             "seed": data_seed,
             "fingerprint": dataset.fingerprint(),
+            "notes": list(dataset.notes),
         },
         "training": training,
     }

@@ -12,15 +12,24 @@ from torch import Tensor
 
 from anncestry.errors import require
 
-Task = Literal["classification", "regression", "forecasting", "language-model", "tagging", "next-frame"]
+Task = Literal[
+    "classification", "regression", "forecasting", "language-model", "tagging", "next-frame",
+    "reconstruction", "translation", "captioning",
+]  # fmt: skip
 InputKind = Literal["vector", "image", "series", "tokens"]
 TASKS: tuple[str, ...] = (
-    "classification", "regression", "forecasting", "language-model", "tagging", "next-frame"
+    "classification", "regression", "forecasting", "language-model", "tagging", "next-frame",
+    "reconstruction", "translation", "captioning",
 )  # fmt: skip
 EVERY_STEP: tuple[str, ...] = ("language-model", "tagging", "next-frame")
 """Tasks that are answered at every step of a sequence: outputs are (B, T, K)."""
 CAUSAL_TASKS: tuple[str, ...] = ("language-model", "next-frame")
 """Tasks whose answer at a step is the next input, which the model must not have seen."""
+WRITING_TASKS: tuple[str, ...] = ("translation", "captioning")
+"""Tasks whose answer is a sequence of its own, written token by token: of tokens, or of an image."""
+PAD, UNKNOWN, BEGIN, END = range(4)
+"""The first four tokens of the vocabularies of writing tasks: filler, an unknown word, where a text begins,
+and where it ends."""
 INPUT_KINDS: tuple[str, ...] = ("vector", "image", "series", "tokens")
 _AXES = {"vector": "D", "image": "CHW", "series": "TD", "tokens": "T"}
 
@@ -33,10 +42,12 @@ class Signature:
         task: what is asked for each input.
         inputs: the kind of one input.
         shape: the shape of one input without the batch: ``(D,)``, ``(C, H, W)``, ``(T, D)`` or ``(T,)``.
-        output_size: K, the number of classes, of target values, or the size of the output vocabulary.
+        output_size: K, the number of classes, of target values, or the size of the output vocabulary; of a
+            reconstruction the numbers of one input.
         vocab_size: the size of the input vocabulary where the inputs are tokens, else 0.
         background: tagging: the tag that says "nothing here", which no figure but the loss counts; None
             where every tag counts.
+        target_len: writing tasks: T, the tokens of a typical answer with its end; else 0.
     """
 
     task: Task
@@ -45,6 +56,7 @@ class Signature:
     output_size: int
     vocab_size: int = 0
     background: int | None = None
+    target_len: int = 0
 
     def __post_init__(self) -> None:
         require(self.task in TASKS, "task", self.task, "must be a known task", TASKS)
@@ -56,9 +68,21 @@ class Signature:
         require(len(self.shape) == len(axes), "shape", self.shape, rule)
         require(min(self.shape) >= 1, "shape", self.shape, "every size must be at least 1")
         require(self.output_size >= 1, "output_size", self.output_size, "must be at least 1")
+        if self.task in WRITING_TASKS:
+            source = "tokens" if self.task == "translation" else "image"
+            require(self.inputs == source, "inputs", self.inputs, f"{self.task} is of {source}")
+            require(self.target_len >= 1, "target_len", self.target_len, "must be at least 1")
+            rule = f"holds more than the {END + 1} tokens that every vocabulary begins with"
+            smallest = min(self.output_size, self.vocab_size if source == "tokens" else self.output_size)
+            require(smallest > END + 1, "output_size", smallest, rule)
         sequences = self.inputs in ("series", "tokens")
         rule = f"{self.task} has an answer for every step of a series or of tokens"
         require(sequences or not self.every_step, "inputs", self.inputs, rule)
+        if self.task == "reconstruction":
+            rule = "what can be drawn again is an image"
+            require(self.inputs == "image", "inputs", self.inputs, rule, ("image",))
+            rule = f"a reconstruction has the size of the input: {self.num_features}"
+            require(self.output_size == self.num_features, "output_size", self.output_size, rule)
 
     @property
     def num_features(self) -> int:
@@ -71,7 +95,7 @@ class Signature:
     @property
     def is_categorical(self) -> bool:
         """Whether the targets are class or token indices rather than real values."""
-        return self.task in ("classification", "language-model", "tagging")
+        return self.task in ("classification", "language-model", "tagging", *WRITING_TASKS)
 
     @property
     def every_step(self) -> bool:
@@ -84,13 +108,22 @@ class Signature:
         Returns:
             ``(inputs, targets)``: inputs (B, \\*shape), float32 or int64; targets (B,) int64 for
             classification, (B, T) int64 for a language model or tagging, (B, T, K) of zeros and ones for
-            the next frame, else (B, K) float32.
+            the next frame, the inputs themselves for a reconstruction, (B, T) int64 that end with `END` for
+            writing tasks, else (B, K) float32.
         """
         random = torch.Generator().manual_seed(seed)
         if self.inputs == "tokens":
-            inputs = torch.randint(self.vocab_size, (batch_size, *self.shape), generator=random)
+            first = END + 1 if self.task in WRITING_TASKS else 0
+            inputs = torch.randint(first, self.vocab_size, (batch_size, *self.shape), generator=random)
         else:
             inputs = torch.randn(batch_size, *self.shape, generator=random)
+        if self.task == "reconstruction":
+            return inputs, inputs
+        if self.task in WRITING_TASKS:
+            size = (batch_size, self.target_len)
+            targets = torch.randint(END + 1, self.output_size, size, generator=random)
+            targets[:, -1] = END
+            return inputs, targets
         if self.task == "classification":
             return inputs, torch.randint(self.output_size, (batch_size,), generator=random)
         if self.task == "next-frame":
@@ -107,6 +140,7 @@ class Signature:
             "output_size": self.output_size,
             "vocab_size": self.vocab_size,
             "background": self.background,
+            "target_len": self.target_len,
         }
 
     @classmethod

@@ -1,6 +1,8 @@
 """The page that looks inside a run."""
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from anncestry.cli.main import main
 from anncestry.data import DataOptions
@@ -36,3 +38,50 @@ def test_mistakes_are_named(run, capsys, tmp_path):
     assert "--max-steps: got 1; must be at least 2" in said
     assert "is not a run folder" in said
     assert "reads no sequence step by step" in said
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """A run of a net of images, and one of them."""
+    folder = tmp_path_factory.mktemp("inspect-images")
+    train("cnn", "digits", out=folder / "run", settings=TrainingSettings(max_steps=3), width=4)
+    Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).save(folder / "digit.png")
+    return folder / "run", folder / "digit.png"
+
+
+def test_a_page_of_images(images, capsys, tmp_path):
+    run, picture = images
+    assert main(["inspect", str(run), str(picture)]) == 0
+    said = capsys.readouterr().out
+    assert "digit.png: the net says " in said
+    assert "layers.1: 4 maps of 8 x 8, a unit sees 3 x 3 pixels." in said
+    page = (run / "inside.html").read_text()
+    assert page.count("data:image/png;base64") == 1 + 1 + 2 * 3
+    assert "Layer layers.4" in page
+    out = tmp_path / "page.html"
+    chosen = ["--layer", "layers.0", "--layer", "layers.3", "--out", str(out)]
+    assert main(["inspect", str(run), str(picture), *chosen]) == 0
+    page = out.read_text()
+    assert "Layer layers.0" in page
+    assert "Layer layers.3" in page
+    assert page.count("data:image/png;base64") == 1 + 1 + 2 * 2
+    assert main(["inspect", str(run), str(picture.parent), "--out", str(out)]) == 0
+
+
+def test_mistakes_about_images_are_named(images, run, capsys, tmp_path):
+    of_images, picture = images
+    (tmp_path / "bad.png").write_bytes(b"text")
+    assert main(["inspect", str(of_images), str(tmp_path / "none.png")]) == 2
+    assert main(["inspect", str(of_images), str(tmp_path / "bad.png")]) == 2
+    assert main(["inspect", str(of_images), str(picture), "--layer", "layer.0"]) == 2
+    assert main(["inspect", str(run), str(picture)]) == 2
+    assert main(["inspect", str(run), "the", "--layer", "layers.0"]) == 2
+    train("mlp", "digits", out=tmp_path / "mlp", settings=TrainingSettings(max_steps=1))
+    assert main(["inspect", str(tmp_path / "mlp"), str(picture)]) == 2
+    said = capsys.readouterr().err
+    assert "there is no such file" in said
+    assert "bad.png'; cannot be read (no known image format)" in said
+    assert "layer: got 'layer.0'; there is no such layer. Choices: layers.0" in said
+    assert "digit.png'; is an image; this Dilated" in said
+    assert "--layer: got ('layers.0',); chooses maps of images; this run has none" in said
+    assert "model: got 'MLP'; puts out no maps" in said

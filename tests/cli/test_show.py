@@ -127,3 +127,17 @@ def test_a_preset_keeps_its_classes_for_images_of_its_size():
     assert costs(config).parameters == 7_978_856
     _, config = configured(Arguments(name="densenet-bc-100-12", input="1x28x28"))
     assert (config.output_size, config.input_shape) == (10, (1, 28, 28))
+
+
+def test_concatenations_of_dense_blocks(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    small = ("growth_rate=3", "stem_channels=4", "blocks=2,3", "stem=cifar")
+    run(Arguments("densenet", input="3x12x8", set=tuple((field,) for field in small)))
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["denseblock1", "2", "4-10", "12x8", f"{4 * 96 * 21:,}", f"{4 * 96 * 10:,}", "2.1"] in rows
+    assert ["all", "5", f"{4 * (96 * 21 + 24 * 38):,}", f"{4 * (96 * 10 + 24 * 14):,}", "2.3"] in rows
+    run(Arguments("densenet", input="3x12x8", set=tuple((field,) for field in small), json=True))
+    blocks = json.loads(capsys.readouterr().out)["costs"]["concatenations"]
+    assert [block["one_buffer"] for block in blocks] == [960, 336]
+    run(Arguments("cnn"))
+    assert "Concatenations" not in capsys.readouterr().out

@@ -13,7 +13,7 @@ if {keep}: assert keep_freed_memory()
 torch.set_num_threads(1)
 x = torch.randn(2**24)
 def faults(): return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-x * 2; x * 2
+for _ in range(30): x * 2
 before = faults()
 for _ in range(10): x * 2
 print(faults() - before)
@@ -30,7 +30,7 @@ def faults(keep: bool) -> int:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
 def test_large_tensors_come_from_pages_that_are_there():
-    assert faults(keep=True) < faults(keep=False) / 4  # not none: the system takes idle pages away
+    assert faults(keep=True) < faults(keep=False) / 2  # not none: neighbours take a little now and then
 
 
 def test_asking_twice_is_the_same():

@@ -81,6 +81,17 @@ def test_kernels_need_not_be_square():
     assert measured_field(net, "2", (1, 30, 30)) == (11, 7)
 
 
+def test_padding_moves_the_first_field():
+    net = nn.Sequential(
+        nn.Conv2d(1, 1, 3, stride=2, padding=1), nn.MaxPool2d(2), nn.Conv2d(1, 1, 3, padding=1)
+    )
+    image = torch.randn(1, 1, 32, 32)
+    found = fields(net, image)
+    assert found["0"] == Field((3, 3), (2, 2), (-1, -1))
+    assert found["2"] == Field((13, 13), (4, 4), (-5, -5))
+    assert found["2"].box((3, 4)) == (7, 11, 13, 13)
+
+
 def test_a_layer_that_is_not_there():
     with pytest.raises(UserError, match="no such layer"):
         measured_field(nn.Sequential(nn.Conv2d(1, 1, 3)), "7", (1, 8, 8))

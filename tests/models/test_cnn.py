@@ -1,12 +1,18 @@
 """The convolutional network: what a pattern becomes, and what is said about one that cannot be."""
 
+import math
+import re
+
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 from torch import nn
 
 from anncestry.errors import UserError
 from anncestry.layers.convolution import Layer, conv_size, parse_pattern
+from anncestry.models import cnn
 from anncestry.models.cnn import CNN, CNNConfig
 from anncestry.signature import Signature
 
@@ -30,6 +36,9 @@ def names(pattern, pool=True, **counts):
         ("[[CONV -> RELU]*2 -> POOL]*2", "CONV RELU CONV RELU POOL CONV RELU CONV RELU POOL"),
         (" [ [ [CONV] ] ] * 2 ", "CONV CONV"),
         ("AVGPOOL2 -> DROPOUT -> TANH -> SIGMOID", "AVGPOOL2 DROPOUT TANH SIGMOID"),
+        ("CONV3/2-32 -> CONV/2 -> POOL3/2 -> AVGPOOL2x1", "CONV3/2-32 CONV/2 POOL3/2 AVGPOOL2x1"),
+        ("CONV1X3-16 -> CONV3x1 -> CONV3:2-16", "CONV1x3-16 CONV3x1 CONV3:2-16"),
+        ("CONV5x5/1:1 -> norm -> gap", "CONV5/1 NORM GAP"),
     ],
 )
 def test_patterns_are_written_out(pattern, expanded):
@@ -41,7 +50,8 @@ def test_letters_and_question_marks_are_bound():
     assert names(pattern, N=2, M=1, K=3) == "CONV RELU CONV RELU POOL FC FC FC"
     assert names(pattern, pool=False, N=1, M=2, K=0) == "CONV RELU CONV RELU"
     assert names("[CONV -> POOL]*2? -> FC", pool=False) == "FC"
-    assert parse_pattern("CONV5-32", {}, True) == (Layer("CONV", 5, 32),)
+    assert parse_pattern("CONV5-32", {}, True) == (Layer("CONV", (5, 5), 32),)
+    assert parse_pattern("conv1x3/2:4-16", {}, True) == (Layer("CONV", (1, 3), 16, 2, 4),)
 
 
 @pytest.mark.parametrize(
@@ -75,6 +85,25 @@ def test_letters_and_question_marks_are_bound():
         ("INPUT -> POOL-8 -> FC", "POOL keeps the channels it gets, so it takes no number behind '-'."),
         ("INPUT -> CONV0 -> FC", "at character 10 ('CONV0 -> FC'): sizes start at 1."),
         ("INPUT -> CONV00 -> FC", "sizes start at 1."),
+        ("INPUT -> CONV3/0 -> FC", "at character 10 ('CONV3/0 -> F'): sizes start at 1."),
+        ("INPUT -> CONV3x0 -> FC", "sizes start at 1."),
+        ("INPUT -> CONV3:0 -> FC", "sizes start at 1."),
+        (
+            "INPUT -> CONV3:2/2 -> FC",
+            "at character 10 ('CONV3:2/2 ->'): the numbers of a layer are written as in CONV3, CONV1x3,",
+        ),
+        ("INPUT -> CONV3x -> FC", "at character 10 ('CONV3x -> FC'): the numbers of a layer are written as"),
+        ("INPUT -> CONV3-8/2 -> FC", "at character 17 ('/2 -> FC'): this character has no meaning here."),
+        ("INPUT -> POOL3:2 -> FC", "POOL has no kernel that could be dilated, so no ':'."),
+        ("INPUT -> GAP7 -> FC", "at character 10 ('GAP7 -> FC'): GAP has no kernel, so no number"),
+        ("INPUT -> NORM/2 -> FC", "NORM has no kernel, so no number directly behind it"),
+        ("INPUT -> NORM-8 -> FC", "NORM keeps the channels it gets, so it takes no number behind '-'."),
+        (
+            "INPUT -> GAP -> FC-4 -> POOL -> FC",
+            "layer 4: POOL reads an image, but the GAP before it has left",
+        ),
+        ("INPUT -> GAP -> GAP -> FC", "layer 3: GAP reads an image, but the GAP before it has left none."),
+        ("INPUT -> CONV1x4 -> FC", "layer 2: a kernel that keeps the image's size is odd, not 1x4. Or set"),
         ("INPUT*0", "layer 1: the first layer is INPUT."),
         ("CONV -> FC", "layer 1: the first layer is INPUT."),
         (
@@ -155,8 +184,168 @@ def test_planned_shapes_and_parameters_are_those_of_the_layers(padding):
         assert tuple(x.shape[1:]) == plan.out_shape
         count = sum(parameter.numel() for parameter in layer.parameters())
         if plan.name == "CONV":  # F F D K + K
-            assert count == plan.size**2 * plan.in_shape[0] * plan.out_shape[0] + plan.out_shape[0]
+            assert count == math.prod(plan.size) * plan.in_shape[0] * plan.out_shape[0] + plan.out_shape[0]
     assert x.shape == (2, 5)
+
+
+def pieces(layer):
+    """What a random layer is in the pattern, and in torch for so many channels."""
+    name, height, across, stride, dilation, width = layer
+    size = f"{height}x{across}" if height != across else f"{height}"
+    written = "" if stride is None else f"/{stride}"
+    if name == "CONV":
+
+        def conv(channels, same):
+            padding = (dilation * (height - 1) // 2, dilation * (across - 1) // 2) if same else 0
+            return nn.Conv2d(channels, width, (height, across), stride or 1, padding, dilation)
+
+        return f"CONV{size}{written}:{dilation}-{width}", conv
+    if name in ("POOL", "AVGPOOL"):
+        kind = nn.MaxPool2d if name == "POOL" else nn.AvgPool2d
+        return f"{name}{size}{written}", lambda channels, same: kind((height, across), stride)
+    return name, lambda channels, same: nn.BatchNorm2d(channels) if name == "NORM" else nn.ReLU()
+
+
+LAYER = st.tuples(
+    st.sampled_from(["CONV", "CONV", "POOL", "AVGPOOL", "NORM", "RELU"]),
+    st.integers(1, 5),
+    st.integers(1, 5),
+    st.sampled_from([None, 1, 2, 3]),
+    st.integers(1, 3),
+    st.integers(1, 4),
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    layers=st.lists(LAYER, max_size=6),
+    shape=st.tuples(st.integers(1, 3), st.integers(1, 30), st.integers(1, 30)),
+    same=st.booleans(),
+    ends_in_gap=st.booleans(),
+)
+def test_any_pattern_has_the_shapes_that_torch_makes(layers, shape, same, ends_in_gap):
+    if same:
+        layers = [
+            (name, h | 1, w | 1, *rest) if name == "CONV" else (name, h, w, *rest)
+            for name, h, w, *rest in layers
+        ]
+    texts, makers = zip(*map(pieces, layers), strict=True) if layers else ((), ())
+    end = ["GAP", "FC"] if ends_in_gap else ["FC"]
+    fields = {"input_shape": shape, "padding": "same" if same else "valid"}
+    pattern = " -> ".join(["INPUT", *texts, *end])
+    x, shapes = torch.zeros(2, *shape, device="meta"), []
+    try:
+        for make in makers:
+            with torch.device("meta"):
+                x = make(x.shape[1], same).eval()(x)
+            shapes.append(tuple(x.shape[1:]))
+    except RuntimeError:  # torch finds no place for a window
+        with pytest.raises(UserError, match="leaves nothing of the"):
+            config(pattern=pattern, **fields)
+        return
+    sizes = config(pattern=pattern, **fields)
+    assert [layer.out_shape for layer in sizes.layers()[1 : len(layers) + 1]] == shapes
+    with torch.device("meta"):
+        model = CNN(sizes).eval()
+        assert model(torch.zeros(2, *shape)).shape == (2, 5)
+    last = shapes[-1] if shapes else shape
+    assert model.layers[-1].in_features == (last[0] if ends_in_gap else math.prod(last))
+
+
+def test_padding_same_keeps_every_s_th_place():
+    sizes = config(pattern="INPUT -> CONV3/2:3 -> CONV5x1 -> CONV1x7/3 -> GAP -> FC").layers()
+    assert [layer.out_shape[1:] for layer in sizes[1:4]] == [(8, 10), (8, 10), (3, 4)]
+
+
+def test_a_factorised_kernel_is_its_outer_product():
+    model = CNN(
+        config(pattern="INPUT -> CONV3x1-1 -> CONV1x3-1 -> FC", input_shape=(1, 6, 6), padding="valid")
+    )
+    down, across = model.layers[0], model.layers[1]
+    x = torch.randn(1, 1, 6, 6)
+    expected = nn.functional.conv2d(x, down.weight * across.weight)  # (3 x 1) times (1 x 3); biases are zero
+    torch.testing.assert_close(across(down(x)), expected)
+
+
+def test_a_dilated_kernel_is_one_with_zeros_between():
+    conv = CNN(config(pattern="INPUT -> CONV3:2-4 -> GAP -> FC")).layers[0]
+    wide = torch.zeros(4, 3, 5, 5)
+    wide[:, :, ::2, ::2] = conv.weight
+    x = torch.randn(2, 3, 16, 20)
+    torch.testing.assert_close(conv(x), nn.functional.conv2d(x, wide, padding=2))
+
+
+def test_a_norm_starts_at_one_and_takes_the_biases_before_it():
+    model = CNN(config(pattern="INPUT -> CONV-4 -> NORM -> RELU -> FC-6 -> NORM -> RELU -> NORM -> FC"))
+    conv, norm, _, _, dense, of_units, _, behind_relu, last = model.layers
+    assert conv.bias is None
+    assert dense.bias is None
+    assert last.bias is not None
+    for layer in (norm, of_units, behind_relu):
+        assert (layer.weight == 1).all()
+        assert not layer.bias.any()
+    x = torch.randn(5, 3, 16, 20)
+    y = norm(conv(x))
+    expected = nn.functional.batch_norm(conv(x), None, None, training=True)
+    torch.testing.assert_close(y, expected)
+    torch.testing.assert_close(
+        of_units(y.mean((2, 3)).repeat(1, 2)[:, :6]).mean(0), torch.zeros(6), atol=1e-5, rtol=0
+    )
+    model(x).sum().backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+def test_one_value_is_normalised_by_what_was_seen_before():
+    norm = cnn.Norm(3)
+    norm(4 * torch.randn(64, 3) + 1)
+    mean, count = norm.running_mean.clone(), norm.num_batches_tracked.clone()
+    x = torch.randn(1, 3)
+    expected = (x - mean) / (norm.running_var + norm.eps).sqrt()
+    torch.testing.assert_close(norm(x), expected)
+    torch.testing.assert_close(norm(x[:, :, None, None])[:, :, 0, 0], expected)
+    assert (norm.running_mean == mean).all()
+    assert norm.num_batches_tracked == count
+    assert norm.training
+
+
+EXAMPLES = re.findall(r"^ {4}(INPUT .*)$", cnn.__doc__ or "", re.MULTILINE)
+
+
+def test_the_examples_of_the_docstring_are_found():
+    assert len(EXAMPLES) == 7
+    for word in (
+        "AVGPOOL2",
+        "CONV3/2",
+        "CONV1x3",
+        "CONV3x1",
+        "POOL3/2",
+        "CONV3:2",
+        "NORM",
+        "GAP",
+        "CONV1-16",
+    ):
+        assert any(word in pattern for pattern in EXAMPLES)
+
+
+@pytest.mark.parametrize("pattern", EXAMPLES)
+def test_every_example_takes_a_step_on_digits(pattern):
+    x, targets = load_digits(return_X_y=True)
+    x, targets = torch.from_numpy(x).float().view(-1, 1, 8, 8)[:200] / 16, torch.from_numpy(targets)[:200]
+    model = CNN(CNNConfig(input_shape=(1, 8, 8), output_size=10, pattern=pattern))
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-2)
+    torch.manual_seed(0)
+    before = nn.functional.cross_entropy(model(x), targets)
+    before.backward()
+    assert all(parameter.grad is not None and parameter.grad.any() for parameter in model.parameters())
+    optimizer.step()
+    torch.manual_seed(0)  # what is dropped
+    assert nn.functional.cross_entropy(model(x), targets) < before
+
+
+def test_a_bottleneck_has_the_weights_of_the_arithmetic():
+    model = CNN(config(pattern="INPUT -> CONV-64 -> CONV1-16 -> CONV3-16 -> CONV1-64 -> GAP -> FC"))
+    weights = sum(layer.weight.numel() for layer in model.layers[1:4])
+    assert weights == 17 * 64**2 // 16
 
 
 def test_channels_double_behind_a_pooling_layer_unless_they_are_given():
@@ -174,6 +363,8 @@ def test_channels_double_behind_a_pooling_layer_unless_they_are_given():
         (5,),
     ]
     assert shapes == expected
+    strided = config(pattern="INPUT -> CONV3/2 -> CONV -> CONV/2 -> POOL3/1 -> CONV -> GAP -> FC", channels=4)
+    assert [layer.out_shape[0] for layer in strided.layers()[1:6]] == [4, 8, 8, 8, 16]
     unpooled = config(pool=False, channels=4, num_blocks=3).layers()
     assert [layer.out_shape for layer in unpooled if layer.name == "CONV"] == [(4, 16, 20)] * 3
 

@@ -1,4 +1,4 @@
-"""Classify, forecast or continue inputs with a run."""
+"""Classify, forecast, continue or draw inputs again with a run."""
 
 import sys
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from pathlib import Path
 import tyro
 
 WINDOW = 8  # tokens that are decoded together
+SHOWN, DRAWN = 48, 24  # images of a page: of those given, and new ones
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,9 @@ class Arguments:
     samples: int = 1
     """Language models: how many continuations of each prompt."""
     seed: int = 0
-    """Language models: fixes what is sampled."""
+    """Language models and new images: fixes what is sampled."""
+    out: Path | None = None
+    """Autoencoders: a page to write, with the images, how they came back, and new ones."""
 
 
 def run(arguments: Arguments) -> int:
@@ -43,10 +46,44 @@ def run(arguments: Arguments) -> int:
         raise UserError("INPUT", None, "say what to predict: a file, a folder, -, or the input itself")
     if trained.signature.task == "language-model":
         return _continue(trained, arguments)
+    if arguments.out is not None and trained.signature.task != "reconstruction":
+        raise UserError("--out", str(arguments.out), "a page is written of images that are drawn again")
     for source in arguments.inputs:
         for row in trained.predict(source):
             _print(row, arguments.json)
+    if arguments.out is not None:
+        _draw(trained, arguments, arguments.out)
     return 0
+
+
+def _draw(trained, arguments: Arguments, out: Path) -> None:
+    """Write the page of images and print where it is."""
+    import torch
+
+    from anncestry.report.generated import Pictures, generated_page
+    from anncestry.runs import make_folder
+
+    given = torch.cat([trained.processor.read(source)[1] for source in arguments.inputs])
+    images = given[:SHOWN]
+    outputs = trained.outputs(images)[:, : trained.signature.output_size]
+    rows = [trained.processor.pixels(values).numpy() for values in (images, outputs.view_as(images))]
+    about = "Above, the image that was given; below it, what its code is drawn as."
+    parts = [Pictures(title="Drawn again", about=about, rows=rows)]
+    if hasattr(trained.model, "sample"):
+        with torch.no_grad():
+            new = trained.model.sample(DRAWN, torch.Generator().manual_seed(arguments.seed))
+        about = f"Drawn from random codes (seed {arguments.seed}); nobody has seen them before."
+        parts.append(Pictures(title="New images", about=about, rows=[trained.processor.pixels(new).numpy()]))
+    name, data = trained.architecture.name, trained.config["data"]["name"]
+    size = trained.config["model"]["code_size"]
+    facts = [
+        f"Every image became {size} numbers, and was drawn again from them.",
+        f"{name} ({trained.architecture.year}), trained on {data}.",
+        f"{len(images)} of {len(given)} images are shown." if len(given) > len(images) else "",
+    ]
+    make_folder(out.parent)
+    out.write_text(generated_page(f"{name}: {trained.folder.name}", facts, parts), encoding="utf-8")
+    print(f"Page: {out}")
 
 
 def _print(row: dict, as_json: bool) -> None:
@@ -59,6 +96,9 @@ def _print(row: dict, as_json: bool) -> None:
     label = figures.pop("input")
     if "tags" in figures and len(label.split()) == len(figures["tags"]):
         print(" ".join(f"{word}/{tag}" for word, tag in zip(label.split(), figures["tags"], strict=True)))
+        return
+    if "mse" in figures:  # figures without a unit that says what they are
+        print(f"{label}\t" + "\t".join(f"{name} {value:.4g}" for name, value in figures.items()))
         return
     parts = []
     for value in figures.values():

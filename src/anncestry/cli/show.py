@@ -1,5 +1,6 @@
 """A model from outside: its layers with shapes, parameters and FLOPs, and what running it costs."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,11 @@ from anncestry.errors import UserError
 from anncestry.timeline import Architecture, find, find_preset
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from anncestry.inspection.concatenations import Concatenations
     from anncestry.inspection.costs import Costs
     from anncestry.signature import Signature
 
@@ -121,7 +127,8 @@ def _signature(
     inputs, shape, vocab_size = parse_shape(text)
     task = arguments.task or _usual_task(architecture, inputs)
     sizes = {"classification": num_classes, "tagging": num_classes, "language-model": vocab_size}
-    output_size = shape[-1] if task == "next-frame" else sizes.get(task, 1)
+    sizes |= {"next-frame": shape[-1], "reconstruction": math.prod(shape)}
+    output_size = sizes.get(task, 1)
     return Signature(task, inputs, shape, output_size, vocab_size)  # pyright: ignore[reportArgumentType]
 
 
@@ -206,3 +213,41 @@ def show_tables(architecture: Architecture, signature: "Signature", found: "Cost
     for name, figure, meaning in rows:
         total.add_row(name, f"{figure:,}", meaning)
     console.print(total)
+    if found.concatenations:
+        show_concatenations(console, found.concatenations)
+
+
+def show_concatenations(console: "Console", blocks: "Sequence[Concatenations]") -> None:
+    """What the concatenations of dense blocks hold, written layer by layer and in one buffer each."""
+    from rich import box
+    from rich.table import Table
+
+    from anncestry.inspection.concatenations import BYTES
+
+    console.print("\nConcatenations of one image, in bytes of single precision:", highlight=False)
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("dense block", overflow="fold")
+    for heading in ("layers", "maps", "of", "layer by layer", "one buffer", "ratio"):
+        table.add_column(heading, justify="right", no_wrap=True)
+
+    def row(name: str, layers: int, maps: str, size: str, held: int, once: int) -> None:
+        table.add_row(
+            name, str(layers), maps, size, f"{BYTES * held:,}", f"{BYTES * once:,}", f"{held / once:.1f}"
+        )
+
+    for block in blocks:
+        last = block.in_channels + block.num_layers * block.growth_rate
+        maps, size = f"{block.in_channels}-{last}", f"{block.height}x{block.width}"
+        row(
+            block.name.rpartition(".")[2],
+            block.num_layers,
+            maps,
+            size,
+            block.layer_by_layer,
+            block.one_buffer,
+        )
+    table.add_section()
+    held, once = sum(block.layer_by_layer for block in blocks), sum(block.one_buffer for block in blocks)
+    row("all", sum(block.num_layers for block in blocks), "", "", held, once)
+    console.print(table)
+    console.print("Quadratic in the layers, or linear; behind normalisation and ReLU as much again.")

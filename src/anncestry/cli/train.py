@@ -91,6 +91,8 @@ def run(arguments: Arguments) -> int:
                 watch=progress,
                 tensorboard=arguments.tensorboard,
             )
+    for note in trained.config["data"].get("notes", []):
+        console.print(f"Data: {note}", style="dim", highlight=False, markup=False)
     if fit.stopped == "interrupted":
         console.print(
             f"Stopped at step {fit.step} and saved. Go on with: anncestry train --resume {trained.folder}"

@@ -6,6 +6,7 @@ from typing import Literal
 from anncestry.errors import require
 
 CSV_TASKS = ("classification", "regression", "forecasting")
+IMAGE_TASKS = ("classification", "reconstruction")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +17,7 @@ class DataOptions:
         target: csv: the column to predict, by name or by position (1 is the first); the last one unless told.
         drop: csv: columns to leave out (an identifier, say), by name or position, with commas between them.
         task: csv: what to predict; found from the target column unless told. `forecasting` predicts the
-            target from the rows before it.
+            target from the rows before it. Images: `reconstruction` takes the image itself as the target.
         window: forecasting: past values a prediction sees. Text: tokens read before a gradient is cut.
         horizon: forecasting: how many steps ahead.
         header: csv: whether the first row holds names; found out unless told.
@@ -35,7 +36,7 @@ class DataOptions:
 
     target: str | None = None
     drop: str | None = None
-    task: Literal["classification", "regression", "forecasting"] | None = None
+    task: Literal["classification", "regression", "forecasting", "reconstruction"] | None = None
     window: int | None = None
     horizon: int = 1
     header: bool | None = None
@@ -60,8 +61,9 @@ class DataOptions:
         return words
 
     def __post_init__(self) -> None:
-        known = self.task is None or self.task in CSV_TASKS
-        require(known, "task", self.task, "must be a task of tables", CSV_TASKS)
+        tasks = tuple(dict.fromkeys(CSV_TASKS + IMAGE_TASKS))
+        known = self.task is None or self.task in tasks
+        require(known, "task", self.task, "must be a task of tables or of images", tasks)
         for name in ("window", "horizon", "image_size", "max_chars", "vocab_size", "lag"):
             value = getattr(self, name)
             require(value is None or value >= 1, name, value, "must be at least 1")

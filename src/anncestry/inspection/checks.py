@@ -18,6 +18,8 @@ def output_shape(subject: Subject) -> str:
     steps = subject.signature.shape[:1] if subject.signature.every_step else ()
     expected = (3, *steps, subject.signature.output_size)
     outputs = subject.run(subject.copy(), subject.batch(3)[0])
+    if subject.signature.task == "reconstruction":  # what lies behind the image describes the code
+        outputs = outputs[:, : subject.signature.output_size]
     if tuple(outputs.shape) != expected:
         raise Broken(f"the outputs are {tuple(outputs.shape)}, expected {expected}")
     if not outputs.isfinite().all():

@@ -8,6 +8,7 @@ The promises are in `anncestry.inspection.checks` (the function it computes) and
 `anncestry.inspection.learning`, one function for each.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -146,4 +147,6 @@ def tiny_signature(inputs: InputKind, task: Task) -> Signature:
     output_size = {"classification": 3, "tagging": 3, "language-model": vocab_size}.get(task, 2)
     if task == "next-frame":
         output_size = shape[-1]
+    if task == "reconstruction":
+        output_size = math.prod(shape)
     return Signature(task, inputs, shape, output_size, vocab_size)

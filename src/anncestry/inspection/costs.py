@@ -30,6 +30,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from anncestry.errors import UserError, require
+from anncestry.inspection.concatenations import Concatenations, concatenations
 from anncestry.inspection.receptive_field import FieldOfView
 from anncestry.inspection.tensors import tensors_in
 from anncestry.models.create import build
@@ -71,6 +72,7 @@ class Costs:
         activation_bytes: kept between forward and backward pass.
         sequential_steps: products that must wait for one another.
         layers: the rows, in the order of the first call; parameters and FLOPs add up to the totals.
+        concatenations: what each dense block holds of one image; none in other nets.
     """
 
     batch_size: int
@@ -80,6 +82,7 @@ class Costs:
     activation_bytes: int
     sequential_steps: int
     layers: tuple[LayerCost, ...]
+    concatenations: tuple[Concatenations, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -170,6 +173,7 @@ def _measure(model: nn.Module, x: Tensor) -> Costs:
         activation_bytes=sum(storage.nbytes() for storage in kept.values()),
         sequential_steps=chain.longest,
         layers=tuple(calls.rows()),
+        concatenations=concatenations(calls.modules, calls.shapes),
     )
 
 

@@ -9,6 +9,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from anncestry.inspection.subject import Broken, NotApplicable, Subject, distance
+from anncestry.layers.image_coding import NormalSample
 
 FAR_STEPS = 20  # of a sequence that is to reach weights which only act over several steps
 FIT_STEPS = 500  # of Adam (or passes of a rule of its own) for learning a few examples by heart
@@ -17,10 +18,10 @@ LOSS_TOLERANCE = 1.5  # nats between the loss of a new model and ln(classes)
 
 
 def teachable(model: Any) -> Any:
-    """Training mode with dropout off, so that the loss is a function of the weights alone."""
+    """Training mode with dropout and sampling off, so that the loss is a function of the weights alone."""
     model.train()
     for module in model.modules():
-        if isinstance(module, _DropoutNd):
+        if isinstance(module, _DropoutNd | NormalSample):
             module.eval()
     return model
 
@@ -178,7 +179,10 @@ def _loss_of_constant(subject: Subject, targets: Tensor) -> float:
     if subject.signature.task == "next-frame":  # bits of chance: as many coins as there are
         shares = targets.flatten(0, 1).mean(0).clamp(1e-6, 1 - 1e-6)
         return -(shares * shares.log() + (1 - shares) * (1 - shares).log()).sum().item()
-    return targets.var(0, correction=0).mean().item()
+    variances = targets.var(0, correction=0)
+    if subject.signature.task == "reconstruction":  # half the squared error, summed over the image
+        return variances.sum().item() / 2
+    return variances.mean().item()
 
 
 def save_load(subject: Subject) -> str:

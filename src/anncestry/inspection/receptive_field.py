@@ -31,21 +31,32 @@ class Field(NamedTuple):
     Attributes:
         size: r, what a unit sees.
         jump: j, the distance between what neighbours see.
+        start: the first pixel that the first unit sees; negative where it is padding.
     """
 
     size: tuple[int, int] = (1, 1)
     jump: tuple[int, int] = (1, 1)
+    start: tuple[int, int] = (0, 0)
 
-    def through(self, window: tuple[int, int], stride: tuple[int, int]) -> "Field":
+    def through(
+        self, window: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int] = (0, 0)
+    ) -> "Field":
         """Behind a layer whose window spans so many places (gaps included)."""
         size = tuple(r + (w - 1) * j for r, w, j in zip(self.size, window, self.jump, strict=True))
         jump = tuple(j * s for j, s in zip(self.jump, stride, strict=True))
-        return Field((size[0], size[1]), (jump[0], jump[1]))
+        start = tuple(a - p * j for a, p, j in zip(self.start, padding, self.jump, strict=True))
+        return Field((size[0], size[1]), (jump[0], jump[1]), (start[0], start[1]))
 
     def joined(self, other: "Field") -> "Field":
         """Where two branches meet."""
-        pairs = [tuple(map(max, a, b)) for a, b in zip(self, other, strict=True)]
-        return Field(*pairs)  # pyright: ignore[reportArgumentType]
+        size, jump = (tuple(map(max, a, b)) for a, b in zip(self[:2], other[:2], strict=True))
+        start = tuple(map(min, self.start, other.start))
+        return Field((size[0], size[1]), (jump[0], jump[1]), (start[0], start[1]))
+
+    def box(self, unit: tuple[int, int]) -> tuple[int, int, int, int]:
+        """``(top, left, height, width)`` of what the unit in this row and column sees."""
+        top, left = (a + j * place for a, j, place in zip(self.start, self.jump, unit, strict=True))
+        return (top, left, *self.size)
 
 
 def _pair(values) -> tuple[int, int]:
@@ -95,10 +106,10 @@ class FieldOfView(TorchDispatchMode):
 def _behind(operation, args, field: Field) -> Field:
     """The field behind one operation of PyTorch; element by element it stays what it is."""
     if operation is aten.convolution and not args[6]:
-        return field.through(_span(args[1].shape[2:], args[5]), _pair(args[3]))
+        return field.through(_span(args[1].shape[2:], args[5]), _pair(args[3]), _pair(args[4]))
     if operation in (aten.max_pool2d_with_indices, aten.avg_pool2d):
         stride = args[2] if len(args) > 2 and args[2] else args[1]
-        return field.through(_pair(args[1]), _pair(stride))
+        return field.through(_pair(args[1]), _pair(stride), _pair(args[3]) if len(args) > 3 else (0, 0))
     if operation is aten._adaptive_avg_pool2d:
         before, after = _pair(args[0].shape[2:]), _pair(args[1])
         stride = (before[0] // after[0], before[1] // after[1])

@@ -7,11 +7,21 @@ A pattern is written the way the textbooks draw such a net:
     sequence := item ("->" item)*
     item     := (layer | "[" sequence "]") ["*" count] ["?"]
     count    := a number, or one of the letters that ``counts`` binds
-    layer    := NAME [size] ["-" width]
+    layer    := NAME [size] ["/" stride] [":" dilation] ["-" width]
+    size     := a number, or height "x" width
 
-``*`` repeats an item (0 leaves it out) and ``?`` keeps it only where the net pools. Sizes are optional, in
-the notation of the VGG paper: ``CONV5-32`` has 5 x 5 kernels and 32 channels, ``POOL3`` takes windows of
-3 x 3 (as far apart as they are wide), ``FC-120`` has 120 units.
+``*`` repeats an item (0 leaves it out) and ``?`` keeps it only where the net pools. All numbers are optional,
+in the notation of the VGG paper and what has been added to it since:
+
+    CONV5-32     5 x 5 kernels, 32 channels
+    CONV1x3-16   kernels one place high and three wide; with CONV3x1-16 behind it a factorised 3 x 3
+    CONV3/2-32   a kernel at every second place (stride 2), in place of pooling
+    CONV3:2-16   a kernel that reads every second place (dilation 2; 1 is dense, as in PyTorch)
+    POOL3        the maximum over windows of 3 x 3, as far apart as they are wide; AVGPOOL the mean
+    POOL3/2      windows of 3 x 3 that overlap: one at every second place
+    NORM         batch normalisation; what it follows needs no biases
+    GAP          the mean of each map over the whole image
+    FC-120       120 units
 
 `parse_pattern` expands a pattern into `Layer`s, `plan` gives each one its shapes.
 """
@@ -22,13 +32,15 @@ from typing import NoReturn
 
 from anncestry.errors import UserError
 
-LAYERS = ("INPUT", "CONV", "RELU", "TANH", "SIGMOID", "POOL", "AVGPOOL", "DROPOUT", "FC")
+LAYERS = (
+    "INPUT", "CONV", "RELU", "TANH", "SIGMOID", "POOL", "AVGPOOL", "GAP", "NORM", "DROPOUT", "FC"
+)  # fmt: skip
 _SIZED = ("CONV", "POOL", "AVGPOOL")
 _WIDE = ("CONV", "FC")
 _MAX_LAYERS = 1000
 _MAX_DEPTH = 10
-_TOKEN = re.compile(r"->|[\[\]*?]|[A-Za-z]+\d*(?:-\d+)?|\d+")
-_LAYER = re.compile(r"([A-Z]+?)(\d+)?(?:-(\d+))?")
+_TOKEN = re.compile(r"->|[\[\]*?]|[A-Za-z]+(?:[\d/:][\dxX/:]*)?(?:-\d+)?|\d+")
+_LAYER = re.compile(r"[A-Z]+(?:(\d+)(?:X(\d+))?)?(?:/(\d+))?(?::(\d+))?(?:-(\d+))?")
 
 
 @dataclass(frozen=True)
@@ -37,30 +49,48 @@ class Layer:
 
     Attributes:
         name: one of `LAYERS`.
-        size: kernel or window height and width, where the pattern says it.
+        size: height and width of a kernel or window, where the pattern says it.
         width: channels or units, where the pattern says it.
+        stride: places from one window to the next, where the pattern says it.
+        dilation: places from one weight of a kernel to the next.
     """
 
     name: str
-    size: int | None = None
+    size: tuple[int, int] | None = None
     width: int | None = None
+    stride: int | None = None
+    dilation: int = 1
 
     def __str__(self) -> str:
-        return f"{self.name}{self.size or ''}" + (f"-{self.width}" if self.width else "")
+        size = "" if self.size is None else _written(self.size)
+        stride = "" if self.stride is None else f"/{self.stride}"
+        dilation = "" if self.dilation == 1 else f":{self.dilation}"
+        return f"{self.name}{size}{stride}{dilation}" + (f"-{self.width}" if self.width else "")
 
 
-@dataclass(frozen=True)
+def _written(size: tuple[int, int]) -> str:
+    return str(size[0]) if size[0] == size[1] else f"{size[0]}x{size[1]}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlannedLayer:
-    """A layer with its shapes, (C, H, W) before and (F,) after the first fully connected one.
+    """A layer with its shapes: (C, H, W), and (F,) behind the first FC or GAP.
 
     Attributes:
         name: one of `LAYERS`.
-        size: kernel or window height and width; 0 where there is none.
+        size: height and width of a kernel or window; 0 where there is none.
+        stride, padding: of the windows, down and across.
+        dilation: of a kernel, 1 where it is dense.
+        bias: whether a CONV or FC adds biases; a NORM behind it would take them away again.
         in_shape, out_shape: of one example.
     """
 
     name: str
-    size: int
+    size: tuple[int, int] = (0, 0)
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int] = (0, 0)
+    dilation: int = 1
+    bias: bool = True
     in_shape: tuple[int, ...]
     out_shape: tuple[int, ...]
 
@@ -135,19 +165,28 @@ class _Parser:
         return self.counts[token] if token in self.counts else int(token)
 
     def layer(self) -> Layer:
-        match = _LAYER.fullmatch(self.peek().upper())
-        name, size, width = match.groups() if match else ("", None, None)
+        token = self.peek().upper()
+        name = re.match("[A-Z]*", token)[0]  # pyright: ignore[reportOptionalSubscript]
         if name not in LAYERS:
             self.fail("a layer is expected", LAYERS)
-        if size is not None and name not in _SIZED:
+        match = _LAYER.fullmatch(token)
+        if match is None:
+            self.fail(
+                "the numbers of a layer are written as in CONV3, CONV1x3, CONV3/2, CONV3:2, CONV3/2:2-32"
+            )
+        numbers = [None if number is None else int(number) for number in match.groups()]
+        height, across, stride, dilation, width = numbers
+        if name not in _SIZED and (height, stride) != (None, None):
             self.fail(f"{name} has no kernel, so no number directly behind it (FC-120 is an FC of 120 units)")
-        if width is not None and name not in _WIDE:
+        if name != "CONV" and dilation is not None:
+            self.fail(f"{name} has no kernel that could be dilated, so no ':'")
+        if name not in _WIDE and width is not None:
             self.fail(f"{name} keeps the channels it gets, so it takes no number behind '-'")
-        layer = Layer(name, None if size is None else int(size), None if width is None else int(width))
-        if 0 in (layer.size, layer.width):
+        if 0 in (height, across, stride, dilation, width):
             self.fail("sizes start at 1")
         self.take()
-        return layer
+        size = None if height is None else (height, across or height)
+        return Layer(name, size, width, stride, dilation or 1)
 
     def peek(self) -> str:
         """The next token, empty at the end of the pattern."""
@@ -182,13 +221,14 @@ def plan(
     """Sizes and shapes of every layer.
 
     Args:
-        layers: from `parse_pattern`: INPUT first, a plain FC last, no CONV or POOL behind an FC.
+        layers: from `parse_pattern`: INPUT first, a plain FC last, nothing for images behind an FC or GAP.
         input_shape: (C, H, W).
         output_size: K, units of the last FC.
-        channels: of a CONV without a number; doubled after every pooling layer.
+        channels: of a CONV without a number; doubled behind every layer with a stride above 1.
         hidden_size: units of an FC without a number.
         kernel_size: of a CONV without a number.
-        padded: whether a CONV keeps height and width, or stays within the image.
+        padded: whether a CONV reads zeros around the image, so that stride 1 keeps height and width and
+            stride S leaves every S-th place, or stays within the image, as POOL and AVGPOOL always do.
 
     Raises:
         UserError: the layers do not fit on each other, or on the image.
@@ -205,30 +245,41 @@ def plan(
         fail(last, "the last layer is FC without a number: it has as many units as the answer")
     planned: list[PlannedLayer] = []
     shape: tuple[int, ...] = tuple(input_shape)
+    flat = ""  # the layer that has left no image
     for number, layer in enumerate(layers):
-        before, size, name = shape, 0, layer.name
+        name, behind = layer.name, layers[min(number + 1, last)].name
+        size = stride = padding = (0, 0)
+        before = shape
         if name == "INPUT" and number > 0:
             fail(number, "INPUT comes once, at the beginning")
         elif name == "FC":
-            shape = (output_size if number == last else layer.width or hidden_size,)
-        elif name in ("CONV", "POOL", "AVGPOOL"):
-            if len(shape) == 1:
-                fail(number, f"{name} reads an image, but the FC before it has left none")
-            if name == "CONV":
-                size, width = layer.size or kernel_size, layer.width or channels
-                if padded and size % 2 == 0:
-                    hint = "Or set padding=valid."
-                    fail(number, f"a kernel that keeps the image's size is odd, not {size}", hint)
-                sides = [conv_size(side, size, padding=size // 2 if padded else 0) for side in shape[1:]]
-            else:
-                size, width = layer.size or 2, shape[0]
-                sides = [conv_size(side, size, stride=size) for side in shape[1:]]
-                channels *= 2
+            shape, flat = (output_size if number == last else layer.width or hidden_size,), flat or name
+        elif flat and name in ("GAP", *_SIZED):
+            fail(number, f"{name} reads an image, but the {flat} before it has left none")
+        if name == "GAP":
+            shape, flat = shape[:1], name
+        elif name in _SIZED:
+            plain = kernel_size if name == "CONV" else 2
+            size = layer.size or (plain, plain)
+            stride = (layer.stride, layer.stride) if layer.stride else (1, 1) if name == "CONV" else size
+            if name == "CONV" and padded:
+                if size[0] * size[1] % 2 == 0:
+                    rule = f"a kernel that keeps the image's size is odd, not {_written(size)}"
+                    fail(number, rule, "Or set padding=valid.")
+                padding = (layer.dilation * (size[0] // 2), layer.dilation * (size[1] // 2))
+            windows = zip(shape[1:], size, stride, padding, strict=True)
+            sides = [conv_size(*window, layer.dilation) for window in windows]
             if min(sides) < 1:
-                behind = planned[-1].name if number else "INPUT"
                 left = "x".join(map(str, shape[1:]))
-                rule = f"{name}{size} leaves nothing of the {left} image behind layer {number} ({behind})"
+                before_it = f"layer {number} ({planned[-1].name})"
+                rule = f"{name}{_written(size)} leaves nothing of the {left} image behind {before_it}"
                 fail(number, rule, "Fewer blocks (num_blocks), smaller kernels or pool=False would fit.")
-            shape = (width, *sides)
-        planned.append(PlannedLayer(name, size, before, shape))
+            shape = (layer.width or channels if name == "CONV" else shape[0], *sides)
+            channels *= 2 if max(stride) > 1 else 1
+        planned.append(
+            PlannedLayer(
+                name=name, size=size, stride=stride, padding=padding, dilation=layer.dilation,
+                bias=behind != "NORM", in_shape=before, out_shape=shape,
+            )
+        )  # fmt: skip
     return tuple(planned)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import nn
 
@@ -18,17 +19,20 @@ class ImageConfig:
     """The learning problem of a net that gives one answer to an image.
 
     Attributes:
+        tasks: those that nets of this kind answer.
         task: what is asked, ``classification`` or ``regression``.
         input_shape: (C, H, W) of an image.
         output_size: K, classes or target values.
     """
+
+    tasks: ClassVar[tuple[str, ...]] = IMAGE_TASKS
 
     task: Task = "classification"
     input_shape: tuple[int, ...]
     output_size: int
 
     def __post_init__(self) -> None:
-        require(self.task in IMAGE_TASKS, "task", self.task, "a net of images answers", IMAGE_TASKS)
+        require(self.task in self.tasks, "task", self.task, "a net of images answers", self.tasks)
         rule = "an image has the shape (C, H, W)"
         require(len(self.input_shape) == 3, "input_shape", self.input_shape, rule)
         require(min(self.input_shape) >= 1, "input_shape", self.input_shape, "every size must be at least 1")

@@ -9,11 +9,41 @@ Paper: Y. LeCun et al., "Backpropagation applied to handwritten zip code recogni
 
 A CONV of F x F kernels from D to K channels has F F D K + K parameters, whatever the size of the image.
 
+Later nets in one line each, with what they brought (for images of 8 x 8 and more; widths as you like):
+
+    LeNet-5, 1998: windows averaged, then fully connected layers
+
+    INPUT -> CONV5-6 -> TANH -> AVGPOOL2 -> CONV5-16 -> TANH -> AVGPOOL2 -> [FC-84 -> TANH]*K -> FC
+
+    AlexNet, 2012: windows that overlap
+
+    INPUT -> CONV5-32 -> RELU -> POOL3/2 -> CONV3-64 -> RELU -> POOL3/2 -> DROPOUT -> FC-128 -> RELU -> FC
+
+    all convolutional, 2014: strides in place of pooling, one average at the end
+
+    INPUT -> [[CONV3 -> RELU]*2 -> CONV3/2 -> RELU]*2 -> CONV3 -> RELU -> CONV1 -> RELU -> GAP -> FC
+
+    factorised, 2015: 6 C C weights in place of 9 C C, and the same field
+
+    INPUT -> [CONV1x3 -> CONV3x1 -> NORM -> RELU -> POOL]*2 -> GAP -> FC
+
+    bottleneck, 2015: 3 x 3 between 1 x 1 down to a quarter and up again; 17/16 C C weights, two 3 x 3 18 C C
+
+    INPUT -> CONV-64 -> [RELU -> CONV1-16 -> RELU -> CONV3-16 -> RELU -> CONV1-64 -> NORM]*2 -> GAP -> FC
+
+    dilated, 2015: a field of 15 x 15 in three layers, at full resolution
+
+    INPUT -> CONV3 -> RELU -> CONV3:2 -> RELU -> CONV3:4 -> RELU -> GAP -> FC
+
+The mean over a map and a linear layer commute, so ``GAP -> FC`` is also the all-convolutional net whose last
+layer is a 1 x 1 convolution with one channel for each class. There are no shortcuts in this language: that
+is what ResNet and DenseNet added.
+
 Differs from the MLP: the first layers are not dense; units see a window, and share their weights.
 
-Departures from the paper: pooling layers where the net of 1989 takes every second place; every channel
-reads all channels below, not a hand-made table of some; ReLU with He's initialisation and cross-entropy
-by default (``LeNet`` presets: tanh and LeCun's initialisation).
+Departures from the paper: pooling layers where the net of 1989 takes every second place (CONV5/2 in a
+pattern does); every channel reads all channels below, not a hand-made table of some; ReLU with He's
+initialisation and cross-entropy by default (``LeNet`` presets: tanh and LeCun's initialisation).
 """
 
 import math
@@ -42,10 +72,11 @@ class CNNConfig(ImageConfig):
         num_blocks: what M stands for.
         num_hidden: what K stands for.
         pool: whether what is marked ``?`` is there.
-        channels: of a CONV without a number, until the first pooling layer; doubled by each of them.
+        channels: of a CONV without a number, until the first POOL or stride; doubled behind each of them.
         hidden_size: units of an FC without a number, but for the last one.
         kernel_size: of a CONV without a number.
-        padding: ``same`` keeps height and width through a CONV (odd kernels), ``valid`` stays inside.
+        padding: ``same`` keeps height and width through a CONV of stride 1 (odd kernels), ``valid`` stays
+            inside the image; POOL and AVGPOOL always do.
         init: ``lecun``, ``glorot``, ``he`` or ``heuristic``; biases start at zero.
         dropout: probability of zeroing in a DROPOUT layer; without one in the pattern it does nothing.
     """
@@ -97,6 +128,20 @@ class CNNConfig(ImageConfig):
         )
 
 
+class Norm(nn.BatchNorm2d):
+    """Batch normalisation of maps (B, C, H, W) or units (B, C). A batch that holds a single value for each
+    channel has no deviation: that of the training so far is taken."""
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        """Both shapes are right."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        if self.training and input.numel() == self.num_features:
+            seen = (self.running_mean, self.running_var, self.weight, self.bias)
+            return nn.functional.batch_norm(input, *seen, eps=self.eps)
+        return super().forward(input)
+
+
 class CNN(nn.Module):
     """The layers of the pattern, one after the other."""
 
@@ -111,10 +156,10 @@ class CNN(nn.Module):
                 modules.append(self._module(layer))
         self.layers = nn.Sequential(*modules)
         for name, parameter in self.named_parameters():
-            if name.endswith("weight"):
-                initialise(parameter, config.init)
-            else:
+            if not name.endswith("weight"):
                 nn.init.zeros_(parameter)
+            elif parameter.dim() > 1:  # the gain of a normalisation is 1
+                initialise(parameter, config.init)
         # No ReLU follows the last layer, and max-pooling has raised what it reads: at He's variance the
         # first answers would be far from undecided (a loss 3.0 nats above ln K, against 0.7 at this one).
         last = self.layers[-1]
@@ -124,14 +169,19 @@ class CNN(nn.Module):
     def _module(self, layer: PlannedLayer) -> nn.Module:
         match layer.name:
             case "CONV":
-                padding = layer.size // 2 if self.config.padding == "same" else 0
-                return nn.Conv2d(layer.in_shape[0], layer.out_shape[0], layer.size, padding=padding)
+                channels = (layer.in_shape[0], layer.out_shape[0])
+                where = (layer.stride, layer.padding, layer.dilation)
+                return nn.Conv2d(*channels, layer.size, *where, bias=layer.bias)
             case "FC":
-                return nn.Linear(math.prod(layer.in_shape), layer.out_shape[0])
+                return nn.Linear(math.prod(layer.in_shape), layer.out_shape[0], bias=layer.bias)
             case "POOL":
-                return nn.MaxPool2d(layer.size)
+                return nn.MaxPool2d(layer.size, layer.stride)
             case "AVGPOOL":
-                return nn.AvgPool2d(layer.size)
+                return nn.AvgPool2d(layer.size, layer.stride)
+            case "GAP":
+                return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+            case "NORM":
+                return Norm(layer.in_shape[0])
             case "DROPOUT":
                 return nn.Dropout(self.config.dropout)
             case "TANH":

@@ -39,7 +39,7 @@ from anncestry.layers.image_network import ImageConfig, is_small, problem, start
 from anncestry.signature import Signature
 
 BOTTLENECK = 4  # a 1x1 convolution writes so many times k channels before each 3x3
-STEMS = ("imagenet", "cifar")
+STEMS = ("imagenet", "cifar", "strided")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,8 @@ class DenseNetConfig(ImageConfig):
         blocks: layers of each dense block.
         bottleneck: whether a 1x1 convolution comes before each 3x3 (B).
         compression: theta, the share of its channels that a transition keeps (C below 1).
-        stem: ``imagenet`` (7x7 with stride 2, then max-pooling) or ``cifar`` (3x3).
+        stem: ``imagenet`` (7x7 with stride 2, then max-pooling), ``cifar`` (3x3), or ``strided`` (3x3 with
+            stride 2, a quarter of the work; not in the paper).
         stem_channels: k_0, channels before the first block.
         dropout: probability of zeroing after every convolution but the first.
         recompute: whether the backward pass computes concatenations and bottlenecks again instead of
@@ -238,7 +239,8 @@ class DenseNet(nn.Module):
             layers["relu0"] = nn.ReLU(inplace=True)
             layers["pool0"] = nn.MaxPool2d(3, stride=2, padding=1)
         else:
-            layers["conv0"] = nn.Conv2d(colours, config.stem_channels, 3, padding=1, bias=False)
+            stride = 2 if config.stem == "strided" else 1
+            layers["conv0"] = nn.Conv2d(colours, config.stem_channels, 3, stride, padding=1, bias=False)
         channels = config.channels()
         for b, (read, written) in enumerate(channels):
             layers[f"denseblock{b + 1}"] = DenseBlock(read, config.blocks[b], config)

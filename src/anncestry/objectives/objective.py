@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
+from anncestry.objectives.reconstruction import Autoencoding
 from anncestry.protocols import IGNORED
 from anncestry.signature import Signature
 
@@ -250,4 +251,6 @@ def objective_for(signature: Signature, target_scale: tuple[float, ...] | None =
         return Tagging(signature.output_size, signature.background)
     if signature.task == "next-frame":
         return NextFrame(signature.output_size)
+    if signature.task == "reconstruction":
+        return Autoencoding(signature.shape, target_scale)
     return Regression(target_scale or (1.0,) * signature.output_size)

@@ -20,7 +20,7 @@ def tally_split(model: nn.Module, split, objective: Objective, batch_size: int, 
         for batch in split.batches(batch_size, part=part):
             inputs, targets = batch.inputs.to(device), batch.targets.to(device)
             lengths = None if batch.lengths is None else batch.lengths.to(device)
-            outputs, state = outputs_of(model, inputs, state if batch.continues else None, lengths)
+            outputs, state = outputs_of(model, inputs, state if batch.continues else None, lengths, targets)
             tally = objective.tally(outputs, targets)
             sums = tally if sums is None else sums + tally
     model.train(was_training)

@@ -38,7 +38,7 @@ def inside_page(
     """
     content = f'<p class="lead">{escape(facts[0])}</p>\n<p>{escape(" ".join(facts[1:]))}</p>\n'
     about = "Row: an output. Column: an input. The darker, the more the output would change with the input."
-    figure = _picture(influence_figure(map_, labels), "Influence of every input on every output")
+    figure = picture(influence_figure(map_, labels), "Influence of every input on every output")
     content += section(
         "influence", "Who remembers what", f"<p>{escape(about)}</p>\n<figure>{figure}</figure>"
     )
@@ -46,8 +46,8 @@ def inside_page(
         pictures = ""
         for part, matrix in values.items():
             caption = f"{part}: {MEANINGS.get(part, part)}; one row for each unit"
-            picture = _picture(trace_figure(matrix, labels, part), caption)
-            pictures += f"<figure>{picture}<figcaption>{escape(caption)}</figcaption></figure>\n"
+            shown = picture(trace_figure(matrix, labels, part), caption)
+            pictures += f"<figure>{shown}<figcaption>{escape(caption)}</figcaption></figure>\n"
         content += section(name.replace(".", "-"), f"Layer {name}", pictures)
     return shell(title, content)
 
@@ -90,7 +90,8 @@ def _label(panel, labels: Sequence[str]) -> None:
         panel.tick_params(axis="x", rotation=90)
 
 
-def _picture(figure: Figure, alternative: str) -> str:
+def picture(figure: Figure, alternative: str) -> str:
+    """A figure as an ``<img>`` that holds its own data; ``alternative`` is read aloud in its place."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
     data = base64.b64encode(buffer.getvalue()).decode()

@@ -78,6 +78,8 @@ def _wrong(race: Race, name: str, runs: list[dict[str, Any]]) -> str:
         return _confusions(shown)
     if task == "language-model":
         return _writing(shown[0])
+    if task == "reconstruction":
+        return _drawn(shown[0])
     return _errors(shown[0], name, in_time=task == "forecasting")
 
 
@@ -122,6 +124,16 @@ def _errors(mistakes: Mistakes, name: str, in_time: bool) -> str:
     ]
     text = f"Its largest errors in {mistakes['unit']}: {listed(worst)}."
     return f"<p>{escape(text)}</p><figure>{forecast_plot(mistakes, name, in_time)}</figure>"
+
+
+def _drawn(mistakes: Mistakes) -> str:
+    pictures = "".join(
+        f'<figure><img alt="{name}" src="{_png(row[part])}"><figcaption>{name}</figcaption></figure>'
+        for row in mistakes["worst"]
+        for part, name in (("original", "original"), ("drawn", "drawn again"))
+    )
+    text = "The test images that came back with the largest error:"
+    return f'<p>{text}</p><div class="pictures">{pictures}</div>'
 
 
 def _writing(mistakes: Mistakes) -> str:

@@ -7,6 +7,7 @@ _NAMES = {  # in prose, and on axes and in tables
     "accuracy": ("accuracy", "accuracy (%)"),
     "bits": ("bits per token", "bits per token"),
     "rmse": ("root mean squared error", "RMSE"),
+    "mse": ("squared error of a pixel", "squared error of a pixel"),
 }
 
 

@@ -57,6 +57,7 @@ def _task(race: Race) -> str:
         "language-model": "predicting the next token of this text",
         "tagging": "giving every step one of the tags",
         "next-frame": "predicting the next frame of these series",
+        "reconstruction": "drawing these images again from a few numbers",
     }[data["task"]]
 
 

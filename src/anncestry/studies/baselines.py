@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from anncestry.data.dataset import Dataset, Examples, ParallelStreams, Stream
+from anncestry.layers.image_coding import usual_code_size
 from anncestry.objectives import objective_for
 from anncestry.protocols import IGNORED
 from anncestry.signature import Signature
@@ -55,6 +56,7 @@ def baselines_for(signature: Signature) -> list[Baseline]:
         "language-model": _LANGUAGE_MODELS,
         "tagging": [_FREQUENT_TAG] if signature.inputs == "tokens" else [],
         "next-frame": [_KEY_FREQUENCY, _SAME_FRAME],
+        "reconstruction": [_MEAN_IMAGE, _PCA],
     }[signature.task]
 
 
@@ -247,6 +249,30 @@ _FREQUENT_TAG = Baseline(
 _KEY_FREQUENCY = Baseline("frequency", "Frequency", "every bit as often as in training", _key_frequency)
 _SAME_FRAME = Baseline(
     "same-frame", "Same frame", "the last frame again, with a chance of change", _same_frame
+)
+
+# ---- images drawn again ---------------------------------------------------------------------------------
+
+
+def _mean_image(dataset: Dataset) -> tuple[dict[str, float], str]:
+    (images, _), (unseen, _) = _flat(dataset.train), _flat(dataset.test)
+    return _metrics(dataset, np.tile(images.mean(0), (len(unseen), 1))), ""
+
+
+def _pca(dataset: Dataset) -> tuple[dict[str, float], str]:
+    from sklearn.decomposition import PCA
+
+    (images, _), (unseen, _) = _flat(dataset.train), _flat(dataset.test)
+    size = min(usual_code_size(dataset.signature.shape), *images.shape)
+    model = PCA(size, random_state=0).fit(images)
+    return _metrics(dataset, model.inverse_transform(model.transform(unseen))), f"{size} components"
+
+
+_MEAN_IMAGE = Baseline(
+    "mean-image", "Mean image", "always draws the mean of the training images", _mean_image
+)
+_PCA = Baseline(
+    "pca", "Principal components", "the best linear code with as many units as the nets' (scikit-learn)", _pca
 )
 
 # ---- language models --------------------------------------------------------------------------------

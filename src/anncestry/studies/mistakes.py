@@ -34,12 +34,16 @@ def mistakes(model: nn.Module, dataset: Dataset, seed: int = 0) -> dict[str, Any
         Regression and forecasting: ``worst``, the largest errors as ``{"example", "true", "predicted"}``;
         ``series``, up to 200 test examples in their order as ``{"true": [...], "predicted": [...]}``; both
         in the unit ``unit`` names.
+        Reconstruction: ``worst``, the test images that came back with the largest error as ``{"original",
+        "drawn"}``, each with ``shape`` and ``pixels``.
         Language model: ``prompt`` (from the test split) and ``sample``, what the model writes after it.
     """
     if dataset.signature.task == "classification":
         return _confusions(model, dataset)
     if dataset.signature.task == "language-model":
         return _writing(model, dataset, seed)
+    if dataset.signature.task == "reconstruction":
+        return _worst_drawn(model, dataset)
     if dataset.signature.every_step:
         return {}
     return _errors(model, dataset)
@@ -90,6 +94,18 @@ def _picture(image: Float[Tensor, "C H W"]) -> dict[str, Any]:
     low, high = image.min(), image.max()
     pixels = ((image - low) / (high - low).clamp(min=1e-12) * 255).round().to(torch.uint8).contiguous()
     return {"shape": list(pixels.shape), "pixels": base64.b64encode(pixels.numpy().tobytes()).decode()}
+
+
+def _worst_drawn(model: nn.Module, dataset: Dataset) -> dict[str, Any]:
+    assert isinstance(dataset.test, Examples)
+    images = dataset.test.inputs
+    drawn = predictions(model, dataset.test)[:, : dataset.signature.output_size].view_as(images)
+    worst = (drawn - images).square().flatten(1).sum(1).argsort(descending=True)[:MAX_IMAGES]
+    return {
+        "worst": [
+            {"original": _picture(images[row]), "drawn": _picture(drawn[row])} for row in worst.tolist()
+        ]
+    }
 
 
 def _errors(model: nn.Module, dataset: Dataset) -> dict[str, Any]:

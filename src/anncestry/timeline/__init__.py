@@ -11,6 +11,7 @@ from anncestry.timeline.cells import CELL_ENTRIES
 from anncestry.timeline.convolutional import CONVOLUTIONAL
 from anncestry.timeline.dilated import DILATED
 from anncestry.timeline.feed_forward import FEED_FORWARD
+from anncestry.timeline.generative import GENERATIVE
 from anncestry.timeline.recurrent import RECURRENT
 from anncestry.timeline.shortcuts import SHORTCUTS
 from anncestry.timeline.temporal import TEMPORAL
@@ -26,7 +27,7 @@ __all__ = [
     "usual_settings",
 ]
 
-_BRANCHES = (FEED_FORWARD, CONVOLUTIONAL, RECURRENT, CELL_ENTRIES, DILATED, SHORTCUTS, TEMPORAL)
+_BRANCHES = (FEED_FORWARD, CONVOLUTIONAL, GENERATIVE, RECURRENT, CELL_ENTRIES, DILATED, SHORTCUTS, TEMPORAL)
 TIMELINE: tuple[Architecture, ...] = tuple(
     sorted((entry for branch in _BRANCHES for entry in branch), key=lambda entry: entry.year)
 )

@@ -32,6 +32,8 @@ class TrainingSettings:
         clip_value: largest absolute value of any gradient entry; 0 for no limit.
         accumulate: parts in which a batch is computed, to save memory.
         precision: `32`, or `bf16` for mixed precision.
+        compile: whether PyTorch compiles the model first: minutes before the first step, and a C++ compiler is
+            needed; worth it for long runs alone.
         patience: stop after so many evaluations without a better validation score; 0 for never.
         evaluations: how many times the validation split is scored over the whole run.
         save_seconds: longest time between two checkpoints.
@@ -58,6 +60,7 @@ class TrainingSettings:
     clip_value: float = 0.0
     accumulate: int = 1
     precision: Literal["32", "bf16"] = "32"
+    compile: bool = False
     patience: int = 0
     evaluations: int = 20
     save_seconds: float = 60.0

@@ -35,6 +35,7 @@ class GradientStep:
         self.objective, self.settings, self.fabric = objective, settings, fabric
         self.augmentations = settings.augmentations()
         self.optimizer = make_optimizer(lay_out(model.to(fabric.device)), settings)
+        model = torch.compile(model) if settings.compile else model  # pyright: ignore[reportAssignmentType]
         self.model, self.backward = model, torch.Tensor.backward
         # On one device in float32 Fabric's wrappers would do nothing, at a tenth of a small model's step.
         self.wrapped = fabric.world_size > 1 or settings.precision != "32"
@@ -66,7 +67,7 @@ class GradientStep:
     def _backward(
         self, inputs: Tensor, targets: Tensor, lengths: Tensor | None, state: State, share: float
     ) -> tuple[float, State]:
-        outputs, state = outputs_of(self.model, inputs, state, lengths)
+        outputs, state = outputs_of(self.model, inputs, state, lengths, targets)
         loss = self.objective.loss(outputs, targets)
         self.backward(loss / share)
         return loss.item(), None if state is None else detach_state(state)

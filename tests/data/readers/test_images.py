@@ -1,5 +1,7 @@
 """Image files of every common mode become upright 8-bit pixels."""
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +75,8 @@ def test_a_damaged_image_is_named(tmp_path: Path) -> None:
             read_image(tmp_path / name)
     with pytest.raises(UserError, match="no known image format"):
         read_image(tmp_path / "text.png")
+    with pytest.raises(UserError, match="it is empty"):
+        read_image(tmp_path / "empty.jpg")
 
 
 def test_a_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,6 +87,51 @@ def test_a_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
             UserError, match=f"bomb.png'; an image may have {limit} pixels; this one unpacks to more"
         ):
             read_image(tmp_path / "bomb.png")
+
+
+def png(width: int, height: int, depth: int, rows: bytes) -> bytes:
+    """A file of RGB pixels, whatever its header claims."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, depth, 2, 0, 0, 0)
+    parts = [chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def test_a_small_file_that_claims_2500_million_pixels(tmp_path: Path) -> None:
+    (tmp_path / "bomb.png").write_bytes(png(50_000, 50_000, 8, bytes(1000)))
+    rule = (
+        "bomb.png'; an image may have 89478485 pixels; this one unpacks to more. Delete it, or set skip_bad"
+    )
+    with pytest.raises(UserError, match=rule):
+        read_image(tmp_path / "bomb.png")
+
+
+def test_sixteen_bits_of_colour(tmp_path: Path) -> None:
+    colour = np.stack([GREY, GREY[::-1], 255 - GREY], axis=2)
+    rows = b"".join(b"\0" + row.tobytes() for row in (colour.astype(np.uint16) * 257).astype(">u2"))
+    (tmp_path / "deep.png").write_bytes(png(3, 2, 16, rows))
+    assert (pixels_of(tmp_path / "deep.png") == colour.transpose(2, 0, 1)).all()
+
+
+def test_printing_inks_become_rgb(tmp_path: Path) -> None:
+    image = Image.new("CMYK", (16, 16), (0, 255, 255, 0))  # no cyan: red
+    for name in ("ink.tif", "ink.jpg"):
+        image.save(tmp_path / name)
+        red, green, blue = pixels_of(tmp_path / name)
+        assert (red > 250).all()
+        assert (green < 5).all()
+        assert (blue < 5).all()
+
+
+def test_a_palette_may_be_half_transparent(tmp_path: Path) -> None:
+    image = Image.new("P", (3, 1))
+    image.putpalette([255, 0, 0, 0, 0, 0, 0, 255, 0])
+    image.putdata([0, 1, 2])
+    image.save(tmp_path / "half.png", transparency=bytes([255, 128, 0]))
+    assert pixels_of(tmp_path / "half.png")[:, 0].T.tolist() == [[255, 0, 0], [127] * 3, [255] * 3]
 
 
 def test_channels_are_changed_as_pillow_does() -> None:

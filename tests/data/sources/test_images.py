@@ -1,5 +1,7 @@
 """Folders of images: what is read, what is left out, what is refused."""
 
+import shutil
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +80,7 @@ def test_a_damaged_image_stops_or_is_left_out(folder: Path) -> None:
     with pytest.raises(UserError, match=r"image: got '.*/dark/3.png'; cannot be read .* set skip_bad"):
         load_data(f"images:{folder}")
     dataset = load_data(f"images:{folder}", DataOptions(skip_bad=True))
-    assert "left out 1 unreadable images: 3.png" in dataset.notes
+    assert "left out 1 unreadable images: dark/3.png" in dataset.notes
     assert len(dataset.train) + len(dataset.validation) + len(dataset.test) == 19
     for path in (folder / "dark").iterdir():
         path.write_bytes(b"x")
@@ -86,6 +88,65 @@ def test_a_damaged_image_stops_or_is_left_out(folder: Path) -> None:
         UserError, match=r"images: got '.*/dark'; a class folder must hold images; none here can be read"
     ):
         load_data(f"images:{folder}", DataOptions(skip_bad=True))
+
+
+def test_every_file_that_is_left_out_is_told(folder: Path) -> None:
+    for number in range(8):
+        (folder / "dark" / f"bad{number}.png").write_bytes(b"text" * (number % 2))
+    with pytest.raises(UserError, match=r"dark/bad0.png'; cannot be read \(it is empty\). Delete it, or set"):
+        load_data(f"images:{folder}")
+    (note, *_) = load_data(f"images:{folder}", DataOptions(skip_bad=True)).notes
+    names = ", ".join(f"dark/bad{number}.png" for number in range(8))
+    assert note == f"left out 8 unreadable images: {names}"
+
+
+def packed(folder: Path, path: Path, *names: str) -> Path:
+    with tarfile.open(path, "w:xz") as archive:
+        for name in names:
+            archive.add(folder / name, arcname=name)
+    return path
+
+
+def test_an_archive_is_read_as_its_folder(folder: Path, tmp_path_factory) -> None:
+    path = packed(folder, tmp_path_factory.mktemp("packed") / "all.tar.xz", "dark", "bright")
+    unpacked, dataset = load_data(f"images:{folder}"), load_data(f"images:{path}")
+    assert dataset.name == f"images:{path}"
+    assert dataset.fingerprint() == unpacked.fingerprint()
+    assert load_data(dataset.name, DataOptions(**dataset.options)).fingerprint() == dataset.fingerprint()
+    assert [entry.name for entry in path.parent.iterdir()] == ["all.tar.xz"]
+
+
+def test_a_folder_of_archives_may_hold_the_official_split(folder: Path, tmp_path_factory) -> None:
+    for part in ("train", "test"):
+        shutil.copytree(folder / "dark", folder / part / "dark")
+        shutil.copytree(folder / "bright", folder / part / "bright")
+    home = tmp_path_factory.mktemp("archives")
+    for part in ("train", "test"):
+        packed(folder, home / f"{part}.tar.xz", part)
+    (home / "README.txt").write_text("x")
+    dataset = load_data(f"images:{home}")
+    assert [len(split) for split in (dataset.train, dataset.validation, dataset.test)] == [18, 2, 20]  # type: ignore
+    assert "official test split (20 images)" in dataset.notes[0]
+    assert dataset.classes == ("bright", "dark")
+
+
+def test_a_bad_image_in_an_archive_is_named(folder: Path, tmp_path_factory) -> None:
+    (folder / "dark" / "3.png").write_bytes(b"text")
+    path = packed(folder, tmp_path_factory.mktemp("packed") / "all.tar.xz", "dark", "bright")
+    with pytest.raises(UserError, match=r"image: got '.*all.tar.xz/dark/3.png'; cannot be read \(no known"):
+        load_data(f"images:{path}")
+    notes = load_data(f"images:{path}", DataOptions(skip_bad=True)).notes
+    assert notes[0] == "left out 1 unreadable images: dark/3.png"
+
+
+def test_what_is_neither_folder_nor_archive(folder: Path) -> None:
+    (folder / "x.zip").write_bytes(b"x")
+    with pytest.raises(
+        UserError, match=r"images: got '.*x.zip'; must be a folder or an archive. Choices: .tar,"
+    ):
+        load_data(f"images:{folder / 'x.zip'}")
+    with pytest.raises(UserError, match="there is no such folder"):
+        load_data(f"images:{folder / 'nowhere'}")
 
 
 def test_empty_and_single_classes_are_refused(folder: Path, tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def test_names_keep_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         (
             "digits",
             DataOptions(window=3),
-            "window: got 3; is no option of the data source digits; it has. Choices: none",
+            "window: got 3; is no option of the data source digits; it has. Choices: task",
         ),
         ("pydoc", DataOptions(target="x"), "target: got 'x'; is no option of the data source pydoc"),
         ("mackey-glass", DataOptions(skip_bad=True), "Choices: window, horizon"),

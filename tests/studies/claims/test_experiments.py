@@ -23,9 +23,32 @@ SMALL = {
     "stacked-lstm": {"layers": (2, 3), "num_seeds": 1, "hidden_size": 5, "seq_len": 8},
     "local-connectivity": {"image_size": 8, "kernel_sizes": (3, 5), "num_units": 2},
     "conv-parameters": {"kernel_sizes": (1, 5), "in_channels": (3,), "out_channels": (6,)},
-    "two-3x3": {"depths": (2, 3), "channels": 4, "num_images": 8},
+    "two-3x3": {"depths": (2, 3), "channels": 4, "num_images": 8, "num_lines": 2},
+    "one-by-one": {"shapes": ((3, 5, 4, 6), (4, 2, 1, 1))},
+    "bottleneck-savings": {
+        "widths": (8,),
+        "kernel_sizes": (3, 5),
+        "num_seeds": 1,
+        "channels": (4,),
+        "num_train": 20,
+        "num_steps": 2,
+    },
+    "dilation-field": {"max_depth": 3, "num_images": 8},
+    "pooling-discards": {"num_seeds": 1, "num_steps": 2, "num_images": 20},
+    "densenet-vs-resnet": {"num_seeds": 1, "num_steps": 1, "num_train": 100, "num_widths": 1},
+    "vae-without-pooling": {"num_seeds": 2, "steps": (1, 2)},
 }
-NEED_TIME = {"lstm-long-lags", "xor", "forget-gate", "deep-shortcuts", "dilated-vs-skip", "tcn-copy-memory"}
+NEED_TIME = {
+    "lstm-long-lags",
+    "xor",
+    "forget-gate",
+    "deep-shortcuts",
+    "dilated-vs-skip",
+    "tcn-copy-memory",
+    "bottleneck-savings",
+    "densenet-vs-resnet",
+    "vae-without-pooling",
+}
 HOLD_WHEN_SMALL = SMALL.keys() - NEED_TIME
 
 

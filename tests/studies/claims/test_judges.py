@@ -74,6 +74,17 @@ def steps(lstm, tcn):
     return rows
 
 
+def without_pooling(strides, largest, average):
+    nets = {"strides": strides, "max pooling": largest, "average pooling": average}
+    nets["max pooling on the way down alone"] = largest
+    return [
+        {"net": net, "seed": seed, "steps": steps, "parameters": 9, "elbo": late * bound, "mse": 0.1}
+        for net, bounds in nets.items()
+        for seed, bound in enumerate(bounds)
+        for steps, late in ((5, -1), (10, 1))
+    ]
+
+
 def copying(tcn, lstm):
     return [
         {"net": net, "blanks": 100, "seed": 0, "right": right, "steps": 9, "parameters": 8000}
@@ -98,9 +109,54 @@ def parameters(counted):
     return [{"F": 5, "D": 3, "K": 6, "image_size": 32, "counted": counted, "dense": 10**6}]
 
 
-def two(height, weights):
-    stack = {"depth": 2, "kernel_size": 3, "layers": 2, "height": height, "width": 5, "weights": weights}
-    return [stack, {"depth": 2, "kernel_size": 5, "layers": 1, "height": 5, "width": 5, "weights": 25}]
+def two(height, weights, kinks=9.0):
+    stack = {"depth": 2, "kernel_size": 3, "height": height, "width": 5, "weights": weights, "kinks": kinks}
+    return [stack, {"depth": 2, "kernel_size": 5, "height": 5, "width": 5, "weights": 25, "kinks": 0.5}]
+
+
+def one(outputs=1e-16, gradients=1e-16, field=1, channels=4, apart=1.0):
+    seen = {"D": 4, "K": 2, "height": 5, "width": 5, "channels": channels, "weights": 8}
+    pixel = {"F": 1, "outputs": outputs, "gradients": gradients, "field_height": field, "field_width": 1}
+    window = {"F": 3, "outputs": apart, "gradients": 1.0, "field_height": 3, "field_width": 3}
+    return [{**seen, **pixel}, {**seen, **window}]
+
+
+def bottleneck(narrow, factorised, flops=136):
+    sizes = {"F×F": (1152, 1152), "bottleneck": (136, flops), "1×F + F×1": (768, 768)}
+    rows = [{"kind": kind, "C": 8, "F": 3, "weights": w, "flops": f} for kind, (w, f) in sizes.items()]
+    for kind, values in (("F×F", [0.97] * 3), ("bottleneck", narrow), ("1×F + F×1", factorised)):
+        few = [{"kind": kind, "channels": 4, "seed": seed, "right": 0.5} for seed in range(3)]
+        rows += few + [{**few[seed], "channels": 8, "right": right} for seed, right in enumerate(values)]
+    return rows
+
+
+def fields(dilated=(3, 7, 15), undilated=(3, 5, 7), predicted=(3, 7, 15), holes=0, parameters=(9, 18, 27)):
+    rows = []
+    for net, seen, told in (("dilated", dilated, predicted), ("undilated", undilated, undilated)):
+        for depth, (size, expected, count) in enumerate(zip(seen, told, parameters, strict=True), 1):
+            sizes = {"height": size, "width": size, "predicted": expected, "parameters": count}
+            rows.append({"net": net, "depth": depth, "holes": holes, **sizes})
+    return rows
+
+
+def families(*seeds):
+    """Each seed: what three DenseNets and three ResNets of 1000, 2000 and 3000 parameters get right."""
+    rows = []
+    for seed, found in enumerate(seeds):
+        for family, shares in zip(("DenseNet", "ResNet"), found, strict=True):
+            for parameters, right in zip((1000, 2000, 3000), shares, strict=True):
+                sizes = {"family": family, "blocks": "2-2", "seed": seed, "parameters": parameters}
+                rows.append({**sizes, "right": right})
+    return rows
+
+
+def discards(kept=0.25, most=1, equal=0.1):
+    rows = []
+    for relu in ("before", "behind"):
+        place = {"seed": 0, "right": 0.9, "layer": 1, "relu": relu, "equal": equal}
+        rows.append({**place, "window": 2, "kept": kept, "fewest": 1, "most": most})
+        rows.append({**place, "window": 3, "kept": 0.2, "fewest": 1, "most": 4})
+    return rows
 
 
 CASES = [
@@ -142,6 +198,10 @@ CASES = [
     ("sequential-steps", steps((33, 34, 35), (8, 10, 12)), UNDECIDED),
     ("tcn-copy-memory", copying([1.0, 0.97], [0.12, 0.13]), HOLDS),
     ("tcn-copy-memory", copying([0.1, 0.12], [0.2, 0.2]), FAILS),
+    ("vae-without-pooling", without_pooling([-12.0, -13.0], [-14.0, -15.1], [-13.0, -14.1]), HOLDS),
+    ("vae-without-pooling", without_pooling([-12.0, -13.0], [-14.0, -15.1], [-11.0, -11.9]), FAILS),
+    ("vae-without-pooling", without_pooling([-12.0, -13.0], [-14.0, -15.1], [-12.5, -12.9]), UNDECIDED),
+    ("vae-without-pooling", without_pooling([-12.0], [-14.0], [-14.0]), UNDECIDED),
     ("tcn-copy-memory", copying([1.0, 0.9], [0.12, 0.13]), UNDECIDED),
     ("stacked-lstm", stacked(1e-15), HOLDS),
     ("stacked-lstm", stacked(1e-3), FAILS),
@@ -156,6 +216,38 @@ CASES = [
     ("two-3x3", two(5, 18), HOLDS),
     ("two-3x3", two(6, 18), FAILS),
     ("two-3x3", two(5, 25), FAILS),
+    ("two-3x3", two(5, 18, kinks=0.5), FAILS),
+    ("one-by-one", one(), HOLDS),
+    ("one-by-one", one(outputs=1e-3), FAILS),
+    ("one-by-one", one(gradients=1e-3), FAILS),
+    ("one-by-one", one(field=3), FAILS),
+    ("one-by-one", one(channels=1), FAILS),
+    ("one-by-one", one(outputs=1e-8), UNDECIDED),
+    ("one-by-one", one(apart=0.0), UNDECIDED),
+    ("bottleneck-savings", bottleneck([0.97, 0.965, 0.9], [0.965, 0.97, 0.98]), HOLDS),
+    ("bottleneck-savings", bottleneck([0.97, 0.97, 0.97], [0.97, 0.97, 0.97], flops=137), FAILS),
+    ("bottleneck-savings", bottleneck([0.9, 0.91, 0.95], [0.97, 0.97, 0.97]), FAILS),
+    ("bottleneck-savings", bottleneck([0.97, 0.97, 0.97], [0.9, 0.9, 0.9]), FAILS),
+    ("bottleneck-savings", bottleneck([0.97, 0.95, 0.9], [0.965, 0.97, 0.98]), UNDECIDED),
+    ("dilation-field", fields(), HOLDS),
+    ("dilation-field", fields(dilated=(3, 5, 7), predicted=(3, 5, 7)), FAILS),
+    ("dilation-field", fields(dilated=(3, 7, 13)), FAILS),
+    ("dilation-field", fields(undilated=(3, 7, 15)), FAILS),
+    ("dilation-field", fields(holes=1), FAILS),
+    ("dilation-field", fields(parameters=(9, 18, 36)), FAILS),
+    ("pooling-discards", discards(), HOLDS),
+    ("pooling-discards", discards(kept=0.3), FAILS),
+    ("pooling-discards", discards(most=2), FAILS),
+    ("pooling-discards", discards(equal=0.75), UNDECIDED),
+    ("densenet-vs-resnet", families(([0.7, 0.9, 0.9], [0.6, 0.7, 0.9])), HOLDS),
+    ("densenet-vs-resnet", families(([0.6, 0.7, 0.9], [0.6, 0.9, 0.9])), FAILS),
+    ("densenet-vs-resnet", families(([0.6, 0.7, 0.7], [0.6, 0.9, 0.9])), FAILS),
+    (
+        "densenet-vs-resnet",
+        families(([0.7, 0.9, 0.9], [0.6, 0.7, 0.9]), ([0.6, 0.7, 0.9], [0.6, 0.7, 0.9])),
+        UNDECIDED,
+    ),
+    ("densenet-vs-resnet", families(([0.9, 0.9, 0.9], [0.6, 0.7, 0.9])), UNDECIDED),
 ]
 
 

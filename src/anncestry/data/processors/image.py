@@ -1,4 +1,4 @@
-"""Images as standardised pixels."""
+"""Images as standardised pixels, to be classified or drawn again."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,16 +13,18 @@ from anncestry.data.readers.files import absolute, check_memory, existing_file
 from anncestry.data.readers.idx import is_idx, read_idx
 from anncestry.data.readers.images import is_image, read_image, to_pixels, with_channels
 from anncestry.errors import UserError
+from anncestry.signature import Task
 
 
 @dataclass(frozen=True)
 class ImageProcessor:
-    """Reads image files, says class names.
+    """Reads image files, says class names, gives pixels back.
 
     Attributes:
         channels, height, width: of an input.
         mean, scale: of each channel in the training split, for pixels in [0, 1].
         classes: names.
+        task: ``classification``, or ``reconstruction``, whose targets are the images.
     """
 
     channels: int
@@ -31,18 +33,25 @@ class ImageProcessor:
     mean: tuple[float, ...]
     scale: tuple[float, ...]
     classes: tuple[str, ...]
+    task: Task = "classification"
 
     kind = "image"
 
     @property
     def target_scale(self) -> tuple[float, ...] | None:
-        """None: the targets are classes."""
-        return None
+        """The deviation of each channel where the targets are images; None where they are classes."""
+        return self.scale if self.task == "reconstruction" else None
 
     def standardise(self, values: Float[Tensor, "N C H W"]) -> Float[Tensor, "N C H W"]:
         """Pixels in [0, 1], changed in place."""
         shape = (1, self.channels, 1, 1)
         return values.sub_(torch.tensor(self.mean).view(shape)).div_(torch.tensor(self.scale).view(shape))
+
+    def pixels(self, values: Float[Tensor, "N C H W"]) -> Float[Tensor, "N C H W"]:
+        """Pixels in [0, 1] of standardised values; what goes beyond black and white becomes that."""
+        shape = (1, self.channels, 1, 1)
+        mean, scale = torch.tensor(self.mean).view(shape), torch.tensor(self.scale).view(shape)
+        return (values * scale + mean).clamp(0, 1)
 
     def read(self, source: str) -> tuple[list[str], Float[Tensor, "N C H W"]]:
         """One image file, all images of a folder, or a file of idx images.
@@ -77,7 +86,11 @@ class ImageProcessor:
         return self.standardise(torch.tensor(pixels, dtype=torch.float32).div_(255))
 
     def decode(self, outputs: Float[Tensor, "B K"]) -> list[dict[str, Any]]:
-        """Classes with their scores; see `decode_classes`."""
+        """Classes with their scores (see `decode_classes`), or the pixels (C, H, W) as nested lists."""
+        if self.task == "reconstruction":
+            images = outputs[:, : self.channels * self.height * self.width].float().cpu()
+            images = images.unflatten(1, (self.channels, self.height, self.width))
+            return [{"pixels": image} for image in self.pixels(images).tolist()]
         return decode_classes(outputs, self.classes)
 
     def to_json(self) -> dict[str, Any]:

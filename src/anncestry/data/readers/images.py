@@ -6,20 +6,22 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from anncestry.data.readers.archives import Member
 from anncestry.errors import UserError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm", ".pbm")
 # Only plain decoders: Pillow would hand some other formats to outside programs.
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
+_SKIP = "Delete it, or set skip_bad to leave such files out."
 _GREY = ("1", "L", "LA", "I", "I;16", "I;16L", "I;16B", "I;16N")
 
 
-def is_image(path: Path) -> bool:
+def is_image(path: Path | Member) -> bool:
     """Whether a file is named like an image."""
     return path.is_file() and path.suffix.lower() in SUFFIXES
 
 
-def read_image(path: Path) -> Image.Image:
+def read_image(path: Path | Member) -> Image.Image:
     """One image in mode ``L`` (if the file is grey) or ``RGB``; of an animation the first frame.
 
     Raises:
@@ -29,15 +31,24 @@ def read_image(path: Path) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd metadata, of no consequence for the pixels
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=_FORMATS) as image:
+            with path.open("rb") as file, Image.open(file, formats=_FORMATS) as image:
                 return _flatten(ImageOps.exif_transpose(image))
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         rule = f"an image may have {Image.MAX_IMAGE_PIXELS} pixels; this one unpacks to more"
-        raise UserError("image", str(path), rule) from None
+        raise UserError("image", str(path), rule, hint=_SKIP) from None
     except Exception as error:  # decoders raise almost anything on a damaged file
         reason = "no known image format" if "cannot identify" in str(error) else str(error)
-        hint = "Delete it, or set skip_bad to leave such files out."
-        raise UserError("image", str(path), f"cannot be read ({reason})", hint=hint) from None
+        if not _holds_anything(path):
+            reason = "it is empty"
+        raise UserError("image", str(path), f"cannot be read ({reason})", hint=_SKIP) from None
+
+
+def _holds_anything(path: Path | Member) -> bool:
+    try:
+        with path.open("rb") as file:
+            return bool(file.read(1))
+    except OSError:
+        return True  # it cannot be opened, which has been said
 
 
 def _flatten(image: Image.Image) -> Image.Image:

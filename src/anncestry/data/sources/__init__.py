@@ -48,6 +48,8 @@ def load_data(
         if processor is None and value != field.default and field.name not in source.options:
             rule = f"is no option of the data source {source.name}; it has"
             raise UserError(field.name, value, rule, source.options or ("none",))
+    if processor is None and options.task is not None and options.task not in source.tasks:
+        raise UserError("task", options.task, f"is no task of the data source {source.name}", source.tasks)
     loader = getattr(importlib.import_module(f"anncestry.data.sources.{source.module}"), source.loader)
     return loader(argument, options, seed, processor)
 

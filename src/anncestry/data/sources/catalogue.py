@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from anncestry.timeline import find_preset
+from anncestry.data.options import CSV_TASKS, IMAGE_TASKS
+from anncestry.timeline import find, find_preset
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,7 @@ class Source:
         module: the file of `anncestry.data.sources` that opens it.
         loader: the function there: ``(argument, options, seed, processor) -> Dataset``.
         options: the fields of `DataOptions` that it reads.
+        tasks: what ``task`` may be, where it is among them; the first is usual.
     """
 
     name: str
@@ -27,6 +29,7 @@ class Source:
     module: str
     loader: str
     options: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
 
     @property
     def usage(self) -> str:
@@ -40,6 +43,8 @@ SOURCES: tuple[Source, ...] = (
         summary="1,797 handwritten digits of 8x8 pixels, from scikit-learn",
         module="digits",
         loader="load_digits",
+        options=("task",),
+        tasks=IMAGE_TASKS,
     ),
     Source(
         name="toy2d",
@@ -69,6 +74,7 @@ SOURCES: tuple[Source, ...] = (
         module="table",
         loader="load_csv",
         options=("target", "drop", "task", "window", "horizon", "header"),
+        tasks=CSV_TASKS,
     ),
     Source(
         name="text",
@@ -84,7 +90,8 @@ SOURCES: tuple[Source, ...] = (
         summary="image files, one sub-folder for each class, in train and test or all together",
         module="images",
         loader="load_images",
-        options=("image_size", "skip_bad"),
+        options=("task", "image_size", "skip_bad"),
+        tasks=IMAGE_TASKS,
     ),
     Source(
         name="idx",
@@ -92,7 +99,8 @@ SOURCES: tuple[Source, ...] = (
         summary="the four files of MNIST and its likes, gzipped or not; as images or pixel by pixel",
         module="idx",
         loader="load_idx",
-        options=("order",),
+        options=("task", "order"),
+        tasks=IMAGE_TASKS,
     ),
     Source(
         name="cifar",
@@ -100,6 +108,8 @@ SOURCES: tuple[Source, ...] = (
         summary="CIFAR-10 or CIFAR-100 in the Python or the binary form of its authors",
         module="cifar",
         loader="load_cifar",
+        options=("task",),
+        tasks=IMAGE_TASKS,
     ),
     Source(
         name="sentences",
@@ -142,10 +152,18 @@ SOURCES: tuple[Source, ...] = (
 
 
 def usual_options(model: str | None, data: str | None) -> dict[str, Any]:
-    """Fields of ``DataOptions`` that a preset was published with, as far as the data source has them."""
-    preset = None if model is None else find_preset(model)
-    if preset is None or data is None:
+    """Fields of ``DataOptions`` that go with a model, as far as the data source has them.
+
+    They are the task, where the model fits but one and the source has another one first, and those that a
+    preset was published with.
+    """
+    if model is None or data is None:
         return {}
     head = data.partition(":")[0].strip().lower().replace("_", "-")
-    known = next((source.options for source in SOURCES if source.name == head), ())
-    return {key: value for key, value in preset.data.items() if key in known}
+    source = next((source for source in SOURCES if source.name == head), None)
+    if source is None:
+        return {}
+    tasks, preset = find(model).tasks, find_preset(model)
+    usual: dict[str, Any] = {"task": tasks[0]} if len(tasks) == 1 and tasks[0] in source.tasks[1:] else {}
+    published = preset.data if preset else {}
+    return usual | {key: value for key, value in published.items() if key in source.options}

@@ -12,7 +12,7 @@ from anncestry.data.processors.image import ImageProcessor, PixelProcessor
 from anncestry.data.readers.files import existing_folder
 from anncestry.data.readers.idx import read_idx
 from anncestry.data.sources.images import official_dataset
-from anncestry.errors import UserError
+from anncestry.errors import UserError, require
 from anncestry.signature import Signature
 
 PERMUTATION_SEED = 92916
@@ -20,6 +20,9 @@ PERMUTATION_SEED = 92916
 
 def load_idx(argument: str, options: DataOptions, seed: int, processor: Processor | None = None) -> Dataset:
     """``idx:DIR`` with the official test split; validation is a tenth of the training files."""
+    both = options.task == "reconstruction" and options.order != "image"
+    rule = "gives series of pixels, and only images can be drawn again"
+    require(processor is not None or not both, "order", options.order, rule, ("image",))
     folder = existing_folder(argument)
     images, labels = _read_pair(folder, "train")
     test_images, test_labels = _read_pair(folder, "t10k")

@@ -1,5 +1,6 @@
 """Images in folders, one sub-folder for each class; and the steps all image sources share."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,11 +14,13 @@ from anncestry.data.dataset import Dataset, Examples, Processor
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.common import expect, relabel
 from anncestry.data.processors.image import ImageProcessor
-from anncestry.data.readers.files import check_memory, existing_folder
+from anncestry.data.readers.archives import SUFFIXES as ARCHIVES
+from anncestry.data.readers.archives import Member, is_archive, read_archives
+from anncestry.data.readers.files import absolute, check_memory, existing_folder
 from anncestry.data.readers.images import is_image, read_image, to_pixels, with_channels
 from anncestry.data.splits import check_classes, describe_random_split, generator, stratified_split
 from anncestry.errors import UserError
-from anncestry.signature import Signature
+from anncestry.signature import Signature, Task
 
 VALIDATION = 0.1
 """Share of the training images that becomes validation where only the test split is official."""
@@ -30,29 +33,33 @@ def image_dataset(
     white: int = 255,
     **about: Any,
 ) -> Dataset:
-    """A classification of images, standardised per channel with the training split.
+    """Images to be classified or drawn again, standardised per channel with the training split.
 
     Args:
         splits: pixels (N, C, H, W) and labels (N,) for training, validation and test.
         classes: names of the labels.
         given: the processor to use in place of one learnt from the training split.
         white: the largest pixel value there can be.
-        about: the other fields of `Dataset`.
+        about: the other fields of `Dataset`; ``options`` says what the task is.
     """
     inputs = [torch.tensor(pixels, dtype=torch.float32).div_(white) for pixels, _ in splits]
-    processor = expect(given or _learn(inputs[0], classes), ImageProcessor, about["name"])
+    learnt = given or _learn(inputs[0], classes, about["options"]["task"] or "classification")
+    processor = expect(learnt, ImageProcessor, about["name"])
     shape = (processor.channels, processor.height, processor.width)
     if inputs[0].shape[1:] != shape:
         raise UserError(
             "images", tuple(inputs[0].shape[1:]), f"must have the shape of the training images, {shape}"
         )
-    label_of = torch.from_numpy(relabel(classes, processor.classes, "class"))
-    train, validation, test = (
-        Examples(processor.standardise(values), label_of[torch.tensor(labels, dtype=torch.int64)])
-        for values, (_, labels) in zip(inputs, splits, strict=True)
-    )
+    images = [processor.standardise(values) for values in inputs]
+    if processor.task == "reconstruction":
+        targets, output_size = images, math.prod(shape)
+    else:
+        label_of = torch.from_numpy(relabel(classes, processor.classes, "class"))
+        targets = [label_of[torch.tensor(labels, dtype=torch.int64)] for _, labels in splits]
+        output_size = len(processor.classes)
+    train, validation, test = (Examples(*pair) for pair in zip(images, targets, strict=True))
     return Dataset(
-        signature=Signature("classification", "image", shape, len(processor.classes)),
+        signature=Signature(processor.task, "image", shape, output_size),
         processor=processor,
         train=train,
         validation=validation,
@@ -102,30 +109,34 @@ def official_dataset(
     )
 
 
-def _learn(images: Tensor, classes: tuple[str, ...]) -> ImageProcessor:
+def _learn(images: Tensor, classes: tuple[str, ...], task: Task) -> ImageProcessor:
     """The processor of training images (N, C, H, W) in [0, 1]."""
     deviation, mean = torch.std_mean(images, dim=(0, 2, 3), correction=0)
     deviation[deviation < 1e-6] = 1  # a channel of one colour
     _, channels, height, width = images.shape
-    return ImageProcessor(channels, height, width, tuple(mean.tolist()), tuple(deviation.tolist()), classes)
+    of_channels = (tuple(mean.tolist()), tuple(deviation.tolist()))
+    return ImageProcessor(channels, height, width, *of_channels, classes, task)
 
 
 def load_images(
     argument: str, options: DataOptions, seed: int, processor: Processor | None = None
 ) -> Dataset:
-    """``images:DIR``. Images of other sizes are resized to the first one's, or to ``image_size``.
+    """``images:DIR``, or a tar archive of such a folder, or a folder of nothing but such archives.
 
-    All are grey if every file is, else RGB. A given processor decides both.
+    Images of other sizes are resized to the first one's, or to ``image_size``. All are grey if every file is,
+    else RGB. A given processor decides both. Archives are read into memory.
     """
-    folder = existing_folder(argument)
+    path = absolute(argument)
+    folder = _opened(path) or existing_folder(argument)
+    about: dict[str, Any] = {"name": f"images:{path}", "source": path}
     channels, size = None, None
     if processor is not None:
-        trained = expect(processor, ImageProcessor, f"images:{folder}")
+        trained = expect(processor, ImageProcessor, about["name"])
         channels, size = trained.channels, (trained.height, trained.width)
     elif options.image_size is not None:
         size = (options.image_size, options.image_size)
     if all(any(path.is_dir() for path in _entries(folder / part)) for part in ("train", "test")):
-        return _official_folders(folder, size, channels, options, seed, processor)
+        return _official_folders(folder, size, channels, options, seed, processor, about)
     images, labels, classes, notes = _read_classes(folder, size, channels, options.skip_bad)
     notes += check_classes("images", labels, classes)
     parts = stratified_split(labels, generator(seed))
@@ -138,20 +149,31 @@ def load_images(
         [(images[part], labels[part]) for part in parts],
         classes,
         processor,
-        name=f"images:{folder}",
         options=asdict(options),
-        source=folder,
         notes=tuple(notes),
+        **about,
     )
 
 
+def _opened(path: Path) -> Member | None:
+    """What is in an archive, or in the archives of a folder that has no sub-folders."""
+    if is_archive(path):
+        return read_archives([path])
+    if path.is_file():
+        raise UserError("images", str(path), "must be a folder or an archive", ARCHIVES)
+    entries = _entries(path)
+    archives = [entry for entry in entries if is_archive(entry)]
+    return read_archives(archives) if archives and not any(entry.is_dir() for entry in entries) else None
+
+
 def _official_folders(
-    folder: Path,
+    folder: Path | Member,
     size: tuple[int, int] | None,
     channels: int | None,
     options: DataOptions,
     seed: int,
     processor: Processor | None,
+    about: dict[str, Any],
 ) -> Dataset:
     """A folder with ``train`` and ``test``, each with one sub-folder for each class."""
     images, labels, classes, notes = _read_classes(folder / "train", size, channels, options.skip_bad)
@@ -161,12 +183,12 @@ def _official_folders(
     )
     train = (images, labels)
     test = (test_images, relabel(test_classes, classes, "test class")[test_labels])
-    about: dict[str, Any] = {"name": f"images:{folder}", "options": options, "source": folder}
-    return official_dataset(train, test, classes, processor, seed, notes=[*notes, *test_notes], **about)
+    about = {"options": options, "notes": [*notes, *test_notes], **about}
+    return official_dataset(train, test, classes, processor, seed, **about)
 
 
 def _read_classes(
-    folder: Path, size: tuple[int, int] | None, channels: int | None, skip_bad: bool
+    folder: Path | Member, size: tuple[int, int] | None, channels: int | None, skip_bad: bool
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...], list[str]]:
     """Pixels (N, C, H, W), labels (N,), names of the classes, notes."""
     classes, files, notes = _find_files(folder)
@@ -174,8 +196,9 @@ def _read_classes(
     paths = [path for of_class in files for path in of_class]
     images, bad = _read_all(paths, size, channels, skip_bad)
     if bad:
+        names = [f"{classes[labels[index]]}/{paths[index].name}" for index in bad]
         labels = np.delete(labels, bad)
-        notes.append(f"left out {_listed([paths[index].name for index in bad], 'unreadable images')}")
+        notes.append(f"left out {_listed(names, 'unreadable images', 50)}")
         lost = [name for index, name in enumerate(classes) if index not in labels]
         if lost:
             rule = "a class folder must hold images; none here can be read"
@@ -183,15 +206,15 @@ def _read_classes(
     return images, labels, classes, notes
 
 
-def _entries(folder: Path) -> list[Path]:
+def _entries(folder: Path | Member) -> list[Any]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
-def _listed(names: list[str], what: str) -> str:
-    return f"{len(names)} {what}: {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}"
+def _listed(names: list[str], what: str, limit: int = 5) -> str:
+    return f"{len(names)} {what}: {', '.join(names[:limit])}{', ...' if len(names) > limit else ''}"
 
 
-def _find_files(folder: Path) -> tuple[tuple[str, ...], list[list[Path]], list[str]]:
+def _find_files(folder: Path | Member) -> tuple[tuple[str, ...], list[list[Any]], list[str]]:
     """Class names, the image files of each, and notes on files of other kinds."""
     below = sorted(
         path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__"))
@@ -220,7 +243,7 @@ def _find_files(folder: Path) -> tuple[tuple[str, ...], list[list[Path]], list[s
 
 
 def _read_all(
-    paths: list[Path], size: tuple[int, int] | None, channels: int | None, skip_bad: bool
+    paths: list[Any], size: tuple[int, int] | None, channels: int | None, skip_bad: bool
 ) -> tuple[np.ndarray, list[int]]:
     """Pixels (N, C, H, W) uint8 of the readable files, and the numbers of those left out."""
     images, bad = [], []

@@ -153,7 +153,7 @@ def find_task(table: Table, target: int) -> Literal["classification", "regressio
 
 
 def _learn_vectors(
-    table: Table, used: list[int], target: int, task: Literal["classification", "regression"], seed: int
+    table: Table, used: list[int], target: int, task: str, seed: int
 ) -> tuple[TableProcessor, list[str]]:
     inputs, notes = _choose_inputs(table, [column for column in used if column != target])
     if not inputs:

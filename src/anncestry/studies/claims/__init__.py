@@ -85,9 +85,43 @@ CLAIMS: tuple[Claim, ...] = (
         paper="LeCun et al., Gradient-based learning applied to document recognition (1998)",
     ),
     Claim(
+        id="pooling-discards",
+        sentence="Max-pooling 2×2 with stride 2 discards exactly 75 % of the activations.",
+        paper="Stanford's CS231n notes on convolutional networks (2015)",
+    ),
+    Claim(
+        id="one-by-one",
+        sentence="A 1×1 convolution is a dot product over the channels at every place: a dense layer that "
+        "all places share, with D×K weights whatever the size of the image.",
+        paper="Lin, Chen & Yan, Network in network, 1312.4400",
+    ),
+    Claim(
         id="two-3x3",
-        sentence="Two 3×3 convolutions see what one 5×5 sees, and three what a 7×7 sees, with fewer weights.",
+        sentence="Two 3×3 convolutions see what one 5×5 sees, and three what a 7×7 sees, with fewer weights "
+        "and more non-linearity.",
         paper="Simonyan & Zisserman, Very deep convolutional networks, 1409.1556",
+    ),
+    Claim(
+        id="dilation-field",
+        sentence="Where dilations double from layer to layer the receptive field grows exponentially and the "
+        "parameters linearly, with no pixel left out.",
+        paper="Yu & Koltun, Multi-scale context aggregation by dilated convolutions, 1511.07122",
+    ),
+    Claim(
+        id="bottleneck-savings",
+        sentence="A 1×1 bottleneck around a 3×3 convolution, and 1×F + F×1 in place of F×F, save parameters "
+        "and FLOPs alike, at little cost in accuracy.",
+        paper="He et al., 1512.03385; Szegedy et al., Rethinking the Inception architecture, 1512.00567",
+    ),
+    Claim(
+        id="densenet-vs-resnet",
+        sentence="A DenseNet reaches a ResNet's accuracy with fewer parameters.",
+        paper="Huang et al., Densely connected convolutional networks, 1608.06993",
+    ),
+    Claim(
+        id="vae-without-pooling",
+        sentence="A variational autoencoder does better without pooling.",
+        paper="Springenberg et al., Striving for simplicity, 1412.6806; Radford, Metz & Chintala, 1511.06434",
     ),
 )
 
