@@ -7,6 +7,10 @@ DATA ?= ../shared/data
 # Train into a folder: nothing where it is complete, on from its last snapshot where it was begun.
 TRAIN = test -f $(1)/model.safetensors || sh benchmarks/train.sh $(BIN)/anncestry $(1)
 
+# ResNet-20 and a DenseNet-BC of as many parameters get the same time and the same recipe.
+CIFAR = --precision bf16 --batch-size 64 --schedule cosine --learning-rate 0.1 --warmup-steps 200 --max-time 40m \
+	--evaluations 4
+
 .PHONY: help demo test check format wheel bench reproduce clean
 .DEFAULT_GOAL := help
 
@@ -67,6 +71,14 @@ reproduce: .venv/.run  ## re-measure the claims, then the published figures (hou
 		--set embed_dim=64 --set dropout=0.5 --set input_dropout=0.2
 	$(call TRAIN,reports/sst2) lstm-classifier --data sentences:$(DATA)/sst2/sentence
 	$(call TRAIN,reports/zaremba-small) zaremba-small --data text:$(DATA)/ptb
+	$(call TRAIN,reports/lenet-5) lenet-5 --data idx:$(DATA)/mnist --epochs 30 --batch-size 32 \
+		--learning-rate 0.006 --schedule cosine --augment shift
+	$(call TRAIN,reports/densenet-fashion) densenet-bc-100-12 --data idx:$(DATA)/fashion-mnist \
+		--set stem=strided --precision bf16 --schedule cosine --warmup-steps 300 --weight-decay 5e-4 \
+		--augment flip --max-time 95m --evaluations 10
+	$(call TRAIN,reports/resnet-cifar) resnet-20 --data images:$(DATA)/cifar10-jpeg $(CIFAR)
+	$(call TRAIN,reports/densenet-cifar) densenet-bc-100-12 --set blocks=8,8,8 \
+		--data images:$(DATA)/cifar10-jpeg $(CIFAR)
 
 clean:  ## remove what the other targets made
 	rm -rf .venv build dist reports runs

@@ -13,6 +13,9 @@ from pathlib import Path
 import torch
 
 
+PAUSE = 0.1  # seconds: the threads of whoever ran before may still be spinning
+
+
 @dataclass(frozen=True)
 class Timed:
     """One contestant's figures.
@@ -51,6 +54,7 @@ def interleave(contestants: dict[str, Callable[[], object]], rounds: int, warm_u
     for turn in range(rounds):
         for place in range(len(names)):
             name = names[(place + turn) % len(names)]
+            time.sleep(PAUSE)
             start = time.perf_counter()
             contestants[name]()
             times[name].append(time.perf_counter() - start)

@@ -34,7 +34,7 @@ from anncestry.engine.keeping import kept
 from anncestry.engine.packed import packed_or_plain_convolution, packed_or_plain_linear_relu
 from anncestry.layers.folding import Statistics, affine, bounded
 
-CHUNK = 2**18  # numbers of a part of X that stay in a core's cache with what is made of them
+CHUNK = 2**20  # numbers of a part of X that are worked on at once, while they are in the cache
 LARGEST = 2**24  # numbers of X that predictions work on at once
 
 
