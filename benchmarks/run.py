@@ -11,6 +11,7 @@ import benchmarks.lstm
 import benchmarks.perceptron
 import benchmarks.recurrent
 import benchmarks.startup
+import benchmarks.translation
 from benchmarks.timing import machine
 
 ABOUT = """`make bench` (`python -m benchmarks.run`), everything interleaved in one run. The ratio is the
@@ -36,6 +37,7 @@ def main() -> None:
         benchmarks.recurrent.main(arguments.quick),
         benchmarks.dilated.main(arguments.quick),
         benchmarks.densenet.main(arguments.quick),
+        benchmarks.translation.main(arguments.quick),
     ]
     mnist = arguments.data / "mnist"
     if mnist.is_dir():

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from anncestry.errors import UserError
-from anncestry.signature import INPUT_KINDS, TASKS, Signature
+from anncestry.signature import INPUT_KINDS, TASKS, WRITING_TASKS, Signature
 from anncestry.timeline import TIMELINE, Architecture, find, find_preset
 
 EACH = pytest.mark.parametrize("architecture", TIMELINE, ids=lambda a: a.id)
@@ -55,7 +55,9 @@ def test_classes_are_where_the_entry_says(architecture):
     for inputs, task in architecture.fits:
         vocab_size = 7 if inputs == "tokens" else 0
         output_size = {"language-model": 7, "reconstruction": 64}.get(task, 3)
-        signature = Signature(task, inputs, shapes[inputs], output_size, vocab_size)
+        writes = {"output_size": 9, "target_len": 4} if task in WRITING_TASKS else {}
+        sizes = {"output_size": output_size, "vocab_size": vocab_size, **writes}
+        signature = Signature(task, inputs, shapes[inputs], **sizes)
         config = architecture.configure(signature)
         assert config.signature == signature
         if architecture.has_width:

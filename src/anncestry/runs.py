@@ -24,16 +24,21 @@ import anncestry
 from anncestry.arrays import Tensor
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.store import load_weights, read_tensors, write_bytes, write_tensors
-from anncestry.data import DataOptions, Dataset, Processor, load_data
+from anncestry.data import DataOptions, Dataset, Processor, Split, load_data
 from anncestry.data.processors import processor_from_json
+from anncestry.decoding import Search
 from anncestry.engine.layout import lay_out
 from anncestry.engine.prediction import inference
 from anncestry.errors import UserError
+from anncestry.generation import Written, answer, usual_search, written_scores
 from anncestry.models.create import configure
 from anncestry.objectives import evaluate, objective_for, tally_split
 from anncestry.protocols import OwnRule, outputs_of
-from anncestry.signature import Signature
+from anncestry.signature import WRITING_TASKS, Signature
 from anncestry.timeline import Architecture, find
+
+WRITTEN = "written"
+"""In ``scores.json``: how texts were compared, beside the figures of the splits."""
 
 
 class Run:
@@ -122,28 +127,48 @@ class Run:
 
         Args:
             data: a data name as for training, all of which is scored; None means the run's own.
-            split: ``train``, ``validation`` or ``test`` of the run's own data.
+            split: ``train``, ``validation``, ``test`` or ``held-out`` of the run's own data.
         """
         objective = objective_for(self.signature, self.processor.target_scale)
-        if data is None:
-            return evaluate(self.model, getattr(self.dataset(), split), objective)
-        options = DataOptions(**self.config["data"]["options"])
-        other = load_data(data, options, self.config["data"]["seed"], processor=self.processor)
-        if other.fingerprint() == self.config["data"]["fingerprint"]:  # its own data by another name
-            return evaluate(self.model, getattr(other, split), objective)
-        parts = (other.train, other.validation, other.test)
+        parts = self._parts(data, split)
+        if len(parts) == 1:
+            return evaluate(self.model, parts[0], objective)
         return objective.metrics(
             torch.stack([tally_split(self.model, part, objective, 256) for part in parts]).sum(0)
         )
 
-    def predict(self, source: str, batch_size: int = 256) -> list[dict[str, Any]]:
+    def written(self, data: str | None = None, split: str = "test", search: Search | None = None) -> Written:
+        """What the model writes for the data that `evaluate` would score; for tasks that write an answer.
+
+        Args:
+            search: how; greedy unless told.
+        """
+        parts: list[Any] = self._parts(data, split)
+        return written_scores(self.model, parts, self.processor, search or usual_search(self.signature))
+
+    def _parts(self, data: str | None, split: str) -> list[Split]:
+        """What is to be scored: one split of the run's own data, or all of other data."""
+        if data is None:
+            return [self.dataset().split(split)]
+        options = DataOptions(**self.config["data"]["options"])
+        other = load_data(data, options, self.config["data"]["seed"], processor=self.processor)
+        if other.fingerprint() == self.config["data"]["fingerprint"]:  # its own data by another name
+            return [other.split(split)]
+        return [other.train, other.validation, other.test]
+
+    def predict(
+        self, source: str, batch_size: int = 256, search: Search | None = None
+    ) -> list[dict[str, Any]]:
         """Predictions for a file, a folder, ``-`` (standard input) or an input typed out.
 
         Returns:
             One row per input: ``{"input": its name, ...}`` with ``class`` and ``probabilities`` (or raw
             ``scores`` where the model knows no probabilities), or the target values in their units, or how
-            well an image was drawn again (the metrics of the task).
+            well an image was drawn again (the metrics of the task). Tasks that write an answer: see
+            `anncestry.generation.answer`; ``search`` says how it is searched, greedily unless told.
         """
+        if self.signature.task in WRITING_TASKS:
+            return answer(self.model, self.processor, source, search or usual_search(self.signature))
         labels, inputs = self.processor.read(source)
         rows = []
         with inference(inputs.device, self._shelf):
@@ -181,7 +206,8 @@ class Run:
     def scores(self) -> dict[str, dict[str, float]]:
         """Metrics by split as training left them; empty for an unfinished run."""
         path = self.folder / "scores.json"
-        return _read_json(path) if path.is_file() else {}
+        found = _read_json(path) if path.is_file() else {}
+        return {name: figures for name, figures in found.items() if name != WRITTEN}
 
 
 def load(folder: str | Path) -> Run:
@@ -225,11 +251,27 @@ def create_run(
     return Run(folder)
 
 
-def finish_run(run: Run, model: nn.Module, scores: dict[str, dict[str, float]], command: str) -> None:
-    """Write the weights, the scores and the card."""
+def finish_run(
+    run: Run,
+    model: nn.Module,
+    scores: dict[str, dict[str, float]],
+    command: str,
+    written: dict[str, Written] | None = None,
+) -> None:
+    """Write the weights, the scores and the card.
+
+    Args:
+        scores: figures by split.
+        written: by split, what those of ``scores`` that compare texts come from.
+    """
     write_tensors(run.folder / "model.safetensors", model.state_dict(), {"architecture": run.architecture.id})
-    write_json(run.folder / "scores.json", scores)
-    write_bytes(run.folder / "README.md", card(run, model, scores, command).encode())
+    written = written or {}
+    how = {
+        split: {"signatures": found.signatures, **({"exact": found.groups} if found.groups else {})}
+        for split, found in written.items()
+    }
+    write_json(run.folder / "scores.json", scores | ({WRITTEN: how} if how else {}))
+    write_bytes(run.folder / "README.md", card(run, model, scores, command, written).encode())
 
 
 def write_import(folder: Path, found: Imported, source: Path) -> Run:
@@ -258,7 +300,13 @@ def write_import(folder: Path, found: Imported, source: Path) -> Run:
     return Run(folder)
 
 
-def card(run: Run, model: nn.Module, scores: dict[str, dict[str, float]], command: str) -> str:
+def card(
+    run: Run,
+    model: nn.Module,
+    scores: dict[str, dict[str, float]],
+    command: str,
+    written: dict[str, Written] | None = None,
+) -> str:
     """The README of a run folder."""
     architecture, training = run.architecture, run.config["training"]
     parameters = sum(parameter.numel() for parameter in model.parameters())
@@ -277,8 +325,13 @@ def card(run: Run, model: nn.Module, scores: dict[str, dict[str, float]], comman
         "| --- |" + " --- |" * len(scores["test"]),
     ]
     lines += [
-        f"| {split} | " + " | ".join(f"{v:.4g}" for v in row.values()) + " |" for split, row in scores.items()
+        f"| {split} | " + " | ".join(f"{row[k]:.4g}" if k in row else "" for k in scores["test"]) + " |"
+        for split, row in scores.items()
     ]
+    for split, found in (written or {}).items():
+        lines += ["", *(f"- {split}, {name}: `{how}`" for name, how in found.signatures.items())]
+        shares = ", ".join(f"{group} {share:.1%}" for group, share in found.groups.items())
+        lines += [f"- {split}, exact matches: {shares}"] if shares else []
     lines += ["", "Made with:", "", f"    {command}", ""]
     lines += [
         "Use it:",

@@ -141,3 +141,18 @@ def test_concatenations_of_dense_blocks(capsys, monkeypatch):
     assert [block["one_buffer"] for block in blocks] == [960, 336]
     run(Arguments("cnn"))
     assert "Concatenations" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shape", "sizes"),
+    [
+        ({"name": "rnnsearch", "input": "tokens:10x50"}, (10,), (50, 50, 10)),
+        ({"name": "seq2seq"}, (35,), (10_000, 10_000, 35)),
+        ({"name": "show-and-tell", "input": "3x32x32"}, (3, 32, 32), (0, 10_000, 12)),
+    ],
+)
+def test_what_writes_is_shown_with_an_answer(arguments, shape, sizes):
+    found = signature_of(**arguments)
+    assert found.shape == shape
+    assert (found.vocab_size, found.output_size, found.target_len) == sizes
+    assert costs(configured(Arguments(**arguments))[1]).sequential_steps > 1

@@ -5,9 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anncestry.decoding import Rule, sample
+from anncestry.decoding import Rule, Search, decode, read_prompt, read_source, sample, stream
 from anncestry.errors import UserError
-from anncestry.signature import Signature
+from anncestry.signature import BEGIN, END, Signature
 from anncestry.timeline import find
 
 SCORES = st.lists(st.floats(-20, 20, width=32), min_size=1, max_size=12)
@@ -120,3 +120,90 @@ def test_an_empty_prompt_and_no_sample_are_refused():
         list(sample(Fixed([1.0]), torch.tensor([], dtype=torch.long), 3))  # pyright: ignore
     with pytest.raises(UserError, match="--samples: got 0; must be at least 1"):
         drawn([1.0], 3, 1.0, num_samples=0)
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru"])
+def test_a_stream_is_the_sample_of_a_language_model(name):
+    torch.manual_seed(0)
+    signature = Signature("language-model", "tokens", (6,), 11, 11)
+    model = find(name).build(find(name).configure(signature, width=16)).eval()
+    prompt = torch.tensor([[1, 5, 3]])
+    scores, state = read_prompt(model, prompt)  # pyright: ignore[reportArgumentType]
+    rule = Rule(0.9, top_k=5, no_repeat_ngram=2)
+    found = stream(
+        model.step, scores, state, rule, 9,
+        written=prompt, num_samples=3, generator=torch.Generator().manual_seed(4),
+    )  # fmt: skip
+    random = torch.Generator().manual_seed(4)
+    assert list(found) == list(sample(model, prompt[0], 9, rule, random, 3))  # pyright: ignore
+
+
+def test_a_stream_of_an_encoder_decoder_samples_each_source_as_its_model_believes(toy_writer):
+    model = toy_writer(7, 3, 1.0)
+    source = torch.tensor([[5, 9, 4], [7, 7, 12]])
+    scores, state = read_source(model, source)
+    random = torch.Generator().manual_seed(0)
+    steps = list(stream(model.step, scores, state, 1.0, 2, num_samples=4000, generator=random))
+    first, second = (torch.tensor(step).view(2, 4000) for step in steps)
+    for row in range(2):
+        chi_square = chi_square_of(first[row], scores[row].softmax(-1))
+        assert chi_square < 22.5  # 0.1 % of fair samples are further off (6 degrees of freedom)
+        commonest = int(scores[row].argmax())
+        _, here = model.step(torch.tensor([BEGIN]), model.encode(source[row : row + 1]))
+        after, _ = model.step(torch.tensor([commonest]), here)
+        assert chi_square_of(second[row][first[row] == commonest], after[0].softmax(-1)) < 22.5
+
+
+def chi_square_of(tokens, probabilities):
+    counts = torch.bincount(tokens, minlength=len(probabilities))
+    expected = len(tokens) * probabilities
+    return float(((counts - expected) ** 2 / expected).sum())
+
+
+def test_the_best_token_each_time_is_greedy_search(toy_writer):
+    model = toy_writer(9, 2)
+    scores, state = read_source(model, torch.tensor([[5, 9, 4], [7, 7, 12], [4, 4, 4]]))
+    rules = {"min_length": 3, "no_repeat_ngram": 2, "repetition_penalty": 1.3}
+    more = {"end": END, "never": (0, 2)}
+    found = decode(model.step, scores, state, Search(max_length=12, **rules), **more)
+    steps = list(stream(model.step, scores, state, Rule(0.0, **rules), 12, **more))
+    assert len(steps) == max(one[0].length for one in found)
+    for row, (one,) in zip(zip(*steps, strict=True), found, strict=True):
+        assert row[: len(one.tokens)] == one.tokens
+        assert set(row[len(one.tokens) :]) <= {END}
+
+
+def test_a_text_repeats_its_end_until_all_have_ended():
+    random = torch.Generator().manual_seed(0)
+    model = Fixed([0.5, 0.25, 0.25])
+    steps = torch.tensor(list(sample(model, torch.tensor([1]), 100, 1.0, random, 5, end=0)))  # pyright: ignore
+    assert len(steps) < 100
+    assert (steps[-1] == 0).all()
+    assert not (steps[-2] == 0).all()
+    for column in steps.t():
+        assert (column[int((column == 0).int().argmax()) :] == 0).all()
+    steps = list(sample(model, torch.tensor([1]), 9, Rule(min_length=4), random, 50, end=0))  # pyright: ignore
+    assert all(token != 0 for step in steps[:3] for token in step)
+    assert 0 in steps[3]
+
+
+def test_rules_that_look_back_hold_while_sampling():
+    random = torch.Generator().manual_seed(0)
+    model = Fixed([0.3, *[0.07] * 10])
+    rows = torch.tensor(list(sample(model, torch.tensor([0, 1]), 8, Rule(no_repeat_ngram=2), random, 20))).t()  # pyright: ignore
+    for row in rows.tolist():
+        runs = list(zip([0, 1, *row], [1, *row], strict=False))
+        assert len(set(runs)) == len(runs)
+    first = drawn([0.5, 0.5], 1, Rule(repetition_penalty=2.0), num_samples=6000).flatten()
+    assert abs(float((first == 0).double().mean()) - 0.25 / 0.75) < 0.02  # the prompt is a 0
+
+
+def test_where_only_what_is_forbidden_is_possible_it_is_written():
+    model = Fixed([1.0, 0.0])
+    steps = list(sample(model, torch.tensor([1]), 5, Rule(min_length=4), num_samples=2, end=0))  # pyright: ignore
+    assert steps == [[0, 0]]
+
+
+def test_gradients_are_as_they_were_between_the_tokens():
+    for _ in sample(Fixed([0.5, 0.5]), torch.tensor([0]), 2):  # pyright: ignore
+        assert torch.is_grad_enabled()

@@ -26,11 +26,12 @@ MAY_IMPORT = {
     "lineage": MODELS,
     "inspection": MODELS | {"objectives"},  # a check of learning needs a loss
     "checkpoints": MODELS,
-    "runs": JOINED,
-    "training": JOINED | {"runs"},
-    "studies": JOINED | {"runs", "training", "report"},
-    "explorer": JOINED | {"runs", "training", "report", "studies"},
-    "cli": JOINED | {"runs", "training", "report", "studies", "explorer"},
+    "generation": JOINED,
+    "runs": JOINED | {"generation"},
+    "training": JOINED | {"generation", "runs"},
+    "studies": JOINED | {"generation", "runs", "training", "report"},
+    "explorer": JOINED | {"generation", "runs", "training", "report", "studies"},
+    "cli": JOINED | {"generation", "runs", "training", "report", "studies", "explorer"},
     "__main__": {"cli"},
     **dict.fromkeys(BASE, BASE),
 }

@@ -14,11 +14,14 @@ from anncestry.models.create import create
 from anncestry.models.lstm import LSTM
 from anncestry.models.perceptron import Perceptron, PerceptronConfig
 from anncestry.models.rnn import RNN
+from anncestry.models.rnnsearch import RNNSearch
+from anncestry.models.seq2seq import Seq2Seq
 from anncestry.signature import Signature
 
 VECTORS = tiny_signature("vector", "classification")
 SERIES = tiny_signature("series", "classification")
 WORDS = tiny_signature("tokens", "language-model")
+TEXTS = tiny_signature("tokens", "translation")
 
 
 class Plain(nn.Module):
@@ -463,3 +466,57 @@ def test_mistakes():
         anncestry.check_model(nn.Linear(2, 2))
     with pytest.raises(UserError, match=r"checks: got 'overfitting'; is not a check. Choices: output-shape"):
         check_model(Plain(), VECTORS, checks=["overfitting"])
+
+
+# ---- models that write ----------------------------------------------------------------------------------
+
+
+def writer(base):
+    """A child of an encoder-decoder, made as its parent is made."""
+    name = {Seq2Seq: "seq2seq", RNNSearch: "rnnsearch"}[base.__mro__[1]]
+    return base(create(name, signature=TEXTS, width=8).config)
+
+
+def test_a_writer_that_sees_what_it_is_to_write():
+    class Peeking(Seq2Seq):
+        def forward(self, source, targets, lengths=None):
+            return self.teach(targets.clamp(min=0), self.encode(source, lengths))
+
+    assert_broken(writer(Peeking), "causality", "scores up to step 0, with another target from there on")
+
+
+def test_a_writer_that_looks_at_padding():
+    class Blind(RNNSearch):
+        def forward(self, source, targets, lengths=None):
+            return super().forward(source, targets)
+
+    assert_broken(writer(Blind), "padding-invariance", "steps, padded with another token and alone")
+
+    class Counting(Seq2Seq):
+        def forward(self, source, targets, lengths=None):
+            return super().forward(source, targets, lengths) * targets.shape[1]
+
+    assert_broken(writer(Counting), "padding-invariance", "scores of a target, padded and alone")
+
+
+def test_a_writer_whose_step_is_another_function():
+    class Louder(Seq2Seq):
+        def step(self, x_t, state):
+            scores, state = super().step(x_t, state)
+            return 2 * scores, state
+
+    assert_broken(writer(Louder), "step-equals-forward", "step 0 and forward")
+
+    class Confused(RNNSearch):
+        def step(self, x_t, state):
+            scores, state = super().step(x_t, state)
+            several = len(x_t) > len(state.memory.parts.keys)
+            return scores.roll(3, 0) if several else scores, state
+
+    assert_broken(writer(Confused), "step-equals-forward", "with 3 hypotheses of each source, and forward")
+
+
+def test_a_sound_writer_passes_everything_that_there_is_to_check():
+    report = check_model(create("rnnsearch", signature=TEXTS, width=8))
+    assert report.ok, f"\n{report}"
+    assert {result.name for result in report.results if result.outcome == "skip"} == {"own-rule"}

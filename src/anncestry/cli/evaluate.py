@@ -15,8 +15,12 @@ class Arguments:
     """A run folder."""
     data: str | None = None
     """Other data than the run's own, of the same kind: all of it is scored."""
-    split: Literal["train", "validation", "test"] = "test"
+    split: Literal["train", "validation", "test", "held-out"] = "test"
     """Of the run's own data: the split to score."""
+    beam: int = 1
+    """Translations and captions: how many hypotheses the search follows; 1 takes the best token each time."""
+    alpha: float = 0.6
+    """Translations and captions: the length penalty of the search, 0 for none."""
     json: bool = False
     """Print JSON."""
 
@@ -25,12 +29,22 @@ def run(arguments: Arguments) -> int:
     """Print the metrics."""
     import json
 
+    from anncestry.generation import usual_search
     from anncestry.runs import Run
+    from anncestry.signature import WRITING_TASKS
 
-    figures = Run(arguments.run).evaluate(arguments.data, arguments.split)
+    trained = Run(arguments.run)
+    figures, how, groups = trained.evaluate(arguments.data, arguments.split), {}, {}
+    if trained.signature.task in WRITING_TASKS:
+        search = usual_search(trained.signature, beam=arguments.beam, alpha=arguments.alpha)
+        written = trained.written(arguments.data, arguments.split, search)
+        figures, how, groups = figures | written.figures, written.signatures, written.groups
     if arguments.json:
-        print(json.dumps(figures))
-    else:
-        for name, value in figures.items():
-            print(f"{name:>12}  {value:.6g}")
+        extra = {"signatures": how} if how else {}
+        print(json.dumps(figures | extra | ({"exact by group": groups} if groups else {})))
+        return 0
+    for name, value in figures.items():
+        print(f"{name:>14}  {value:.6g}" + (f"  {how[name]}" if name in how else ""))
+    if groups:
+        print("exact matches: " + ", ".join(f"{group} {share:.1%}" for group, share in groups.items()))
     return 0

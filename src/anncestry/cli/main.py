@@ -17,7 +17,7 @@ COMMANDS = {
     "train": "train any architecture on any data that fits it, or resume a run",
     "evaluate": "the scores of a run, on its own test data or on yours",
     "predict": "classify, forecast or continue inputs with a run",
-    "inspect": "states, gates and the memory of a recurrent model, as a page of pictures",
+    "inspect": "states and gates of a recurrent model, or kernels and maps of one of images, as a page",
     "compare": "race every architecture that fits your data under an equal budget",
     "claims": "the literature's claims, re-measured",
     "import": "make a folder of ours from PyTorch's or Keras's recurrent weights",

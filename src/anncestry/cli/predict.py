@@ -1,4 +1,4 @@
-"""Classify, forecast, continue or draw inputs again with a run."""
+"""Classify, forecast, continue, translate, caption or draw inputs again with a run."""
 
 import sys
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 import tyro
 
 WINDOW = 8  # tokens that are decoded together
-SHOWN, DRAWN = 48, 24  # images of a page: of those given, and new ones
+SHOWN, DRAWN = 48, 24  # on a page: of those given, and new images
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,15 @@ class Arguments:
     """Language models: draw from the fewest tokens that have this probability together; 1 for all."""
     samples: int = 1
     """Language models: how many continuations of each prompt."""
+    beam: int = 1
+    """Translations and captions: how many hypotheses the search follows; 1 takes the best token each time."""
+    n_best: int = 1
+    """Translations and captions: how many texts to print for each input, with their scores."""
+    alpha: float = 0.6
+    """Translations and captions: the length penalty of the search, 0 for none."""
+    alignments: Path | None = None
+    """Translations and captions: a page to write, which shows where the net looked for each word. The net
+    must have an attention, as rnnsearch, luong-attention and show-attend-and-tell have."""
     seed: int = 0
     """Language models and new images: fixes what is sampled."""
     out: Path | None = None
@@ -40,20 +49,128 @@ def run(arguments: Arguments) -> int:
     """Print the predictions."""
     from anncestry.errors import UserError
     from anncestry.runs import Run
+    from anncestry.signature import WRITING_TASKS
 
     trained = Run(arguments.run)
     if not arguments.inputs:
         raise UserError("INPUT", None, "say what to predict: a file, a folder, -, or the input itself")
+    if arguments.alignments is not None:
+        _check_looks(trained, arguments.alignments)
     if trained.signature.task == "language-model":
         return _continue(trained, arguments)
     if arguments.out is not None and trained.signature.task != "reconstruction":
         raise UserError("--out", str(arguments.out), "a page is written of images that are drawn again")
+    if trained.signature.task in WRITING_TASKS:
+        return _write(trained, arguments)
     for source in arguments.inputs:
         for row in trained.predict(source):
             _print(row, arguments.json)
     if arguments.out is not None:
         _draw(trained, arguments, arguments.out)
     return 0
+
+
+def _write(trained, arguments: Arguments) -> int:
+    """Print a line for every line or image, in their order; remarks go to standard error."""
+    import json
+
+    from anncestry.generation import answer, usual_search
+
+    beam = arguments.n_best if arguments.beam == 1 else arguments.beam
+    changes = {"beam": beam, "n_best": arguments.n_best, "alpha": arguments.alpha}
+    search = usual_search(trained.signature, **changes)
+    key = "translation" if trained.signature.task == "translation" else "caption"
+    looks, kept = [], arguments.alignments is not None
+    for source in arguments.inputs:
+        rows = answer(trained.model, trained.processor, source, search, keep_alignment=kept)
+        if kept:
+            looks += _looks(trained, source, rows)
+        for number, row in enumerate(rows, 1):
+            row.pop("hypothesis", None)
+            if arguments.json:
+                print(json.dumps(row, ensure_ascii=False))
+                continue
+            if "note" in row:
+                print(f"{source}, input {number}: {row['note']}", file=sys.stderr)
+            name = f"{row['input']}\t" if key == "caption" else ""
+            for best in row.get("n_best", [row]):
+                score = f"{best['score']:.4f}\t" if "n_best" in row else ""
+                print(f"{name}{score}{best[key]}")
+    if arguments.alignments is not None:
+        _write_page(trained, looks, arguments.alignments)
+    return 0
+
+
+def _check_looks(trained, out: Path) -> None:
+    """Raise a `UserError` unless the net looks at its source while it writes."""
+    from anncestry.errors import UserError
+    from anncestry.inspection.alignments import can_look
+    from anncestry.signature import WRITING_TASKS
+
+    name = trained.architecture.name
+    if trained.signature.task not in WRITING_TASKS:
+        rule = f"shows where a net looked while it wrote a translation or a caption; this {name} writes none"
+        raise UserError("--alignments", str(out), rule)
+    if not can_look(trained.model, trained.signature):
+        rule = f"needs a net with an attention; this {name} reads its source into a state of fixed size and "
+        rule += "never looks at it again, so there are no weights to show"
+        raise UserError("--alignments", str(out), rule)
+
+
+def _looks(trained, source: str, rows: list[dict]) -> list:
+    """What the page shows of the answers to one input: of the best text of each."""
+    from anncestry.inspection.alignments import attended
+    from anncestry.report.alignments import Aligned, heat_map, lit_images
+    from anncestry.signature import END
+
+    processor, looks = trained.processor, []
+    captions = trained.signature.task == "captioning"
+    images = processor.read_each(source) if captions else [None] * len(rows)
+    for row, image in zip(rows, images, strict=True):
+        best = row.get("hypothesis")
+        if best is None:  # nothing could be read
+            continue
+        words = _words(processor.target, [*best.tokens, END][: best.length])
+        if captions:
+            pixels = processor.images.pixels(image.value.unsqueeze(0))[0]
+            maps = attended(best.alignment, *pixels.shape[1:])
+            figure = lit_images(row["input"], words, pixels.numpy(), maps.numpy())
+        else:
+            read = processor.source.encode(row["input"])[: processor.max_tokens]
+            figure = heat_map(_words(processor.source, read), words, best.alignment.numpy())
+        about = f"Score {best.score:.4g}, log probability {best.log_prob:.4g}."
+        about += f" Note: {row['note']}." if "note" in row else ""
+        text = row["caption" if captions else "translation"]
+        looks.append(Aligned(title=row["input"], text=text, about=about, figure=figure))
+    return looks
+
+
+def _words(vocabulary, tokens: list[int]) -> list[str]:
+    """Tokens as labels: a blank is seen, and what joins a word to another is not."""
+    from anncestry.data.vocabulary import JOINER
+
+    words = [vocabulary.tokens[token] for token in tokens]
+    return ["\u2423" if word == " " else word.strip(JOINER) or word for word in words]
+
+
+def _write_page(trained, looks: list, out: Path) -> None:
+    """Write the page of alignments and print where it is; standard output holds nothing but the texts."""
+    from anncestry.report.alignments import SMALLEST, alignments_page
+    from anncestry.runs import make_folder
+
+    name, data = trained.architecture.name, trained.config["data"]["name"]
+    what = "A row is a word that was written, a column one of the source: the stronger the square, the more "
+    what += f"the net looked there before it wrote. Weights below {SMALLEST} are left blank."
+    if trained.signature.task == "captioning":
+        what = "For each word the image is bright where the net looked before it wrote it, by the scale of "
+        what += "that word's largest weight."
+    facts = [what, f"{name} ({trained.architecture.year}), trained on {data}."]
+    if len(looks) > SHOWN:
+        facts.append(f"{SHOWN} of {len(looks)} are shown.")
+    page = alignments_page(f"{name}: {trained.folder.name}", facts, looks[:SHOWN])
+    make_folder(out.parent)
+    out.write_text(page, encoding="utf-8")
+    print(f"Page: {out}", file=sys.stderr)
 
 
 def _draw(trained, arguments: Arguments, out: Path) -> None:

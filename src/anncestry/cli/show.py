@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 DEFAULT_INPUTS = {"vector": "64", "image": "1x28x28", "series": "50x8", "tokens": "tokens:35x10000"}
 """The example that an architecture is shown with unless told otherwise; every kind once."""
 NUM_CLASSES = 10
+NUM_WORDS, CAPTION_LEN = 10_000, 12  # of the captions that an image gets
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Arguments:
     """The shape of one input: 64 (a vector), 50x8 (a series: steps x features), 1x28x28 (an image),
     tokens:35x10000 (steps x vocabulary)."""
     task: str | None = None
-    """What is asked: classification, regression, forecasting, language-model, tagging or next-frame."""
+    """What is asked: classification, regression, forecasting, language-model, tagging, next-frame,
+    reconstruction, translation or captioning."""
     width: int | None = None
     """The one number that scales the architecture: hidden units, or channels."""
     batch_size: int = 1
@@ -109,7 +111,7 @@ def _signature(
     architecture: Architecture, arguments: Arguments, num_classes: int = NUM_CLASSES
 ) -> "Signature":
     """The learning problem that ``--input`` and ``--task`` describe, what is missing filled in."""
-    from anncestry.signature import TASKS, Signature
+    from anncestry.signature import TASKS, WRITING_TASKS, Signature
 
     if arguments.task is not None and arguments.task not in TASKS:
         raise UserError("--task", arguments.task, "is not a task", TASKS)
@@ -126,6 +128,12 @@ def _signature(
         text = DEFAULT_INPUTS[kind]
     inputs, shape, vocab_size = parse_shape(text)
     task = arguments.task or _usual_task(architecture, inputs)
+    if task in WRITING_TASKS:
+        written = {
+            "output_size": vocab_size or NUM_WORDS,
+            "target_len": shape[0] if vocab_size else CAPTION_LEN,
+        }
+        return Signature(task, inputs, shape, vocab_size=vocab_size, **written)  # pyright: ignore
     sizes = {"classification": num_classes, "tagging": num_classes, "language-model": vocab_size}
     sizes |= {"next-frame": shape[-1], "reconstruction": math.prod(shape)}
     output_size = sizes.get(task, 1)

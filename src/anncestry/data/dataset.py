@@ -7,14 +7,14 @@ global batch.
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 
 from anncestry.arrays import Float, Int, Tensor
-from anncestry.errors import require
+from anncestry.errors import UserError, require
 from anncestry.protocols import Batch
 from anncestry.signature import Signature
 
@@ -250,6 +250,7 @@ class Dataset:
         classes: names of the classes, for classification.
         source: the file or folder read, or None for embedded data.
         notes: what a person should know: rows left out, how it was split.
+        held_out: examples of another kind than all that is trained on, to be scored apart; or None.
     """
 
     name: str
@@ -262,13 +263,37 @@ class Dataset:
     classes: tuple[str, ...] = ()
     source: Path | None = None
     notes: tuple[str, ...] = ()
+    held_out: Split | None = None
+
+    def split(self, name: str) -> Split:
+        """``train``, ``validation``, ``test`` or ``held-out``.
+
+        Raises:
+            UserError: nothing is held out.
+        """
+        found = getattr(self, name.replace("-", "_"))
+        if found is None:
+            raise UserError("--split", name, f"nothing is held out of {self.name}", self.scored_splits())
+        return found
+
+    def scored_splits(self) -> tuple[str, ...]:
+        """The names of the splits that are not trained on."""
+        return ("validation", "test", *(("held-out",) if self.held_out is not None else ()))
 
     def fingerprint(self) -> str:
         """A checksum of the training inputs and targets: tells whether the data are still the same."""
         digest = hashlib.blake2b(digest_size=8)
         for split in (self.train, self.validation, self.test):
-            for tensor in vars(split).values():
-                if isinstance(tensor, Tensor):
-                    digest.update(str(tuple(tensor.shape)).encode())
-                    digest.update(tensor.flatten().numpy().data)
+            for tensor in _tensors(split):
+                digest.update(str(tuple(tensor.shape)).encode())
+                digest.update(tensor.flatten().numpy().data)
         return digest.hexdigest()
+
+
+def _tensors(part: Any) -> Iterator[Tensor]:
+    """All tensors of a split, those of its parts among them."""
+    for value in vars(part).values():
+        if isinstance(value, Tensor):
+            yield value
+        elif is_dataclass(value):
+            yield from _tensors(value)

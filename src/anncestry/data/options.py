@@ -21,11 +21,21 @@ class DataOptions:
         window: forecasting: past values a prediction sees. Text: tokens read before a gradient is cut.
         horizon: forecasting: how many steps ahead.
         header: csv: whether the first row holds names; found out unless told.
-        image_size: images: height and width everything is resized to; that of the first image unless told.
+        image_size: images: height and width everything is resized to; that of the first image unless told,
+            and 64 for captions.
         max_chars: text: read at most so many characters.
         level: texts: what a token is, a `char` or a `word` between blanks; characters unless told, and words
-            for labelled sentences in a file.
-        vocab_size: words: keep so many of the most frequent words; the others become <unk>.
+            for labelled sentences in a file. Translations and captions: words unless told, or `bpe`.
+        vocab_size: words: keep so many of the most frequent words; the others become <unk>. With `bpe` so
+            many subwords, 8,000 unless told.
+        min_count: translations and captions: how often a token must occur in training to be one; words twice
+            unless told.
+        lowercase: translations and captions: read and write lower case.
+        joint: translations: one vocabulary for both languages.
+        max_tokens: translations: longer pairs are left out of training, and cut elsewhere; 256 unless told.
+        batch_tokens: translations and captions: fill batches up to so many tokens, with padding, in place of
+            `batch_size` rows.
+        hold_out: dates: languages to be left out of training and scored apart, as in `fr,fi`.
         split: text: `tail` keeps the last 10 % for validation and test; `tail-10` takes the last 10 % for
             both (nanoGPT's); `char-rnn` cuts the text into 50 streams and takes the last 5 % of each.
         tags: conllu: which column holds the tags; a file of two columns has but one.
@@ -42,8 +52,14 @@ class DataOptions:
     header: bool | None = None
     image_size: int | None = None
     max_chars: int | None = None
-    level: Literal["char", "word"] | None = None
+    level: Literal["char", "word", "bpe"] | None = None
     vocab_size: int | None = None
+    min_count: int | None = None
+    lowercase: bool = False
+    joint: bool = False
+    max_tokens: int | None = None
+    batch_tokens: int | None = None
+    hold_out: str | None = None
     split: Literal["tail", "tail-10", "char-rnn"] = "tail"
     tags: Literal["upos", "xpos", "deprel"] = "upos"
     lag: int | None = None
@@ -64,6 +80,16 @@ class DataOptions:
         tasks = tuple(dict.fromkeys(CSV_TASKS + IMAGE_TASKS))
         known = self.task is None or self.task in tasks
         require(known, "task", self.task, "must be a task of tables or of images", tasks)
-        for name in ("window", "horizon", "image_size", "max_chars", "vocab_size", "lag"):
+        counts = (
+            "window",
+            "horizon",
+            "image_size",
+            "max_chars",
+            "vocab_size",
+            "min_count",
+            "max_tokens",
+            "lag",
+        )
+        for name in (*counts, "batch_tokens"):
             value = getattr(self, name)
             require(value is None or value >= 1, name, value, "must be at least 1")

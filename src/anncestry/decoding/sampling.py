@@ -1,17 +1,20 @@
 """Sampling one token after the other, from all tokens or from the most probable ones."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 
 from anncestry.arrays import Float, Int, Tensor
+from anncestry.decoding.constraints import Constraints
+from anncestry.decoding.decode import read_prompt
+from anncestry.decoding.following import Followed, Step, log_probs_of
 from anncestry.errors import require
-from anncestry.protocols import SequenceModel, map_state, outputs_of
+from anncestry.protocols import SequenceModel, State
 
 
 @dataclass(frozen=True)
-class Rule:
+class Rule(Constraints):
     """How the next token is drawn from scores.
 
     The scores are divided by the temperature, then cut to the ``top_k`` best, then to the smallest set that
@@ -28,6 +31,7 @@ class Rule:
     top_p: float = 1.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         rule = "must be 0 (the best token each time) or more"
         require(self.temperature >= 0, "--temperature", self.temperature, rule)
         require(self.top_k >= 0, "--top-k", self.top_k, "must be 0 (all tokens) or more")
@@ -71,27 +75,85 @@ def sample(
     rule: Rule | float = 1.0,
     generator: torch.Generator | None = None,
     num_samples: int = 1,
+    end: int | None = None,
 ) -> Iterator[list[int]]:
-    """Read the prompt in one pass, then yield ``length`` times the next token of every sample.
+    """Read the prompt in one pass, then yield the next token of every sample, ``length`` times.
 
     Args:
         model: in evaluation mode; its ``step`` takes tokens (B,) and gives scores (B, V).
         prompt: at least one token.
         rule: how tokens are drawn; a number is a temperature.
         num_samples: how many continuations of the same prompt are drawn side by side.
+        end: as in `stream`.
 
     Yields:
         One token for each of the samples.
     """
-    rule = rule if isinstance(rule, Rule) else Rule(temperature=rule)
     require(prompt.numel() >= 1, "prompt", "", "must hold at least one token")
     require(num_samples >= 1, "--samples", num_samples, "must be at least 1")
-    with torch.no_grad():
-        outputs, state = outputs_of(model, prompt.unsqueeze(0))  # pyright: ignore[reportArgumentType]
-        scores = outputs[:, -1].expand(num_samples, -1)
-        state = map_state(lambda part: part.expand(num_samples, *part.shape[1:]).contiguous(), state)
-        for remaining in range(length, 0, -1):
-            tokens = rule.draw(scores, generator)
-            yield tokens.tolist()
-            if remaining > 1:
-                scores, state = model.step(tokens, state)
+    scores, state = read_prompt(model, prompt.unsqueeze(0))
+    more = {"written": prompt.unsqueeze(0), "num_samples": num_samples, "generator": generator, "end": end}
+    return stream(model.step, scores, state, rule, length, **more)
+
+
+def stream(
+    step: Step,
+    scores: Float[Tensor, "N V"],
+    state: State,
+    rule: Rule | float,
+    length: int,
+    *,
+    end: int | None = None,
+    never: Sequence[int] = (),
+    written: Int[Tensor, "N P"] | None = None,
+    num_samples: int = 1,
+    generator: torch.Generator | None = None,
+) -> Iterator[list[int]]:
+    """Write the texts of every source side by side, one token of each at a time; of any decoder.
+
+    Args:
+        step, scores, state, never, written: as in `decode`.
+        rule: how tokens are drawn; a number is a temperature, and 0 takes the best token each time.
+        length: of the longest text.
+        end: the token that ends a text, which repeats it from there on; all end where all have.
+        num_samples: how many texts of each source.
+
+    Yields:
+        One token for each text; those of a source are side by side.
+    """
+    require(num_samples >= 1, "--samples", num_samples, "must be at least 1")
+    rule = rule if isinstance(rule, Rule) else Rule(temperature=rule)
+    followed = Followed.start(state, rule, written, scores)
+    if num_samples > 1:
+        rows = torch.arange(len(scores), device=scores.device).repeat_interleave(num_samples)
+        scores, followed = scores[rows], followed.move(rows)
+    return _stream(step, scores, followed, rule, length, end, never, generator)
+
+
+@torch.no_grad()
+def _stream(
+    step: Step,
+    scores: Float[Tensor, "R V"],
+    followed: Followed,
+    rule: Rule,
+    length: int,
+    end: int | None,
+    never: Sequence[int],
+    generator: torch.Generator | None,
+) -> Iterator[list[int]]:
+    over = torch.zeros(len(scores), dtype=torch.bool, device=scores.device)
+    for written in range(1, length + 1):
+        if rule.binds(written, end, never):
+            _, ruled = log_probs_of(scores, rule, written, followed, end, never)
+            nothing_left = ruled.amax(-1, keepdim=True) == -torch.inf  # of what the model believes possible
+            scores = torch.where(nothing_left, scores, ruled)
+        tokens = rule.draw(scores, generator)
+        if end is not None:
+            tokens = tokens.masked_fill(over, end)
+            over = tokens == end
+        drawn = tokens.tolist()
+        yield drawn
+        if end is not None and all(token == end for token in drawn):
+            return
+        if written < length:
+            scores, followed = followed.step(step, tokens)

@@ -9,15 +9,17 @@ from torch import Tensor, nn
 
 from anncestry.inspection.learning import teachable
 from anncestry.inspection.subject import Broken, NotApplicable, Subject, distance
-from anncestry.protocols import map_state, outputs_of
-from anncestry.signature import CAUSAL_TASKS
+from anncestry.protocols import IGNORED, EncoderDecoder, map_state, outputs_of, reorder_state
+from anncestry.signature import BEGIN, CAUSAL_TASKS, WRITING_TASKS
 
 
 def output_shape(subject: Subject) -> str:
-    """Outputs are (B, K), or (B, T, K) where every step has an answer, and finite."""
+    """Outputs are (B, K), or (B, T, K) where every step has an answer or one is written, and finite."""
     steps = subject.signature.shape[:1] if subject.signature.every_step else ()
+    if subject.signature.task in WRITING_TASKS:
+        steps = (subject.signature.target_len,)
     expected = (3, *steps, subject.signature.output_size)
-    outputs = subject.run(subject.copy(), subject.batch(3)[0])
+    outputs = subject.run(subject.copy(), *subject.batch(3))
     if subject.signature.task == "reconstruction":  # what lies behind the image describes the code
         outputs = outputs[:, : subject.signature.output_size]
     if tuple(outputs.shape) != expected:
@@ -29,16 +31,20 @@ def output_shape(subject: Subject) -> str:
 
 def batch_invariance(subject: Subject) -> str:
     """In evaluation mode a row's outputs do not depend on the other rows."""
-    model, (inputs, _) = subject.copy(), subject.batch(4)
-    together = subject.run(model, inputs)
+    model, (inputs, targets) = subject.copy(), subject.batch(4)
+    together = subject.run(model, inputs, targets)
     for row in range(4):
-        alone = subject.run(model, inputs[row : row + 1])
+        alone = subject.run(model, inputs[row : row + 1], targets[row : row + 1])
         subject.require_equal(alone, together[row : row + 1], f"row {row} alone and in a batch of 4")
     return "each of 4 rows alone is what it is in the batch"
 
 
 def padding_invariance(subject: Subject) -> str:
-    """With ``lengths``, what lies beyond a sequence's end changes neither outputs nor state nor gradients."""
+    """What lies beyond the end of a sequence (with ``lengths``), or of a target, changes neither outputs nor
+    state nor gradients."""
+    written = _target_padding(subject) if subject.signature.task in WRITING_TASKS else None
+    if written and subject.signature.inputs != "tokens":
+        return written
     if not subject.takes_lengths:
         raise NotApplicable("forward takes no lengths")
     kind, num_steps = subject.signature.inputs, subject.signature.shape[0]
@@ -48,15 +54,16 @@ def padding_invariance(subject: Subject) -> str:
         raise NotApplicable("sequences of one step have no padding")
     filler, filler_name = (0, "another token") if kind == "tokens" else (torch.nan, "NaN")
     lengths = [num_steps, (num_steps + 1) // 2, 1]
-    model, (inputs, _) = subject.copy(), subject.batch(len(lengths))
+    model, (inputs, targets) = subject.copy(), subject.batch(len(lengths))
     padded = inputs.clone()
     for row, length in enumerate(lengths):
         padded[row, length:] = filler
-    result = model(padded, lengths=torch.tensor(lengths, device=subject.device))
-    outputs, state = result if isinstance(result, tuple) else (result, None)
+    of_rows = torch.tensor(lengths, device=subject.device)
+    outputs, state = outputs_of(model, padded, lengths=of_rows, targets=targets)
     total = outputs.new_zeros(())
     for row, length in enumerate(lengths):
-        alone, state_alone = outputs_of(model, inputs[row : row + 1, :length])
+        answer = targets[row : row + 1]
+        alone, state_alone = outputs_of(model, inputs[row : row + 1, :length], targets=answer)
         got = outputs[row : row + 1]
         got = got[:, :length] if subject.signature.every_step else got
         what = f"{length} of {num_steps} steps, padded with {filler_name} and alone"
@@ -71,11 +78,25 @@ def padding_invariance(subject: Subject) -> str:
         if parameter.grad is not None and not parameter.grad.isfinite().all():
             raise Broken(f"padding with NaN makes the gradient of {name} NaN, expected finite numbers")
     shown = ", ".join(map(str, lengths))
-    return f"sequences of {shown} steps, padded with {filler_name}, are what they are alone"
+    found = f"sequences of {shown} steps, padded with {filler_name}, are what they are alone"
+    return f"{found}; {written}" if written else found
+
+
+def _target_padding(subject: Subject) -> str:
+    """Scores of a target that is longer by what is ignored are the same up to its own end."""
+    model, (inputs, targets) = subject.copy(), subject.batch(2)
+    ignored = targets.new_full((len(targets), 3), IGNORED)
+    padded = subject.run(model, inputs, torch.cat([targets, ignored], dim=1))
+    whole = subject.run(model, inputs, targets)
+    subject.require_equal(padded[:, : targets.shape[1]], whole, "scores of a target, padded and alone")
+    return "padding of a target changes nothing before it"
 
 
 def causality(subject: Subject) -> str:
-    """A model that answers at every step sees nothing of later steps: by perturbation and by gradient."""
+    """A model that answers at every step sees nothing of later steps: by perturbation and by gradient. One
+    that writes sees of its answer what comes before."""
+    if subject.signature.task in WRITING_TASKS:
+        return _written_before(subject)
     if not subject.signature.every_step:
         raise NotApplicable("it answers once, at the end")
     if not subject.has_step and subject.signature.task not in CAUSAL_TASKS:
@@ -99,6 +120,18 @@ def causality(subject: Subject) -> str:
             what = f"the output of step {t} has a gradient of {ahead:.2g} to later inputs"
             raise Broken(f"{what}, expected exactly 0")
     return f"over {num_steps} steps, later inputs change no output and get no gradient from one"
+
+
+def _written_before(subject: Subject) -> str:
+    """The scores of a target token depend on those before it, and on no other."""
+    model, (inputs, targets), (_, other) = subject.copy(), subject.batch(2), subject.batch(2, seed=1)
+    num_steps = targets.shape[1]
+    before = subject.run(model, inputs, targets)
+    for t in range(num_steps):
+        after = subject.run(model, inputs, torch.cat([targets[:, :t], other[:, t:]], dim=1))
+        what = f"scores up to step {t}, with another target from there on"
+        subject.require_equal(after[:, : t + 1], before[:, : t + 1], what)
+    return f"over {num_steps} steps, no score depends on its own or a later target"
 
 
 def _differentiable(model: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -127,6 +160,8 @@ def _differentiable(model: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor | 
 
 def step_equals_forward(subject: Subject) -> str:
     """``step`` after ``step`` is ``forward``, and ``forward`` goes on from a state."""
+    if subject.signature.task in WRITING_TASKS and isinstance(subject.model, EncoderDecoder):
+        return _writing_step_by_step(subject)
     if not subject.has_step:
         raise NotApplicable("it has no step and initial_state")
     if subject.signature.inputs not in ("series", "tokens"):
@@ -151,12 +186,31 @@ def step_equals_forward(subject: Subject) -> str:
     return f"{num_steps} steps equal one forward, which also goes on from a state"
 
 
+def _writing_step_by_step(subject: Subject) -> str:
+    """The same for a model that writes: also for several hypotheses of each source, side by side."""
+    hypotheses = 3
+    model, (inputs, targets) = subject.copy(), subject.batch(2)
+    with torch.no_grad():
+        whole = subject.run(model, inputs, targets)
+        state = model.encode(inputs)
+        tokens = torch.cat([torch.full_like(targets[:, :1], BEGIN), targets[:, :-1]], dim=1)
+        rows = torch.arange(len(inputs), device=subject.device).repeat_interleave(hypotheses)
+        many = reorder_state(state, rows)
+        for t in range(targets.shape[1]):
+            scores, state = model.step(tokens[:, t], state)
+            subject.require_equal(scores, whole[:, t], f"step {t} and forward")
+            scores, many = model.step(tokens[rows, t], many)
+            what = f"step {t} with {hypotheses} hypotheses of each source, and forward"
+            subject.require_equal(scores, whole[rows, t], what)
+    return f"{targets.shape[1]} steps equal one forward, with 1 and {hypotheses} hypotheses of each source"
+
+
 def determinism(subject: Subject) -> str:
     """In evaluation mode the same inputs give the same bits, whatever was run in between."""
-    model, (inputs, _), (other, _) = subject.copy(), subject.batch(3), subject.batch(3, seed=1)
-    first = subject.run(model, inputs)
-    subject.run(model, other)
-    second = subject.run(model, inputs)
+    model, batch, other = subject.copy(), subject.batch(3), subject.batch(3, seed=1)
+    first = subject.run(model, *batch)
+    subject.run(model, *other)
+    second = subject.run(model, *batch)
     if not torch.equal(first, second):
         difference = distance(second, first)
         what = f"the same inputs, with others run in between, give outputs that differ by {difference:.2g}"
@@ -168,7 +222,7 @@ def inputs_untouched(subject: Subject) -> str:
     """Neither running nor learning writes into the tensors that were handed in."""
     inputs, targets = subject.batch(4)
     handed = {"inputs": (inputs, inputs.clone()), "targets": (targets, targets.clone())}
-    subject.run(subject.copy(), inputs)
+    subject.run(subject.copy(), inputs, targets)
     model = subject.copy()
     if subject.own_rule:
         model.learn(inputs, targets)

@@ -35,7 +35,7 @@ from anncestry.inspection.receptive_field import FieldOfView
 from anncestry.inspection.tensors import tensors_in
 from anncestry.models.create import build
 from anncestry.protocols import OwnRule, outputs_of
-from anncestry.signature import Signature
+from anncestry.signature import WRITING_TASKS, Signature
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +108,7 @@ def costs(model: Any, signature: Signature | None = None, *, batch_size: int = 1
     if signature is None:
         rule = "is needed for a model without a config: it gives the shape of the input"
         raise UserError("signature", None, rule)
-    return _measure(shadow, _meta_batch(shadow, signature, batch_size))
+    return _measure(shadow, _meta_batch(shadow, signature, batch_size), _meta_targets(signature, batch_size))
 
 
 def _built_without_weights(config: Any) -> nn.Module:
@@ -140,7 +140,14 @@ def _meta_batch(model: nn.Module, signature: Signature, batch_size: int) -> Tens
     return torch.empty(shape, dtype=next(kinds, torch.float32), device="meta")
 
 
-def _measure(model: nn.Module, x: Tensor) -> Costs:
+def _meta_targets(signature: Signature, batch_size: int) -> Tensor | None:
+    """What a model that writes is to write."""
+    if signature.task not in WRITING_TASKS:
+        return None
+    return torch.empty((batch_size, signature.target_len), dtype=torch.int64, device="meta")
+
+
+def _measure(model: nn.Module, x: Tensor, targets: Tensor | None = None) -> Costs:
     model.train()  # dropout keeps its masks
     for module in model.modules():
         if isinstance(module, _BatchNorm):
@@ -157,7 +164,7 @@ def _measure(model: nn.Module, x: Tensor) -> Costs:
     autograd = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
     try:
         with torch.enable_grad(), autograd, chain, view, counter:
-            outputs_of(model, x)
+            outputs_of(model, x, targets=targets)
     except (RuntimeError, NotImplementedError) as error:
         rule = f"cannot be run without weights (on the meta device): {error}"
         raise UserError("model", type(model).__name__, rule) from error

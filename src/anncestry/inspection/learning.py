@@ -196,8 +196,8 @@ def save_load(subject: Subject) -> str:
         raise Broken(
             f"saved names do not match: missing {missing}, unexpected {unexpected}, expected neither"
         )
-    inputs, _ = subject.batch(4)
-    expected, got = subject.run(trained.eval(), inputs), subject.run(new.eval(), inputs)
+    batch = subject.batch(4)
+    expected, got = subject.run(trained.eval(), *batch), subject.run(new.eval(), *batch)
     if not torch.equal(expected, got):
         what = f"the outputs after loading differ by {distance(got, expected):.2g}"
         raise Broken(f"{what}, expected equal bits: some state is not saved")

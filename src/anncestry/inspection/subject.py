@@ -44,16 +44,18 @@ class Subject:
         if signature.inputs in ("series", "tokens") and (self.has_step or self.takes_lengths):
             steps = min(signature.shape[0], MAX_STEPS)
             signature = replace(signature, shape=(steps, *signature.shape[1:]))
+        if signature.target_len > MAX_STEPS:
+            signature = replace(signature, target_len=MAX_STEPS)
         self.signature = signature
         self.objective = objective_for(signature)
         weights = [parameter for parameter in model.parameters() if parameter.is_floating_point()]
         self.device = weights[0].device if weights else torch.device("cpu")
         self.dtype, self.tolerance = torch.float64, 1e-9
         try:
-            self.run(self.copy(), self.batch(2)[0])
+            self.run(self.copy(), *self.batch(2))
         except (RuntimeError, TypeError):
             self.dtype, self.tolerance = weights[0].dtype if weights else torch.float32, 1e-4
-            self.run(self.copy(), self.batch(2)[0])
+            self.run(self.copy(), *self.batch(2))
 
     def raw(self) -> Any:
         """A copy as the model is, in evaluation mode, without gradients."""
@@ -100,14 +102,14 @@ class Subject:
         inputs = inputs.to(self.device, self.dtype if inputs.is_floating_point() else inputs.dtype)
         return inputs, targets.to(self.device, self.dtype if targets.is_floating_point() else targets.dtype)
 
-    def run(self, model: nn.Module, inputs: Tensor) -> Tensor:
-        """The outputs alone, without a graph."""
+    def run(self, model: nn.Module, inputs: Tensor, targets: Tensor | None = None) -> Tensor:
+        """The outputs alone, without a graph; only a model that writes looks at the targets."""
         with torch.no_grad():
-            return outputs_of(model, inputs)[0]
+            return outputs_of(model, inputs, targets=targets)[0]
 
     def mean_loss(self, model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         """The loss per answer, differentiable."""
-        outputs, _ = outputs_of(model, inputs)
+        outputs, _ = outputs_of(model, inputs, targets=targets)
         return self.objective.loss(outputs, targets) / self.objective.count(targets)
 
     def require_equal(self, got: Tensor, expected: Tensor, what: str) -> None:

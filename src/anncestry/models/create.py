@@ -10,7 +10,9 @@ from anncestry.errors import UserError
 from anncestry.signature import Signature
 from anncestry.timeline import TIMELINE, Architecture, check_fields, find, find_preset
 
-DATA_FIELDS = ("task", "inputs", "input_shape", "input_size", "output_size", "seq_len", "in_channels")
+DATA_FIELDS = (
+    "task", "inputs", "input_shape", "input_size", "output_size", "seq_len", "target_len", "in_channels",
+)  # fmt: skip
 """Config fields that a learning problem decides, whatever a preset has there."""
 
 

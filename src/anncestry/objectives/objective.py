@@ -13,8 +13,9 @@ from torch import nn
 
 from anncestry.arrays import Float, Tensor
 from anncestry.objectives.reconstruction import Autoencoding
+from anncestry.objectives.writing import Writing
 from anncestry.protocols import IGNORED
-from anncestry.signature import Signature
+from anncestry.signature import WRITING_TASKS, Signature
 
 
 class Objective(Protocol):
@@ -251,6 +252,8 @@ def objective_for(signature: Signature, target_scale: tuple[float, ...] | None =
         return Tagging(signature.output_size, signature.background)
     if signature.task == "next-frame":
         return NextFrame(signature.output_size)
+    if signature.task in WRITING_TASKS:
+        return Writing(signature.output_size)
     if signature.task == "reconstruction":
         return Autoencoding(signature.shape, target_scale)
     return Regression(target_scale or (1.0,) * signature.output_size)

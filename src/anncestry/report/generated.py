@@ -43,7 +43,7 @@ def generated_page(title: str, facts: Sequence[str], parts: Sequence[Pictures]) 
         image = grid(part.rows)
         picture = (
             f'<img style="max-width:100%;image-rendering:pixelated" width="{scale * image.width}" '
-            f'alt="{escape(part.title)}" src="{_data_uri(image)}">'
+            f'alt="{escape(part.title)}" src="{data_uri(image)}">'
         )
         content += section(f"part-{number}", part.title, f"<p>{escape(part.about)}</p>\n{picture}")
     return shell(title, content)
@@ -66,7 +66,8 @@ def grid(rows: Sequence[np.ndarray]) -> Image.Image:
     return Image.fromarray(sheet if sheet.shape[2] == 3 else sheet[..., 0])
 
 
-def _data_uri(image: Image.Image) -> str:
+def data_uri(image: Image.Image) -> str:
+    """The image as an address that holds its own data."""
     buffer = io.BytesIO()
     image.save(buffer, format="png")
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"

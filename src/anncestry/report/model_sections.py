@@ -80,6 +80,8 @@ def _wrong(race: Race, name: str, runs: list[dict[str, Any]]) -> str:
         return _writing(shown[0])
     if task == "reconstruction":
         return _drawn(shown[0])
+    if task in ("translation", "captioning"):
+        return _texts(shown[0])
     return _errors(shown[0], name, in_time=task == "forecasting")
 
 
@@ -134,6 +136,25 @@ def _drawn(mistakes: Mistakes) -> str:
     )
     text = "The test images that came back with the largest error:"
     return f'<p>{text}</p><div class="pictures">{pictures}</div>'
+
+
+def _texts(mistakes: Mistakes) -> str:
+    """Answers that are none of the references, and the exact matches of each kind of source."""
+    rows = "".join(
+        f"<tr><td>{_source(row)}</td><td>{escape(row['written'])}</td><td>{escape(row['reference'])}</td></tr>"
+        for row in mistakes["texts"]
+    )
+    head = "<tr><th>source</th><th>written</th><th>reference</th></tr>"
+    about = "<p>The first test answers that are none of the references:</p>"
+    html = f'{about}<div class="wide"><table>{head}{rows}</table></div>' if rows else ""
+    for split, shares in mistakes.get("exact", {}).items():
+        listing = ", ".join(f"{name} {100 * share:.1f} %" for name, share in shares.items())
+        html += f"<p>{escape(f'Exact matches by kind of source ({split}): {listing}.')}</p>"
+    return html
+
+
+def _source(row: dict[str, Any]) -> str:
+    return escape(row["source"]) if "source" in row else f'<img alt="" src="{_png(row)}">'
 
 
 def _writing(mistakes: Mistakes) -> str:

@@ -2,12 +2,15 @@
 
 import math
 
-_PERCENT = ("accuracy",)
+_PERCENT = ("accuracy", "exact")
 _NAMES = {  # in prose, and on axes and in tables
     "accuracy": ("accuracy", "accuracy (%)"),
     "bits": ("bits per token", "bits per token"),
     "rmse": ("root mean squared error", "RMSE"),
     "mse": ("squared error of a pixel", "squared error of a pixel"),
+    "exact": ("exact matches", "exact (%)"),
+    "bleu": ("BLEU", "BLEU"),
+    "chrf": ("chrF", "chrF"),
 }
 
 

@@ -58,6 +58,8 @@ def _task(race: Race) -> str:
         "tagging": "giving every step one of the tags",
         "next-frame": "predicting the next frame of these series",
         "reconstruction": "drawing these images again from a few numbers",
+        "translation": "translating these texts",
+        "captioning": "writing captions of these images",
     }[data["task"]]
 
 

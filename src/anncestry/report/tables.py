@@ -18,6 +18,9 @@ _COLUMNS = (
     ("name", "model", "model"),
     ("year", "year", None),
     ("score", "{metric}", "{metric}"),
+    ("exact", "exact (%)", "exact"),
+    ("bleu", "BLEU", "BLEU"),
+    ("chrf", "chrF", None),
     ("seeds", "seeds", None),
     ("behind", "behind the leader", "behind"),
     ("parameters", "parameters", "params"),
@@ -27,10 +30,16 @@ _COLUMNS = (
 )
 
 
+_OF_TEXTS = ("exact", "bleu", "chrf")
+"""What is told of texts that are written, beside what the race is ranked by."""
+
+
 def ranking_columns(race: Race, terminal: bool = False) -> dict[str, str]:
     """The columns of the ranking table: field of a row -> head."""
     metric = metric_label(race["metric"]["name"])
     heads = {field: narrow if terminal else wide for field, wide, narrow in _COLUMNS}
+    if race["data"]["task"] not in ("translation", "captioning"):
+        heads |= dict.fromkeys(_OF_TEXTS)
     return {field: head.format(metric=metric) for field, head in heads.items() if head is not None}
 
 
@@ -45,6 +54,7 @@ def ranking_rows(race: Race) -> list[dict[str, str]]:
             "name": row["id"],
             "year": str(entrants[row["id"]]["year"] or ""),
             "score": metric_value(row["mean"], metric, row["band"]),
+            **{field: metric_value(_mean(race, row["id"], field), field) for field in _OF_TEXTS},
             "seeds": f"{len(row['values'])} of {race['seeds']}",
             "behind": _behind(row, race),
             "parameters": count(row["parameters"]),
@@ -54,6 +64,13 @@ def ranking_rows(race: Race) -> list[dict[str, str]]:
         }
         for row in race["ranking"]["standings"]
     ]
+
+
+def _mean(race: Race, entrant: str, metric: str) -> float | None:
+    """Of a metric over the finished runs; None where they do not have it."""
+    runs = [run for run in race["runs"] if run["entrant"] == entrant and run["status"] == "ok"]
+    values = [run["metrics"][metric] for run in runs if run["metrics"].get(metric) is not None]
+    return sum(values) / len(values) if values else None
 
 
 def _behind(row: dict[str, Any], race: Race) -> str:

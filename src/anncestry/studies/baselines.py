@@ -20,6 +20,7 @@ from anncestry.objectives import objective_for
 from anncestry.protocols import IGNORED
 from anncestry.signature import Signature
 from anncestry.studies.ngram import KneserNey, unigram_log_probabilities
+from anncestry.studies.writing import model_1, most_frequent, nearest_source, ready_answers
 
 MAX_TEXT = 4_000_000  # tokens the n-gram model reads
 MAX_LINEAR_WORK = 2e10  # rows x features x classes x iterations of logistic regression
@@ -57,6 +58,8 @@ def baselines_for(signature: Signature) -> list[Baseline]:
         "tagging": [_FREQUENT_TAG] if signature.inputs == "tokens" else [],
         "next-frame": [_KEY_FREQUENCY, _SAME_FRAME],
         "reconstruction": [_MEAN_IMAGE, _PCA],
+        "translation": [_NEAREST_TEXT, _MODEL_1],
+        "captioning": [_FREQUENT_CAPTION, _NEAREST_IMAGE],
     }[signature.task]
 
 
@@ -273,6 +276,33 @@ _MEAN_IMAGE = Baseline(
 )
 _PCA = Baseline(
     "pca", "Principal components", "the best linear code with as many units as the nets' (scikit-learn)", _pca
+)
+
+# ---- answers that are written -----------------------------------------------------------------------------
+
+_NEAREST_TEXT = Baseline(
+    "nearest-source",
+    "Nearest source",
+    "the translation of the training source most like it, by weighted 1- and 2-grams (scikit-learn)",
+    lambda dataset: ready_answers(dataset, nearest_source),
+)
+_MODEL_1 = Baseline(
+    "ibm-model-1",
+    "IBM Model 1",
+    "each token by the one it most likely becomes, in the source's order",
+    model_1,
+)
+_FREQUENT_CAPTION = Baseline(
+    "frequent-caption",
+    "Most frequent caption",
+    "the caption that training has most often, for every image",
+    lambda dataset: ready_answers(dataset, most_frequent),
+)
+_NEAREST_IMAGE = Baseline(
+    "nearest-image",
+    "Nearest image",
+    "a caption of the training image with the nearest pixels",
+    lambda dataset: ready_answers(dataset, nearest_source),
 )
 
 # ---- language models --------------------------------------------------------------------------------

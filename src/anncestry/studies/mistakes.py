@@ -5,6 +5,7 @@ Everything here is plain data: it goes into ``results.json`` and from there into
 
 import base64
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -12,7 +13,9 @@ from torch import nn
 
 from anncestry.arrays import Float, Tensor
 from anncestry.data.dataset import Dataset, Examples, ParallelStreams, Stream
+from anncestry.data.pairs import Pairs, Sequences
 from anncestry.decoding import sample
+from anncestry.generation import Written
 from anncestry.protocols import SequenceModel, outputs_of
 
 MAX_PAIRS = 5
@@ -47,6 +50,31 @@ def mistakes(model: nn.Module, dataset: Dataset, seed: int = 0) -> dict[str, Any
     if dataset.signature.every_step:
         return {}
     return _errors(model, dataset)
+
+
+def wrong_texts(dataset: Dataset, written: Mapping[str, Written]) -> dict[str, Any]:
+    """The first test sources whose answer is none of the references.
+
+    Args:
+        written: by split, what was written.
+
+    Returns:
+        ``texts`` as ``{"written", "reference"}`` with ``source``, or with the ``shape`` and ``pixels`` of an
+        image; ``exact``, by split and kind of source, where there are kinds.
+    """
+    test = dataset.test
+    assert isinstance(test, Pairs)
+    wrong = [row for row, right in enumerate(written["test"].right) if not right][:MAX_ERRORS]
+    texts = []
+    for row in wrong:
+        shown = {"written": written["test"].texts[row], "reference": test.references[row][0]}
+        if isinstance(test.sources, Sequences):
+            source = dataset.processor.source  # pyright: ignore[reportAttributeAccessIssue]
+            texts.append(shown | {"source": source.decode(test.sources.row(row))})
+        else:
+            texts.append(shown | _picture(test.sources[row]))
+    exact = {split: found.groups for split, found in written.items() if found.groups}
+    return {"texts": texts, **({"exact": exact} if exact else {})}
 
 
 def predictions(model: nn.Module, split: Examples, batch_size: int = 256) -> Float[Tensor, "N K"]:

@@ -14,13 +14,15 @@ from torch import nn
 from anncestry.data import Dataset, Stream
 from anncestry.data.dataset import ParallelStreams
 from anncestry.errors import UserError
+from anncestry.generation import generate, usual_search, written_scores
 from anncestry.inspection.costs import costs
 from anncestry.objectives import evaluate, objective_for
 from anncestry.protocols import OwnRule, outputs_of
 from anncestry.runs import create_run, finish_run
+from anncestry.signature import WRITING_TASKS
 from anncestry.studies.budget import Budget, affordable_steps, solve_width
 from anncestry.studies.entries import Run
-from anncestry.studies.mistakes import mistakes
+from anncestry.studies.mistakes import mistakes, wrong_texts
 from anncestry.timeline import Architecture
 from anncestry.training.fit import Diverged, Progress, fit
 from anncestry.training.history import History
@@ -78,13 +80,24 @@ def train_run(
     run.metrics = evaluate(result.model, dataset.test, objective)
     model = result.model.to("cpu").eval()
     run.latency = prediction_latency(model, dataset)
-    run.mistakes = mistakes(model, dataset, run.seed)
+    written = {}
+    if dataset.signature.task in WRITING_TASKS:
+        search = usual_search(dataset.signature)
+        for split in dataset.scored_splits()[1:]:
+            pairs: Any = dataset.split(split)
+            written[split] = written_scores(model, pairs, dataset.processor, search)
+        run.metrics |= written["test"].figures
+        run.mistakes = wrong_texts(dataset, written)
+    else:
+        run.mistakes = mistakes(model, dataset, run.seed)
     if folder is not None:
         kept = create_run(folder, architecture, config, dataset, asdict(settings), run.seed)
         history = History()
         history.rows = result.history
         history.write(folder)
-        finish_run(kept, model, {"validation": run.validation, "test": run.metrics}, reproduce(kept))
+        scores = {"validation": run.validation, "test": run.metrics}
+        scores |= {split: found.figures for split, found in written.items() if split != "test"}
+        finish_run(kept, model, scores, reproduce(kept), written)
 
 
 def _settings(
@@ -111,16 +124,27 @@ def _settings(
 
 
 def prediction_latency(model: nn.Module, dataset: Dataset) -> float:
-    """Seconds from one input (batch 1, on the CPU) to its outputs: the median of up to 50 repeats."""
-    inputs = next(iter(dataset.test.batches(dataset.test.scored_batch))).inputs[:1]
+    """Seconds from one input (batch 1, on the CPU) to its outputs: the median of up to 50 repeats.
+
+    Where an answer is written, to its end.
+    """
+    batch = next(iter(dataset.test.batches(dataset.test.scored_batch)))
+    inputs, lengths = batch.inputs[:1], None if batch.lengths is None else batch.lengths[:1]
+
+    def predict() -> None:
+        if dataset.signature.task in WRITING_TASKS:
+            generate(model, inputs, lengths, usual_search(dataset.signature))
+        else:
+            outputs_of(model, inputs)
+
     times: list[float] = []
     with torch.inference_mode():
         for _ in range(3):
-            outputs_of(model, inputs)
+            predict()
         end = time.perf_counter() + LATENCY_SECONDS
         while len(times) < LATENCY_REPEATS and (not times or time.perf_counter() < end):
             started = time.perf_counter()
-            outputs_of(model, inputs)
+            predict()
             times.append(time.perf_counter() - started)
     return statistics.median(times)
 

@@ -13,6 +13,7 @@ from anncestry.timeline.dilated import DILATED
 from anncestry.timeline.feed_forward import FEED_FORWARD
 from anncestry.timeline.generative import GENERATIVE
 from anncestry.timeline.recurrent import RECURRENT
+from anncestry.timeline.sequence_to_sequence import SEQUENCE_TO_SEQUENCE
 from anncestry.timeline.shortcuts import SHORTCUTS
 from anncestry.timeline.temporal import TEMPORAL
 
@@ -27,7 +28,10 @@ __all__ = [
     "usual_settings",
 ]
 
-_BRANCHES = (FEED_FORWARD, CONVOLUTIONAL, GENERATIVE, RECURRENT, CELL_ENTRIES, DILATED, SHORTCUTS, TEMPORAL)
+_BRANCHES = (
+    FEED_FORWARD, CONVOLUTIONAL, GENERATIVE, RECURRENT, CELL_ENTRIES, DILATED, SHORTCUTS, TEMPORAL,
+    SEQUENCE_TO_SEQUENCE,
+)  # fmt: skip
 TIMELINE: tuple[Architecture, ...] = tuple(
     sorted((entry for branch in _BRANCHES for entry in branch), key=lambda entry: entry.year)
 )

@@ -10,12 +10,14 @@ from typing import Any
 
 import torch
 
-from anncestry.data import DataOptions, load_data
+from anncestry.data import DataOptions, Dataset, load_data
 from anncestry.data.sources.catalogue import usual_options
 from anncestry.errors import UserError
+from anncestry.generation import Written, usual_search, written_scores
 from anncestry.models.create import configure
 from anncestry.objectives import evaluate, objective_for
 from anncestry.runs import Run, check_new_folder, create_run, finish_run
+from anncestry.signature import WRITING_TASKS
 from anncestry.timeline import find, usual_settings
 from anncestry.training.fit import Fit, Progress, fit, make_fabric
 from anncestry.training.settings import TrainingSettings
@@ -147,15 +149,22 @@ def resume(
     return run, result
 
 
-def _finish(run: Run, result: Fit, dataset, fabric) -> None:
+def _finish(run: Run, result: Fit, dataset: Dataset, fabric: Any) -> None:
     """Score the best weights and complete the folder, unless the run was interrupted."""
     if result.stopped == "interrupted" or not fabric.is_global_zero:
         return
     objective = objective_for(dataset.signature, dataset.processor.target_scale)
-    scores = {
-        split: evaluate(result.model, getattr(dataset, split), objective) for split in ("validation", "test")
-    }
-    finish_run(run, result.model, scores, reproduce(run))
+    splits = dataset.scored_splits()
+    scores = {split: evaluate(result.model, dataset.split(split), objective) for split in splits}
+    written: dict[str, Written] = {}
+    if dataset.signature.task in WRITING_TASKS:
+        search = usual_search(dataset.signature)
+        for split in splits[1:]:
+            pairs: Any = dataset.split(split)
+            found = written_scores(result.model, pairs, dataset.processor, search)
+            scores[split] |= found.figures
+            written[split] = found
+    finish_run(run, result.model, scores, reproduce(run), written)
 
 
 def reproduce(run: Run) -> str:

@@ -37,6 +37,11 @@ SMALL = {
     "pooling-discards": {"num_seeds": 1, "num_steps": 2, "num_images": 20},
     "densenet-vs-resnet": {"num_seeds": 1, "num_steps": 1, "num_train": 100, "num_widths": 1},
     "vae-without-pooling": {"num_seeds": 2, "steps": (1, 2)},
+    "fixed-context-length": {"longest": 3, "beyond": 1, "num_seeds": 1, "num_steps": 2, "count": 5},
+    "reversed-source": {"longest": 3, "num_seeds": 1, "num_steps": 2, "count": 5},
+    "beam-finds-more": {"num_seeds": 1, "share_of_steps": 0.0, "count": 4},
+    "input-need-not-be-a-sequence": {"num_seeds": 1, "num_steps": 1},
+    "shared-encoder-decoder": {"longest": 3, "num_seeds": 1, "num_steps": 2, "count": 5},
 }
 NEED_TIME = {
     "lstm-long-lags",
@@ -48,6 +53,11 @@ NEED_TIME = {
     "bottleneck-savings",
     "densenet-vs-resnet",
     "vae-without-pooling",
+    "fixed-context-length",
+    "reversed-source",
+    "beam-finds-more",
+    "input-need-not-be-a-sequence",
+    "shared-encoder-decoder",
 }
 HOLD_WHEN_SMALL = SMALL.keys() - NEED_TIME
 

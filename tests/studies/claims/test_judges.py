@@ -159,6 +159,59 @@ def discards(kept=0.25, most=1, equal=0.1):
     return rows
 
 
+def by_length(attention, fixed=((1.0, 0.5), (1.0, 0.7))):
+    """Of each net, for one seed after the other: what is right of strings of 2 and of 6 symbols."""
+    nets = {"RNN encoder-decoder": [fixed[0]], "sequence to sequence": [fixed[1]], "RNNsearch": attention}
+    return [
+        {"net": net, "seed": seed, "length": length, "right": right, "parameters": 9, "trained": length < 9}
+        for net, seeds in nets.items()
+        for seed, (short, long) in enumerate(seeds)
+        for length, right in ((2, short), (6, long), (9, 0.1))
+    ]
+
+
+def turned(copy, reverse=((0.8, 0.9),)):
+    """For one seed after the other: what is right where the source is read back to front, and as it is."""
+    return [
+        {"task": task, "source": way, "seed": seed, "length": length, "right": right + apart}
+        for task, seeds in (("copy", copy), ("reverse", reverse))
+        for seed, pair in enumerate(seeds)
+        for way, right in zip(("back to front", "as it is"), pair, strict=True)
+        for length, apart in ((1, 0.05), (2, -0.05))
+    ]
+
+
+def beams(*runs, lower=0):
+    """Of each run: log P and what is right, with beams of 1, 2 and 4."""
+    return [
+        {
+            "net": "RNNsearch", "seed": seed, "beam": beam, "count": 10, "log_prob": log_prob, "exact": exact,
+            "characters": 0.9, "higher": 1, "lower": lower if beam > 1 else 0, "gained": 1, "lost": 0,
+        }
+        for seed, run in enumerate(runs)
+        for beam, log_prob, exact in zip((1, 2, 4), *run, strict=True)
+    ]  # fmt: skip
+
+
+def captions(tell, attend, blank=0.02):
+    nets = {"Show and Tell": tell, "Show, Attend and Tell": attend, "blank image": [blank]}
+    rows = [{"net": "most frequent caption", "seed": 0, "right": 0.03, "bleu": 9.0}]
+    return rows + [
+        {"net": net, "seed": seed, "right": right, "bleu": 30.0, "parameters": 9}
+        for net, values in nets.items()
+        for seed, right in enumerate(values)
+    ]
+
+
+def sharing(narrow, wide, two=(0.9, 0.92, 0.94)):
+    nets = {"two LSTMs": two, "one, as wide": narrow, "one, with as many parameters": wide}
+    return [
+        {"net": net, "units": 64, "parameters": 9, "seed": seed, "right": right}
+        for net, values in nets.items()
+        for seed, right in enumerate(values)
+    ]
+
+
 CASES = [
     ("perceptron-convergence", convergence(100), HOLDS),
     ("perceptron-convergence", convergence(101, ended=False), FAILS),
@@ -248,6 +301,33 @@ CASES = [
         UNDECIDED,
     ),
     ("densenet-vs-resnet", families(([0.9, 0.9, 0.9], [0.6, 0.7, 0.9])), UNDECIDED),
+    ("fixed-context-length", by_length([(1.0, 1.0), (1.0, 0.99)]), HOLDS),
+    ("fixed-context-length", by_length([(1.0, 0.5)]), FAILS),
+    ("fixed-context-length", by_length([(1.0, 1.0)], fixed=((1.0, 0.5), (1.0, 1.0))), FAILS),
+    ("fixed-context-length", by_length([(1.0, 1.0), (1.0, 0.9)]), UNDECIDED),
+    ("fixed-context-length", by_length([(1.0, 1.0)], fixed=((1.0, 0.5), (1.0, 0.95))), UNDECIDED),
+    ("fixed-context-length", by_length([(1.0, 1.0)], fixed=((1.0, 0.5), (0.6, 0.2))), UNDECIDED),
+    ("reversed-source", turned([(0.9, 0.8), (0.95, 0.9)]), HOLDS),
+    ("reversed-source", turned([(0.8, 0.9), (0.9, 0.95)]), FAILS),
+    ("reversed-source", turned([(0.9, 0.8), (0.95, 0.9), (0.8, 0.9)]), UNDECIDED),
+    ("beam-finds-more", beams(((-3.0, -2.0, -2.0), (0.5, 0.6, 0.6))), HOLDS),
+    ("beam-finds-more", beams(((-2.0, -2.0, -2.0), (0.5, 0.6, 0.6))), FAILS),
+    ("beam-finds-more", beams(((-3.0, -2.0, -2.0), (0.5, 0.5, 0.5))), FAILS),
+    ("beam-finds-more", beams(((-3.0, -2.0, -2.5), (0.5, 0.6, 0.6))), UNDECIDED),
+    ("beam-finds-more", beams(((-3.0, -2.0, -2.0), (0.5, 0.6, 0.6)), lower=6), UNDECIDED),
+    (
+        "beam-finds-more",
+        beams(((-3.0, -2.0, -2.0), (0.5, 0.6, 0.6)), ((-3.0, -2.0, -2.0), (0.5, 0.5, 0.4))),
+        UNDECIDED,
+    ),
+    ("input-need-not-be-a-sequence", captions([0.6, 0.5], [0.7, 0.8]), HOLDS),
+    ("input-need-not-be-a-sequence", captions([0.02, 0.01], [0.03, 0.03]), FAILS),
+    ("input-need-not-be-a-sequence", captions([0.6, 0.5], [0.7, 0.8], blank=0.9), FAILS),
+    ("input-need-not-be-a-sequence", captions([0.1, 0.5], [0.7, 0.8]), UNDECIDED),
+    ("shared-encoder-decoder", sharing((0.9, 0.91, 0.92), (0.93, 0.94, 0.95)), HOLDS),
+    ("shared-encoder-decoder", sharing((0.8, 0.81, 0.82), (0.85, 0.86, 0.87)), FAILS),
+    ("shared-encoder-decoder", sharing((0.8, 0.81, 0.82), (0.93, 0.94, 0.95)), UNDECIDED),
+    ("shared-encoder-decoder", sharing((0.9, 0.91, 0.92), (0.5, 0.94, 0.95)), UNDECIDED),
 ]
 
 

@@ -7,15 +7,18 @@ travels as JSON in the run folder.
 from typing import Any
 
 from anncestry.data.dataset import Processor
+from anncestry.data.processors.captions import CaptionProcessor
 from anncestry.data.processors.image import ImageProcessor, PixelProcessor
 from anncestry.data.processors.plain import PlainProcessor
 from anncestry.data.processors.sentences import SentenceProcessor, TagProcessor
 from anncestry.data.processors.series import SeriesProcessor
 from anncestry.data.processors.table import TableProcessor
 from anncestry.data.processors.text import TextProcessor, WordTextProcessor
+from anncestry.data.processors.translation import TranslationProcessor
 from anncestry.errors import UserError
 
 __all__ = [
+    "CaptionProcessor",
     "ImageProcessor",
     "PlainProcessor",
     "SentenceProcessor",
@@ -23,6 +26,7 @@ __all__ = [
     "TableProcessor",
     "TagProcessor",
     "TextProcessor",
+    "TranslationProcessor",
     "WordTextProcessor",
     "processor_from_json",
 ]
@@ -39,6 +43,8 @@ _KINDS: dict[str, type[Processor]] = {
         TagProcessor,
         PlainProcessor,
         PixelProcessor,
+        TranslationProcessor,
+        CaptionProcessor,
     )
 }
 

@@ -96,6 +96,19 @@ def read_text(path: Path, max_chars: int | None = None) -> str:
     return text if max_chars is None else text[:max_chars]
 
 
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a file, unpacked where it is gzipped, for who looks at each line alone.
+
+    Raises:
+        UserError: it is too large, or is no whole gzip file.
+    """
+    try:
+        check_memory(path.stat().st_size * MEMORY_PER_BYTE, "file", str(path), "Cut the file.")
+        return _gunzip(path, None)[0] if path.suffix == ".gz" else path.read_bytes()
+    except OSError as error:
+        raise UserError("file", str(path), f"cannot be read ({error.strerror})") from None
+
+
 def _gunzip(path: Path, max_chars: int | None) -> tuple[bytes, int, int]:
     """The bytes of a gzipped file, how many were asked for, and how many there are (or one more)."""
     limit = MAX_BYTES // MEMORY_PER_BYTE if max_chars is None else 4 * max_chars + 3

@@ -50,6 +50,10 @@ def load_data(
             raise UserError(field.name, value, rule, source.options or ("none",))
     if processor is None and options.task is not None and options.task not in source.tasks:
         raise UserError("task", options.task, f"is no task of the data source {source.name}", source.tasks)
+    if options.level is not None and options.level not in source.levels and "level" in source.options:
+        raise UserError(
+            "level", options.level, f"is no level of the data source {source.name}", source.levels
+        )
     loader = getattr(importlib.import_module(f"anncestry.data.sources.{source.module}"), source.loader)
     return loader(argument, options, seed, processor)
 

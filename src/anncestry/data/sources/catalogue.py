@@ -21,6 +21,7 @@ class Source:
         loader: the function there: ``(argument, options, seed, processor) -> Dataset``.
         options: the fields of `DataOptions` that it reads.
         tasks: what ``task`` may be, where it is among them; the first is usual.
+        levels: what ``level`` may be, where it is among them.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Source:
     loader: str
     options: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
+    levels: tuple[str, ...] = ("char", "word")
 
     @property
     def usage(self) -> str:
@@ -87,7 +89,7 @@ SOURCES: tuple[Source, ...] = (
     Source(
         name="images",
         argument="DIR",
-        summary="image files, one sub-folder for each class, in train and test or all together",
+        summary="image files, one sub-folder for each class, in train and test or together; or tar archives",
         module="images",
         loader="load_images",
         options=("task", "image_size", "skip_bad"),
@@ -147,6 +149,38 @@ SOURCES: tuple[Source, ...] = (
         module="memory",
         loader="load_adding",
         options=("lag",),
+    ),
+    Source(
+        name="parallel",
+        argument="SRC,TGT",
+        summary="two files with a sentence on each line, the one a translation of the other",
+        module="parallel",
+        loader="load_parallel",
+        options=("level", "vocab_size", "min_count", "lowercase", "joint", "max_tokens", "batch_tokens"),
+        levels=("char", "word", "bpe"),
+    ),
+    Source(
+        name="dates",
+        summary="dates as 37 languages write them, to be written as 2021-10-04; generated",
+        module="dates",
+        loader="load_dates",
+        options=("hold_out", "lowercase", "batch_tokens"),
+    ),
+    Source(
+        name="captions",
+        argument="DIR",
+        summary="images with captions: captions.txt (image,caption) and the images or an archive of them",
+        module="captions",
+        loader="load_captions",
+        options=("level", "vocab_size", "min_count", "lowercase", "batch_tokens", "image_size", "skip_bad"),
+        levels=("char", "word", "bpe"),
+    ),
+    Source(
+        name="scenes",
+        summary="small scenes of real handwritten digits, and captions of them; generated",
+        module="captions",
+        loader="load_scenes",
+        options=("level", "batch_tokens"),
     ),
 )
 

@@ -37,7 +37,7 @@ def load_sentences(
     labels = [relabel([label for _, label in part], classes, "class") for part in parts]
     notes += check_classes("sentences", labels[0], classes)
     parts, labels = _split(parts, labels, seed, notes)
-    level = options.level or ("char" if by_class else "word")
+    level = "char" if (options.level or ("char" if by_class else "word")) == "char" else "word"
     if processor is None:
         tokens = (token for text, _ in parts[0] for token in split_text(text, level))
         fewest = 1 if level == "char" else 2

@@ -51,6 +51,33 @@ CLAIMS: tuple[Claim, ...] = (
         paper="Graves, Mohamed & Hinton, Speech recognition with deep recurrent neural networks, 1303.5778",
     ),
     Claim(
+        id="fixed-context-length",
+        sentence="A fixed context fails on long inputs and attention does not.",
+        paper="Cho et al., On the properties of neural machine translation, 1409.1259; Bahdanau, Cho & "
+        "Bengio, 1409.0473",
+    ),
+    Claim(
+        id="reversed-source",
+        sentence="Where the target keeps the order of the source, a net with a fixed context learns better "
+        "when it reads the source back to front.",
+        paper="Sutskever, Vinyals & Le, Sequence to sequence learning with neural networks, 1409.3215",
+    ),
+    Claim(
+        id="beam-finds-more",
+        sentence="Beam search finds likelier texts than greedy search, and better ones.",
+        paper="Sutskever, Vinyals & Le, Sequence to sequence learning with neural networks, 1409.3215",
+    ),
+    Claim(
+        id="input-need-not-be-a-sequence",
+        sentence="What a sequence is made from need not be a sequence: a net learns to write what it sees.",
+        paper="Vinyals et al., Show and tell, 1411.4555; Xu et al., Show, attend and tell, 1502.03044",
+    ),
+    Claim(
+        id="shared-encoder-decoder",
+        sentence="An encoder and a decoder may share their weights.",
+        paper="Dai & Le, Semi-supervised sequence learning, 1511.01432",
+    ),
+    Claim(
         id="deep-shortcuts",
         sentence="Ten plain recurrent layers train worse than three; a shortcut makes ten trainable.",
         paper="Kim, El-Khamy & Lee, 1701.03360; Zhang et al., 1510.08983; Wu et al., 1609.08144",

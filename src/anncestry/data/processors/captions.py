@@ -1,0 +1,74 @@
+"""Images that are answered by texts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from anncestry.arrays import Float, Tensor
+from anncestry.data.processors.image import ImageProcessor
+from anncestry.data.processors.translation import Given, texts_of
+from anncestry.data.readers.files import absolute
+from anncestry.data.readers.images import is_image
+from anncestry.data.vocabulary import Vocabulary
+from anncestry.errors import UserError
+
+
+@dataclass(frozen=True)
+class CaptionProcessor:
+    """Reads images, writes captions.
+
+    Attributes:
+        images: reads the images; it has no classes.
+        target: the vocabulary of the captions.
+    """
+
+    images: ImageProcessor
+    target: Vocabulary
+
+    kind = "captions"
+
+    @property
+    def target_scale(self) -> tuple[float, ...] | None:
+        """None: the targets are tokens."""
+        return None
+
+    def read_each(self, source: str) -> list[Given]:
+        """An image, or all images of a folder; one that cannot be read says why."""
+        folder = absolute(source)
+        if not folder.is_dir():
+            labels, images = self.images.read(source)
+            return [Given(label, image) for label, image in zip(labels, images, strict=True)]
+        given = []
+        for path in sorted(path for path in folder.iterdir() if is_image(path)):
+            try:
+                given.append(Given(path.name, self.images.read(str(path))[1][0]))
+            except UserError as error:
+                given.append(Given(path.name, None, error.rule))
+        if not given:
+            raise UserError("input", str(folder), "must hold images; there is none in this folder")
+        return given
+
+    def read(self, source: str) -> tuple[list[str], Float[Tensor, "N C H W"]]:
+        """The images that can be read; see `read_each`."""
+        given = [item for item in self.read_each(source) if item.value is not None]
+        if not given:
+            raise UserError("input", source, "holds no image that can be read")
+        return [item.label for item in given], self.batch([item.value for item in given])[0]
+
+    def batch(self, values: Sequence[Any]) -> tuple[Float[Tensor, "N C H W"], None]:
+        """``(inputs, None)`` of the values that `read_each` gave."""
+        return torch.stack(list(values)), None
+
+    def decode(self, outputs: Float[Tensor, "B T V"]) -> list[dict[str, Any]]:
+        """``{"caption": ...}`` of the likeliest token of each step."""
+        return [{"caption": text} for text in texts_of(self.target, outputs)]
+
+    def to_json(self) -> dict[str, Any]:
+        images = {key: value for key, value in self.images.to_json().items() if key != "kind"}
+        return {"kind": self.kind, "images": images, "target": self.target.to_json()}
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> "CaptionProcessor":
+        return cls(ImageProcessor.from_json(fields["images"]), Vocabulary.from_json(fields["target"]))

@@ -1,0 +1,126 @@
+"""Texts that are answered by texts: the vocabularies of both sides."""
+
+import codecs
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from anncestry.arrays import Float, Int, Tensor
+from anncestry.data.pairs import Sequences
+from anncestry.data.processors.sentences import pad
+from anncestry.data.readers.files import existing_file, is_file, read_bytes
+from anncestry.data.vocabulary import Vocabulary
+from anncestry.errors import UserError
+from anncestry.signature import END, PAD
+
+
+class Given(NamedTuple):
+    """Something a person wants an answer to.
+
+    Attributes:
+        label: the line itself, or the name of a file.
+        value: what a model reads of it: tokens, or an image (C, H, W); None where there is nothing to read.
+        note: what a person should know of it: that it was cut, or why it cannot be read.
+    """
+
+    label: str
+    value: list[int] | Tensor | None
+    note: str = ""
+
+
+def answers(vocabulary: Vocabulary, texts: Sequence[str]) -> list[list[int]]:
+    """The target tokens of texts: each with its end."""
+    return [[*row, END] for row in vocabulary.encode_all(texts)]
+
+
+def texts_of(vocabulary: Vocabulary, outputs: Float[Tensor, "B T V"]) -> list[str]:
+    """The texts of the likeliest token of each step."""
+    return [vocabulary.decode(row) for row in outputs.argmax(-1).tolist()]
+
+
+@dataclass(frozen=True)
+class TranslationProcessor:
+    """Reads lines of the source language, writes lines of the target language.
+
+    Attributes:
+        source, target: the vocabularies; the same one where they are joint.
+        max_tokens: what is longer is cut.
+    """
+
+    source: Vocabulary
+    target: Vocabulary
+    max_tokens: int
+
+    kind = "translation"
+
+    @property
+    def target_scale(self) -> tuple[float, ...] | None:
+        """None: the targets are tokens."""
+        return None
+
+    def read_each(self, source: str) -> list[Given]:
+        """The lines of a file, of ``-`` (standard input), or of a text typed out, in their order.
+
+        A blank line stays a blank one, and a line that cannot be read says why: no other is lost by it.
+        """
+        if source == "-":
+            data = sys.stdin.buffer.read()
+        else:
+            data = read_bytes(existing_file(source)) if is_file(source) else source.encode()
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise UserError("input", source, "must be UTF-8 text; it is UTF-16", hint="Save it as UTF-8.")
+        if not data and source:  # an empty file has no lines; a text typed out has one
+            return []
+        return self._given(data.removeprefix(codecs.BOM_UTF8).removesuffix(b"\n").split(b"\n"))
+
+    def _given(self, lines: Sequence[bytes]) -> list[Given]:
+        texts, notes = [], []
+        for line in lines:
+            try:
+                texts.append(line.decode().strip())
+                notes.append("")
+            except UnicodeDecodeError as error:
+                texts.append("")
+                notes.append(f"is no UTF-8: the byte 0x{line[error.start]:02x} at position {error.start}")
+        given = []
+        for line, row, note in zip(lines, self.source.encode_all(texts), notes, strict=True):
+            if len(row) > self.max_tokens:
+                note = f"only its first {self.max_tokens} of {len(row)} tokens were read"
+            given.append(Given(line.decode(errors="replace").strip(), row[: self.max_tokens] or None, note))
+        return given
+
+    def read(self, source: str) -> tuple[list[str], Int[Tensor, "N S"]]:
+        """The lines that hold something, padded; see `read_each`."""
+        given = [item for item in self.read_each(source) if item.value is not None]
+        if not given:
+            raise UserError("input", source, "must be a text, a file with one on each line, or -")
+        return [item.label for item in given], self.batch([item.value for item in given])[0]
+
+    def batch(self, values: Sequence[Any]) -> tuple[Int[Tensor, "N S"], Int[Tensor, "N"]]:
+        """``(inputs, lengths)`` of the values that `read_each` gave."""
+        return pad(values, PAD)
+
+    def lengths_of(self, inputs: Int[Tensor, "N S"]) -> Int[Tensor, "N"]:
+        """How many tokens of each row are no padding."""
+        return (inputs != PAD).sum(1)
+
+    def sequences(self, texts: Sequence[str]) -> Sequences:
+        """The source tokens of texts, each cut to ``max_tokens``."""
+        return Sequences.of([row[: self.max_tokens] for row in self.source.encode_all(texts)])
+
+    def decode(self, outputs: Float[Tensor, "B T V"]) -> list[dict[str, Any]]:
+        """``{"translation": ...}`` of the likeliest token of each step."""
+        return [{"translation": text} for text in texts_of(self.target, outputs)]
+
+    def to_json(self) -> dict[str, Any]:
+        joint = self.source is self.target or self.source == self.target
+        target = None if joint else self.target.to_json()
+        fields = {"source": self.source.to_json(), "target": target, "max_tokens": self.max_tokens}
+        return {"kind": self.kind, **fields}
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> "TranslationProcessor":
+        source = Vocabulary.from_json(fields["source"])
+        target = source if fields["target"] is None else Vocabulary.from_json(fields["target"])
+        return cls(source, target, fields["max_tokens"])

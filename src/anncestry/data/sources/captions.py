@@ -1,0 +1,277 @@
+"""Images with captions: a folder of them, and small scenes that are made of handwritten digits."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from anncestry.data.dataset import Dataset, Processor
+from anncestry.data.options import DataOptions
+from anncestry.data.pairs import Pairs, Sequences
+from anncestry.data.processors.captions import CaptionProcessor
+from anncestry.data.processors.common import expect
+from anncestry.data.processors.image import ImageProcessor
+from anncestry.data.processors.translation import answers
+from anncestry.data.readers.archives import is_archive, read_archives
+from anncestry.data.readers.files import check_memory, existing_folder, read_text
+from anncestry.data.readers.images import is_image, read_image, to_pixels, with_channels
+from anncestry.data.splits import generator, stratified_split
+from anncestry.data.vocabulary import Vocabulary
+from anncestry.errors import UserError
+from anncestry.signature import Signature
+
+CAPTION_FILES = ("captions.txt", "captions.csv")
+IMAGE_FOLDERS = ("", "images", "Images")
+IMAGE_SIZE, MIN_WORD_COUNT = 64, 2
+SHARES = (0.8, 0.9)
+"""Where the training images end, and where the test images begin, in the order of their names."""
+Captions = list[tuple[str, ...]]
+
+
+def load_captions(
+    argument: str, options: DataOptions, seed: int, processor: Processor | None = None
+) -> Dataset:
+    """``captions:DIR``: a file of ``image,caption`` lines, and beside it the images or an archive of them."""
+    folder = existing_folder(argument)
+    captions = _read_captions(folder)
+    files = _find_images(folder)
+    names = sorted(name for name in captions if name in files)
+    notes = []
+    for what, lost in (
+        ("captions are of images that are not there", [name for name in captions if name not in files]),
+        ("images have no caption", [name for name in files if name not in captions]),
+    ):
+        if lost:
+            shown = ", ".join(sorted(lost)[:5]) + (", ..." if len(lost) > 5 else "")
+            notes.append(f"left out: {len(lost)} {what}: {shown}")
+    if len(names) < 3:
+        raise UserError("captions", str(folder), f"needs at least 3 images with captions; has {len(names)}")
+    side = options.image_size or IMAGE_SIZE
+    size, channels = (side, side), 3
+    if processor is not None:
+        images = expect(processor, CaptionProcessor, f"captions:{folder}").images
+        size, channels = (images.height, images.width), images.channels
+    pixels, names = _read_images(names, files, size, channels, options.skip_bad, notes)
+    first, second = (max(1, round(share * len(names))) for share in SHARES)
+    second = min(max(second, first + 1), len(names) - 1)
+    cuts = (slice(0, first), slice(first, second), slice(second, None))
+    parts = [(pixels[cut], [captions[name] for name in names[cut]]) for cut in cuts]
+    notes.insert(0, "split in the order of the images' names")
+    return _dataset(parts, options, processor, MIN_WORD_COUNT, f"captions:{folder}", folder, notes)
+
+
+def _read_captions(folder: Path) -> dict[str, tuple[str, ...]]:
+    """The captions of each image, in the order of the file."""
+    path = next((folder / name for name in CAPTION_FILES if (folder / name).is_file()), None)
+    if path is None:
+        rule = "must hold a file of captions with lines image,caption"
+        raise UserError("captions", str(folder), rule, CAPTION_FILES)
+    captions: dict[str, list[str]] = {}
+    reader = csv.reader(io.StringIO(read_text(path)), skipinitialspace=True)
+    for row in reader:
+        if not row or (reader.line_num == 1 and row[0].strip().lower() == "image"):
+            continue
+        caption = " ".join(",".join(row[1:]).split())  # a comma in a caption that is not quoted
+        if not caption:
+            rule = f"line {reader.line_num} must be the name of an image, a comma and a caption"
+            raise UserError("file", str(path), rule)
+        captions.setdefault(row[0].strip(), []).append(caption)
+    return {name: tuple(texts) for name, texts in captions.items()}
+
+
+def _find_images(folder: Path) -> dict[str, Any]:
+    """The image files by name, in the folder or in its archives."""
+    for below in IMAGE_FOLDERS:
+        found = {path.name: path for path in _entries(folder / below) if is_image(path)}
+        if found:
+            return found
+    archives = [path for path in _entries(folder) if is_archive(path)]
+    if not archives:
+        raise UserError("captions", str(folder), "must hold images, or an archive of them", IMAGE_FOLDERS[1:])
+    found, waiting = {}, [read_archives(archives)]
+    while waiting:
+        for entry in waiting.pop().iterdir():
+            if entry.is_dir():
+                waiting.append(entry)
+            elif is_image(entry):
+                found[entry.name] = entry
+    return found
+
+
+def _entries(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _read_images(
+    names: list[str],
+    files: dict[str, Any],
+    size: tuple[int, int],
+    channels: int,
+    skip_bad: bool,
+    notes: list[str],
+) -> tuple[np.ndarray, list[str]]:
+    """Pixels (N, C, H, W) uint8 and the names of the images that can be read."""
+    what = f"{len(names)} images of {size[0]} x {size[1]} pixels"
+    check_memory(5 * len(names) * channels * size[0] * size[1], "captions", what, "Set a smaller image_size.")
+    pixels, kept = [], []
+    for name in names:
+        try:
+            pixels.append(with_channels(to_pixels(read_image(files[name]), *size), channels))
+            kept.append(name)
+        except UserError:
+            if not skip_bad:
+                raise
+    if len(kept) < len(names):
+        notes.append(f"left out {len(names) - len(kept)} unreadable images")
+    if len(kept) < 3:
+        raise UserError("captions", what, "at least 3 must be readable")
+    return np.stack(pixels), kept
+
+
+def _dataset(
+    parts: Sequence[tuple[np.ndarray, Captions]],
+    options: DataOptions,
+    given: Processor | None,
+    min_count: int,
+    name: str,
+    source: Path | None,
+    notes: Sequence[str],
+) -> Dataset:
+    """Pixels (N, C, H, W) uint8 with captions, for training, validation and test."""
+    inputs = [torch.from_numpy(pixels).float().div_(255) for pixels, _ in parts]
+    if given is None:
+        level = options.level or "word"
+        fewest = options.min_count or (min_count if level != "char" else 1)
+        texts = [text for captions in parts[0][1] for text in captions]
+        target = Vocabulary.learn(texts, level, options.vocab_size, fewest, options.lowercase)
+        given = CaptionProcessor(_image_processor(inputs[0]), target)
+    processor = expect(given, CaptionProcessor, name)
+    splits = []
+    for images, (_, captions) in zip(inputs, parts, strict=True):
+        targets = answers(processor.target, [text for texts in captions for text in texts])
+        counts = torch.tensor([len(texts) for texts in captions])
+        splits.append(
+            Pairs(
+                processor.images.standardise(images),
+                Sequences.of(targets),
+                torch.arange(len(captions)).repeat_interleave(counts),
+                tuple(captions),
+                options.batch_tokens,
+            )
+        )
+    lengths = splits[0].targets.lengths
+    images = processor.images
+    signature = Signature(
+        "captioning",
+        "image",
+        (images.channels, images.height, images.width),
+        len(processor.target),
+        target_len=-(-int(lengths.sum()) // len(lengths)),
+    )
+    sizes = " / ".join(f"{split.num_sources:,}" for split in splits)
+    rows = " / ".join(f"{len(split):,}" for split in splits)
+    return Dataset(
+        name=name,
+        options=asdict(options),
+        signature=signature,
+        processor=processor,
+        train=splits[0],
+        validation=splits[1],
+        test=splits[2],
+        source=source,
+        notes=(f"{sizes} images with {rows} captions for training, validation, test", *notes),
+    )
+
+
+def _image_processor(images: torch.Tensor) -> ImageProcessor:
+    """The processor of training images (N, C, H, W) in [0, 1]."""
+    deviation, mean = torch.std_mean(images, dim=(0, 2, 3), correction=0)
+    deviation[deviation < 1e-6] = 1  # a channel of one colour
+    _, channels, height, width = images.shape
+    return ImageProcessor(channels, height, width, tuple(mean.tolist()), tuple(deviation.tolist()), ())
+
+
+# ---- scenes -----------------------------------------------------------------------------------------
+
+NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+SCENE_SIZE, DIGIT_SIZE = 24, 8
+SCENES = (4000, 500, 500)
+LAYOUTS = ("one", "above", "beside", "row", "column")
+
+
+def load_scenes(
+    argument: str, options: DataOptions, seed: int, processor: Processor | None = None
+) -> Dataset:
+    """``scenes``: one to three of scikit-learn's handwritten digits on (1, 24, 24), with captions.
+
+    No handwritten digit of one part is in another one.
+    """
+    from sklearn import datasets
+
+    pixels, labels = datasets.load_digits(return_X_y=True)
+    digits = np.rint(pixels.reshape(-1, DIGIT_SIZE, DIGIT_SIZE) * (255 / 16)).astype(np.uint8)
+    random = generator(seed)
+    parts = []
+    for rows, count in zip(stratified_split(labels, random), SCENES, strict=True):
+        scenes = [_scene(digits[rows], labels[rows], random) for _ in range(count)]
+        parts.append((np.stack([image for image, _ in scenes])[:, None], [texts for _, texts in scenes]))
+    notes = [f"generated with seed {seed} from 1,797 handwritten digits; none is in two parts"]
+    return _dataset(parts, options, processor, 1, "scenes", None, notes)
+
+
+def _scene(
+    digits: np.ndarray, labels: np.ndarray, random: np.random.Generator
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """An image (H, W) and the captions that fit it."""
+    layout = LAYOUTS[random.integers(len(LAYOUTS))]
+    count = {"one": 1, "above": 2, "beside": 2, "row": 3, "column": 3}[layout]
+    chosen = random.integers(len(digits), size=count)
+    along = np.linspace(0, SCENE_SIZE - DIGIT_SIZE, 2 * count + 1).astype(int)[1::2] if count < 3 else None
+    along = np.arange(count) * DIGIT_SIZE if along is None else along + random.integers(-2, 3)
+    across = (SCENE_SIZE - DIGIT_SIZE) // 2 + random.integers(-4, 5)
+    image = np.zeros((SCENE_SIZE, SCENE_SIZE), np.uint8)
+    for number, place in zip(chosen, along, strict=True):
+        top, left = (place, across) if layout in ("above", "column") else (across, place)
+        image[top : top + DIGIT_SIZE, left : left + DIGIT_SIZE] = digits[number]
+    return image, captions_of(layout, labels[chosen].tolist())
+
+
+def captions_of(layout: str, numbers: Sequence[int]) -> tuple[str, ...]:
+    """All captions of a scene: its digits from left to right, or from top to bottom."""
+    named = [_one(number) for number in numbers]
+    if layout == "one":
+        return (named[0], f"there is {named[0]}", f"the digit {NUMBERS[numbers[0]]}")
+    if layout == "above":
+        first, second = named
+        texts = (f"{first} above {second}", f"{second} below {first}", f"there is {first} above {second}")
+    elif layout == "beside":
+        first, second = named
+        texts = (
+            f"{first} to the left of {second}",
+            f"{second} to the right of {first}",
+            f"there is {first} to the left of {second}",
+        )
+    else:
+        counts = Counter(numbers)
+        groups = [_one(n) if times == 1 else f"{NUMBERS[times]} {_many(n)}" for n, times in counts.items()]
+        order = "left to right" if layout == "row" else "top to bottom"
+        texts = (f"{_listed(groups)} in a {layout}", f"{_listed(named)} from {order}")
+    return tuple(dict.fromkeys(texts))
+
+
+def _one(number: int) -> str:
+    return f"{'an' if number == 8 else 'a'} {NUMBERS[number]}"
+
+
+def _many(number: int) -> str:
+    return NUMBERS[number] + ("es" if number == 6 else "s")
+
+
+def _listed(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -1,0 +1,163 @@
+"""Beam search over any decoder."""
+
+import itertools
+from typing import NamedTuple
+
+import torch
+
+from anncestry.arrays import Bool, Float, Int, Tensor
+from anncestry.decoding.candidates import best_candidates
+from anncestry.decoding.following import Followed, Request, check_numbers, log_probs_of, split_of
+from anncestry.decoding.hypothesis import Hypothesis
+from anncestry.decoding.search import Search
+from anncestry.decoding.trace import Ended, Trace
+from anncestry.protocols import State, map_state, reorder_state
+
+
+class Live(NamedTuple):
+    """Hypotheses that are not finished, best first; minus infinity marks an empty place.
+
+    Attributes:
+        ranked: log P as the rules see it, by which they are ranked.
+        log_prob: log P as the model sees it.
+        cost: the coverage penalty.
+    """
+
+    ranked: Float[Tensor, "N k"]
+    log_prob: Float[Tensor, "N k"]
+    cost: Float[Tensor, "N k"]
+
+    @classmethod
+    def one(cls, like: Float[Tensor, "N V"], beam: int) -> "Live":
+        """Nothing is written yet: one hypothesis for each source."""
+        dtype = torch.promote_types(like.dtype, torch.float32)
+        zeros = torch.zeros(len(like), beam, dtype=dtype, device=like.device)
+        ranked = torch.full_like(zeros, -torch.inf)
+        ranked[:, 0] = 0.0
+        return cls(ranked, zeros, zeros)
+
+    def score(self, length: int, search: Search) -> Float[Tensor, "N k"]:
+        """What they are ranked by where they end with this length."""
+        return self.ranked / search.penalty(float(length)) + self.cost
+
+    def cut(self, length: int, search: Search) -> Ended:
+        """These, where they end unfinished."""
+        score = self.score(max(length, 1), search)
+        places = torch.arange(score.shape[1], device=score.device).expand_as(score)
+        return Ended(score, self.log_prob, torch.full_like(places, length), places, places < 0)
+
+
+@torch.no_grad()
+def beam_search(request: Request, scores: Float[Tensor, "N V"], state: State) -> list[list[Hypothesis]]:
+    """The best texts of each source.
+
+    Each step looks at the 2k best ways to go on from the k hypotheses of a source. An end among the first k
+    of them finishes a hypothesis; the best k others go on, ranked by log P. So those that end never take the
+    place of those that go on. Finished ones are kept apart, the k best by score.
+
+    A source is done when nothing can overtake the ``n_best`` that are finished: log P only falls and no
+    coverage is above 0, so nothing comes to more than its log P over the largest penalty still ahead.
+    """
+    search, device, num_sources = request.search, scores.device, len(scores)
+    sources, order = (torch.arange(size, device=device) for size in (num_sources, search.beam))
+    limits = search.limits(num_sources, request.lengths).to(device)
+    live, trace = Live.one(scores, search.beam), Trace(num_sources, search.beam, device)
+    longest = search.penalty(limits.to(live.ranked))
+    finished = Ended.empty(num_sources, search.beam, live.ranked)
+    ended = Ended.empty(num_sources, search.n_best, live.ranked)
+    followed = Followed.start(state, search, request.written, scores)
+    for length in itertools.count(1):
+        before, beam = live, len(scores) // len(sources)  # one row for each source at first, then k
+        followed, live, parents, tokens = _extend(request, scores, followed, live, trace, sources, length)
+        is_end = torch.zeros_like(tokens, dtype=torch.bool) if request.end is None else tokens == request.end
+        finished = _with_finished(finished, live, parents, is_end, length, search)
+        live, parents, tokens = _going_on(live, parents, tokens, is_end, search.beam)
+        trace.write(length - 1, sources, tokens, parents)
+
+        best = live.ranked[:, 0]
+        reachable = best / longest.clamp(min=search.penalty(length + 1.0))
+        done = (finished.score[:, search.n_best - 1] >= reachable) | (limits <= length)
+        facts = torch.stack([(parents != order).any(), best.isnan().any()])
+        *leaves, moved, broken = torch.cat([done, facts]).tolist()  # the one wait for the device
+        check_numbers(broken)
+        stay = None
+        if any(leaves):
+            gone, stay = split_of(leaves, device)
+            last = _with_cut(
+                finished, live.cut(length, search), before.cut(length - 1, search), search.n_best
+            )
+            ended = ended.leaving(sources, last, gone)
+            if not len(stay):
+                break
+        if moved or stay is not None or beam < search.beam:
+            kept = torch.arange(len(sources), device=device) if stay is None else stay
+            followed = followed.move((kept.unsqueeze(1) * beam + parents[kept]).flatten(), stay)
+        if stay is not None:
+            all_of = (sources, limits, longest, tokens, live, finished)
+            sources, limits, longest, tokens, live, finished = reorder_state(all_of, stay)
+        scores, followed = followed.step(request.step, tokens.flatten())
+    return trace.hypotheses(ended, request.lengths)
+
+
+def _extend(
+    request: Request,
+    scores: Float[Tensor, "R V"],
+    followed: Followed,
+    live: Live,
+    trace: Trace,
+    sources: Int[Tensor, "M"],
+    length: int,
+) -> tuple[Followed, Live, Int[Tensor, "M C"], Int[Tensor, "M C"]]:
+    """The 2k best ways to go on, with the hypotheses they go on from and their tokens."""
+    search, rules = request.search, (length, followed, request.end, request.never)
+    shape = (len(sources), len(scores) // len(sources), -1)
+    log_probs, ruled = log_probs_of(scores, search, *rules)
+    ranked, parents, tokens = best_candidates(ruled.view(shape), live.ranked[:, : shape[1]], 2 * search.beam)
+    log_prob = ranked
+    if ruled is not log_probs:
+        chosen = log_probs.view(len(sources), -1).gather(1, parents * scores.shape[1] + tokens)
+        log_prob = live.log_prob.gather(1, parents) + chosen
+    cost = torch.zeros_like(ranked)
+    if request.looks:
+        weights = request.weights(followed.state)
+        if request.keep_alignment and weights is not None:
+            trace.look(length - 1, sources, weights.view(shape))
+        if search.coverage and weights is not None:
+            followed = followed.saw(weights)
+            lengths = None if request.lengths is None else request.lengths.to(sources.device)[sources]
+            cost = search.uncovered(followed.looked.view(shape), lengths).gather(1, parents)  # pyright: ignore
+    return followed, Live(ranked, log_prob, cost), parents, tokens
+
+
+def _going_on(
+    live: Live, parents: Tensor, tokens: Tensor, is_end: Bool[Tensor, "M C"], beam: int
+) -> tuple[Live, Int[Tensor, "M k"], Int[Tensor, "M k"]]:
+    """The k best that did not end: there are as many, since each hypothesis ends in one way only."""
+    ranked, order = live.ranked.masked_fill(is_end, -torch.inf).topk(beam)
+    live, parents, tokens = map_state(lambda part: part.gather(1, order), (live, parents, tokens))
+    return live._replace(ranked=ranked), parents, tokens
+
+
+def _with_finished(
+    finished: Ended, new: Live, parents: Tensor, is_end: Bool[Tensor, "M C"], length: int, search: Search
+) -> Ended:
+    """The k best of those finished before and now."""
+    score = new.score(length, search).masked_fill(~is_end, -torch.inf)
+    now = Ended(score, new.log_prob, torch.full_like(parents, length), parents, score > -torch.inf)
+    both = map_state(lambda old, part: torch.cat([old, part[:, : search.beam]], 1), finished, now)
+    order = both.score.topk(search.beam).indices
+    return map_state(lambda part: part.gather(1, order), both)
+
+
+def _with_cut(finished: Ended, cut: Ended, before: Ended, count: int) -> Ended:
+    """The best that are finished, then of those cut now: ``count`` together.
+
+    Where nothing is finished and nothing can go on, those of one step before were cut.
+    """
+    stuck = torch.cat([finished.score, cut.score], 1).amax(1, keepdim=True) == -torch.inf
+    cut = map_state(lambda old, part: torch.where(stuck, old, part), before, cut)
+    both = map_state(lambda *parts: torch.cat(parts, 1), finished, cut)
+    order = both.score.argsort(dim=1, descending=True, stable=True)
+    first = both.finished.gather(1, order).int().argsort(dim=1, descending=True, stable=True)
+    order = order.gather(1, first)[:, :count]
+    return map_state(lambda part: part.gather(1, order), both)

@@ -1,0 +1,84 @@
+"""What may be written next, whoever chooses: searching and sampling obey the same rules."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from anncestry.arrays import Float, Int, Tensor
+from anncestry.errors import require
+
+
+@dataclass(frozen=True, kw_only=True)
+class Constraints:
+    """Rules on the text as a whole. None of them is in the papers of the timeline.
+
+    Attributes:
+        min_length: no text is shorter; its end counts.
+        no_repeat_ngram: no run of so many tokens is written twice; 0 for no such rule. It is lifted where it
+            leaves nothing to write, and never forbids the end.
+        repetition_penalty: the log probability of a token that was written already is multiplied by this; 1
+            for no such rule. (Keskar et al., 1909.05858, section 4.1 penalise the scores; a log probability
+            does not depend on where the scores have their zero.)
+    """
+
+    min_length: int = 1
+    no_repeat_ngram: int = 0
+    repetition_penalty: float = 1.0
+
+    def __post_init__(self) -> None:
+        require(self.min_length >= 1, "--min-length", self.min_length, "must be at least 1: the end counts")
+        rule = "must be 0 (no such rule) or more"
+        require(self.no_repeat_ngram >= 0, "--no-repeat-ngram", self.no_repeat_ngram, rule)
+        rule = "must be 1 (no such rule) or more"
+        require(self.repetition_penalty >= 1, "--repetition-penalty", self.repetition_penalty, rule)
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether what may come next depends on what was written."""
+        return self.no_repeat_ngram > 0 or self.repetition_penalty > 1
+
+    def binds(self, length: int, end: int | None, never: Sequence[int]) -> bool:
+        """Whether anything is forbidden or penalised at this length; arguments as in `restrict_`."""
+        return bool(never) or self.looks_back or (end is not None and length < self.min_length)
+
+    def restrict_(
+        self,
+        log_probs: Float[Tensor, "R V"],
+        length: int,
+        written: Int[Tensor, "R P"] | None = None,
+        end: int | None = None,
+        never: Sequence[int] = (),
+    ) -> None:
+        """Set log probabilities of what is forbidden to minus infinity, in place.
+
+        Args:
+            length: of the text with the token that is chosen now.
+            written: what each row has written; needed where `looks_back`.
+            never: tokens that are never written.
+        """
+        for token in never:
+            log_probs[:, token] = -torch.inf
+        if end is not None and length < self.min_length:
+            log_probs[:, end] = -torch.inf
+        if written is None or not self.looks_back:
+            return
+        if self.repetition_penalty > 1:
+            log_probs.scatter_(1, written, log_probs.gather(1, written) * self.repetition_penalty)
+        if 0 < self.no_repeat_ngram <= written.shape[1]:
+            _forbid_repeats_(log_probs, written, self.no_repeat_ngram, end)
+
+
+def _forbid_repeats_(log_probs: Tensor, written: Tensor, size: int, end: int | None) -> None:
+    """Forbid what would complete a run of ``size`` tokens that is there already."""
+    runs = written.unfold(1, size, 1)  # (R, W, size)
+    begun = written[:, written.shape[1] - size + 1 :].unsqueeze(1)  # (R, 1, size - 1)
+    repeats = (runs[..., :-1] == begun).all(-1)  # (R, W)
+    last = runs[..., -1]
+    if end is not None:
+        repeats &= last != end
+    before = log_probs.gather(1, last)
+    log_probs.scatter_reduce_(1, last, torch.where(repeats, -torch.inf, torch.inf).to(before), "amin")
+    nothing_left = log_probs.amax(1, keepdim=True) == -torch.inf
+    back = torch.where(repeats & nothing_left, before, -torch.inf)
+    log_probs.scatter_reduce_(1, last, back, "amax")

@@ -1,0 +1,58 @@
+"""The best token each time."""
+
+import itertools
+
+import torch
+
+from anncestry.arrays import Float, Tensor
+from anncestry.decoding.candidates import best_candidates
+from anncestry.decoding.following import Followed, Request, check_numbers, log_probs_of, split_of
+from anncestry.decoding.hypothesis import Hypothesis
+from anncestry.decoding.trace import Ended, Trace
+from anncestry.protocols import State, reorder_state
+
+
+@torch.no_grad()
+def greedy_search(request: Request, scores: Float[Tensor, "N V"], state: State) -> list[list[Hypothesis]]:
+    """One text for each source, which is done with its first end."""
+    search, device, num_sources = request.search, scores.device, len(scores)
+    sources = torch.arange(num_sources, device=device)
+    limits = search.limits(num_sources, request.lengths).to(device).unsqueeze(1)
+    trace, followed = Trace(num_sources, 1, device), Followed.start(state, search, request.written, scores)
+    ranked = scores.new_zeros(num_sources, 1, dtype=torch.promote_types(scores.dtype, torch.float32))
+    log_prob, origin = ranked, torch.zeros_like(limits)
+    ended = Ended.empty(num_sources, 1, ranked)
+    for length in itertools.count(1):
+        before = (ranked, log_prob)
+        log_probs, ruled = log_probs_of(scores, search, length, followed, request.end, request.never)
+        ranked, _, tokens = best_candidates(ruled.unsqueeze(1), ranked, 1)  # (M, 1)
+        log_prob = ranked if ruled is log_probs else log_prob + log_probs.gather(1, tokens)
+        if request.looks:
+            weights = request.weights(followed.state)
+            if request.keep_alignment and weights is not None:
+                trace.look(length - 1, sources, weights.unsqueeze(1))
+            if search.coverage and weights is not None:
+                followed = followed.saw(weights)
+        trace.write(length - 1, sources, tokens, origin)
+
+        is_end = torch.zeros_like(limits, dtype=torch.bool) if request.end is None else tokens == request.end
+        done = is_end | (limits <= length) | (ranked == -torch.inf)
+        *leaves, broken = torch.cat([done.flatten(), ranked.isnan().any().view(1)]).tolist()
+        check_numbers(broken)
+        if any(leaves):
+            stuck = ranked == -torch.inf  # nothing may be written: it ends one step before
+            lengths = length - stuck.long()
+            score = torch.where(stuck, before[0], ranked) / search.penalty(lengths.clamp(min=1).to(ranked))
+            if search.coverage:
+                seen = None if request.lengths is None else request.lengths.to(device)[sources]
+                score = score + search.uncovered(followed.looked.unsqueeze(1), seen)  # pyright: ignore
+            last = Ended(score, torch.where(stuck, before[1], log_prob), lengths, origin, is_end & ~stuck)
+            gone, stay = split_of(leaves, device)
+            ended = ended.leaving(sources, last, gone)
+            if not len(stay):
+                break
+            all_of = (sources, limits, origin, tokens, ranked, log_prob)
+            sources, limits, origin, tokens, ranked, log_prob = reorder_state(all_of, stay)
+            followed = followed.move(stay, stay)
+        scores, followed = followed.step(request.step, tokens.flatten())
+    return trace.hypotheses(ended, request.lengths)

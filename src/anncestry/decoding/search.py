@@ -1,0 +1,90 @@
+"""How hypotheses are searched and what they are ranked by."""
+
+import math
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+
+from anncestry.arrays import Float, Int, Tensor
+from anncestry.decoding.constraints import Constraints
+from anncestry.errors import require
+
+LENGTH_PENALTIES = ("gnmt", "average", "none")
+Length = TypeVar("Length", float, Tensor)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search(Constraints):
+    r"""The settings of greedy search (``beam`` 1) and beam search.
+
+    .. math:: s(Y) = \log P(Y|X) / lp(Y) + cp(X, Y)
+
+    Equation 14 of Wu et al., 1609.08144 (GNMT). The end counts in |Y| everywhere: in the penalty, in
+    ``min_length`` and in ``max_length``.
+
+    Attributes:
+        beam: how many hypotheses are followed side by side; 1 takes the best token each time.
+        n_best: how many are handed back for each source, at most.
+        length_penalty: ``gnmt``: lp = ((5 + |Y|) / 6)^alpha; ``average``: lp = \|Y\|^alpha; ``none``: lp = 1.
+            The same alpha means something else in each: of 20 tokens, 0.6 makes 2.354 and 6.034.
+        alpha: 0 ranks by the log probability alone, which prefers short texts; 0.6 is of the Transformer.
+        coverage: beta of cp = beta * sum over source positions i of log(min(sum over j of a_ij, 1)), which
+            costs where the source was hardly looked at; 0 for no such penalty.
+        max_length, max_factor: no text is longer than ``max_length`` and ``max_factor`` times the length of
+            its source together.
+    """
+
+    beam: int = 1
+    n_best: int = 1
+    length_penalty: str = "gnmt"
+    alpha: float = 0.6
+    coverage: float = 0.0
+    max_length: int = 100
+    max_factor: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.beam >= 1, "--beam", self.beam, "must be at least 1 (the best token each time)")
+        rule = f"must be at least 1 and at most --beam, which is {self.beam}"
+        require(1 <= self.n_best <= self.beam, "--n-best", self.n_best, rule)
+        rule = "must be one of"
+        kind = self.length_penalty
+        require(kind in LENGTH_PENALTIES, "--length-penalty", kind, rule, LENGTH_PENALTIES)
+        require(math.isfinite(self.alpha), "--alpha", self.alpha, "must be a number")
+        rule = "must be 0 (no such penalty) or more"
+        require(0 <= self.coverage < math.inf, "--coverage", self.coverage, rule)
+        rule = f"must be at least --min-length, which is {self.min_length}"
+        require(self.max_length >= self.min_length, "--max-length", self.max_length, rule)
+        rule = "must be 0 (the source does not count) or more"
+        require(0 <= self.max_factor < math.inf, "--max-factor", self.max_factor, rule)
+
+    def penalty(self, length: Length) -> Length:
+        """lp of a length."""
+        if self.length_penalty == "none":
+            return length * 0 + 1
+        base = (length + 5) / 6 if self.length_penalty == "gnmt" else length
+        return base**self.alpha  # pyright: ignore[reportReturnType]
+
+    def limits(self, num_sources: int, lengths: Int[Tensor, "N"] | None) -> Int[Tensor, "N"]:
+        """The longest text of each source."""
+        if lengths is None:
+            return torch.full((num_sources,), self.max_length)
+        return (lengths.double() * self.max_factor).long() + self.max_length
+
+    def uncovered(
+        self, looked: Float[Tensor, "N k S"], lengths: Int[Tensor, "N"] | None
+    ) -> Float[Tensor, "N k"]:
+        """cp, from how much each source position was looked at: 0 at best.
+
+        A position that was never looked at counts as one in ten million, so that hypotheses which both miss
+        one can still be told apart.
+
+        Args:
+            lengths: of the sources; what lies behind them does not count.
+        """
+        missing = looked.clamp(1e-7, 1).log()
+        if lengths is not None:
+            places = torch.arange(looked.shape[-1], device=looked.device)
+            missing = missing.masked_fill(places >= lengths[:, None, None], 0.0)
+        return self.coverage * missing.sum(-1)

@@ -1,0 +1,203 @@
+"""What an encoder-decoder writes: it joins a model, the processor of its data and decoding.
+
+Texts are compared as a reader sees them, by sacrebleu (Post, 1804.08771); its signature says how.
+"""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from anncestry.arrays import Int, Tensor
+from anncestry.data.pairs import Pairs
+from anncestry.data.processors import CaptionProcessor
+from anncestry.data.vocabulary import SPECIAL, normalise, split_words
+from anncestry.decoding import Hypothesis, Search, decode, read_source
+from anncestry.engine.prediction import inference
+from anncestry.signature import BEGIN, END, PAD, UNKNOWN, Signature
+
+ROWS = 256  # hypotheses that are followed side by side, over all sources of a batch
+_UNREADABLE = "\u2047"  # an unknown word in what is scored: one token for every tokeniser
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written for a split, and how good it is.
+
+    Attributes:
+        texts: (M,) one for each source.
+        right: (M,) whether it is one of the references.
+        figures: ``exact`` (the share that is right), ``bleu`` and ``chrf`` of 100; of lower-cased data also
+            ``bleu_tokenised``: of words and punctuation marks cut as our vocabularies cut them.
+        signatures: of sacrebleu, for each of its figures.
+        groups: ``exact`` of each kind of source, where there are kinds.
+    """
+
+    texts: list[str]
+    right: list[bool]
+    figures: dict[str, float]
+    signatures: dict[str, str]
+    groups: dict[str, float] = field(default_factory=dict)
+
+
+def usual_search(signature: Signature, **changes: Any) -> Search:
+    """Greedy search, for texts up to about three times as long as is usual; ``changes`` are of `Search`."""
+    factor = 1.0 if signature.inputs == "tokens" else 0.0
+    return Search(**{"max_length": 2 * signature.target_len + 20, "max_factor": factor, **changes})
+
+
+def generate(
+    model: nn.Module,
+    inputs: Tensor,
+    lengths: Int[Tensor, "N"] | None,
+    search: Search,
+    keep_alignment: bool = False,
+) -> list[list[Hypothesis]]:
+    """The best texts for each input, in the order of the inputs.
+
+    Args:
+        model: an encoder-decoder, in evaluation mode.
+        inputs: (N, S) tokens or (N, C, H, W) images.
+        lengths: of the inputs, where they are tokens.
+        keep_alignment: whether the hypotheses have their alignment.
+    """
+    device = next(iter(model.parameters())).device
+    order = torch.arange(len(inputs)) if lengths is None else lengths.argsort(stable=True)
+    found: list[list[Hypothesis]] = [[] for _ in range(len(inputs))]
+    with inference(device):
+        for rows in order.split(max(1, ROWS // search.beam)):
+            source, of = inputs[rows], None if lengths is None else lengths[rows].to(device)
+            if of is not None:
+                source = source[:, : int(of.max())]
+            scores, state = read_source(model, source.to(device), of)  # pyright: ignore[reportArgumentType]
+            hypotheses = decode(
+                model.step,  # pyright: ignore[reportArgumentType]
+                scores,
+                state,
+                search,
+                end=END,
+                never=(PAD, BEGIN),
+                alignment=model.alignment,  # pyright: ignore[reportArgumentType]
+                lengths=of,
+                keep_alignment=keep_alignment,
+            )
+            for row, best in zip(rows.tolist(), hypotheses, strict=True):
+                found[row] = best
+    return found
+
+
+def write(model: nn.Module, split: Pairs, processor: Any, search: Search) -> list[str]:
+    """(M,) the best text for each source of a split. The model's mode is put back."""
+    was_training = model.training
+    model.eval()
+    inputs, lengths = split.read_sources(torch.arange(split.num_sources))
+    found = generate(model, inputs, lengths, search)
+    model.train(was_training)
+    return [processor.target.decode(hypotheses[0].tokens) for hypotheses in found]
+
+
+def written_scores(
+    model: nn.Module, split: Pairs | Sequence[Pairs], processor: Any, search: Search
+) -> Written:
+    """What a model writes for a split, or for several together, compared with the references."""
+    splits = [split] if isinstance(split, Pairs) else list(split)
+    texts = [text for part in splits for text in write(model, part, processor, search)]
+    references = [row for part in splits for row in part.references]
+    groups = [group for part in splits for group in part.groups]
+    return compare_texts(texts, references, processor.target.lowercase, groups)
+
+
+def compare_texts(
+    texts: Sequence[str],
+    references: Sequence[tuple[str, ...]],
+    lowercase: bool = False,
+    groups: Sequence[str] = (),
+) -> Written:
+    """Exact matches, BLEU and chrF.
+
+    Args:
+        texts: (M,).
+        references: (M,) one or several for each text.
+        lowercase: whether capitals do not count.
+        groups: (M,) a name for each kind of source, or empty.
+    """
+    plain = [normalise(text.replace(SPECIAL[UNKNOWN], _UNREADABLE), lowercase) for text in texts]
+    wanted = [[normalise(text, lowercase) for text in row] for row in references]
+    right = [text in row for text, row in zip(plain, wanted, strict=True)]
+    figures, signatures = {"exact": sum(right) / len(right)}, {}
+    columns = _columns(wanted)
+    for name, metric in _metrics(lowercase).items():
+        cut = _tokenised if name == "bleu_tokenised" else str
+        scored = metric.corpus_score(
+            [cut(text) for text in plain],
+            [[None if t is None else cut(t) for t in column] for column in columns],
+        )
+        figures[name], signatures[name] = scored.score, str(metric.get_signature())
+    of_group: dict[str, list[bool]] = {}
+    for group, match in zip(groups, right, strict=False):
+        of_group.setdefault(group, []).append(match)
+    shares = {group: sum(of_group[group]) / len(of_group[group]) for group in sorted(of_group)}
+    return Written(list(texts), right, figures, signatures, shares)
+
+
+def _columns(references: Sequence[Sequence[str]]) -> list[list[str | None]]:
+    """The first reference of each text, the second, ...; None where a text has fewer."""
+    most = max(map(len, references))
+    return [[row[i] if i < len(row) else None for row in references] for i in range(most)]
+
+
+def _metrics(lowercase: bool) -> dict[str, Any]:
+    from sacrebleu.metrics import BLEU, CHRF
+
+    metrics: dict[str, Any] = {
+        "bleu": BLEU(lowercase=lowercase, force=True),
+        "chrf": CHRF(lowercase=lowercase),
+    }
+    if lowercase:
+        metrics["bleu_tokenised"] = BLEU(lowercase=True, tokenize="none", force=True)
+    return metrics
+
+
+@functools.lru_cache(maxsize=100_000)
+def _tokenised(text: str) -> str:
+    return " ".join(split_words(text))
+
+
+def answer(
+    model: nn.Module, processor: Any, source: str, search: Search, keep_alignment: bool = False
+) -> list[dict[str, Any]]:
+    """What a model writes for what a person gave: a row for each line or image, in their order.
+
+    Returns:
+        ``{"input": the line or the name, "translation" or "caption": text, "score": what it is ranked by}``.
+        With ``n_best`` above 1 also ``n_best``: rows of text and ``score``. A ``note`` says that an input was
+        cut or could not be read, or that the text was cut; what is blank or cannot be read is answered by "".
+        With alignments also ``hypothesis``.
+    """
+    key = "caption" if isinstance(processor, CaptionProcessor) else "translation"
+    given = processor.read_each(source)
+    readable = [item for item in given if item.value is not None]
+    found = iter(())
+    if readable:
+        inputs, lengths = processor.batch([item.value for item in readable])
+        found = iter(generate(model, inputs, lengths, search, keep_alignment))
+    rows = []
+    for item in given:
+        row: dict[str, Any] = {"input": item.label, key: ""}
+        notes = [item.note] if item.note else []
+        if item.value is not None:
+            hypotheses = next(found)
+            texts = [processor.target.decode(hypothesis.tokens) for hypothesis in hypotheses]
+            row |= {key: texts[0], "score": hypotheses[0].score}
+            if search.n_best > 1:
+                scores = [hypothesis.score for hypothesis in hypotheses]
+                row["n_best"] = [{key: t, "score": s} for t, s in zip(texts, scores, strict=True)]
+            if not hypotheses[0].finished:
+                notes.append(f"the text was cut at {len(hypotheses[0].tokens)} tokens")
+            if keep_alignment:
+                row["hypothesis"] = hypotheses[0]
+        rows.append(row | ({"note": "; ".join(notes)} if notes else {}))
+    return rows
