@@ -12,7 +12,6 @@ from pathlib import Path
 
 import torch
 
-
 PAUSE = 0.1  # seconds: the threads of whoever ran before may still be spinning
 
 

@@ -38,5 +38,7 @@ def test_oldest_first():
 
 
 def test_an_unknown_task():
-    with pytest.raises(UserError, match=r"--task: got 'translation'; is not a task. Choices: classification"):
-        run(Arguments(task="translation"))
+    with pytest.raises(
+        UserError, match=r"--task: got 'teleportation'; is not a task. Choices: classification"
+    ):
+        run(Arguments(task="teleportation"))

@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from anncestry.report.alignments import CELL, DARK, LETTER, Aligned, alignments_page, heat_map, lit_images
+from anncestry.report.alignments import (
+    CELL,
+    LETTER,
+    LIGHT,
+    STRENGTH,
+    Aligned,
+    alignments_page,
+    heat_map,
+    lit_images,
+)
 
 HOSTILE = '<script>"a" & b</script>'
 
@@ -88,7 +97,7 @@ def test_no_word_is_html():
     assert "href" not in page
 
 
-def test_images_are_bright_where_the_net_looked():
+def test_images_are_lit_where_the_net_looked():
     pixels = np.stack([np.full((6, 6), value) for value in (1.0, 0.5, 0.0)])
     maps = np.zeros((2, 6, 6))
     maps[1, :3] = 1
@@ -101,9 +110,10 @@ def test_images_are_bright_where_the_net_looked():
     whole, nowhere, upper = shown
     expected = pixels.transpose(1, 2, 0)
     np.testing.assert_allclose(whole, expected, atol=0.003)
-    np.testing.assert_allclose(nowhere, DARK * expected, atol=0.003)
-    np.testing.assert_allclose(upper[:3], expected[:3], atol=0.003)
-    np.testing.assert_allclose(upper[3:], DARK * expected[3:], atol=0.003)
+    np.testing.assert_allclose(nowhere, 0.5, atol=0.003)
+    np.testing.assert_allclose(upper[3:], 0.5, atol=0.003)
+    lit = (1 - STRENGTH) * 0.5 + STRENGTH * LIGHT[:, 0, 0]
+    np.testing.assert_allclose(upper[:3], np.broadcast_to(lit, (3, 6, 3)), atol=0.003)
 
 
 def test_other_colours_are_shown_grey():

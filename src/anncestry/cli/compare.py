@@ -15,7 +15,8 @@ class Arguments:
     """What to race on, who takes part, and what everybody gets."""
 
     data: str
-    """Data: digits, toy2d:xor, pydoc, mackey-glass, csv:PATH, text:PATH, images:DIR, idx:DIR."""
+    """Data: digits, toy2d:xor, pydoc, mackey-glass, dates, scenes, csv:PATH, text:PATH, images:DIR, idx:DIR,
+    cifar:DIR, sentences:PATH, conllu:PATH, music:PATH, parallel:SRC,TGT, captions:DIR."""
     models: str | None = None
     """Names from `anncestry list` with commas between them; everything that fits the data unless given."""
     budget: str | None = None

@@ -162,7 +162,7 @@ def _write_page(trained, looks: list, out: Path) -> None:
     what = "A row is a word that was written, a column one of the source: the stronger the square, the more "
     what += f"the net looked there before it wrote. Weights below {SMALLEST} are left blank."
     if trained.signature.task == "captioning":
-        what = "For each word the image is bright where the net looked before it wrote it, by the scale of "
+        what = "For each word the image is coloured where the net looked before it wrote it, by the scale of "
         what += "that word's largest weight."
     facts = [what, f"{name} ({trained.architecture.year}), trained on {data}."]
     if len(looks) > SHOWN:

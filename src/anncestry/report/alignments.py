@@ -1,4 +1,4 @@
-"""Where a net looked while it wrote: a heat map of words by words, or an image lit up for each word."""
+"""Where a net looked while it wrote: words by words, or an image under a coloured light for each word."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -15,7 +15,8 @@ CELL, LETTER, GAP = 22, 7.9, 6  # pixels: a weight, a letter of 13 pixels with a
 LONGEST = 20  # letters of a label
 SLANT = 0.71  # sine and cosine of the angle of the labels above
 SMALLEST = 0.005  # weights below are left out
-DARK = 0.2  # what is left of an image where nothing is looked at
+LIGHT = np.array([0.835, 0.369, 0.0])[:, None, None]  # seen on black and on white
+STRENGTH = 0.65  # of the light where most is looked at
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +108,7 @@ def _letters(text: str) -> int:
 
 
 def lit_images(name: str, words: Sequence[str], pixels: np.ndarray, maps: np.ndarray) -> str:
-    """The image, and for each word the same, bright where the net looked.
+    """The image, and for each word the same in grey, under a coloured light where the net looked.
 
     Args:
         name: of the image.
@@ -117,8 +118,9 @@ def lit_images(name: str, words: Sequence[str], pixels: np.ndarray, maps: np.nda
     """
     assert len(words) == len(maps), "a map for each word"
     pictures = [_picture(pixels, name)]
-    for word, lit in zip(words, maps, strict=True):
-        pictures.append(_picture(pixels * (DARK + (1 - DARK) * lit), word))
+    grey = pixels.mean(0)
+    for word, lit in zip(words, STRENGTH * maps, strict=True):
+        pictures.append(_picture((1 - lit) * grey + lit * LIGHT, word))
     return f'<div class="pictures">\n{"".join(pictures)}</div>'
 
 

@@ -32,8 +32,8 @@ class TrainingSettings:
         clip_value: largest absolute value of any gradient entry; 0 for no limit.
         accumulate: parts in which a batch is computed, to save memory.
         precision: `32`, or `bf16` for mixed precision.
-        compile: whether PyTorch compiles the model first: minutes before the first step, and a C++ compiler is
-            needed; worth it for long runs alone.
+        compile: whether PyTorch compiles the model first: minutes before the first step, with a C++ compiler;
+            for long runs alone.
         patience: stop after so many evaluations without a better validation score; 0 for never.
         evaluations: how many times the validation split is scored over the whole run.
         save_seconds: longest time between two checkpoints.

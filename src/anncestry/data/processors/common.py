@@ -21,7 +21,8 @@ def mean_and_scale(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     peak[peak == 0] = 1
     mean, scale = (values / peak).mean(axis=0), (values / peak).std(axis=0)
     constant = scale < 1e-12  # what rounding makes of a constant
-    return mean * peak, np.where(constant, 1.0, scale * peak)
+    scale = scale * peak
+    return mean * peak, np.where(constant | (scale == 0), 1.0, scale)  # 0: too small a number for any other
 
 
 def decode_classes(outputs: Float[Tensor, "B K"], classes: Sequence[str]) -> list[dict[str, Any]]:

@@ -1,9 +1,9 @@
 """Dates as people write them in many languages, to be written as ISO 8601 has them.
 
 Formats and names are those of the Unicode CLDR, through Babel. The day and the month stand in the order of
-the language. A text of digits alone that another language would read as another date is never made: years have
-all their digits, and where the day or the month comes first the day is above 12, or the same number as the
-month.
+the language. A text of digits alone that another language would read as another date is never made: years
+have all their digits, and where the day or the month comes first the day is above 12, or the same number as
+the month.
 """
 
 import datetime
@@ -21,9 +21,9 @@ from anncestry.data.splits import generator
 from anncestry.errors import UserError, require
 
 LANGUAGES = (
-    "af", "bg", "ca", "cs", "da", "de", "el", "en", "es", "et", "eu", "fi", "fr", "hr", "hu", "id", "is", "it",
-    "ja", "ko", "lt", "lv", "ms", "nb", "nl", "pl", "pt", "ro", "ru", "sk", "sl", "sv", "sw", "tr", "uk", "vi",
-    "zh",
+    "af", "bg", "ca", "cs", "da", "de", "el", "en", "es", "et", "eu", "fi", "fr", "hr", "hu", "id", "is",
+    "it", "ja", "ko", "lt", "lv", "ms", "nb", "nl", "pl", "pt", "ro", "ru", "sk", "sl", "sv", "sw", "tr",
+    "uk", "vi", "zh",
 )  # fmt: skip
 STYLES = ("full", "long", "medium", "short")
 SKELETONS = ("yMMMMEEEEd", "yMMMMd", "yMMMEd", "yMMMd", "yMEd", "yMd")

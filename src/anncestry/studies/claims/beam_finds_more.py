@@ -1,7 +1,7 @@
 """beam-finds-more: does beam search find likelier texts than greedy search, and are they better ones?
 
 Dates written in 37 languages are to be written as ISO 8601 has them, by nets that have not learnt it all:
-sequence to sequence and RNNsearch after a few hundred steps. Where a net is sure of every character there is
+sequence to sequence after 1500 steps and RNNsearch after 250. Where a net is sure of every character there is
 nothing to find. Each writes the same unseen dates with beams of 1 (greedy search), 2, 4 and 8, ranked by
 log P alone. For each beam: the mean log P of what is handed back, for how many dates it is lower than greedy
 search's (a beam may lose the greedy text on the way), how many dates are right, and how many characters are.
@@ -121,12 +121,17 @@ def draw(axes, rows: Rows) -> None:
         for number, seed in enumerate(sorted({row["seed"] for row in rows})):
             run = [row for row in rows if (row["net"], row["seed"]) == (net, seed)]
             beams = [row["beam"] for row in run]
-            label = (f"{net}: log P", f"{net}: right") if number == 0 else (None, None)
-            axes.plot(beams, [row["log_prob"] for row in run], "o-", color=colour, label=label[0])
-            right.plot(beams, [row["exact"] for row in run], "s--", color=colour, label=label[1])
-    axes.set(xlabel="beam", ylabel="mean log P of the text", xscale="log")
+            likelier = [row["log_prob"] - run[0]["log_prob"] for row in run]
+            better = [100 * (row["exact"] - run[0]["exact"]) for row in run]
+            labels = (f"{net}: log P", f"{net}: dates right") if number == 0 else (None, None)
+            axes.plot(beams, likelier, "o-", color=colour, label=labels[0])
+            right.plot(beams, better, "s--", color=colour, label=labels[1])
+    axes.set(xlabel="beam", ylabel="mean log P above greedy search's", xscale="log")
     axes.set_xticks(sorted({row["beam"] for row in rows}), sorted({row["beam"] for row in rows}))
     axes.minorticks_off()
-    right.set(ylabel="share of the dates that is right", ylim=(0, 1))
+    right.set(ylabel="points of dates right above greedy search's")
+    right.grid(visible=False)
+    for side in (axes, right):
+        side.margins(y=0.35)  # room for the legend; both begin at the same height
     handles = [part for side in (axes, right) for part in side.get_legend_handles_labels()[0]]
-    axes.legend(handles=handles, loc="upper right")
+    right.legend(handles=handles, loc="upper left", ncols=2)

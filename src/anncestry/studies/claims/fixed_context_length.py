@@ -95,4 +95,5 @@ def draw(axes, rows: Rows) -> None:
     edge = max(row["length"] for row in rows if row["trained"])
     axes.axvline(edge + 0.5, color="grey", linestyle="--", label="longest in training")
     axes.set(xlabel="symbols of the string", ylabel="share in its place", ylim=(0, 1.05))
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend(title="medians of the seeds")

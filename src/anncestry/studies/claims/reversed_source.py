@@ -76,4 +76,5 @@ def draw(axes, rows: Rows) -> None:
             middle = [median(row["right"] for row in mine if row["length"] == length) for length in lengths]
             axes.plot(lengths, middle, line, color=colour, label=f"to {task}, read {way}")
     axes.set(xlabel="symbols of the string", ylabel="share in its place", ylim=(0, 1.05))
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend(title="medians of the seeds")
