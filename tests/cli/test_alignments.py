@@ -73,7 +73,7 @@ def test_a_page_of_images(tmp_path, capsys):
     page = out.read_text()
     assert "<h2>3.png</h2>" in page
     assert page.count("data:image/png") >= 2
-    assert page.count("data:image/png") == page.count("<figcaption>")
+    assert page.count("data:image/png") == page.count("</figcaption>")
 
 
 def test_a_fixed_context_has_no_weights_to_show(parallel, tmp_path, capsys):

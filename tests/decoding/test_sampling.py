@@ -143,7 +143,14 @@ def test_a_stream_of_an_encoder_decoder_samples_each_source_as_its_model_believe
     source = torch.tensor([[5, 9, 4], [7, 7, 12]])
     scores, state = read_source(model, source)
     random = torch.Generator().manual_seed(0)
-    steps = list(stream(model.step, scores, state, 1.0, 2, num_samples=4000, generator=random))
+    memories = []
+
+    def step(x_t, here):
+        memories.append(here.source.parts[0])
+        return model.step(x_t, here)
+
+    steps = list(stream(step, scores, state, 1.0, 2, num_samples=4000, generator=random))
+    assert memories[0] is state.source.parts[0]  # one for each source, never one for each sample
     first, second = (torch.tensor(step).view(2, 4000) for step in steps)
     for row in range(2):
         chi_square = chi_square_of(first[row], scores[row].softmax(-1))

@@ -7,6 +7,7 @@ import pytest
 
 import anncestry
 from anncestry.errors import UserError
+from anncestry.inspection.conformance import tiny_signature
 from anncestry.models.cnn import CNNConfig
 from anncestry.models.create import architecture_of, build, configure, required_fields
 from anncestry.models.lstm import LSTM, LSTMConfig
@@ -87,9 +88,7 @@ def test_mistakes(name, values, message):
 
 @pytest.mark.parametrize("architecture", TIMELINE, ids=lambda architecture: architecture.id)
 def test_every_config_knows_its_architecture(architecture):
-    inputs, task = min(architecture.fits)
-    shape = {"vector": (6,), "image": (1, 8, 8), "series": (5, 3), "tokens": (5,)}[inputs]
-    config = architecture.configure(Signature(task, inputs, shape, 3, 7 if inputs == "tokens" else 0))
+    config = architecture.configure(tiny_signature(*min(architecture.fits)))
     assert type(build(config)) is architecture.model_class()
     assert type(config) is architecture_of(config).config_class()
 

@@ -102,7 +102,7 @@ def test_images_are_lit_where_the_net_looked():
     maps = np.zeros((2, 6, 6))
     maps[1, :3] = 1
     html = lit_images("a.png", ["a", "dog"], pixels, maps)
-    assert re.findall(r"<figcaption>([^<]*)</figcaption>", html) == ["a.png", "a", "dog"]
+    assert re.findall(r"<figcaption[^>]*>([^<]*)</figcaption>", html) == ["a.png", "a", "dog"]
     shown = []
     for data in re.findall(r'src="data:image/png;base64,([^"]+)"', html):
         with Image.open(io.BytesIO(base64.b64decode(data))) as picture:

@@ -23,7 +23,8 @@ class Arguments:
     """An architecture or preset of `anncestry list`."""
     data: str | None = None
     """What to train on: digits, toy2d:xor, pydoc, mackey-glass, dates, scenes, csv:PATH, text:PATH,
-    images:DIR, idx:DIR, cifar:DIR, sentences:PATH, conllu:PATH, music:PATH, parallel:SRC,TGT, captions:DIR."""
+    images:DIR, idx:DIR, cifar:DIR, sentences:PATH, conllu:PATH, music:PATH, parallel:SRC,TGT,
+    captions:DIR."""
     out: Path | None = None
     """The run folder to write; runs/NAME-DATA unless told."""
     resume: Path | None = None

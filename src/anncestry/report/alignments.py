@@ -129,4 +129,5 @@ def _picture(pixels: np.ndarray, caption: str) -> str:
     image = Image.fromarray((colours.clip(0, 1) * 255).round().astype(np.uint8).transpose(1, 2, 0))
     style = "width: 7rem; height: 7rem; image-rendering: auto"
     shown = f'<img style="{style}" alt="{escape(caption)}" src="{data_uri(image)}">'
-    return f"<figure>{shown}<figcaption>{escape(caption)}</figcaption></figure>\n"
+    below = f'<figcaption style="overflow-wrap: anywhere">{escape(caption)}</figcaption>'
+    return f"<figure>{shown}{below}</figure>\n"
