@@ -52,6 +52,22 @@ def test_the_layers_above_the_bottom_decide_nothing_about_the_alignment():
     assert not torch.allclose(found[0][1], found[1][1])
 
 
+def test_a_word_is_aligned_with_the_context_that_it_was_written_with():
+    """The bottom layer finds the same in both wirings; the paper's has it read one word later."""
+    found = {}
+    for new_context in (False, True):
+        torch.manual_seed(1)
+        model, source, targets = example(new_context=new_context)
+        state, weights = model.encode(source), []
+        for token in shifted(targets).unbind(1):
+            _, state = model.step(token, state)
+            weights.append(model.alignment(state))
+        found[new_context] = torch.stack(weights)
+    assert not found[False][0].any()
+    assert torch.equal(found[False][1:], found[True][:-1])
+    assert not torch.allclose(found[True][1:], found[True][:-1])
+
+
 def test_the_decoder_starts_where_the_encoder_has_ended():
     model, source, _ = example(num_layers=4)
     lengths = torch.tensor([6, 2, 4])

@@ -70,11 +70,12 @@ class Source(NamedTuple):
 
 
 class GNMTState(NamedTuple):
-    """The layers' states, the context and the weights that the bottom layer found last, and the source."""
+    """The layers' states, what the bottom layer found last, with what the last word was written, the source."""
 
     layers: tuple[LSTMState, ...]
     context: Float[Tensor, "R H"]
-    weights: Float[Tensor, "R S"]
+    found: Float[Tensor, "R S"]  # the weights of that context
+    weights: Float[Tensor, "R S"]  # those of the context that the layers above read
     memory: Memory
 
 
@@ -109,7 +110,7 @@ class GNMT(WritingNetwork):
         visible = visible_places(lengths, source).unsqueeze(1)
         context, weights = torch.zeros_like(annotations[:, 0]), annotations.new_zeros(source.shape)
         looked_up = Source(self.score.keys(annotations), annotations, visible)
-        return GNMTState((back, *ahead), context, weights, Memory(looked_up))
+        return GNMTState((back, *ahead), context, weights, weights, Memory(looked_up))
 
     def climb(
         self, h: Tensor, context: Tensor, layers: Iterable[Callable], states: Iterable[LSTMState]
@@ -132,12 +133,11 @@ class GNMT(WritingNetwork):
         x = torch.cat([self.embedding(x_t), state.context], dim=1)
         h, bottom = self.bottom.step(self.dropout(x), state.layers[0])
         query = side_by_side(h, source.keys.shape[0])
-        weights = alignment_weights(self.score(query, source.keys), source.visible)
-        context = torch.bmm(weights, source.annotations).flatten(0, 1)
-        seen = context if self.config.new_context else state.context
+        found = alignment_weights(self.score(query, source.keys), source.visible)
+        context, found = torch.bmm(found, source.annotations).flatten(0, 1), found.flatten(0, 1)
+        seen, weights = (context, found) if self.config.new_context else (state.context, state.found)
         top, above = self.climb(h, seen, [layer.step for layer in self.above], state.layers[1:])
-        after = GNMTState((bottom, *above), context, weights.flatten(0, 1), state.memory)
-        return self.readout(top), after
+        return self.readout(top), GNMTState((bottom, *above), context, found, weights, state.memory)
 
     def teach(self, tokens, state):
         source, bottom, words = state.memory.parts, state.layers[0], self.config.embed_dim
@@ -158,4 +158,5 @@ class GNMT(WritingNetwork):
         return self.readout(self.climb(h, context, self.above, state.layers[1:])[0])
 
     def alignment(self, state):
+        """The weights of the context that the last word was written with: 0 for a first one without any."""
         return state.weights

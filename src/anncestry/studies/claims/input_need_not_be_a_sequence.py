@@ -28,12 +28,8 @@ from anncestry.models.create import create
 from anncestry.studies.claims.claim import Judgement, Rows, Verdict
 from anncestry.studies.claims.writing import num_parameters, passes, train
 
-TELL, ATTEND, BLIND, FREQUENT = (
-    "Show and Tell",
-    "Show, Attend and Tell",
-    "blank image",
-    "most frequent caption",
-)
+TELL, ATTEND = "Show and Tell", "Show, Attend and Tell"
+BLIND, FREQUENT = "blank image", "most frequent caption"
 NETS = {  # architecture, steps
     TELL: ("show-and-tell", 2400),
     ATTEND: ("show-attend-and-tell", 1200),
