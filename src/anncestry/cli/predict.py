@@ -125,7 +125,7 @@ def _looks(trained, source: str, rows: list[dict]) -> list:
 
     processor, looks = trained.processor, []
     captions = trained.signature.task == "captioning"
-    images = processor.read_each(source) if captions else [None] * len(rows)
+    images: list = processor.read_each(source) if captions else rows
     for row, image in zip(rows, images, strict=True):
         best = row.get("hypothesis")
         if best is None:  # nothing could be read

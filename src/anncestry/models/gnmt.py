@@ -70,7 +70,7 @@ class Source(NamedTuple):
 
 
 class GNMTState(NamedTuple):
-    """The layers' states, what the bottom layer found last, with what the last word was written, the source."""
+    """The layers' states, what the bottom layer found last, the weights of the last word, the source."""
 
     layers: tuple[LSTMState, ...]
     context: Float[Tensor, "R H"]

@@ -367,7 +367,7 @@ SEQUENCE_TO_SEQUENCE: tuple[Architecture, ...] = (
             departure(
                 "context above the bottom layer",
                 "the bottom's own: found with its output of the step before",
-                "the paper's; `new_context` (in the presets) has gnmt_v2; a word's alignment is that of its context",
+                "the paper's; `new_context` (in the presets) has gnmt_v2",
                 "`gnmt`: the paper's; `gnmt_v2`, in the published settings: found with the same step's",
             ),
             departure(
