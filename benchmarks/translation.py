@@ -43,7 +43,7 @@ THREADS = 2
 CPU = torch.device("cpu")
 VOCABULARY, UNITS, BATCH, STEPS = 8000, 256, 64, 15
 SEARCH = Search(beam=4, max_length=30)
-SPREAD = 8.0  # the deviation of random scores, with which the best word has more than half
+SPREAD = 8.0  # the deviation of random scores, with which the best word has about 0.8
 Run = Callable[[], object]
 State = tuple[Tensor, ...]
 

@@ -74,7 +74,7 @@ class GNMTState(NamedTuple):
 
     layers: tuple[LSTMState, ...]
     context: Float[Tensor, "R H"]
-    found: Float[Tensor, "R S"]  # the weights of that context
+    found: Float[Tensor, "R S"]  # the context's weights
     weights: Float[Tensor, "R S"]  # those of the context that the layers above read
     memory: Memory
 
