@@ -131,7 +131,7 @@ def _looks(trained, source: str, rows: list[dict]) -> list:
         if best is None:  # nothing could be read
             continue
         words = _words(processor.target, [*best.tokens, END][: best.length])
-        if image is not None:
+        if captions:
             pixels = processor.images.pixels(image.value.unsqueeze(0))[0]
             maps = attended(best.alignment, *pixels.shape[1:])
             figure = lit_images(row["input"], words, pixels.numpy(), maps.numpy())

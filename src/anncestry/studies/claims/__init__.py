@@ -74,7 +74,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         id="shared-encoder-decoder",
-        sentence="An encoder and a decoder may share their weights.",
+        sentence="An encoder and a decoder may share their weights at little cost in accuracy.",
         paper="Dai & Le, Semi-supervised sequence learning, 1511.01432",
     ),
     Claim(

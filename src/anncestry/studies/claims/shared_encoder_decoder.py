@@ -1,4 +1,4 @@
-"""shared-encoder-decoder: may one LSTM be encoder and decoder?
+"""shared-encoder-decoder: may one LSTM be encoder and decoder, at little cost?
 
 Strings of ten symbols, 1 to 12 of them, are to be copied by sequence to sequence nets that read back to
 front: with an LSTM that reads and another that writes, with a single one as wide, and with a single one so
