@@ -8,8 +8,8 @@ DATA ?= ../shared/data
 TRAIN = test -f $(1)/model.safetensors || sh benchmarks/train.sh $(BIN)/anncestry $(1)
 
 # ResNet-20 and a DenseNet-BC of as many parameters get the same time and the same recipe.
-CIFAR = --precision bf16 --batch-size 64 --schedule cosine --learning-rate 0.1 --warmup-steps 200 --max-time 40m \
-	--evaluations 4
+CIFAR = --precision bf16 --batch-size 64 --schedule cosine --learning-rate 0.1 --warmup-steps 200 --max-time 8m \
+	--evaluations 2
 
 .PHONY: help demo test check format wheel bench reproduce clean
 .DEFAULT_GOAL := help
