@@ -18,7 +18,7 @@ needs_packing = pytest.mark.skipif(not convolution_packing_works(), reason="this
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_packed_or_plain_it_is_the_same(monkeypatch, works, dtype):
     if not works:
-        monkeypatch.setattr(packed, "convolution_packing_works", lambda: False)
+        monkeypatch.setattr(packed, "convolution_packing_works", lambda dtype: False)
     kernels, weight, bias = torch.randn(6, 8, 3, 3), torch.randn(6, 8), torch.randn(6)
     convolve = packed_or_plain_convolution(kernels.to(dtype))
     relu = packed_or_plain_linear_relu(weight.to(dtype), bias.to(dtype))
@@ -40,4 +40,11 @@ def test_float32_on_this_processor_is_packed():
 @needs_packing
 def test_a_wrong_kernel_is_not_relied_on(monkeypatch):
     monkeypatch.setattr(PackedConvolution, "__call__", lambda self, x: torch.zeros(len(x), 6, 5, 4))
-    assert not convolution_packing_works.__wrapped__()
+    assert not convolution_packing_works.__wrapped__(torch.float32)
+    assert not convolution_packing_works.__wrapped__(torch.bfloat16)
+
+
+def test_a_type_that_the_processor_does_not_pack_is_computed_plainly(monkeypatch):
+    monkeypatch.setattr(packed, "convolution_packing_works", lambda dtype: dtype == torch.float32)
+    convolve = packed_or_plain_convolution(torch.randn(2, 2, 3, 3, dtype=torch.bfloat16))
+    assert not isinstance(convolve, PackedConvolution)

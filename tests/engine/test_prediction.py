@@ -10,7 +10,9 @@ from anncestry.engine.packed_lstm import PackedLSTM, lstm_packing_works
 from anncestry.engine.prediction import in_bfloat16, inference
 from anncestry.layers.cells import LSTMCell
 from anncestry.layers.wirings import Unrolled, stack, unroll_naive
+from anncestry.models.create import create
 from anncestry.protocols import flatten_state
+from anncestry.signature import Signature
 
 B, T, H = 3, 5, 16
 CPU = torch.device("cpu")
@@ -139,3 +141,22 @@ def test_the_measurement_decides(monkeypatch, faster):
     monkeypatch.setattr(prediction, "bfloat16_is_faster", lambda: faster)
     model = nn.Linear(2, 2)
     assert (in_bfloat16(model) is not model) == faster
+
+
+@pytest.mark.parametrize("name", ["resnet", "densenet", "vgg"])
+def test_image_nets_in_bfloat16_are_near_themselves_folded_or_not(name):
+    torch.manual_seed(0)
+    signature = Signature("classification", "image", (3, 16, 16), 4)
+    model = create(name, signature=signature, **({"batch_norm": True} if name == "vgg" else {}))
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.running_var, 0.5, 2)  # pyright: ignore[reportArgumentType]
+    x = torch.randn(3, 3, 16, 16)
+    low = in_bfloat16(model.eval(), always=True)
+    with torch.no_grad():
+        wanted, plain = model(x), low(x)
+    with inference(CPU):
+        folded = low(x)
+    for found in (plain, folded):
+        assert found.dtype == torch.float32
+        assert (found - wanted).norm() < 0.05 * wanted.norm()

@@ -47,8 +47,10 @@ def recurrence_loop(cell, x, state):
 
 def test_contributions_are_really_collected(monkeypatch):
     taken = []
-    take = recurrence._Ledger.take
-    monkeypatch.setattr(recurrence._Ledger, "take", lambda self: taken.append(len(self.inputs)) or take(self))
+    take = recurrence.Contributions.take
+    monkeypatch.setattr(
+        recurrence.Contributions, "take", lambda self: taken.append(len(self.noted)) or take(self)
+    )
     cell = make_cell("lstm-fgr", D, H)
     y, _ = recurrence_loop(cell, torch.randn(B, T, D), cell.initial_state(B))
     y.sum().backward()

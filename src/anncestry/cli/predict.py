@@ -38,7 +38,7 @@ class Arguments:
     """Translations and captions: the length penalty of the search, 0 for none."""
     alignments: Path | None = None
     """Translations and captions: a page to write, which shows where the net looked for each word. The net
-    must have an attention, as rnnsearch, luong-attention and show-attend-and-tell have."""
+    must have an attention, as rnnsearch, luong-attention, gnmt and show-attend-and-tell have."""
     seed: int = 0
     """Language models and new images: fixes what is sampled."""
     out: Path | None = None

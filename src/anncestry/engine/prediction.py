@@ -64,11 +64,11 @@ def in_bfloat16(model: nn.Module, always: bool = False) -> nn.Module:
         return model
     rounded = copy.deepcopy(model).requires_grad_(False)
     for module in rounded.modules():
-        if not isinstance(
-            module, nn.BatchNorm2d
-        ):  # its statistics are taken up by kernels before they are rounded
-            for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
-                tensor.data = tensor.data.to(torch.bfloat16) if tensor.is_floating_point() else tensor.data
+        if isinstance(module, nn.BatchNorm2d):  # kernels take its statistics up before they are rounded
+            continue
+        for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
+            if tensor.is_floating_point():
+                tensor.data = tensor.data.to(torch.bfloat16)
     rounded.register_forward_pre_hook(_round_inputs)
     rounded.register_forward_hook(_widen_outputs)
     return rounded

@@ -14,6 +14,7 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from anncestry.arrays import Float, Tensor
+from anncestry.layers.contributions import Contributions
 
 
 def collects(*tensors: Tensor) -> bool:
@@ -24,30 +25,11 @@ def collects(*tensors: Tensor) -> bool:
     return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
 
 
-class _Notes:
-    """What the steps of the backward pass that is under way have noted."""
-
-    def __init__(self) -> None:
-        self.task, self.pairs = -1, []
-
-    def add(self, *pair: Tensor) -> None:
-        # A pass that did not ask for the source's gradient leaves its notes behind.
-        task = torch._C._current_graph_task_id()
-        if task != self.task:
-            self.task, self.pairs = task, []
-        self.pairs.append(pair)
-
-    def take(self) -> list[tuple[Tensor, ...]]:
-        pairs = self.pairs if self.task == torch._C._current_graph_task_id() else []
-        self.task, self.pairs = -1, []
-        return pairs
-
-
 class _Sum(torch.autograd.Function):
     """Makes a token that every step takes, so that autograd comes back here after the last of them."""
 
     @staticmethod
-    def forward(ctx: Any, values: Tensor, notes: _Notes) -> Tensor:
+    def forward(ctx: Any, values: Tensor, notes: Contributions) -> Tensor:
         ctx.notes = notes
         return values.new_zeros(())
 
@@ -64,7 +46,7 @@ class _Sum(torch.autograd.Function):
 class _Look(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, weights: Tensor, values: Tensor, added: Tensor | None, token: Tensor, notes: _Notes
+        ctx: Any, weights: Tensor, values: Tensor, added: Tensor | None, token: Tensor, notes: Contributions
     ):
         ctx.save_for_backward(weights, values)
         ctx.notes, ctx.has_added = notes, added is not None
@@ -87,7 +69,7 @@ class Lookup:
     """
 
     def __init__(self, values: Float[Tensor, "N S D"]) -> None:
-        self.values, self.notes = values, _Notes()
+        self.values, self.notes = values, Contributions()
         self.token = _Sum.apply(values, self.notes) if collects(values) else None
 
     def __call__(

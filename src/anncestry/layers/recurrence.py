@@ -21,6 +21,7 @@ from torch.autograd.function import once_differentiable
 
 from anncestry.arrays import Float, Tensor
 from anncestry.engine.packed import SMALLEST, PackedWeight, plain_product, worth_packing
+from anncestry.layers.contributions import Contributions
 
 Product = Callable[[Tensor, Tensor | None], Tensor]
 
@@ -88,33 +89,13 @@ def _prepare(h: Tensor, weight: Tensor, added: Tensor | None, num_steps: int) ->
 # ---- with gradients: one product for the weight instead of one per step -------------------------------
 
 
-class _Ledger:
-    """The contributions to one weight's gradient in the backward pass that is under way."""
-
-    def __init__(self) -> None:
-        self.task, self.gradients, self.inputs = -1, [], []
-
-    def add(self, gradient: Tensor, h: Tensor) -> None:
-        # A pass that did not ask for the weight's gradient leaves its contributions behind.
-        task = torch._C._current_graph_task_id()
-        if task != self.task:
-            self.task, self.gradients, self.inputs = task, [], []
-        self.gradients.append(gradient)
-        self.inputs.append(h)
-
-    def take(self) -> Tensor | None:
-        if self.task != torch._C._current_graph_task_id():
-            return None
-        total = torch.cat(self.gradients).t() @ torch.cat(self.inputs)
-        self.task, self.gradients, self.inputs = -1, [], []
-        return total
-
-
 class _Step(torch.autograd.Function):
     """A product whose backward pass notes what it contributes to the weight's gradient."""
 
     @staticmethod
-    def forward(ctx: Any, h: Tensor, weight: Tensor, added: Tensor | None, token: Tensor, ledger: _Ledger):
+    def forward(
+        ctx: Any, h: Tensor, weight: Tensor, added: Tensor | None, token: Tensor, ledger: Contributions
+    ):
         ctx.save_for_backward(h, weight)
         ctx.ledger = ledger
         ctx.added_axes = 0 if added is None else added.dim()
@@ -133,17 +114,21 @@ class _Collector(torch.autograd.Function):
     """Makes a token that every step takes, so that autograd comes back here after the last of them."""
 
     @staticmethod
-    def forward(ctx: Any, weight: Tensor, ledger: _Ledger) -> Tensor:
+    def forward(ctx: Any, weight: Tensor, ledger: Contributions) -> Tensor:
         ctx.ledger = ledger
         return weight.new_zeros(())
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor):
-        return ctx.ledger.take(), None
+        pairs = ctx.ledger.take()
+        if not pairs:
+            return None, None
+        gradients, inputs = (torch.cat(part) for part in zip(*pairs, strict=True))
+        return gradients.t() @ inputs, None
 
 
 def _collected(weight: Tensor) -> Product:
-    ledger = _Ledger()
+    ledger = Contributions()
     token = _Collector.apply(weight, ledger)
     return lambda h, added: _Step.apply(h, weight, added, token, ledger)  # pyright: ignore
