@@ -49,6 +49,13 @@ class Memory(NamedTuple):
     parts: State
 
 
+@runtime_checkable
+class Reorderable(Protocol):
+    """A part of a state that knows by itself how its rows change places, cheaper than by copying them."""
+
+    def reordered(self, rows: Tensor, sources: Tensor | None = None) -> State: ...
+
+
 def reorder_state(state: State, rows: Tensor, sources: Tensor | None = None) -> State:
     """The state of other rows: how hypotheses of a beam change places, and finished sources leave.
 
@@ -60,6 +67,8 @@ def reorder_state(state: State, rows: Tensor, sources: Tensor | None = None) -> 
         return state if sources is None else map_state(lambda part: part.index_select(0, sources), state)
     if isinstance(state, Tensor):
         return state.index_select(0, rows)
+    if isinstance(state, Reorderable):
+        return state.reordered(rows, sources)
     parts = [reorder_state(part, rows, sources) for part in state]
     return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
 

@@ -37,6 +37,22 @@ MODELS = {
     **{f"luong {name}": ("luong-attention", values) for name, values in LUONG.items()},
     "gnmt": ("gnmt", {"num_layers": 4}),
     "gnmt v2": ("gnmt", {"num_layers": 4, "new_context": True, "normed": True}),
+    "transformer": ("transformer", {"dropout": 0.0}),
+    "transformer pre": (
+        "transformer",
+        {
+            "dropout": 0.0,
+            "norm": "pre",
+            "positions": "learned",
+            "tie": "none",
+            "attention_bias": True,
+            "output_bias": True,
+            "head_size": 3,
+            "decoder_layers": 3,
+            "activation": "gelu",
+            "inner_size": 5,
+        },
+    ),
     "show-and-tell": ("show-and-tell", {"num_layers": 2}),
     "show-attend-and-tell": ("show-attend-and-tell", {"align_size": 5}),
 }
@@ -285,6 +301,61 @@ def wu(model, source, tokens):
     return scores
 
 
+def layer_norm(norm, x):
+    centred = x - x.mean(-1, keepdims=True)
+    scaled = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + norm.eps)
+    return array(norm.weight) * scaled + array(norm.bias)
+
+
+def vaswani(model, source, tokens):
+    """Post-norm, sinusoids, no biases in the attention: head by head and query by query."""
+    config = model.config
+    d, h = config.hidden_size, config.num_heads
+    k = config.head_size or d // h
+
+    def embed(table, tokens):
+        x = np.sqrt(d) * np.array(words(table, tokens))
+        for p in range(len(tokens)):
+            for i in range(d // 2):
+                x[p, 2 * i] += np.float32(np.sin(p / 10000 ** (2 * i / d)))
+                x[p, 2 * i + 1] += np.float32(np.cos(p / 10000 ** (2 * i / d)))
+        return x
+
+    def attention(W_q, W_k, W_v, out, x, y, causal=False):
+        rows = []
+        for t, query in enumerate(x):
+            seen = y[: t + 1] if causal else y
+            heads = []
+            for j in range(0, h * k, k):
+                q = W_q[j : j + k] @ query
+                scores = np.array([q @ (W_k[j : j + k] @ key) for key in seen]) / np.sqrt(k)
+                heads.append(softmax(scores) @ np.array([W_v[j : j + k] @ value for value in seen]))
+            rows.append(linear(out, np.concatenate(heads)))
+        return np.array(rows)
+
+    def own(block, x, causal=False):
+        W_q, W_k, W_v = np.split(array(block.attention.qkv.weight), 3)
+        seen = attention(W_q, W_k, W_v, block.attention.out, x, x, causal)
+        return layer_norm(block.around_attention.norm, x + seen)
+
+    def last(block, x):
+        net = block.feed_forward
+        y = np.array([linear(net.out, np.maximum(0, linear(net.inner, row))) for row in x])
+        return layer_norm(block.around_feed_forward.norm, x + y)
+
+    memory = embed(model.source_embedding, source)
+    for block in model.encoder:
+        memory = last(block, own(block, memory))
+    x = embed(model.embedding, tokens)
+    for block in model.decoder:
+        x = own(block, x, causal=True)
+        W_k, W_v = np.split(array(block.cross_attention.keys_values.weight), 2)
+        W_q = array(block.cross_attention.query.weight)
+        seen = attention(W_q, W_k, W_v, block.cross_attention.out, x, memory)
+        x = last(block, layer_norm(block.around_cross_attention.norm, x + seen))
+    return list(x @ array(model.embedding.weight).T)
+
+
 def vinyals(model, image, tokens):
     H, L = model.config.hidden_size, model.config.num_layers
     x = array(model.encoder(image.unsqueeze(0)))[0]
@@ -321,6 +392,7 @@ def xu(model, image, tokens):
         ("luong dot", luong),
         ("gnmt", wu),
         ("gnmt v2", wu),
+        ("transformer", vaswani),
         ("show-and-tell", vinyals),
         ("show-attend-and-tell", xu),
     ],

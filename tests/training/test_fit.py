@@ -9,6 +9,8 @@ import torch
 from torch import nn
 
 from anncestry.data import DataOptions, Dataset, Examples, load_data
+from anncestry.errors import UserError
+from anncestry.objectives import objective_for
 from anncestry.signature import Signature
 from anncestry.timeline import find
 from anncestry.training.fit import Diverged, fit
@@ -82,12 +84,66 @@ def test_the_validation_split_is_scored_as_often_as_asked(digits):
 
 
 def test_the_best_weights_are_the_ones_returned(digits):
-    from anncestry.objectives import evaluate, objective_for
+    from anncestry.objectives import evaluate
 
     result = fit(build("mlp", digits), digits, TrainingSettings(max_steps=60, learning_rate=0.2))
     scores = [row["accuracy"] for row in result.history if row["split"] == "validation"]
     found = evaluate(result.model, digits.validation, objective_for(digits.signature))
     assert found["accuracy"] == pytest.approx(max(scores))
+
+
+def test_the_average_is_of_the_weights_at_the_last_evaluations(digits, tmp_path):
+    from anncestry.objectives import evaluate
+
+    kept = []
+    settings = TrainingSettings(max_steps=40, evaluations=4, average=3, learning_rate=0.05, save_seconds=0)
+    model = build("mlp", digits)
+
+    def watch(progress):
+        if progress.step in (20, 30, 40) and len(kept) < progress.step // 10 - 1:
+            kept.append({name: value.clone() for name, value in model.state_dict().items()})
+
+    result = fit(model, digits, settings, watch=watch)
+    mean = {name: sum(weights[name] for weights in kept) / 3 for name in kept[0]}
+    model.load_state_dict(mean)
+    found = evaluate(model, digits.validation, objective_for(digits.signature))
+    assert (result.history[-1]["split"], result.history[-1]["step"]) == ("averaged", 40)
+    assert result.history[-1]["loss"] == pytest.approx(found["loss"], rel=1e-5)
+    assert result.best["accuracy"] == max(row.get("accuracy", 0) for row in result.history)
+
+
+def test_an_interrupted_average_goes_on_where_it_was(digits, tmp_path, monkeypatch):
+    settings = TrainingSettings(max_steps=40, evaluations=8, average=4, learning_rate=0.05)
+    whole = fit(build("mlp", digits), digits, settings)
+    with monkeypatch.context() as patch:
+        StopAfter(patch, 31)  # in the middle of what is averaged
+        part = fit(build("mlp", digits), digits, settings, folder=tmp_path)
+    assert part.stopped == "interrupted"
+    assert part.step < 40
+    again = fit(build("mlp", digits), digits, settings, folder=tmp_path, resume=True)
+    assert again.history[-1]["loss"] == whole.history[-1]["loss"]
+    assert again.history[-1]["split"] == "averaged"
+
+
+def test_a_larger_budget_begins_a_new_average(digits, tmp_path):
+    settings = TrainingSettings(max_steps=20, evaluations=4, average=2)
+    fit(build("mlp", digits), digits, settings, folder=tmp_path)
+    more = TrainingSettings(max_steps=40, evaluations=4, average=2)
+    result = fit(build("mlp", digits), digits, more, folder=tmp_path, resume=True)
+    straight = fit(build("mlp", digits), digits, more)
+    assert result.history[-1]["loss"] == straight.history[-1]["loss"]
+
+
+def test_label_smoothing_trains_and_is_left_out_of_figures(digits):
+    plain, smooth = (
+        fit(build("mlp", digits), digits, TrainingSettings(epochs=30, label_smoothing=share))
+        for share in (0.0, 0.3)
+    )
+    train = [[row["loss"] for row in r.history if row["split"] == "train"][-1] for r in (plain, smooth)]
+    assert train[1] > train[0] + 0.3  # the entropy of what is asked for
+    assert smooth.history[-1]["loss"] < train[1]
+    with pytest.raises(UserError, match=r"label_smoothing: got 0\.1; is for classification and for"):
+        objective_for(Signature("regression", "vector", (3,), 1), smoothing=0.1)
 
 
 def test_patience_stops(digits):

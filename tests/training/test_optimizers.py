@@ -30,6 +30,23 @@ def test_schedules_start_at_one(schedule, middle):
     )
 
 
+def test_the_inverse_root_is_the_transformers():
+    """lr(s) = c d^-0.5 min(s^-0.5, s w^-1.5), of which the settings name the peak, at step w."""
+    width, warmup = 512, 4000
+    peak = (width * warmup) ** -0.5
+    settings = TrainingSettings(schedule="inverse-sqrt", warmup_steps=warmup, learning_rate=peak)
+    assert peak == pytest.approx(6.99e-4, rel=1e-3)
+    for step in (1, 17, warmup, warmup + 1, 4 * warmup):
+        expected = width**-0.5 * min(step**-0.5, step * warmup**-1.5)
+        assert peak * rate_factor(settings, Place(step - 1, 0.0, 0)) == pytest.approx(expected)
+
+
+def test_the_constants_of_adam_are_the_settings():
+    settings = TrainingSettings(optimizer="adamw", beta2=0.98, epsilon=1e-9, weight_decay=0.1)
+    group = make_optimizer(nn.Linear(2, 1), settings).param_groups[0]
+    assert (group["betas"], group["eps"], group["weight_decay"]) == ((0.9, 0.98), 1e-9, 0.1)
+
+
 @pytest.mark.parametrize("name", ["adam", "adamw", "sgd", "rmsprop"])
 def test_every_optimizer_goes_downhill(name):
     model = nn.Linear(3, 1)
@@ -57,6 +74,13 @@ def test_frozen_parameters_are_left_out():
     [
         ({"learning_rate": 0.0}, "learning_rate: got 0.0; must be above 0."),
         ({"epochs": 0}, "epochs: got 0; must be above 0."),
+        ({"beta2": 1.0}, "beta2: got 1.0; must be at least 0 and below 1."),
+        ({"label_smoothing": -0.1}, "label_smoothing: got -0.1; must be at least 0 and below 1."),
+        ({"average": 30}, "average: got 30; must be at most evaluations, 20."),
+        (
+            {"schedule": "inverse-sqrt"},
+            "schedule: got 'inverse-sqrt'; falls from the warm-up on, so it needs warmup_steps.",
+        ),
         (
             {"batch_size": 10, "accumulate": 4},
             "batch_size: got 10; must be divisible by accumulate * devices = 4.",

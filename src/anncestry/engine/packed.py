@@ -11,6 +11,7 @@ from collections.abc import Callable
 import torch
 
 from anncestry.arrays import Float, Tensor
+from anncestry.engine.keeping import is_keeping, kept
 
 SMALLEST = 2**18
 """Elements below which preparing a weight does not pay (it costs at 384 x 384 and gains at 2600 x 650)."""
@@ -38,6 +39,27 @@ class PackedWeight:
         if added is None:
             return torch.ops.mkldnn._linear_pointwise(h, self._blocks, None, "none", [], "")
         return torch.ops.mkldnn._linear_pointwise.binary(h, added, self._blocks, None, "add")
+
+
+def linear(
+    x: Float[Tensor, "*B D"], weight: Float[Tensor, "K D"], bias: Float[Tensor, "K"] | None = None
+) -> Float[Tensor, "*B K"]:
+    """``x weight^T + bias``; without gradients and within `keeping` the weight is laid out once."""
+    if (
+        is_keeping()
+        and not torch.is_grad_enabled()
+        and weight.numel() >= SMALLEST
+        and x.dtype == weight.dtype
+        and _packable(weight)
+        and not torch.is_autocast_enabled("cpu")
+    ):
+        blocks = kept((weight,), lambda: _blocks_of(weight))
+        return torch.ops.mkldnn._linear_pointwise(x, blocks, bias, "none", [], "")
+    return torch.nn.functional.linear(x, weight, bias)
+
+
+def _blocks_of(weight: Float[Tensor, "K D"]) -> Tensor:
+    return torch.ops.mkldnn._reorder_linear_weight(weight.detach().contiguous())
 
 
 class PackedLinearReLU:

@@ -19,37 +19,29 @@ from anncestry.signature import BEGIN, END, PAD, Signature
 
 
 @dataclass(frozen=True, kw_only=True)
-class WritingConfig:
-    """Sizes of a net that writes.
+class AnswerConfig:
+    """Sizes of what is written.
 
     Attributes:
-        hidden_size: H, units per layer.
-        embed_dim: E, features of a word.
         output_size: V, the vocabulary that is written.
         target_len: T of a typical answer; used for examples and costs, never as a limit.
         dropout: probability of zeroing what passes up from layer to layer and into the readout.
         scheduled_sampling: in training, probability with which a step reads the word that the net itself
             thinks best in place of the true one (Bengio et al., 1506.03099); such a net learns step by step,
             several times more slowly.
-        init_range: every weight starts uniform in plus or minus this; 0 leaves each part its own start.
     """
 
-    hidden_size: int
-    embed_dim: int
     output_size: int
     target_len: int = 16
     dropout: float = 0.0
     scheduled_sampling: float = 0.0
-    init_range: float = 0.0
 
     def __post_init__(self) -> None:
-        self.check_positive("hidden_size", "embed_dim", "target_len")
-        rule = f"holds more than the {END + 1} tokens that every vocabulary begins with"
-        require(self.output_size > END + 1, "output_size", self.output_size, rule)
-        require(0 <= self.dropout < 1, "dropout", self.dropout, "is a probability below 1")
+        self.check_positive("target_len")
+        check_vocabulary("output_size", self.output_size)
+        self.check_probability("dropout")
         sampled = self.scheduled_sampling
         require(0 <= sampled <= 1, "scheduled_sampling", sampled, "is a probability")
-        require(self.init_range >= 0, "init_range", self.init_range, "must not be negative")
 
     def check_positive(self, *names: str) -> None:
         """Raise a `UserError` unless these fields are at least 1."""
@@ -61,10 +53,41 @@ class WritingConfig:
         for name in names:
             require(getattr(self, name) >= 0, name, getattr(self, name), "must be 0 (as usual) or more")
 
+    def check_probability(self, *names: str) -> None:
+        """Raise a `UserError` unless these fields can be rates of dropout."""
+        for name in names:
+            require(0 <= getattr(self, name) < 1, name, getattr(self, name), "is a probability below 1")
+
+
+def check_vocabulary(name: str, size: int) -> None:
+    """Raise a `UserError` where a vocabulary has no room for a word."""
+    rule = f"holds more than the {END + 1} tokens that every vocabulary begins with"
+    require(size > END + 1, name, size, rule)
+
 
 @dataclass(frozen=True, kw_only=True)
-class TranslationConfig(WritingConfig):
-    """Sizes of a net that writes what it has read.
+class WritingConfig(AnswerConfig):
+    """Sizes of a recurrent net that writes.
+
+    Attributes:
+        hidden_size: H, units per layer.
+        embed_dim: E, features of a word.
+        init_range: every weight starts uniform in plus or minus this; 0 leaves each part its own start.
+    """
+
+    hidden_size: int
+    embed_dim: int
+    init_range: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_positive("hidden_size", "embed_dim")
+        require(self.init_range >= 0, "init_range", self.init_range, "must not be negative")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadingConfig(AnswerConfig):
+    """Sizes of a net that reads a source and writes an answer.
 
     Attributes:
         input_size: the vocabulary that is read.
@@ -77,21 +100,17 @@ class TranslationConfig(WritingConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.check_positive("seq_len")
-        rule = f"holds more than the {END + 1} tokens that every vocabulary begins with"
-        require(self.input_size > END + 1, "input_size", self.input_size, rule)
+        check_vocabulary("input_size", self.input_size)
 
     @classmethod
-    def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):
-        """The config for a data set; ``width`` sets units and features of words alike."""
-        fields = {
+    def sizes_of(cls, signature: Signature) -> dict[str, int]:
+        """The fields that a data set decides."""
+        return {
             "input_size": signature.vocab_size,
             "output_size": signature.output_size,
             "seq_len": signature.shape[0],
             "target_len": signature.target_len,
-            "hidden_size": width or 128,
-            "embed_dim": width or 128,
         }
-        return cls(**{**fields, **overrides})
 
     @property
     def signature(self) -> Signature:
@@ -100,6 +119,17 @@ class TranslationConfig(WritingConfig):
             "translation", "tokens", (self.seq_len,), self.output_size, self.input_size,
             target_len=self.target_len,
         )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslationConfig(ReadingConfig, WritingConfig):
+    """Sizes of a recurrent net that writes what it has read."""
+
+    @classmethod
+    def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):
+        """The config for a data set; ``width`` sets units and features of words alike."""
+        widths = {"hidden_size": width or 128, "embed_dim": width or 128}
+        return cls(**{**cls.sizes_of(signature), **widths, **overrides})
 
 
 def shifted(targets: Int[Tensor, "B T"]) -> Int[Tensor, "B T"]:
@@ -135,7 +165,7 @@ class WritingNetwork(nn.Module):
     A class says ``encode``, ``step``, and ``teach``: all steps of a known target, faster than one by one.
     """
 
-    def __init__(self, config: WritingConfig) -> None:
+    def __init__(self, config: AnswerConfig) -> None:
         super().__init__()
         self.config: Any = config
 

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
+from anncestry.errors import require
 from anncestry.objectives.reconstruction import Autoencoding
 from anncestry.objectives.writing import Writing
 from anncestry.protocols import IGNORED
@@ -51,22 +52,29 @@ class Objective(Protocol):
 
 
 class Classification:
-    """Cross-entropy over K classes; accuracy."""
+    """Cross-entropy over K classes; accuracy.
+
+    Args:
+        num_classes: K.
+        smoothing: as for `Writing`; figures are without it.
+    """
 
     primary = "accuracy"
     higher_is_better = True
 
-    def __init__(self, num_classes: int) -> None:
-        self.num_classes = num_classes
+    def __init__(self, num_classes: int, smoothing: float = 0.0) -> None:
+        self.num_classes, self.smoothing = num_classes, smoothing
 
     def loss(self, outputs: Float[Tensor, "B K"], targets: Tensor) -> Tensor:
-        return nn.functional.cross_entropy(outputs, targets, reduction="sum")
+        smoothing = self.smoothing
+        return nn.functional.cross_entropy(outputs, targets, reduction="sum", label_smoothing=smoothing)
 
     def count(self, targets: Tensor) -> int:
         return targets.numel()
 
     def tally(self, outputs: Tensor, targets: Tensor, loss: Tensor | None = None) -> Tensor:
-        loss = self.loss(outputs, targets) if loss is None else loss
+        if loss is None or self.smoothing:
+            loss = nn.functional.cross_entropy(outputs, targets, reduction="sum")
         correct = (outputs.argmax(-1) == targets).sum()
         return torch.stack(
             [loss.detach().double(), correct.new_tensor(self.count(targets)).double(), correct.double()]
@@ -242,10 +250,23 @@ class LanguageModel:
         return math.log(self.vocab_size)
 
 
-def objective_for(signature: Signature, target_scale: tuple[float, ...] | None = None) -> Objective:
-    """The objective of a task; ``target_scale`` gives real-valued targets their unit back."""
+def objective_for(
+    signature: Signature, target_scale: tuple[float, ...] | None = None, smoothing: float = 0.0
+) -> Objective:
+    """The objective of a task.
+
+    Args:
+        target_scale: gives real-valued targets their unit back.
+        smoothing: label smoothing of what is trained with.
+
+    Raises:
+        UserError: there is smoothing, and the answers are neither classes nor words that are written.
+    """
+    fits = signature.task in ("classification", *WRITING_TASKS)
+    rule = f"is for classification and for {' and '.join(WRITING_TASKS)}, and the task is {signature.task}"
+    require(fits or not smoothing, "label_smoothing", smoothing, rule)
     if signature.task == "classification":
-        return Classification(signature.output_size)
+        return Classification(signature.output_size, smoothing)
     if signature.task == "language-model":
         return LanguageModel(signature.output_size)
     if signature.task == "tagging":
@@ -253,7 +274,7 @@ def objective_for(signature: Signature, target_scale: tuple[float, ...] | None =
     if signature.task == "next-frame":
         return NextFrame(signature.output_size)
     if signature.task in WRITING_TASKS:
-        return Writing(signature.output_size)
+        return Writing(signature.output_size, smoothing)
     if signature.task == "reconstruction":
         return Autoencoding(signature.shape, target_scale)
     return Regression(target_scale or (1.0,) * signature.output_size)

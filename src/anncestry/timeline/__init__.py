@@ -16,6 +16,7 @@ from anncestry.timeline.recurrent import RECURRENT
 from anncestry.timeline.sequence_to_sequence import SEQUENCE_TO_SEQUENCE
 from anncestry.timeline.shortcuts import SHORTCUTS
 from anncestry.timeline.temporal import TEMPORAL
+from anncestry.timeline.transformers import TRANSFORMERS
 
 __all__ = [
     "TIMELINE",
@@ -30,7 +31,7 @@ __all__ = [
 
 _BRANCHES = (
     FEED_FORWARD, CONVOLUTIONAL, GENERATIVE, RECURRENT, CELL_ENTRIES, DILATED, SHORTCUTS, TEMPORAL,
-    SEQUENCE_TO_SEQUENCE,
+    SEQUENCE_TO_SEQUENCE, TRANSFORMERS,
 )  # fmt: skip
 TIMELINE: tuple[Architecture, ...] = tuple(
     sorted((entry for branch in _BRANCHES for entry in branch), key=lambda entry: entry.year)

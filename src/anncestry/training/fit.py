@@ -32,7 +32,10 @@ LOGS_PER_EVALUATION = 5  # rows of training loss between two scores of the valid
 WATCH_SECONDS = 0.2
 
 # What a snapshot keeps of the loop beside tensors; all of it is JSON.
-_KEPT = ("step", "epoch", "batch", "seen", "metrics", "best", "evaluations_since_best", "sums", "marks")
+_KEPT = (
+    "step", "epoch", "batch", "seen", "metrics", "best", "evaluations_since_best", "averaged", "sums",
+    "marks",
+)  # fmt: skip
 
 
 class Loop:
@@ -51,7 +54,8 @@ class Loop:
         self.model, self.settings, self.fabric = model, settings, fabric
         self.folder, self.watch = folder, watch
         self.train, self.validation = dataset.train, dataset.validation
-        self.objective = objective_for(dataset.signature, dataset.processor.target_scale)
+        scale, smoothing = dataset.processor.target_scale, settings.label_smoothing
+        self.objective = objective_for(dataset.signature, scale, smoothing)
         self.own_rule = model if isinstance(model, OwnRule) else None
         if self.own_rule is None:
             self.learn: Step = GradientStep(model, self.objective, settings, fabric)
@@ -67,6 +71,8 @@ class Loop:
         self.metrics: dict[str, float] = {}
         self.best: dict[str, float] = {}
         self.best_weights: dict[str, Tensor] | None = None
+        self.average: dict[str, Tensor] | None = None  # of the weights at the last evaluations
+        self.averaged = 0  # how many evaluations that were
         self.evaluations_since_best = 0
         self.sums = [0.0, 0.0]  # loss and count since the last row of training loss
         self.marks = 0  # rows of training loss so far
@@ -150,7 +156,8 @@ class Loop:
             self.marks = marks
             self._note_training_loss()
             if score:
-                self._score()
+                self._score("validation")
+                self._add_to_average()
                 if stopped is None and 0 < self.settings.patience <= self.evaluations_since_best:
                     stopped, save = "patience", self.folder is not None
             if self.folder is not None and self.fabric.is_global_zero:
@@ -175,20 +182,46 @@ class Loop:
         """Passes done, with their fraction."""
         return round(self.epoch + self.batch / self.train.num_batches(self.settings.batch_size), 4)
 
-    def _score(self) -> None:
+    def _score(self, row: str) -> None:
+        """Score the validation split, note it under that name, and keep the weights where it is the best."""
         texts = not isinstance(self.validation, Examples)
         batch_size = self.settings.batch_size if texts else max(self.settings.batch_size, 256)
         sums = tally_split(self.model, self.validation, self.objective, batch_size)
         self.metrics = self.objective.metrics(sums)
-        self._row("validation", self.metrics)
+        self._row(row, self.metrics)
         if self._improved():
             self.best = dict(self.metrics)
-            self.best_weights = {
-                name: value.detach().clone() for name, value in self.model.state_dict().items()
-            }
+            self.best_weights = self._weights()
             self.evaluations_since_best = 0
         else:
             self.evaluations_since_best += 1
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+
+    def _add_to_average(self) -> None:
+        """Make this one of the evaluations whose weights are averaged, where it is one of the last."""
+        if self._left() >= self.settings.average:
+            return
+        self.averaged += 1
+        if self.average is None:
+            self.average = self._weights()
+            return
+        for name, value in self._weights().items():
+            if value.is_floating_point():
+                self.average[name] += (value - self.average[name]) / self.averaged
+
+    def _left(self) -> int:
+        """Evaluations still to come."""
+        return self.settings.evaluations - self.marks // LOGS_PER_EVALUATION
+
+    def score_average(self) -> None:
+        """Score the mean of the last weights as one more candidate. Training is over."""
+        if self.average is not None:
+            self.model.load_state_dict(self.average)
+            self._score("averaged")
+            if self.folder is not None and self.fabric.is_global_zero:
+                self.history.write(self.folder)
 
     def _improved(self) -> bool:
         name = self.objective.primary
@@ -236,9 +269,8 @@ class Loop:
         if self.fabric.is_global_zero:
             progress = {name: getattr(self, name) for name in _KEPT}
             progress |= {"seconds": self.clock.seconds, "history": self.history.rows}
-            save_snapshot(
-                self.folder, self.step, self.model, self.best_weights, self.learn.optimizer, state, progress
-            )
+            kept = (self.model, self.best_weights, self.average, self.learn.optimizer)
+            save_snapshot(self.folder, self.step, *kept, state, progress)
             self.history.write(self.folder)
         self.saved_at = time.monotonic()
 
@@ -250,11 +282,12 @@ class Loop:
         if metadata["state"]:
             first = next(iter(self.train.batches(self.settings.batch_size)))
             like = outputs_of(self.model, first.inputs[:1].to(self.fabric.device))[1]
-        self.best_weights, state = restore(tensors, metadata, self.model, self.learn.optimizer, like)
+        kept = restore(tensors, metadata, self.model, self.learn.optimizer, like)
+        self.best_weights, self.average, state = kept
         self.state = state if state is None or self.part is None else map_state(lambda t: t[self.part], state)
         progress = metadata["progress"]
         for name in _KEPT:
-            setattr(self, name, progress[name])
+            setattr(self, name, progress.get(name, getattr(self, name)))
         self.history.rows[:] = progress["history"]
         self.clock.seconds = progress["seconds"]
         if self.batch == self.train.num_batches(self.settings.batch_size):  # saved at the end of a pass
@@ -263,6 +296,8 @@ class Loop:
         self.marks = min(
             self.marks, int(self._agree(0.0, 0).fraction * self.settings.evaluations * LOGS_PER_EVALUATION)
         )
+        if self.averaged != max(0, self.settings.average - self._left()):
+            self.average, self.averaged = None, 0  # the last evaluations of a smaller budget
 
 
 def _total_steps(settings: TrainingSettings, batches_per_epoch: int) -> int | None:
@@ -322,6 +357,7 @@ def fit(
         loop.resume()
     stopped = loop.run()
     if loop.best_weights is not None and stopped != "interrupted":
+        loop.score_average()
         model.load_state_dict(loop.best_weights)
     history.close()
     seconds = loop.clock.seconds

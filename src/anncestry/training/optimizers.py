@@ -16,10 +16,10 @@ def make_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim.
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
     rate, decay = settings.learning_rate, settings.weight_decay
-    if settings.optimizer == "adam":
-        return torch.optim.Adam(parameters, lr=rate, weight_decay=decay, fused=True)
-    if settings.optimizer == "adamw":
-        return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay, fused=True)
+    if settings.optimizer in ("adam", "adamw"):
+        kind = torch.optim.Adam if settings.optimizer == "adam" else torch.optim.AdamW
+        betas = (0.9, settings.beta2)
+        return kind(parameters, rate, betas, settings.epsilon, weight_decay=decay, fused=True)
     if settings.optimizer == "sgd":
         return torch.optim.SGD(
             parameters,
@@ -54,6 +54,8 @@ def rate_factor(settings: TrainingSettings, place: Place) -> float:
         return factor * 0.5 * (1 + math.cos(math.pi * min(1.0, place.fraction)))
     if settings.schedule == "linear":
         return factor * max(0.0, 1 - place.fraction)
+    if settings.schedule == "inverse-sqrt":
+        return factor * min(1.0, (settings.warmup_steps / (place.step + 1)) ** 0.5)
     if settings.schedule == "steps":
         return factor * (1.0 if place.fraction < 0.5 else 0.1 if place.fraction < 0.75 else 0.01)
     return factor

@@ -21,15 +21,22 @@ class TrainingSettings:
         learning_rate: its step size.
         momentum: of `sgd`.
         nesterov: whether `sgd` looks ahead along its momentum (Nesterov's form).
+        beta2: of the Adam family: how slowly the mean of squared gradients forgets.
+        epsilon: of the Adam family: added to its root.
         weight_decay: decoupled for `adamw`, an L2 penalty for the others.
-        schedule: the learning rate after the warm-up: `constant`, `cosine` to zero, `linear` to zero, or
-            `steps`: a tenth from half of the budget on, a hundredth from three quarters.
+        schedule: the learning rate after the warm-up: `constant`, `cosine` to zero, `linear` to zero,
+            `inverse-sqrt`: falling with the root of the step, or `steps`: a tenth from half of the budget on,
+            a hundredth from three quarters.
         warmup_steps: steps over which the learning rate rises from zero.
         decay: what the learning rate is multiplied by after every epoch from `decay_after` on.
         decay_after: how many epochs come before the first decay.
         augment: images: `shift`, `flip`, `cutout`, or several with commas between them; none unless told.
         clip_norm: largest norm of all gradients together; 0 for no limit.
         clip_value: largest absolute value of any gradient entry; 0 for no limit.
+        label_smoothing: the share of probability that training asks to be spread evenly over all answers, of
+            classes or words (Szegedy et al., 1512.00567); figures are reported without it.
+        average: mean of the weights at so many last evaluations, taken at the end where it scores better than
+            the best; 0 for none.
         accumulate: parts in which a batch is computed, to save memory.
         precision: `32`, or `bf16` for mixed precision.
         compile: whether PyTorch compiles the model first: minutes before the first step, with a C++ compiler;
@@ -50,14 +57,18 @@ class TrainingSettings:
     learning_rate: float = 1e-3
     momentum: float = 0.9
     nesterov: bool = False
+    beta2: float = 0.999
+    epsilon: float = 1e-8
     weight_decay: float = 0.0
-    schedule: Literal["constant", "cosine", "linear", "steps"] = "constant"
+    schedule: Literal["constant", "cosine", "linear", "inverse-sqrt", "steps"] = "constant"
     warmup_steps: int = 0
     decay: float = 1.0
     decay_after: int = 0
     augment: str = ""
     clip_norm: float = 0.0
     clip_value: float = 0.0
+    label_smoothing: float = 0.0
+    average: int = 0
     accumulate: int = 1
     precision: Literal["32", "bf16"] = "32"
     compile: bool = False
@@ -74,9 +85,17 @@ class TrainingSettings:
             require(value is None or value > 0, name, value, "must be above 0")
         for name in ("batch_size", "accumulate", "evaluations", "devices"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "must be at least 1")
-        for name in ("weight_decay", "warmup_steps", "decay_after", "clip_norm", "clip_value", "patience"):
+        at_least_zero = ("weight_decay", "warmup_steps", "decay_after", "clip_norm", "clip_value", "patience")
+        for name in (*at_least_zero, "average"):
             require(getattr(self, name) >= 0, name, getattr(self, name), "must not be negative")
-        require(self.learning_rate > 0, "learning_rate", self.learning_rate, "must be above 0")
+        for name in ("learning_rate", "epsilon"):
+            require(getattr(self, name) > 0, name, getattr(self, name), "must be above 0")
+        for name in ("beta2", "label_smoothing"):
+            require(0 <= getattr(self, name) < 1, name, getattr(self, name), "must be at least 0 and below 1")
+        rule = f"must be at most evaluations, {self.evaluations}"
+        require(self.average <= self.evaluations, "average", self.average, rule)
+        warms_up = self.warmup_steps > 0 or self.schedule != "inverse-sqrt"
+        require(warms_up, "schedule", self.schedule, "falls from the warm-up on, so it needs warmup_steps")
         require(0 < self.decay <= 1, "decay", self.decay, "must be above 0 and at most 1")
         require(0 <= self.momentum < 1, "momentum", self.momentum, "must be at least 0 and below 1")
         for kind in self.augmentations():

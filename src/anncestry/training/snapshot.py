@@ -1,7 +1,7 @@
 """A snapshot of a run in the middle: everything the rest of it depends on, in one checked file.
 
-Weights, the best weights so far, optimizer, random state, the carried recurrent state, and the place in
-the data. The order of the data is drawn from (seed, epoch), so a place is two numbers. A snapshot is
+Weights, the best so far and the average, optimizer, random state, the carried recurrent state, and the place
+in the data. The order of the data is drawn from (seed, epoch), so a place is two numbers. A snapshot is
 complete or absent (``checkpoints.store`` writes it in one rename, with a checksum).
 """
 
@@ -34,6 +34,7 @@ def save_snapshot(
     step: int,
     model: nn.Module,
     best: dict[str, Tensor] | None,
+    average: dict[str, Tensor] | None,
     optimizer: torch.optim.Optimizer | None,
     state: State,
     progress: dict[str, Any],
@@ -41,12 +42,13 @@ def save_snapshot(
     """Write a snapshot and remove those before the last two.
 
     Args:
+        best, average: the weights that scored best so far, and the mean of the last ones, or None.
         state: the recurrent state carried into the next batch, or None.
         progress: JSON-able facts of the loop (place in the data, seconds, history).
     """
     tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
-    if best is not None:
-        tensors |= {f"best/{name}": value for name, value in best.items()}
+    for kind, weights in (("best", best), ("average", average)):
+        tensors |= {f"{kind}/{name}": value for name, value in (weights or {}).items()}
     metadata = {"step": step, "progress": progress, "optimizer": None, "state": 0}
     if optimizer is not None:
         described = optimizer.state_dict()
@@ -96,14 +98,14 @@ def restore(
     model: nn.Module,
     optimizer: torch.optim.Optimizer | None,
     state_like: State,
-) -> tuple[dict[str, Tensor] | None, State]:
+) -> tuple[dict[str, Tensor] | None, dict[str, Tensor] | None, State]:
     """Put a snapshot back into ``model``, ``optimizer`` and the random state.
 
     Args:
         state_like: a state of the right nesting (its values do not matter), or None.
 
     Returns:
-        ``(best weights or None, carried state or None)``.
+        ``(best weights, average of the last ones, carried state)``, each None where there is none.
     """
 
     def under(prefix: str) -> dict[str, Tensor]:
@@ -129,4 +131,4 @@ def restore(
     torch.set_rng_state(tensors["random/cpu"])
     if "random/cuda" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors["random/cuda"])
-    return under("best/") or None, state
+    return under("best/") or None, under("average/") or None, state

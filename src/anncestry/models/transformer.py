@@ -1,0 +1,254 @@
+r"""The Transformer: attention alone reads the source, and writes the answer.
+
+Paper: A. Vaswani, N. Shazeer, N. Parmar, J. Uszkoreit, L. Jones, A. Gomez, L. Kaiser & I. Polosukhin,
+"Attention is all you need", 1706.03762 (2017).
+
+    x = Drop(sqrt(d) E[token] + PE[position])
+    encoder, N times:  x = LN(x + Drop(MH(x, x)));                          x = LN(x + Drop(FFN(x)))
+    decoder, N times:  x = LN(x + Drop(MH(x, x up to here)));
+                       x = LN(x + Drop(MH(x, encoder's output)));           x = LN(x + Drop(FFN(x)))
+    p(y_t) = softmax(E x_t)
+
+Differs from attention over a recurrent net: nothing is passed on from step to step, so all words of a known
+answer are learnt at once; a place is told by its position vector alone; several heads look at once.
+
+Departures from the paper: see the ledger of its entry on the timeline.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+from torch import nn
+
+from anncestry.arrays import Bool, Float, Int, Tensor
+from anncestry.errors import require
+from anncestry.layers.alignment import side_by_side
+from anncestry.layers.attention import Attention, CrossAttention, SelfAttention
+from anncestry.layers.encoder_decoder import ReadingConfig, WritingNetwork, visible_places, where_ragged
+from anncestry.layers.key_value_cache import KeyValueCache
+from anncestry.layers.linear import Linear, TiedReadout
+from anncestry.layers.positions import LAYOUTS, Learned, Sinusoidal
+from anncestry.layers.transformer import ACTIVATIONS, Block, DecoderBlock, FeedForward, PostNorm, PreNorm
+from anncestry.protocols import Memory
+from anncestry.signature import Signature
+
+NORMS = ("post", "pre")
+TIES = ("all", "output", "none")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformerConfig(ReadingConfig):
+    """Sizes and parts.
+
+    Attributes:
+        hidden_size: d, the width.
+        num_layers: N, of the encoder, and of the decoder unless told otherwise.
+        decoder_layers: of the decoder; as many where it is 0.
+        num_heads: h.
+        head_size: d_k, of queries, keys and values; d / h where it is 0.
+        inner_size: f, hidden units of the feed-forward nets; 4 d where it is 0.
+        norm: ``post`` as in the paper; ``pre`` normalises what goes into a sub-layer, and the end of a stack.
+        positions: ``interleaved`` sinusoids as in the paper, ``concatenated``, ``tensor2tensor``'s, or
+            ``learned`` ones (`anncestry.layers.positions`).
+        first_position: the number of the first sinusoid.
+        num_positions: how many are learned; no text is longer than that.
+        tie: ``all``: one table embeds sources and answers and scores words, for one vocabulary; ``output``:
+            one for answers and scores; ``none``.
+        scale_embeddings: whether embeddings are multiplied by sqrt(d).
+        attention_bias: whether queries, keys, values and outputs of heads have biases.
+        output_bias: whether the scores of words have.
+        activation: of the feed-forward nets: ``relu``, ``gelu`` or ``silu``.
+        attention_dropout, inner_dropout: of the weights of attention, and of the hidden units.
+        norm_eps: added to the variance by every normalisation.
+    """
+
+    hidden_size: int
+    num_layers: int = 6
+    decoder_layers: int = 0
+    num_heads: int = 8
+    head_size: int = 0
+    inner_size: int = 0
+    dropout: float = 0.1
+    norm: str = "post"
+    positions: str = "interleaved"
+    first_position: int = 0
+    num_positions: int = 512
+    tie: str = "output"
+    scale_embeddings: bool = True
+    attention_bias: bool = False
+    output_bias: bool = False
+    activation: str = "relu"
+    attention_dropout: float = 0.0
+    inner_dropout: float = 0.0
+    norm_eps: float = 1e-6
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_positive("hidden_size", "num_layers", "num_heads", "num_positions")
+        self.check_not_negative("decoder_layers", "head_size", "inner_size", "first_position")
+        self.check_probability("attention_dropout", "inner_dropout")
+        rule = f"must be a multiple of num_heads, {self.num_heads}, where head_size is not given"
+        fits = self.head_size > 0 or self.hidden_size % self.num_heads == 0
+        require(fits, "hidden_size", self.hidden_size, rule)
+        learned = self.positions == "learned"
+        require(learned or self.hidden_size % 2 == 0, "hidden_size", self.hidden_size, "must be even")
+        choices = {
+            "norm": NORMS,
+            "positions": (*LAYOUTS, "learned"),
+            "tie": TIES,
+            "activation": tuple(ACTIVATIONS),
+        }
+        for name, allowed in choices.items():
+            require(getattr(self, name) in allowed, name, getattr(self, name), "must be one of", allowed)
+        same = self.input_size == self.output_size
+        rule = f"needs one vocabulary (--joint), and they have {self.input_size} and {self.output_size} words"
+        require(same or self.tie != "all", "tie", self.tie, rule)
+        require(self.norm_eps > 0, "norm_eps", self.norm_eps, "must be above 0")
+
+    @classmethod
+    def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):
+        """The config for a data set: two layers, four heads, 128 wide unless told; ``width`` is made even."""
+        hidden_size = (width or 128) + (width or 128) % 2
+        small = {"num_layers": 2, "num_heads": 4, "head_size": -(-hidden_size // 4)}
+        if "num_heads" in overrides or "hidden_size" in overrides:
+            small["head_size"] = 0
+        return cls(**{**cls.sizes_of(signature), "hidden_size": hidden_size, **small, **overrides})
+
+
+class Source(NamedTuple):
+    """What the decoder looks up: a row for each source."""
+
+    layers: tuple[tuple[Float[Tensor, "N h S k"], Float[Tensor, "N h S k"]], ...]  # keys and values
+    visible: Bool[Tensor, "N 1 1 S"]
+
+
+class TransformerState(NamedTuple):
+    """What is written so far, what the last step looked for, and the source."""
+
+    cache: KeyValueCache
+    asked: Float[Tensor, "R D"]
+    memory: Memory
+
+
+class Transformer(WritingNetwork):
+    """An encoder, and a decoder that looks at it."""
+
+    config: TransformerConfig
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__(config)
+        width, bias = config.hidden_size, config.attention_bias
+        residual = partial(
+            PreNorm if config.norm == "pre" else PostNorm, width, config.dropout, config.norm_eps
+        )
+        heads = (width, config.num_heads, config.head_size, bias, config.attention_dropout)
+
+        def feed_forward() -> FeedForward:
+            inner_size = config.inner_size or 4 * width
+            return FeedForward(width, inner_size, config.activation, config.inner_dropout)
+
+        self.source_embedding = None if config.tie == "all" else nn.Embedding(config.input_size, width)
+        self.embedding = nn.Embedding(config.output_size, width)
+        self.source_positions, self.positions = self._positions(), self._positions()
+        self.dropout = nn.Dropout(config.dropout)
+        self.encoder = nn.ModuleList(
+            Block(SelfAttention(*heads), feed_forward(), residual) for _ in range(config.num_layers)
+        )
+        self.decoder = nn.ModuleList(
+            DecoderBlock(SelfAttention(*heads), CrossAttention(*heads), feed_forward(), residual)
+            for _ in range(config.decoder_layers or config.num_layers)
+        )
+        pre = config.norm == "pre"
+        self.encoder_norm = nn.LayerNorm(width, config.norm_eps) if pre else nn.Identity()
+        self.decoder_norm = nn.LayerNorm(width, config.norm_eps) if pre else nn.Identity()
+        if config.tie == "none":
+            self.readout: Linear | TiedReadout = Linear(width, config.output_size, config.output_bias)
+        else:
+            self.readout = TiedReadout(config.output_size, config.output_bias)
+        self.start()
+
+    def _positions(self) -> Sinusoidal | Learned:
+        config = self.config
+        if config.positions == "learned":
+            return Learned(config.hidden_size, config.num_positions)
+        return Sinusoidal(config.hidden_size, config.positions, config.first_position)
+
+    def start(self) -> None:
+        """Matrices as Glorot & Bengio (2010) start them; embeddings N(0, 1/d), of unit variance once scaled;
+        biases at zero."""
+        scale = self.config.hidden_size**-0.5
+        for module in self.modules():
+            if isinstance(module, nn.Embedding):
+                nn.init.normal_(module.weight, std=scale)
+            elif isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        for module in self.modules():  # what is projected together starts as matrices of their own
+            if isinstance(module, Attention):
+                module.start()
+        if isinstance(self.readout, Linear):
+            nn.init.normal_(self.readout.weight, std=scale)
+
+    def embed(
+        self, embedding: nn.Embedding, positions: nn.Module, tokens: Int[Tensor, "N T"], start: int = 0
+    ) -> Float[Tensor, "N T D"]:
+        """What goes into the first layer, of tokens from position ``start`` on."""
+        embedded = embedding(tokens)
+        if self.config.scale_embeddings:
+            embedded = embedded * math.sqrt(self.config.hidden_size)
+        return self.dropout(embedded + positions(start, tokens.shape[1]))
+
+    def scores(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B V"]:
+        """Of every word, behind the decoder's last layer."""
+        x = self.decoder_norm(x)
+        return self.readout(x) if isinstance(self.readout, Linear) else self.readout(x, self.embedding.weight)
+
+    def read(self, source: Int[Tensor, "N S"], visible: Bool[Tensor, "N 1 1 S"]) -> Float[Tensor, "N S D"]:
+        """The encoder's output."""
+        x = self.embed(self.source_embedding or self.embedding, self.source_positions, source)
+        for block in self.encoder:
+            x = block(x, visible)
+        return self.encoder_norm(x)
+
+    def encode(self, source: Int[Tensor, "B S"], lengths: Int[Tensor, "B"] | None = None) -> TransformerState:
+        visible = visible_places(where_ragged(lengths, source), source)[:, None, None]
+        memory = self.read(source, visible)
+        layers = tuple(block.cross_attention.look_up(memory) for block in self.decoder)  # pyright: ignore
+        first: SelfAttention = self.decoder[0].attention  # pyright: ignore
+        cache = KeyValueCache.empty(len(self.decoder), first.num_heads, first.head_size, memory)
+        return TransformerState(cache, memory[:, 0], Memory(Source(layers, visible)))
+
+    def step(self, x_t, state):
+        source, beam = state.memory.parts, len(x_t) // state.cache.num_sources
+        cache = state.cache.extended(len(x_t))
+        x = self.embed(self.embedding, self.positions, x_t.unsqueeze(1), state.cache.length)
+        x = side_by_side(x.squeeze(1), len(x_t) // beam)  # (N, k, D)
+        shown = state.asked
+        for layer, (block, (keys, values)) in enumerate(zip(self.decoder, source.layers, strict=True)):
+            x, asked = block.step(x, cache, layer, keys, values, source.visible)  # pyright: ignore
+            if layer == self._shown:
+                shown = asked.flatten(0, 1)
+        return self.scores(x.flatten(0, 1)), TransformerState(cache, shown, state.memory)
+
+    def teach(self, tokens, state):
+        source = state.memory.parts
+        x = self.embed(self.embedding, self.positions, tokens)
+        for block, (keys, values) in zip(self.decoder, source.layers, strict=True):
+            x = block(x, keys, values, source.visible)
+        return self.scores(x)
+
+    @property
+    def _shown(self) -> int:
+        """The layer whose heads are shown as an alignment: the last but one, whose heads agree best with
+        people's alignments (Garg et al., 1909.02074, section 4)."""
+        return max(0, len(self.decoder) - 2)
+
+    def alignment(self, state):
+        source = state.memory.parts
+        asked = side_by_side(state.asked, state.cache.num_sources)
+        keys, _ = source.layers[self._shown]
+        looks = self.decoder[self._shown].looks(asked, keys, source.visible)  # pyright: ignore
+        return looks.mean(1).flatten(0, 1)
