@@ -49,7 +49,6 @@ class Memory(NamedTuple):
     parts: State
 
 
-@runtime_checkable
 class Reorderable(Protocol):
     """A part of a state that knows by itself how its rows change places, cheaper than by copying them."""
 
@@ -67,7 +66,7 @@ def reorder_state(state: State, rows: Tensor, sources: Tensor | None = None) -> 
         return state if sources is None else map_state(lambda part: part.index_select(0, sources), state)
     if isinstance(state, Tensor):
         return state.index_select(0, rows)
-    if isinstance(state, Reorderable):
+    if hasattr(state, "reordered"):  # a `Reorderable`; asking the protocol takes a step's time
         return state.reordered(rows, sources)
     parts = [reorder_state(part, rows, sources) for part in state]
     return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)

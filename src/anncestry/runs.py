@@ -28,9 +28,10 @@ from anncestry.data import DataOptions, Dataset, Processor, Split, load_data
 from anncestry.data.processors import processor_from_json
 from anncestry.decoding import Search
 from anncestry.engine.layout import lay_out
-from anncestry.engine.prediction import inference
-from anncestry.errors import UserError
+from anncestry.engine.prediction import Prediction
+from anncestry.errors import UserError, require
 from anncestry.generation import Written, answer, usual_search, written_scores
+from anncestry.layers.linear import Linear, TiedReadout
 from anncestry.models.create import configure
 from anncestry.objectives import evaluate, objective_for, tally_split
 from anncestry.protocols import OwnRule, outputs_of
@@ -46,14 +47,16 @@ class Run:
 
     Args:
         folder: a run folder.
+        precision: of predictions, and of texts that are scored: ``32``, ``bf16``, or ``int8`` for
+            Transformers.
 
     Raises:
-        UserError: there is no such folder, or it is not a run folder.
+        UserError: there is no such folder, it is not a run folder, or there is no such precision.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, precision: str = "32") -> None:
         self.folder = Path(folder).expanduser()
-        self._shelf: dict = {}  # what predictions have laid out of the weights
+        self.prediction = Prediction(precision)
         config = self.folder / "config.json"
         if not config.is_file():
             rule = "is not a run folder: it has no config.json" if self.folder.is_dir() else "is not a folder"
@@ -108,6 +111,20 @@ class Run:
         load_weights(model, read_tensors(path)[0], str(path))
         return lay_out(model.eval())
 
+    @functools.cached_property
+    def predictor(self) -> nn.Module:
+        """The trained model in the precision of predictions.
+
+        Raises:
+            UserError: it has no products of 8-bit integers, or this machine has none.
+        """
+        whole = self.prediction.precision != "int8" or any(
+            isinstance(module, Linear | TiedReadout) for module in self.model.modules()
+        )
+        rule = f"is for Transformers, and this is {self.architecture.name}; `bf16` is for all"
+        require(whole, "--precision", self.prediction.precision, rule)
+        return self.prediction.prepared(self.model)
+
     def dataset(self) -> Dataset:
         """The data it was trained on, read again.
 
@@ -144,7 +161,8 @@ class Run:
             search: how; greedy unless told.
         """
         parts: list[Any] = self._parts(data, split)
-        return written_scores(self.model, parts, self.processor, search or usual_search(self.signature))
+        search = search or usual_search(self.signature)
+        return written_scores(self.predictor, parts, self.processor, search, self.prediction)
 
     def _parts(self, data: str | None, split: str) -> list[Split]:
         """What is to be scored: one split of the run's own data, or all of other data."""
@@ -168,10 +186,11 @@ class Run:
             `anncestry.generation.answer`; ``search`` says how it is searched, greedily unless told.
         """
         if self.signature.task in WRITING_TASKS:
-            return answer(self.model, self.processor, source, search or usual_search(self.signature))
+            search = search or usual_search(self.signature)
+            return answer(self.predictor, self.processor, source, search, prediction=self.prediction)
         labels, inputs = self.processor.read(source)
         rows = []
-        with inference(inputs.device, self._shelf):
+        with self.prediction.scope(inputs.device):
             for first in range(0, len(inputs), batch_size):
                 rows += self._rows(inputs[first : first + batch_size])
         return [{"input": label, **row} for label, row in zip(labels, rows, strict=True)]
@@ -194,8 +213,8 @@ class Run:
 
     def outputs(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
         """The model's raw outputs for a batch of inputs, without gradients."""
-        with inference(inputs.device, self._shelf):
-            return outputs_of(self.model, inputs, lengths=lengths)[0]
+        with self.prediction.scope(inputs.device):
+            return outputs_of(self.predictor, inputs, lengths=lengths)[0]
 
     def _decode(self, outputs: Tensor) -> list[dict[str, Any]]:
         if self.signature.task == "classification" and not isinstance(self.model, OwnRule):
@@ -210,9 +229,9 @@ class Run:
         return {name: figures for name, figures in found.items() if name != WRITTEN}
 
 
-def load(folder: str | Path) -> Run:
-    """Open a run folder."""
-    return Run(folder)
+def load(folder: str | Path, precision: str = "32") -> Run:
+    """Open a run folder; ``precision`` is that of predictions: ``32``, ``bf16`` or ``int8``."""
+    return Run(folder, precision)
 
 
 def create_run(

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anncestry.errors import UserError
+from anncestry.layers import attention
 from anncestry.layers.attention import CrossAttention, SelfAttention, attention_weights
 from anncestry.layers.key_value_cache import KeyValueCache
 from anncestry.layers.positions import Learned, Sinusoidal, sinusoids
@@ -39,6 +40,24 @@ def test_no_place_sees_the_future_and_padding_changes_nothing():
         assert gradient[0, : place + 1].ne(0).any(1).all()
     visible = torch.tensor([True, True, True, True, False, False]).view(1, 1, 1, 6)
     torch.testing.assert_close(mine(x, visible)[:, :4], mine(x[:, :4]))
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("masked", [False, True])
+def test_products_are_the_fused_kernel(causal, masked, monkeypatch):
+    q, keys, values = (torch.randn(2, 3, 4, 5).double().requires_grad_() for _ in range(3))
+    visible = torch.tensor([[True, True, False, True], [True, False, False, False]]).view(2, 1, 1, 4)
+    visible, found = (visible if masked else None), []
+    for limit in (attention.SHORT, 0):
+        monkeypatch.setattr(attention, "SHORT", limit)
+        if causal and masked and limit == 0:  # the kernel takes one of the two
+            order = torch.ones(4, 4, dtype=torch.bool).tril()
+            seen = attention.scaled_dot_product(q, keys, values, visible & order)
+        else:
+            seen = attention.scaled_dot_product(q, keys, values, visible, causal)
+        found.append([seen, *torch.autograd.grad(seen.sin().sum(), (q, keys, values))])
+    for got, expected in zip(*found, strict=True):
+        torch.testing.assert_close(got, expected)
 
 
 def test_weights_are_of_the_causal_places():

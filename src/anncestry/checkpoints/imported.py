@@ -12,8 +12,12 @@ class Imported(NamedTuple):
         architecture: its id on the timeline.
         config: fields of its config.
         tensors: the state dict of its model.
+        processor: the JSON of what reads its inputs, where the file says that; else None.
+        notes: what was assumed, for a person to know.
     """
 
     architecture: str
     config: dict[str, Any]
     tensors: dict[str, Tensor]
+    processor: dict[str, Any] | None = None
+    notes: tuple[str, ...] = ()

@@ -62,6 +62,13 @@ class Message:
             raise ValueError(f"field {field} is not a number")
         return value
 
+    def octets(self, field: int) -> bytes:
+        """The bytes of a text or of a message; the last where it stands twice, none where it is not there."""
+        value = self._fields.get(field, [b""])[-1]
+        if not isinstance(value, bytes):
+            raise ValueError(f"field {field} is not bytes")
+        return value
+
     def message(self, field: int) -> "Message":
         """The last message under this number; an empty one where there is none."""
         return (self.messages(field) or [Message(b"")])[-1]

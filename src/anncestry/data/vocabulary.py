@@ -11,8 +11,14 @@ kind are one blank, and none stands at the ends; but for that, and for what is u
 * ``char``: one token a character.
 * ``bpe``: byte-pair encoding of characters (Sennrich, Haddow & Birch, 1508.07909). Every word begins with
   `SPACE`, as in SentencePiece, and no token goes over a blank or a punctuation mark.
+
+Three more kinds come with imported weights and are not learnt here:
+
+* ``pieces``: what stands between blanks, for texts that were cut elsewhere.
+* ``unigram``: SentencePiece's unigrams; ``subword``: tensor2tensor's (`anncestry.data.subwords`).
 """
 
+import base64
 import functools
 import json
 import re
@@ -23,15 +29,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from anncestry.data.subwords import SPACE, alphabet_of, cut_subwords, join_subwords, unigram_tokenizer
 from anncestry.errors import require
 from anncestry.signature import END, UNKNOWN
 
 Level = Literal["char", "word", "bpe"]
+Kind = Literal["char", "word", "bpe", "pieces", "unigram", "subword"]
 SPECIAL = ("<pad>", "<unk>", "<begin>", "<end>")
-JOINER, SPACE = "\uffed", "\u2581"
+JOINER = "\uffed"
 _LOOKALIKES = {"word": {JOINER: "\u25a0"}, "bpe": {SPACE: "_"}, "char": {}}
 """What becomes of our own marks in a text."""
 BPE_SIZE = 8000
+_LANGUAGE = re.compile(r">>\S+<< ?")
+"""With what a text begins that is to be translated into one of several languages: a token of its own."""
 
 
 def normalise(text: str, lowercase: bool = False) -> str:
@@ -88,15 +98,19 @@ class Vocabulary:
         tokens: (V,) the four special ones, then characters, words or subwords.
         lowercase: whether texts are read in lower case.
         merges: bpe: the pairs of subwords that are joined, the first ones first.
+        pieces, charsmap: unigram: as for `anncestry.data.subwords.unigram_tokenizer`; a piece is a token only
+            if it is also among ``tokens``.
     """
 
-    kind: Level
+    kind: Kind
     tokens: tuple[str, ...]
     lowercase: bool = False
     merges: tuple[tuple[str, str], ...] = ()
+    pieces: tuple[tuple[str, float], ...] = ()
+    charsmap: bytes = b""
 
     def __post_init__(self) -> None:
-        require(self.kind in get_args(Level), "level", self.kind, "must be a known kind", get_args(Level))
+        require(self.kind in get_args(Kind), "level", self.kind, "must be a known kind", get_args(Kind))
         rule = "a vocabulary begins with the four special tokens"
         require(self.tokens[: len(SPECIAL)] == SPECIAL, "tokens", self.tokens[:4], rule, SPECIAL)
 
@@ -140,7 +154,8 @@ class Vocabulary:
         return len(self.tokens)
 
     def __reduce__(self):  # what is cached does not travel
-        return (Vocabulary, (self.kind, self.tokens, self.lowercase, self.merges))
+        fields = (self.kind, self.tokens, self.lowercase, self.merges, self.pieces, self.charsmap)
+        return (Vocabulary, fields)
 
     @functools.cached_property
     def _index(self) -> dict[str, int]:
@@ -149,6 +164,26 @@ class Vocabulary:
     @functools.cached_property
     def _bpe(self) -> Any:
         return _tokenizer({token: place for place, token in enumerate(self.tokens)}, self.merges)
+
+    @functools.cached_property
+    def _unigram(self) -> Any:
+        return unigram_tokenizer(self.pieces, self.charsmap)
+
+    @functools.cached_property
+    def _letters(self) -> tuple[frozenset[str], int]:
+        """Of tensor2tensor's subwords: their characters, and how many the longest has."""
+        subwords = self.tokens[END + 1 :]
+        return alphabet_of(subwords), max(map(len, subwords), default=0)
+
+    def _cut_foreign(self, normal: str) -> list[str]:
+        """A normalised text in pieces, for the kinds that are not learnt here."""
+        if self.kind == "pieces":
+            return normal.split()
+        if self.kind == "subword":
+            return cut_subwords(normal, self._index, *self._letters)
+        language = _LANGUAGE.match(normal)
+        rest = normal[language.end() :] if language else normal
+        return [*([language[0].strip()] if language else []), *self._unigram.encode(rest).tokens]
 
     def _cut(self, normal: str) -> list[str]:
         """A normalised text in pieces, for words and characters."""
@@ -166,6 +201,8 @@ class Vocabulary:
         index = self._index
         if self.kind == "char":
             return [[index.get(token, UNKNOWN) for token in text] for text in normal]
+        if self.kind not in get_args(Level):
+            return [[index.get(token, UNKNOWN) for token in self._cut_foreign(text)] for text in normal]
         # No token goes over a blank, so each word has to be cut but once.
         words = [text.split() for text in normal]
         distinct = list(dict.fromkeys(word for row in words for word in row))
@@ -188,17 +225,28 @@ class Vocabulary:
         if self.kind == "word":
             text = " ".join(pieces)
             return text.replace(f" {JOINER}", "").replace(f"{JOINER} ", "").replace(JOINER, "")
+        if self.kind == "pieces":
+            return " ".join(pieces)
+        if self.kind == "subword":
+            return join_subwords(pieces)
         text = "".join(pieces)
         return text if self.kind == "char" else text.replace(SPACE, " ").strip()
 
     def to_json(self) -> dict[str, Any]:
         fields: dict[str, Any] = {"kind": self.kind, "tokens": list(self.tokens), "lowercase": self.lowercase}
-        return fields | ({"merges": [list(pair) for pair in self.merges]} if self.merges else {})
+        if self.merges:
+            fields["merges"] = [list(pair) for pair in self.merges]
+        if self.pieces:
+            fields["pieces"] = [list(pair) for pair in self.pieces]
+            fields["charsmap"] = base64.b64encode(self.charsmap).decode()
+        return fields
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "Vocabulary":
         merges = tuple((first, second) for first, second in fields.get("merges", ()))
-        return cls(fields["kind"], tuple(fields["tokens"]), fields["lowercase"], merges)
+        pieces = tuple((piece, score) for piece, score in fields.get("pieces", ()))
+        charsmap = base64.b64decode(fields.get("charsmap", ""))
+        return cls(fields["kind"], tuple(fields["tokens"]), fields["lowercase"], merges, pieces, charsmap)
 
 
 def _tokenizer(places: dict[str, int], merges: Sequence[tuple[str, str]]) -> Any:

@@ -77,15 +77,17 @@ def beam_search(request: Request, scores: Float[Tensor, "N V"], state: State) ->
         best = live.ranked[:, 0]
         reachable = best / longest.clamp(min=search.penalty(length + 1.0))
         done = (finished.score[:, search.n_best - 1] >= reachable) | (limits <= length)
-        facts = torch.stack([(parents != order).any(), best.isnan().any()])
-        *leaves, moved, broken = torch.cat([done, facts]).tolist()  # the one wait for the device
+        short = done & (finished.score[:, search.n_best - 1] == -torch.inf)
+        facts = torch.stack([(parents != order).any(), best.isnan().any(), short.any()])
+        *leaves, moved, broken, cut = torch.cat([done, facts]).tolist()  # the one wait for the device
         check_numbers(broken)
         stay = None
         if any(leaves):
             gone, stay = split_of(leaves, device)
-            last = _with_cut(
-                finished, live.cut(length, search), before.cut(length - 1, search), search.n_best
-            )
+            last = finished.best(search.n_best)
+            if cut:
+                now, earlier = live.cut(length, search), before.cut(length - 1, search)
+                last = _with_cut(finished, now, earlier, search.n_best)
             ended = ended.leaving(sources, last, gone)
             if not len(stay):
                 break

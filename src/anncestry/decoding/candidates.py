@@ -4,7 +4,7 @@ import torch
 
 from anncestry.arrays import Float, Int, Tensor
 
-CHUNK = 128  # tokens
+CHUNK = 64  # tokens
 MANY = 2**15  # numbers, from which on more operations on fewer numbers pay
 
 
@@ -16,7 +16,7 @@ def best_candidates(
     Where there are fewer, the rest is minus infinity.
     """
     beam, vocab_size = log_probs.shape[1:]
-    chunked = vocab_size >= CHUNK and beam * vocab_size >= 4 * CHUNK * count and log_probs.numel() >= MANY
+    chunked = vocab_size >= CHUNK and beam * vocab_size >= 8 * CHUNK * count and log_probs.numel() >= MANY
     return (_best_of_chunks if chunked else _best_of_all)(log_probs, before, count)
 
 

@@ -34,6 +34,10 @@ class Ended(NamedTuple):
         zeros = torch.zeros_like(score, dtype=torch.long)
         return cls(score, score, zeros, zeros, zeros.bool())
 
+    def best(self, count: int) -> "Ended":
+        """The first ``count`` of each source, which are the best where they are in order."""
+        return map_state(lambda part: part[:, :count], self)
+
     def leaving(self, sources: Int[Tensor, "M"], last: "Ended", rows: Int[Tensor, "G"]) -> "Ended":
         """With the ``rows`` of ``last`` put where the sources have their place."""
         places = sources[rows]

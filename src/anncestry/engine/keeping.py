@@ -15,31 +15,39 @@ class _Here(threading.local):
     memory."""
 
     kept: dict[tuple, tuple[tuple[Tensor, ...], Any]] | None = None
+    int8: bool = False
 
 
 _here = _Here()
 
 
 @contextmanager
-def keeping(shelf: dict | None = None) -> Iterator[None]:
+def keeping(shelf: dict | None = None, int8: bool = False) -> Iterator[None]:
     """Within it, what is made of weights stays from call to call. They must not be changed there.
 
     A change that autograd counts (an optimizer's, ``load_state_dict``'s) is noticed; others are not.
 
     Args:
         shelf: where it is kept, for whoever comes back later; unless told, until the outermost scope ends.
+        int8: whether linear layers may keep their weights as integers.
     """
-    before = _here.kept
-    _here.kept = shelf if shelf is not None else {} if before is None else before
+    before = _here.kept, _here.int8
+    _here.kept = shelf if shelf is not None else {} if _here.kept is None else _here.kept
+    _here.int8 = int8 or _here.int8
     try:
         yield
     finally:
-        _here.kept = before
+        _here.kept, _here.int8 = before
 
 
 def is_keeping() -> bool:
     """Whether this is within `keeping`."""
     return _here.kept is not None
+
+
+def wants_int8() -> bool:
+    """Whether linear layers may keep their weights as integers here."""
+    return _here.int8
 
 
 def look_up(weights: tuple[Tensor, ...]) -> Any:

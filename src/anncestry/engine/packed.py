@@ -11,7 +11,8 @@ from collections.abc import Callable
 import torch
 
 from anncestry.arrays import Float, Tensor
-from anncestry.engine.keeping import is_keeping, kept
+from anncestry.engine.int8 import Int8Weight, int8_works
+from anncestry.engine.keeping import is_keeping, kept, wants_int8
 
 SMALLEST = 2**18
 """Elements below which preparing a weight does not pay (it costs at 384 x 384 and gains at 2600 x 650)."""
@@ -44,7 +45,8 @@ class PackedWeight:
 def linear(
     x: Float[Tensor, "*B D"], weight: Float[Tensor, "K D"], bias: Float[Tensor, "K"] | None = None
 ) -> Float[Tensor, "*B K"]:
-    """``x weight^T + bias``; without gradients and within `keeping` the weight is laid out once."""
+    """``x weight^T + bias``; without gradients and within `keeping` the weight is laid out once, as integers
+    where that was asked for."""
     if (
         is_keeping()
         and not torch.is_grad_enabled()
@@ -53,13 +55,23 @@ def linear(
         and _packable(weight)
         and not torch.is_autocast_enabled("cpu")
     ):
-        blocks = kept((weight,), lambda: _blocks_of(weight))
-        return torch.ops.mkldnn._linear_pointwise(x, blocks, bias, "none", [], "")
+        kind = Int8Weight if wants_int8() and int8_works() else PackedLinear
+        return kept((weight,), lambda: kind(weight))(x, bias)
     return torch.nn.functional.linear(x, weight, bias)
 
 
-def _blocks_of(weight: Float[Tensor, "K D"]) -> Tensor:
-    return torch.ops.mkldnn._reorder_linear_weight(weight.detach().contiguous())
+class PackedLinear:
+    """``x weight^T + bias`` for a weight that does not change; no gradients.
+
+    Args:
+        weight: (K, D), float32 or bfloat16, on a CPU.
+    """
+
+    def __init__(self, weight: Float[Tensor, "K D"]) -> None:
+        self._blocks = torch.ops.mkldnn._reorder_linear_weight(weight.detach().contiguous())
+
+    def __call__(self, x: Float[Tensor, "*B D"], bias: Float[Tensor, "K"] | None = None) -> Tensor:
+        return torch.ops.mkldnn._linear_pointwise(x, self._blocks, bias, "none", [], "")
 
 
 class PackedLinearReLU:

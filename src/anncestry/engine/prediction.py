@@ -4,14 +4,57 @@ import copy
 import functools
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 
 import torch
 from torch import nn
 
 from anncestry.arrays import Tensor
+from anncestry.engine.int8 import int8_works
 from anncestry.engine.keeping import keeping
 from anncestry.engine.precision import fast_float32
+from anncestry.errors import require
+
+PRECISIONS = ("32", "bf16", "int8")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """How a model predicts.
+
+    Attributes:
+        precision: ``32``; ``bf16``: weights and all that is computed in bfloat16; ``int8``: like ``bf16``,
+            with the products of linear layers in 8-bit integers.
+        shelf: what was made of the weights, for the next time.
+    """
+
+    precision: str = "32"
+    shelf: dict = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        require(self.precision in PRECISIONS, "precision", self.precision, "must be one of", PRECISIONS)
+
+    def prepared(self, model: nn.Module) -> nn.Module:
+        """The model that predicts in this precision: a copy, unless it is 32.
+
+        Raises:
+            UserError: int8 is asked for and this processor or PyTorch has no such products.
+        """
+        if self.precision == "int8":
+            rule = "needs a processor with products of 8-bit integers, and a PyTorch with oneDNN"
+            require(int8_works(), "precision", self.precision, rule)
+        return model if self.precision == "32" else in_bfloat16(model, always=True)
+
+    @contextmanager
+    def scope(self, device: torch.device) -> Iterator[None]:
+        """For predicting, in the calling thread: `inference` in this precision."""
+        with inference(device, self.shelf), self.keeping():
+            yield
+
+    def keeping(self) -> AbstractContextManager:
+        """What a thread beside the one that is within `scope` needs of its own, with ``torch.no_grad``."""
+        return keeping(self.shelf, int8=self.precision == "int8")
 
 
 @contextmanager

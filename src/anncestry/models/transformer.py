@@ -50,6 +50,7 @@ class TransformerConfig(ReadingConfig):
         head_size: d_k, of queries, keys and values; d / h where it is 0.
         inner_size: f, hidden units of the feed-forward nets; 4 d where it is 0.
         norm: ``post`` as in the paper; ``pre`` normalises what goes into a sub-layer, and the end of a stack.
+        last_norm: whether the end of a stack is normalised behind ``post`` too, as by torch.nn.Transformer.
         positions: ``interleaved`` sinusoids as in the paper, ``concatenated``, ``tensor2tensor``'s, or
             ``learned`` ones (`anncestry.layers.positions`).
         first_position: the number of the first sinusoid.
@@ -72,6 +73,7 @@ class TransformerConfig(ReadingConfig):
     inner_size: int = 0
     dropout: float = 0.1
     norm: str = "post"
+    last_norm: bool = False
     positions: str = "interleaved"
     first_position: int = 0
     num_positions: int = 512
@@ -160,9 +162,9 @@ class Transformer(WritingNetwork):
             DecoderBlock(SelfAttention(*heads), CrossAttention(*heads), feed_forward(), residual)
             for _ in range(config.decoder_layers or config.num_layers)
         )
-        pre = config.norm == "pre"
-        self.encoder_norm = nn.LayerNorm(width, config.norm_eps) if pre else nn.Identity()
-        self.decoder_norm = nn.LayerNorm(width, config.norm_eps) if pre else nn.Identity()
+        last = config.norm == "pre" or config.last_norm
+        self.encoder_norm = nn.LayerNorm(width, config.norm_eps) if last else nn.Identity()
+        self.decoder_norm = nn.LayerNorm(width, config.norm_eps) if last else nn.Identity()
         if config.tie == "none":
             self.readout: Linear | TiedReadout = Linear(width, config.output_size, config.output_bias)
         else:

@@ -46,11 +46,13 @@ class TranslationProcessor:
     Attributes:
         source, target: the vocabularies; the same one where they are joint.
         max_tokens: what is longer is cut.
+        source_end: whether a source ends with `END` as a target does.
     """
 
     source: Vocabulary
     target: Vocabulary
     max_tokens: int
+    source_end: bool = False
 
     kind = "translation"
 
@@ -58,6 +60,10 @@ class TranslationProcessor:
     def target_scale(self) -> tuple[float, ...] | None:
         """None: the targets are tokens."""
         return None
+
+    def whole(self, row: Sequence[int]) -> list[int]:
+        """The tokens of a source as a model reads them: cut to ``max_tokens``, and with an end if it has one."""
+        return [*row[: self.max_tokens], *([END] if self.source_end else [])]
 
     def read_each(self, source: str) -> list[Given]:
         """The lines of a file, of ``-`` (standard input), or of a text typed out, in their order.
@@ -87,7 +93,7 @@ class TranslationProcessor:
         for line, row, note in zip(lines, self.source.encode_all(texts), notes, strict=True):
             if len(row) > self.max_tokens:
                 note = f"only its first {self.max_tokens} of {len(row)} tokens were read"
-            given.append(Given(line.decode(errors="replace").strip(), row[: self.max_tokens] or None, note))
+            given.append(Given(line.decode(errors="replace").strip(), self.whole(row) if row else None, note))
         return given
 
     def read(self, source: str) -> tuple[list[str], Int[Tensor, "N S"]]:
@@ -106,8 +112,8 @@ class TranslationProcessor:
         return (inputs != PAD).sum(1)
 
     def sequences(self, texts: Sequence[str]) -> Sequences:
-        """The source tokens of texts, each cut to ``max_tokens``."""
-        return Sequences.of([row[: self.max_tokens] for row in self.source.encode_all(texts)])
+        """The source tokens of texts, each `whole`."""
+        return Sequences.of([self.whole(row) for row in self.source.encode_all(texts)])
 
     def decode(self, outputs: Float[Tensor, "B T V"]) -> list[dict[str, Any]]:
         """``{"translation": ...}`` of the likeliest token of each step."""
@@ -117,10 +123,10 @@ class TranslationProcessor:
         joint = self.source is self.target or self.source == self.target
         target = None if joint else self.target.to_json()
         fields = {"source": self.source.to_json(), "target": target, "max_tokens": self.max_tokens}
-        return {"kind": self.kind, **fields}
+        return {"kind": self.kind, **fields} | ({"source_end": True} if self.source_end else {})
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "TranslationProcessor":
         source = Vocabulary.from_json(fields["source"])
         target = source if fields["target"] is None else Vocabulary.from_json(fields["target"])
-        return cls(source, target, fields["max_tokens"])
+        return cls(source, target, fields["max_tokens"], fields.get("source_end", False))

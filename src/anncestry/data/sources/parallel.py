@@ -159,7 +159,7 @@ def translation_dataset(
     vocabularies = f"{len(processor.source):,} and {len(processor.target):,}"
     if processor.source == processor.target:
         vocabularies = f"{len(processor.source):,} for both"
-    unit = {"word": "words", "char": "characters", "bpe": "subwords"}[processor.source.kind]
+    unit = {"word": "words", "char": "characters"}.get(processor.source.kind, "subwords")
     notes = [
         f"{sizes} pairs for training, validation, test",
         f"vocabularies of {vocabularies} {unit}; {_unknown(splits[1])}",
@@ -213,7 +213,7 @@ def _pairs(
         notes.append(f"{too_long} pairs of more than {most} tokens {what}")
     kept = [row for row, fits in enumerate(short) if fits or not drop]
     return Pairs(
-        Sequences.of([sources[row][:most] for row in kept]),
+        Sequences.of([processor.whole(sources[row]) for row in kept]),
         Sequences.of([targets[row][:most] for row in kept]),
         torch.arange(len(kept)),
         tuple((lines[row][1],) for row in kept),

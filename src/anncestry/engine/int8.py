@@ -1,0 +1,70 @@
+"""Products of 8-bit integers, for weights that do not change.
+
+A row of the weight and a row of the input have one scale each: the largest of their numbers becomes 127. The
+product of the integers is exact; what is lost is half a step in each factor. One scale for all rows of the
+input would be simpler and lose more, as rows differ.
+"""
+
+import functools
+
+import torch
+
+from anncestry.arrays import Float, Tensor
+
+_ZERO = 128  # what stands for 0 in the input, which the kernel wants without a sign
+
+
+class Int8Weight:
+    """``x weight^T + bias`` in 8-bit integers, with the input quantised row by row; no gradients.
+
+    The operators are PyTorch's own but not public: `int8_works` tries them out.
+
+    Args:
+        weight: (K, D), float32 or bfloat16, on a CPU.
+    """
+
+    def __init__(self, weight: Float[Tensor, "K D"]) -> None:
+        wide = weight.detach().float().contiguous()
+        self._scales = (wide.abs().amax(1) / 127).clamp_(min=1e-30)
+        integers = (wide / self._scales.unsqueeze(1)).round_().to(torch.int8).contiguous()
+        self._blocks = torch.ops.onednn.qlinear_prepack(integers, None)
+        self._zeros = torch.zeros(len(integers), dtype=torch.long)
+
+    def __call__(self, x: Float[Tensor, "*B D"], bias: Float[Tensor, "K"] | None = None) -> Tensor:
+        rows = x.reshape(-1, x.shape[-1])
+        scales = (rows.abs().amax(1, keepdim=True).float() / 127).clamp_(min=1e-30)
+        integers = (rows / scales).round_().add_(_ZERO).to(torch.uint8)
+        product = torch.ops.onednn.qlinear_pointwise(
+            integers,
+            1.0,
+            _ZERO,
+            self._blocks,
+            self._scales,
+            self._zeros,
+            None,
+            1.0,
+            0,
+            x.dtype,
+            "none",
+            [],
+            "",
+        )
+        scales = scales.to(x.dtype)
+        product = product.mul_(scales) if bias is None else torch.addcmul(bias, product, scales)
+        return product.view(*x.shape[:-1], -1)
+
+
+@functools.cache
+def int8_works() -> bool:
+    """Whether this PyTorch has the operators and they give what the rounded numbers give: tried out once."""
+    random = torch.Generator().manual_seed(0)
+    x, weight, bias = (torch.randn(size, generator=random) for size in ((5, 64), (48, 64), (48,)))
+    x[1:] *= torch.tensor([1e-3, 1.0, 40.0, 0.0]).unsqueeze(1)
+    with torch.no_grad():
+        try:
+            product = Int8Weight(weight)(x, bias)
+        except (AttributeError, RuntimeError, TypeError):
+            return False
+        exact = x.double() @ weight.double().t() + bias
+        error = (product.double() - exact).abs().amax(1)
+        return bool((error <= 0.02 * (exact - bias).abs().amax(1) + 1e-6).all())
