@@ -11,6 +11,11 @@ TRAIN = test -f $(1)/model.safetensors || sh benchmarks/train.sh $(BIN)/anncestr
 CIFAR = --precision bf16 --batch-size 64 --schedule cosine --learning-rate 0.1 --warmup-steps 200 --max-time 8m \
 	--evaluations 2
 
+MULTI30K = parallel:$(DATA)/multi30k/train.en.gz,$(DATA)/multi30k/train.de.gz
+# A net with attention and one with a fixed context of about as many parameters get the same recipe.
+RNN = --lowercase --batch-tokens 4000 --set dropout=0.4 --schedule cosine --warmup-steps 200 --epochs 14 --evaluations 7
+DATES = rnnsearch --data dates --width 96 --schedule cosine --max-time 170s --evaluations 5
+
 .PHONY: help demo test check format wheel bench reproduce clean
 .DEFAULT_GOAL := help
 
@@ -79,6 +84,14 @@ reproduce: .venv/.run  ## re-measure the claims, then the published figures (hou
 	$(call TRAIN,reports/resnet-cifar) resnet-20 --data images:$(DATA)/cifar10-jpeg $(CIFAR)
 	$(call TRAIN,reports/densenet-cifar) densenet-bc-100-12 --set blocks=8,8,8 \
 		--data images:$(DATA)/cifar10-jpeg $(CIFAR)
+	$(call TRAIN,reports/multi30k-rnnsearch) rnnsearch --data $(MULTI30K) --width 256 $(RNN)
+	$(call TRAIN,reports/multi30k-fixed) rnn-encoder-decoder --data $(MULTI30K) --width 276 $(RNN)
+	$(call TRAIN,reports/multi30k-transformer) transformer-tiny --data $(MULTI30K) --max-steps 4500 \
+		--learning-rate 0.003 --warmup-steps 800 --schedule cosine --set dropout=0.2 --evaluations 15 --average 3
+	for run in rnnsearch fixed transformer; do \
+		$(BIN)/anncestry evaluate reports/multi30k-$$run --beam 5 --alpha 1 || exit 1; done
+	$(call TRAIN,reports/dates) $(DATES)
+	$(call TRAIN,reports/dates-held-out) $(DATES) --hold-out fi,pt,cs,ko
 
 clean:  ## remove what the other targets made
 	rm -rf .venv build dist reports runs

@@ -169,3 +169,35 @@ def test_a_complete_run_goes_further(tmp_path):
     train("mlp", "digits", out=tmp_path / "b", width=8, settings=TrainingSettings(epochs=4))
     a, b = (Run(tmp_path / name).scores()["test"]["loss"] for name in "ab")
     assert a == pytest.approx(b, abs=0.05)
+
+
+def test_a_run_starts_from_the_weights_of_another(trained, tmp_path):
+    tiny = TrainingSettings(max_steps=1, learning_rate=1e-12)
+    run, _ = train("mlp", "digits", out=tmp_path / "next", width=24, settings=tiny, start=trained.folder)
+    assert run.scores()["test"]["accuracy"] == pytest.approx(trained.scores()["test"]["accuracy"])
+    assert f"--from {trained.folder}" in reproduce(run)
+    again = Run(run.folder)
+    assert again.config["from"] == str(trained.folder)
+    with pytest.raises(ValueError, match=r"do not fit MLP; .*wrong shape"):
+        train("mlp", "digits", out=tmp_path / "wide", width=25, settings=tiny, start=trained.folder)
+    assert not (tmp_path / "wide").exists()
+
+
+@pytest.mark.parametrize("precision", ["32", "bf16"])
+def test_predictions_have_the_precision_that_was_asked_for(trained, precision):
+    run = Run(trained.folder, precision)
+    split = run.dataset().test
+    inputs = next(iter(split.batches(64))).inputs
+    found, exact = run.outputs(inputs), Run(trained.folder).outputs(inputs)
+    assert found.dtype == torch.float32
+    assert torch.equal(found, exact) == (precision == "32")
+    torch.testing.assert_close(found, exact, atol=0.1, rtol=0.05)
+
+
+def test_a_precision_that_cannot_be_is_named(trained):
+    with pytest.raises(ValueError, match=r"precision: got 'fp8'; must be one of\. Choices: 32, bf16, int8"):
+        Run(trained.folder, "fp8")
+    with pytest.raises(
+        ValueError, match="--precision: got 'int8'; is for Transformers, and this is Multi-layer"
+    ):
+        _ = Run(trained.folder, "int8").predictor

@@ -85,7 +85,7 @@ class Run:
         Raises:
             UserError: the weights were imported, and with no data came no way to read any.
         """
-        if self.config["data"] is None:
+        if self.config["data"] is None and not (self.folder / "processor.json").is_file():
             hint = f"In Python: anncestry.load({str(self.folder)!r}).model takes tensors."
             raise UserError(
                 "run", str(self.folder), "was imported from weights alone; it cannot read data", hint=hint
@@ -129,10 +129,12 @@ class Run:
         """The data it was trained on, read again.
 
         Raises:
-            UserError: the files are gone, or are no longer what they were.
+            UserError: the files are gone, or are no longer what they were; or the weights were imported.
         """
-        _ = self.processor  # an imported model has no data
+        _ = self.processor
         data = self.config["data"]
+        if data is None:
+            raise UserError("run", str(self.folder), "was imported; it has no data of its own: name some")
         dataset = load_data(data["name"], DataOptions(**data["options"]), data["seed"])
         if dataset.fingerprint() != data["fingerprint"]:
             rule = "has changed since this run was trained; it would go on with other examples"
@@ -168,9 +170,9 @@ class Run:
         """What is to be scored: one split of the run's own data, or all of other data."""
         if data is None:
             return [self.dataset().split(split)]
-        options = DataOptions(**self.config["data"]["options"])
-        other = load_data(data, options, self.config["data"]["seed"], processor=self.processor)
-        if other.fingerprint() == self.config["data"]["fingerprint"]:  # its own data by another name
+        own = self.config["data"] or {"options": {}, "seed": 0, "fingerprint": None}  # None: imported
+        other = load_data(data, DataOptions(**own["options"]), own["seed"], processor=self.processor)
+        if other.fingerprint() == own["fingerprint"]:  # its own data by another name
             return [other.split(split)]
         return [other.train, other.validation, other.test]
 
@@ -241,8 +243,12 @@ def create_run(
     dataset: Dataset,
     training: dict[str, Any],
     data_seed: int,
+    start: str | Path | None = None,
 ) -> Run:
     """Write the parts of a run folder that are known before training.
+
+    Args:
+        start: the run whose weights it starts from, if any.
 
     Raises:
         UserError: the folder exists and is not empty, or cannot be written.
@@ -264,6 +270,8 @@ def create_run(
         },
         "training": training,
     }
+    if start is not None:
+        described["from"] = str(Path(start).expanduser().absolute())
     make_folder(folder)
     write_json(folder / "processor.json", dataset.processor.to_json())
     write_json(folder / "config.json", described)
@@ -294,7 +302,8 @@ def finish_run(
 
 
 def write_import(folder: Path, found: Imported, source: Path) -> Run:
-    """A folder for weights that were trained elsewhere: the config and the weights, no data.
+    """A folder for weights that were trained elsewhere: the config, the weights, and what reads texts if it
+    is known; no data.
 
     Raises:
         UserError: the folder exists and is not empty, cannot be written, or the weights do not fit.
@@ -304,6 +313,7 @@ def write_import(folder: Path, found: Imported, source: Path) -> Run:
     config = configure(architecture.id, found.config)
     model = architecture.build(config)
     load_weights(model, found.tensors, str(source))
+    processor = None if found.processor is None else processor_from_json(found.processor)
     make_folder(folder)
     described = {
         "anncestry": anncestry.__version__,
@@ -315,6 +325,8 @@ def write_import(folder: Path, found: Imported, source: Path) -> Run:
         "training": {"imported": source.name},
     }
     write_tensors(folder / "model.safetensors", model.state_dict(), {"architecture": architecture.id})
+    if processor is not None:
+        write_json(folder / "processor.json", processor.to_json())
     write_json(folder / "config.json", described)
     return Run(folder)
 

@@ -27,6 +27,9 @@ class Arguments:
     captions:DIR."""
     out: Path | None = None
     """The run folder to write; runs/NAME-DATA unless told."""
+    start: Annotated[Path | None, tyro.conf.arg(name="from")] = None
+    """Start from the weights of this run folder, all of which must fit, in place of random ones; data are
+    read as that run reads them."""
     resume: Path | None = None
     """Go on with this run folder (and, with --epochs, --max-steps or --max-time, further than planned)."""
     width: int | None = None
@@ -90,6 +93,7 @@ def run(arguments: Arguments) -> int:
                 data_options=arguments.data_options,
                 width=arguments.width,
                 model=overrides,
+                start=arguments.start,
                 watch=progress,
                 tensorboard=arguments.tensorboard,
             )
@@ -121,6 +125,7 @@ def _only_the_budget(arguments: Arguments, budget: Sequence[str]) -> None:
     ]
     given += [("--width", arguments.width)] if arguments.width is not None else []
     given += [("--set", arguments.set)] if arguments.set else []
+    given += [("--from", arguments.start)] if arguments.start is not None else []
     if given:
         rule = "is fixed by the run folder; a resumed run may only be given more of"
         raise UserError(*given[0], rule, [f"--{name.replace('_', '-')}" for name in budget])

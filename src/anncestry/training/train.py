@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from anncestry.checkpoints.store import load_weights
 from anncestry.data import DataOptions, Dataset, load_data
 from anncestry.data.sources.catalogue import usual_options
 from anncestry.errors import UserError
@@ -61,6 +62,7 @@ def train(
     data_options: DataOptions | None = None,
     width: int | None = None,
     model: dict[str, Any] | None = None,
+    start: str | Path | None = None,
     watch: Callable[[Progress], None] | None = None,
     tensorboard: bool = False,
 ) -> tuple[Run, Fit]:
@@ -73,6 +75,7 @@ def train(
         settings: the architecture's recipe for 20 epochs unless told.
         width: the one number that scales the architecture.
         model: overrides of the config's fields.
+        start: a run from whose weights it starts, all of which must fit; data are read as that run does.
 
     Returns:
         ``(run, fit)``. When ``fit.stopped`` is ``"interrupted"`` the folder holds a snapshot and no
@@ -91,15 +94,20 @@ def train(
         check_new_folder(folder)
     if data_options is None:
         data_options = DataOptions(**usual_options(name, data))
-    dataset = load_data(data, data_options, settings.seed)
+    before = None if start is None else Run(start)
+    processor = None if before is None else before.processor
+    dataset = load_data(data, data_options, settings.seed, processor)
     config = configure(name, model or {}, signature=dataset.signature, width=width)
     torch.manual_seed(settings.seed)
     network = architecture.build(config)
+    if before is not None:
+        load_weights(network, before.model.state_dict(), str(before.folder))
     check_devices(network, settings)
     fabric = make_fabric(settings)
     fabric.launch()
     if fabric.is_global_zero:
-        create_run(folder, architecture, config, dataset, dataclasses.asdict(settings), settings.seed)
+        training = dataclasses.asdict(settings)
+        create_run(folder, architecture, config, dataset, training, settings.seed, start)
     fabric.barrier()
     run = Run(folder)
     result = fit(
@@ -172,6 +180,8 @@ def reproduce(run: Run) -> str:
     data, training = run.config["data"], run.config["training"]
     options = DataOptions(**data["options"]).words()
     words = ["anncestry", "train", run.architecture.id, "--data", data["name"], *options]
+    if "from" in run.config:
+        words += ["--from", run.config["from"]]
     usual = dataclasses.asdict(recipe(run.architecture.id))
     for name, value in training.items():
         if value != usual[name] and value is not None:
