@@ -156,3 +156,20 @@ def test_what_writes_is_shown_with_an_answer(arguments, shape, sizes):
     assert found.shape == shape
     assert (found.vocab_size, found.output_size, found.target_len) == sizes
     assert costs(configured(Arguments(**arguments))[1]).sequential_steps > 1
+
+
+def test_kinds_of_layers_beside_one_with_heads(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    run(Arguments("transformer", input="tokens:20x50", width=16))
+    printed = capsys.readouterr().out
+    rows = [line.split()[:7] for line in printed.splitlines()]
+    mixing, projections = 4 * 20 * 20 * 16 / 1e6, 8 * 20 * 16 * 16 / 1e6
+    figures = [f"{value:.4g}" for value in (mixing, projections, mixing + projections)]
+    assert ["self-attention", "n^2", "d", *figures, "4"] in rows
+    assert "n = 20, d = 16, k = 3, r = 16" in printed
+    assert "takes no less than recurrence, as n >= d" in " ".join(printed.split())
+    run(Arguments("transformer", input="tokens:20x50", width=16, json=True))
+    kinds = json.loads(capsys.readouterr().out)["layer_kinds"]
+    assert [kind["path_length"] for kind in kinds] == [1, 20, 20, 10, 3, 2]
+    run(Arguments("lstm"))
+    assert "Kinds of layers" not in capsys.readouterr().out

@@ -4,10 +4,14 @@ import pytest
 import torch
 from torch import nn
 
-from anncestry.engine import packed_lstm, prediction
+from anncestry.decoding import Search
+from anncestry.engine import packed, packed_lstm, prediction
+from anncestry.engine.int8 import int8_works
 from anncestry.engine.keeping import is_keeping, keeping
 from anncestry.engine.packed_lstm import PackedLSTM, lstm_packing_works
-from anncestry.engine.prediction import in_bfloat16, inference
+from anncestry.engine.prediction import Prediction, in_bfloat16, inference
+from anncestry.engine.workers import side_by_side
+from anncestry.generation import generate
 from anncestry.layers.cells import LSTMCell
 from anncestry.layers.wirings import Unrolled, stack, unroll_naive
 from anncestry.models.create import create
@@ -160,3 +164,50 @@ def test_image_nets_in_bfloat16_are_near_themselves_folded_or_not(name):
     for found in (plain, folded):
         assert found.dtype == torch.float32
         assert (found - wanted).norm() < 0.05 * wanted.norm()
+
+
+@pytest.mark.parametrize("precision", ["bf16", "int8"])
+@pytest.mark.parametrize("norm", ["post", "pre"])
+def test_a_transformer_writes_nearly_the_same_in_fewer_bits(precision, norm, monkeypatch):
+    if precision == "int8" and not int8_works():
+        pytest.skip("this PyTorch or processor has no products of 8-bit integers")
+    monkeypatch.setattr(packed, "SMALLEST", 1)
+    torch.manual_seed(1)
+    model = create(
+        "transformer", input_size=40, output_size=40, hidden_size=64, num_layers=2, norm=norm, dropout=0.0
+    ).eval()
+    source, lengths = torch.randint(4, 40, (24, 9)), torch.randint(3, 10, (24,))
+    search, prediction = Search(beam=3, max_length=7, min_length=7), Prediction(precision)
+    exact = generate(model, source, lengths, search)
+    found = generate(prediction.prepared(model), source, lengths, search, prediction=prediction)
+    gaps = [abs(a[0].log_prob - b[0].log_prob) for a, b in zip(exact, found, strict=True)]
+    assert 0 < sum(gaps) / len(gaps) < 0.15
+    assert {tensor.dtype for tensor in model.parameters()} == {torch.float32}
+
+
+def test_batches_side_by_side_are_one_after_the_other():
+    model = create("transformer", input_size=40, output_size=40, hidden_size=32, num_layers=1).eval()
+    source, lengths = torch.randint(4, 40, (40, 9)), torch.randint(3, 10, (40,))
+    search, found = Search(beam=2, max_length=6), []
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            found.append(generate(model, source, lengths, search))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    for other in found[1:]:
+        assert [best[0].tokens for best in other] == [best[0].tokens for best in found[0]]
+
+
+def test_an_error_in_a_worker_is_raised():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(ZeroDivisionError):
+            side_by_side(lambda job: 1 // job, [1, 0, 1, 1], Prediction(), torch.device("cpu"))
+        found = side_by_side(lambda job: torch.is_grad_enabled(), [1, 2], Prediction(), torch.device("cpu"))
+        assert found == [False, False]
+    finally:
+        torch.set_num_threads(before)

@@ -17,11 +17,11 @@ COMMANDS = {
     "train": "train any architecture on any data that fits it, or resume a run",
     "evaluate": "the scores of a run, on its own test data or on yours",
     "predict": "classify, forecast or continue inputs with a run",
-    "inspect": "states and gates of a recurrent model, or kernels and maps of one of images, as a page",
+    "inspect": "states of a recurrent model, maps of one of images, heads of a Transformer, as a page",
     "compare": "race every architecture that fits your data under an equal budget",
     "claims": "the literature's claims, re-measured",
-    "import": "make a folder of ours from PyTorch's or Keras's recurrent weights",
-    "export": "write a run's recurrent weights under PyTorch's or Keras's names",
+    "import": "make a folder of ours from the weights of PyTorch, Keras, CTranslate2, Marian, ...",
+    "export": "write a run's weights under the names of PyTorch, Keras or Marian",
 }
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}

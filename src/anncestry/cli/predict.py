@@ -123,6 +123,7 @@ def _check_looks(trained, out: Path) -> None:
 
 def _looks(trained, source: str, rows: list[dict]) -> list:
     """What the page shows of the answers to one input: of the best text of each."""
+    from anncestry.cli.labels import labels_of
     from anncestry.inspection.alignments import attended
     from anncestry.report.alignments import Aligned, heat_map, lit_images
     from anncestry.signature import END
@@ -134,14 +135,14 @@ def _looks(trained, source: str, rows: list[dict]) -> list:
         best = row.get("hypothesis")
         if best is None:  # nothing could be read
             continue
-        words = _words(processor.target, [*best.tokens, END][: best.length])
+        words = labels_of(processor.target, [*best.tokens, END][: best.length])
         if captions:
             pixels = processor.images.pixels(image.value.unsqueeze(0))[0]
             maps = attended(best.alignment, *pixels.shape[1:])
             figure = lit_images(row["input"], words, pixels.numpy(), maps.numpy())
         else:
-            read = processor.source.encode(row["input"])[: processor.max_tokens]
-            figure = heat_map(_words(processor.source, read), words, best.alignment.numpy())
+            read = processor.whole(processor.source.encode(row["input"]))
+            figure = heat_map(labels_of(processor.source, read), words, best.alignment.numpy())
         about = f"Score {best.score:.4g}, log probability {best.log_prob:.4g}."
         about += f" Note: {row['note']}." if "note" in row else ""
         text = row["caption" if captions else "translation"]
@@ -149,26 +150,19 @@ def _looks(trained, source: str, rows: list[dict]) -> list:
     return looks
 
 
-def _words(vocabulary, tokens: list[int]) -> list[str]:
-    """Tokens as labels: a blank is seen, and what joins a word to another is not."""
-    from anncestry.data.vocabulary import JOINER
-
-    words = [vocabulary.tokens[token] for token in tokens]
-    return ["\u2423" if word == " " else word.strip(JOINER) or word for word in words]
-
-
 def _write_page(trained, looks: list, out: Path) -> None:
     """Write the page of alignments and print where it is; standard output holds nothing but the texts."""
     from anncestry.report.alignments import SMALLEST, alignments_page
     from anncestry.runs import make_folder
 
-    name, data = trained.architecture.name, trained.config["data"]["name"]
+    name, data = trained.architecture.name, trained.config["data"]
+    data = "imported" if data is None else f"trained on {data['name']}"
     what = "A row is a word that was written, a column one of the source: the stronger the square, the more "
     what += f"the net looked there before it wrote. Weights below {SMALLEST} are left blank."
     if trained.signature.task == "captioning":
         what = "For each word the image is coloured where the net looked before it wrote it, by the scale of "
         what += "that word's largest weight."
-    facts = [what, f"{name} ({trained.architecture.year}), trained on {data}."]
+    facts = [what, f"{name} ({trained.architecture.year}), {data}."]
     if len(looks) > SHOWN:
         facts.append(f"{SHOWN} of {len(looks)} are shown.")
     page = alignments_page(f"{name}: {trained.folder.name}", facts, looks[:SHOWN])

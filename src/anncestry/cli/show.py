@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from anncestry.inspection.concatenations import Concatenations
     from anncestry.inspection.costs import Costs
+    from anncestry.inspection.layer_costs import LayerKind
     from anncestry.signature import Signature
 
 DEFAULT_INPUTS = {"vector": "64", "image": "1x28x28", "series": "50x8", "tokens": "tokens:35x10000"}
@@ -49,15 +50,20 @@ class Arguments:
 
 
 def run(arguments: Arguments) -> int:
-    """Print the layers and the summary."""
+    """Print the layers and the summary; of what has heads of attention, also the other kinds of layer."""
     from anncestry.inspection.costs import costs
+    from anncestry.inspection.layer_costs import layer_costs
 
     architecture, config = configured(arguments)
     found = costs(config, batch_size=arguments.batch_size)
+    sizes = (config.signature.shape[0], config.hidden_size) if hasattr(config, "num_heads") else None
+    kinds = () if sizes is None else layer_costs(*sizes)
     if arguments.json:
-        print_json(architecture, config, found)
-    else:
-        show_tables(architecture, config.signature, found)
+        print_json(architecture, config, found, kinds)
+        return 0
+    show_tables(architecture, config.signature, found)
+    if sizes is not None:
+        show_kinds(*sizes, kinds)
     return 0
 
 
@@ -166,7 +172,9 @@ def parse_shape(text: str) -> tuple[str, tuple[int, ...], int]:
     return (kind, sizes[:1], sizes[1]) if kind == "tokens" else (kind, sizes, 0)
 
 
-def print_json(architecture: Architecture, config: Any, found: "Costs") -> None:
+def print_json(
+    architecture: Architecture, config: Any, found: "Costs", kinds: "Sequence[LayerKind]" = ()
+) -> None:
     """Everything as one JSON object."""
     import dataclasses
     import json
@@ -176,6 +184,7 @@ def print_json(architecture: Architecture, config: Any, found: "Costs") -> None:
         "signature": config.signature.to_json(),
         "config": dataclasses.asdict(config),
         "costs": found.to_json(),
+        **({"layer_kinds": list(map(dataclasses.asdict, kinds))} if kinds else {}),
     }
     print(json.dumps(described, indent=1, ensure_ascii=False))
 
@@ -259,3 +268,44 @@ def show_concatenations(console: "Console", blocks: "Sequence[Concatenations]") 
     row("all", sum(block.num_layers for block in blocks), "", "", held, once)
     console.print(table)
     console.print("Quadratic in the layers, or linear; behind normalisation and ReLU as much again.")
+
+
+def show_kinds(n: int, d: int, kinds: "Sequence[LayerKind]") -> None:
+    """Table 1 of the Transformer's paper for n places of d features, and what our layers take."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from anncestry.inspection.layer_costs import KERNEL, WINDOW
+
+    console = Console()
+    sizes = f"n = {n:,}, d = {d:,}, k = {KERNEL}, r = {min(WINDOW, n)}"
+    console.print(f"\nKinds of layers (1706.03762, table 1), {sizes}; millions of FLOPs:", highlight=False)
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("layer", overflow="fold")
+    table.add_column("order", no_wrap=True)
+    for heading in ("table 1", "omitted", "ours", "steps", "path", "ms"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for kind in kinds:
+        millions = (f"{flops / 1e6:.4g}" for flops in (kind.counted, kind.omitted, kind.measured))
+        lengths = (f"{kind.steps:,}", f"{kind.path_length:,}")
+        milliseconds = "" if kind.seconds is None else f"{1000 * kind.seconds:.3g}"
+        table.add_row(kind.name, kind.complexity, *millions, *lengths, milliseconds)
+    console.print(table)
+    about = "Table 1: what its orders count. Omitted: the projections to queries, keys, values and back, "
+    about += "8 n d^2. Ours: counted in our layer, which computes what lies outside its window and masks it. "
+    about += (
+        "Steps: products that wait for one another. Path: layers, or steps of recurrence, from the first "
+    )
+    about += "place to the last output. ms: the fastest of a few passes over one sequence, just now."
+    console.print(about, highlight=False)
+    attention, simple, lstm = kinds[:3]
+    cheaper, flops = n < d, attention.measured
+    told = f"By its order self-attention takes {'less' if cheaper else 'no less'} than recurrence, as n "
+    told += (
+        f"{'<' if cheaper else '>='} d. With its projections it takes {flops / simple.measured:.2f} times "
+    )
+    told += (
+        f"the FLOPs of a recurrent layer with tanh, and {flops / lstm.measured:.2f} times those of an LSTM."
+    )
+    console.print(told, highlight=False)

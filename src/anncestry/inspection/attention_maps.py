@@ -1,0 +1,183 @@
+"""Where the heads of a net look: their weights in any layer, computed again for whoever asks.
+
+While a net runs, attention goes through kernels that never form these weights. What goes into the attention
+of the layers asked for is caught during one ordinary pass, and their weights alone are computed from it.
+
+Shapes: h heads, T queries, S keys, as in `anncestry.layers.attention`. Layers and heads are counted from 1.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from anncestry.arrays import Float, Int, Tensor
+from anncestry.errors import UserError, require
+from anncestry.layers.attention import Attention, CrossAttention, SelfAttention, attention_weights
+from anncestry.protocols import outputs_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttentionMaps:
+    """How much each query of a layer looks at each key.
+
+    Attributes:
+        name: where the attention is in the model.
+        stack: the stack of layers it is in: ``encoder`` or ``decoder``.
+        layer: of that stack.
+        cross: whether it looks at another sequence than its own.
+        heads: which of its heads these are.
+        weights: (h, T, S), each row of sum 1.
+    """
+
+    name: str
+    stack: str
+    layer: int
+    cross: bool
+    heads: tuple[int, ...]
+    weights: Float[Tensor, "h T S"]
+
+
+def attention_maps(
+    model: nn.Module,
+    source: Int[Tensor, "1 S"],
+    targets: Int[Tensor, "1 T"] | None = None,
+    layers: Sequence[int] = (),
+    head: int | None = None,
+) -> list[AttentionMaps]:
+    """The weights in evaluation mode, in the order in which the model computes them.
+
+    Args:
+        model: it is left as it was.
+        source: one text.
+        targets: what is written for it, where the model writes: query t is that of the place at which
+            target t is written, and its newest key is target t - 1 (`BEGIN` for the first).
+        layers: of every stack that has so many; all unless told.
+        head: one of them; all unless told.
+
+    Raises:
+        UserError: the model has no attention, there is no such layer or head, or there is more than one text.
+    """
+    if source.dim() != 2 or len(source) != 1 or not source.shape[1]:
+        raise UserError("source", tuple(source.shape), "must be one text, (1, S)")
+    places = attention_places(model)
+    known = sorted({layer for _, layer, _ in places.values()})
+    for layer in layers:
+        require(layer in known, "layer", layer, "there is no such layer", known)
+    wanted = {name: place for name, place in places.items() if not layers or place[1] in layers}
+    counts = [module.num_heads for _, _, module in wanted.values()]
+    if head is not None:
+        require(1 <= head <= max(counts), "head", head, "there is no such head", range(1, max(counts) + 1))
+    found = []
+    with _caught({name: module for name, (_, _, module) in wanted.items()}) as inputs, _evaluating(model):
+        outputs_of(model, source, targets=targets)
+        for name, arguments in inputs.items():
+            stack, layer, module = wanted[name]
+            heads = range(1, module.num_heads + 1) if head is None else [head]
+            weights = weights_of(module, **arguments)[0, [number - 1 for number in heads]]
+            cross = isinstance(module, CrossAttention)
+            found.append(
+                AttentionMaps(
+                    name=name, stack=stack, layer=layer, cross=cross, heads=tuple(heads), weights=weights
+                )
+            )
+    return found
+
+
+def attention_places(model: nn.Module) -> dict[str, tuple[str, int, Attention]]:
+    """Stack, layer and module of each attention of several heads, by its name in the model.
+
+    Raises:
+        UserError: there is none.
+    """
+    found = {}
+    for name, module in model.named_modules():
+        if isinstance(module, Attention):
+            stack, number = _place(name)
+            found[name] = (stack, number + 1, module)
+    if not found:
+        raise UserError("model", type(model).__name__, "has no attention of several heads to look at")
+    return found
+
+
+def _place(name: str) -> tuple[str, int]:
+    """The stack that a name says, and the place there: ``encoder.0.attention`` is at 0 in ``encoder``."""
+    parts = name.split(".")
+    at = next((at for at, part in enumerate(parts) if part.isdecimal()), None)
+    return ("", 0) if at is None else (".".join(parts[:at]), int(parts[at]))
+
+
+def weights_of(module: Attention, x: Float[Tensor, "N T D"], **arguments: Any) -> Float[Tensor, "N h T S"]:
+    """The weights with which a module makes its output of the same arguments."""
+    if isinstance(module, SelfAttention):
+        queries, keys, _ = module.project(x)
+        return attention_weights(queries, keys, **arguments)
+    assert isinstance(module, CrossAttention)
+    return module.weights(x, arguments["keys"], arguments.get("visible"))
+
+
+_ARGUMENTS = {SelfAttention: ("x", "visible", "causal"), CrossAttention: ("x", "keys", "values", "visible")}
+
+
+@contextmanager
+def _caught(modules: Mapping[str, Attention]) -> Iterator[dict[str, dict[str, Any]]]:
+    """What these modules are called with, by name."""
+    inputs: dict[str, dict[str, Any]] = {}
+
+    def hook(name: str):
+        def before_call(module: nn.Module, positional: tuple, named: dict[str, Any]) -> None:
+            names = next(names for kind, names in _ARGUMENTS.items() if isinstance(module, kind))
+            inputs[name] = {**dict(zip(names, positional, strict=False)), **named}
+
+        return before_call
+
+    handles = [
+        module.register_forward_pre_hook(hook(name), with_kwargs=True) for name, module in modules.items()
+    ]
+    try:
+        yield inputs
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """In evaluation mode, without gradients; every module's mode is put back."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+def places_seen(weights: Float[Tensor, "h T S"]) -> Float[Tensor, "h"]:
+    """At how many places a head looks: the exponential of the entropy of its weights, the mean over queries.
+
+    1 where each query looks at a single place, S where each looks at all alike.
+    """
+    return torch.special.entr(weights).sum(-1).exp().mean(-1)
+
+
+def favourite_key(weights: Float[Tensor, "T S"]) -> tuple[int, float]:
+    """The key that gets most of a head's weight over all queries, and its share of it."""
+    share, key = weights.mean(0).max(0)
+    return int(key), float(share)
+
+
+def favourite_offset(weights: Float[Tensor, "T T"]) -> tuple[int, float]:
+    """How many places ahead (back where negative) a head looks most, and the mean weight there.
+
+    Of the offsets that at least half of the queries have.
+    """
+    num_places = len(weights)
+    offsets = range(-(num_places // 2), num_places // 2 + 1)
+    means = {offset: float(weights.diagonal(offset).mean()) for offset in offsets}
+    best = max(means, key=lambda offset: (means[offset], -abs(offset)))
+    return best, means[best]
