@@ -1,7 +1,9 @@
 """Whole networks from other programs' files: which architecture they are, its sizes, its weights.
 
-Networks of images: see `anncestry.checkpoints.converters.image_networks`. Of a recurrent network a file holds
-one stack of recurrent layers and, if it likes, an embedding below and a linear layer above:
+Networks of images: see `anncestry.checkpoints.converters.image_networks`. Transformers: folders of
+CTranslate2 and of Hugging Face's Marian, checkpoints of tensor2tensor, and modules with a
+``torch.nn.Transformer`` and its embeddings; each has its converter. Of a recurrent network a file holds one
+stack of recurrent layers and, if it likes, an embedding below and a linear layer above:
 
 - safetensors of a PyTorch module that has one ``torch.nn.RNN``, ``LSTM`` or ``GRU``;
 - what Keras writes (`anncestry.checkpoints.converters.keras_files`).
@@ -18,14 +20,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from anncestry.checkpoints.converters.ctranslate2 import from_ctranslate2
 from anncestry.checkpoints.converters.image_networks import from_torchvision, recognise
 from anncestry.checkpoints.converters.keras import from_keras, to_keras
 from anncestry.checkpoints.converters.keras_files import activation_of, read_keras
+from anncestry.checkpoints.converters.marian import from_marian, is_marian
 from anncestry.checkpoints.converters.recurrent import RecurrentSizes, from_state, measure
+from anncestry.checkpoints.converters.tensor2tensor import from_tensor2tensor
 from anncestry.checkpoints.converters.torch_rnn import from_torch, to_torch
+from anncestry.checkpoints.converters.torch_transformer import from_torch_transformer, is_torch_transformer
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.store import holds_pickle, read_tensors, some_of
-from anncestry.errors import UserError
+from anncestry.errors import UserError, require
 from anncestry.timeline import find
 
 _RECURRENT = re.compile(r"(?P<module>.*?)(?P<name>(?:weight|bias)_(?:ih|hh|hr)_l[0-9]+(?:_reverse)?)")
@@ -54,7 +60,7 @@ def import_weights(path: str | Path, architecture: str | None = None) -> Importe
     classification. The config can be changed before the model is built.
 
     Args:
-        path: a safetensors or Keras file.
+        path: a safetensors or Keras file; of a Transformer a folder, or a file in it.
         architecture: the id of what it must be; found from the weights unless told.
 
     Raises:
@@ -63,11 +69,25 @@ def import_weights(path: str | Path, architecture: str | None = None) -> Importe
     """
     path = Path(path)
     source = str(path)
+    transformer = _transformer(path, source)
+    if transformer is not None:
+        _check_transformer(architecture, source)
+        return transformer
     if _is_keras(path):
         return _recurrent(_keras_parts(path, source), architecture, source)
-    tensors, _ = read_tensors(path)
+    if path.is_dir():
+        found = [
+            path / name for name in ("model.safetensors", "pytorch_model.bin") if (path / name).is_file()
+        ]
+        rule = "is a folder without model.bin, model.safetensors, or a checkpoint of TensorFlow"
+        require(bool(found), "file", source, rule)
+        path = found[0]  # a pickle is refused, with the reason
+    tensors, metadata = read_tensors(path)
     if recognise(tensors) is not None:
         return from_torchvision(tensors, source, architecture)
+    if is_torch_transformer(tensors):
+        _check_transformer(architecture, source)
+        return from_torch_transformer(tensors, source, metadata, path.parent)
     return _recurrent(_torch_parts(tensors, source), architecture, source)
 
 
@@ -134,6 +154,36 @@ def export_weights(tensors: Mapping[str, Tensor], to: str) -> dict[str, Tensor] 
     below = {"embedding/embeddings": arrays["embedding.weight"]} if "embedding.weight" in arrays else {}
     above = {"dense/kernel": arrays["readout.weight"].T.copy(), "dense/bias": arrays["readout.bias"]}
     return below | to_keras(wiring) | above
+
+
+def _transformer(path: Path, source: str) -> Imported | None:
+    """The Transformer of a folder, or of a file of one; None where it is something else."""
+    folder = path if path.is_dir() else path.parent
+    if (path if path.is_file() else path / "model.bin").name == "model.bin" and (
+        folder / "model.bin"
+    ).is_file():
+        return from_ctranslate2(folder, source)
+    if (path.is_dir() or path.suffix in (".safetensors", ".bin", ".json")) and is_marian(folder):
+        return from_marian(folder, source)
+    if _is_bundle(path):
+        return from_tensor2tensor(path, source)
+    return None
+
+
+def _is_bundle(path: Path) -> bool:
+    """Whether it is a checkpoint of TensorFlow: its folder, its prefix or one of its files."""
+    if path.is_dir():
+        return (path / "checkpoint").is_file()
+    return (
+        path.name.endswith(".index")
+        or ".data-" in path.name
+        or path.with_name(path.name + ".index").is_file()
+    )
+
+
+def _check_transformer(wanted: str | None, source: str) -> None:
+    if wanted is not None and find(wanted).id != "transformer":
+        raise UserError("architecture", wanted, f"{source} holds a Transformer", ["transformer"])
 
 
 def _is_keras(path: Path) -> bool:

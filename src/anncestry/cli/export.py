@@ -1,4 +1,4 @@
-"""Write the weights of a recurrent run under the names of PyTorch (safetensors) or Keras (npz)."""
+"""Write the weights of a run under the names of PyTorch, Keras, or Hugging Face's Marian."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,11 @@ class Arguments:
     run: tyro.conf.Positional[Path]
     """A run folder."""
     out: Path
-    """The new file."""
-    to: Literal["torch", "keras"] = "torch"
-    """`torch`: safetensors with torch.nn's names; `keras`: npz with Keras's names and gate order."""
+    """The new file; of `marian` a new folder."""
+    to: Literal["torch", "keras", "marian"] = "torch"
+    """`torch`: safetensors with torch.nn's names (recurrent nets, Transformers) or torchvision's; `keras`:
+    npz with Keras's names and gate order (recurrent nets); `marian`: a folder for Hugging Face's
+    MarianMTModel (Transformers with the normalisation behind): weights, config, vocab.json; no .spm."""
 
 
 def run(arguments: Arguments) -> int:
@@ -25,6 +27,7 @@ def run(arguments: Arguments) -> int:
 
     import numpy as np
 
+    from anncestry.checkpoints.converters.torch_transformer import to_torch_transformer
     from anncestry.checkpoints.importing import export_weights
     from anncestry.checkpoints.store import write_bytes, write_tensors
     from anncestry.errors import UserError
@@ -32,7 +35,14 @@ def run(arguments: Arguments) -> int:
 
     if arguments.out.exists():
         raise UserError("--out", str(arguments.out), "exists already")
-    weights = export_weights(Run(arguments.run).model.state_dict(), arguments.to)
+    trained = Run(arguments.run)
+    if arguments.to == "marian":
+        return _marian(trained, arguments.out)
+    if arguments.to == "torch" and trained.architecture.id == "transformer":
+        write_tensors(arguments.out, *to_torch_transformer(trained.model.state_dict(), trained.model.config))
+        print(arguments.out)
+        return 0
+    weights = export_weights(trained.model.state_dict(), arguments.to)
     if arguments.to == "torch":
         write_tensors(arguments.out, weights)  # pyright: ignore[reportArgumentType]
     else:
@@ -40,4 +50,34 @@ def run(arguments: Arguments) -> int:
         np.savez(archive, **weights)  # pyright: ignore[reportArgumentType]
         write_bytes(arguments.out, archive.getvalue())
     print(arguments.out)
+    return 0
+
+
+def _marian(trained, folder: Path) -> int:
+    """Write the folder; what is not quite the same there goes to standard error."""
+    import sys
+
+    import safetensors.torch
+
+    from anncestry.checkpoints.converters.marian import to_marian
+    from anncestry.checkpoints.store import write_bytes
+    from anncestry.errors import UserError
+    from anncestry.runs import make_folder, write_json
+
+    if trained.architecture.id != "transformer":
+        raise UserError(
+            "--to", "marian", f"holds Transformers; this run is not one: {trained.architecture.name}"
+        )
+    processor = trained.processor
+    sides = (processor.source.tokens, processor.target.tokens)
+    made = to_marian(trained.model.state_dict(), trained.model.config, sides)
+    make_folder(folder)
+    weights = safetensors.torch.save(made.tensors, {"format": "pt"})
+    write_bytes(folder / "model.safetensors", weights)
+    for name, numbers in made.vocabularies.items():
+        write_json(folder / name, numbers)
+    write_json(folder / "config.json", made.config)
+    for note in made.notes:
+        print(note, file=sys.stderr)
+    print(folder)
     return 0

@@ -1,30 +1,46 @@
-"""Make a folder of ours from the weights of a recurrent network that PyTorch or Keras trained."""
+"""Make a folder of ours from weights that another program trained: PyTorch, Keras, CTranslate2, Marian."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
 
+from anncestry.cli.overrides import Overrides
+
 
 @dataclass(frozen=True)
 class Arguments:
-    """From which file, to which folder."""
+    """From which file or folder, to which folder."""
 
     source: tyro.conf.Positional[Path]
-    """Safetensors of a module with one torch.nn.RNN, LSTM or GRU; or a Keras .weights.h5, .h5 or .keras."""
+    """Safetensors of a module with one torch.nn.RNN, LSTM or GRU, or of torchvision; a Keras .weights.h5, .h5
+    or .keras. Transformers: a folder of CTranslate2 (model.bin) or of Hugging Face's Marian (without its .spm
+    texts are pieces of vocab.json with blanks between them); a checkpoint of tensor2tensor; safetensors of a
+    module with a torch.nn.Transformer, src_embed, tgt_embed and generator."""
     folder: tyro.conf.Positional[Path]
-    """The new folder; `anncestry show FOLDER` and `anncestry.load(FOLDER).model` read it."""
+    """The new folder, for `anncestry show FOLDER` and `anncestry.load(FOLDER).model`; where the source says
+    how texts are read, also for `anncestry predict FOLDER "a text"`."""
     architecture: str | None = None
     """What it must be; found from the weights unless told."""
+    set: Overrides = ()
+    """A field of the config that weights do not say, as in `--set num_heads=4`. Repeatable."""
 
 
 def run(arguments: Arguments) -> int:
-    """Convert, and say what was found."""
+    """Convert, and say what was found; what was assumed goes to standard error."""
     from anncestry.checkpoints.importing import import_weights
+    from anncestry.cli.overrides import parse_overrides
     from anncestry.runs import write_import
+    from anncestry.timeline import find
 
     found = import_weights(arguments.source, arguments.architecture)
+    told = parse_overrides(arguments.set, find(found.architecture).config_class())
+    found = found._replace(config={**found.config, **told})
     made = write_import(arguments.folder, found, arguments.source)
     parameters = sum(tensor.numel() for tensor in found.tensors.values())
+    for note in found.notes:
+        if note.partition("=")[0] not in told:
+            print(note, file=sys.stderr)
     print(f"{made.architecture.name}, {parameters:,} parameters, in {arguments.folder}")
     return 0

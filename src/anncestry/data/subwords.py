@@ -43,7 +43,7 @@ def alphabet_of(subwords: Sequence[str]) -> frozenset[str]:
 
 
 def cut_subwords(text: str, subwords: Collection[str], alphabet: frozenset[str], longest: int) -> list[str]:
-    """tensor2tensor's subwords of a text. A character that none fits is left out, which no file of theirs needs.
+    """tensor2tensor's subwords of a text. A character that none fits is left out; their files have none such.
 
     Args:
         subwords: with a fast ``in``.

@@ -40,7 +40,7 @@ JOINER = "\uffed"
 _LOOKALIKES = {"word": {JOINER: "\u25a0"}, "bpe": {SPACE: "_"}, "char": {}}
 """What becomes of our own marks in a text."""
 BPE_SIZE = 8000
-_LANGUAGE = re.compile(r">>\S+<< ?")
+_LANGUAGE = re.compile(r">>\S+?<<")
 """With what a text begins that is to be translated into one of several languages: a token of its own."""
 
 
@@ -183,7 +183,7 @@ class Vocabulary:
             return cut_subwords(normal, self._index, *self._letters)
         language = _LANGUAGE.match(normal)
         rest = normal[language.end() :] if language else normal
-        return [*([language[0].strip()] if language else []), *self._unigram.encode(rest).tokens]
+        return [*([language[0]] if language else []), *self._unigram.encode(rest).tokens]
 
     def _cut(self, normal: str) -> list[str]:
         """A normalised text in pieces, for words and characters."""

@@ -8,7 +8,7 @@ import torch
 
 from anncestry.data.processors import TranslationProcessor, processor_from_json
 from anncestry.data.vocabulary import Vocabulary
-from anncestry.signature import UNKNOWN
+from anncestry.signature import END, UNKNOWN
 
 
 @pytest.fixture
@@ -42,6 +42,16 @@ def test_lines_of_a_file_keep_their_order(processor, tmp_path):
     labels, inputs = processor.read(str(path))
     assert len(labels) == 4
     assert processor.lengths_of(inputs).tolist() == [2, 6, 1, 1]
+
+
+def test_a_source_with_an_end(processor):
+    ended = TranslationProcessor(processor.source, processor.target, 2, source_end=True)
+    (item,) = ended.read_each("a dog runs")
+    assert item.value == [*processor.source.encode("a dog"), END]
+    assert ended.read_each(" ")[0].value is None
+    assert ended.sequences(["a", "a dog runs"]).lengths.tolist() == [2, 3]
+    assert processor_from_json(ended.to_json()) == ended
+    assert processor_from_json(processor.to_json()) == processor
 
 
 def test_standard_input(processor, monkeypatch):

@@ -62,7 +62,7 @@ class TranslationProcessor:
         return None
 
     def whole(self, row: Sequence[int]) -> list[int]:
-        """The tokens of a source as a model reads them: cut to ``max_tokens``, and with an end if it has one."""
+        """The tokens of a source as a model reads them: cut to ``max_tokens``, with an end if it has one."""
         return [*row[: self.max_tokens], *([END] if self.source_end else [])]
 
     def read_each(self, source: str) -> list[Given]:

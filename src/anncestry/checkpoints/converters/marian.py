@@ -1,0 +1,264 @@
+"""Marian's Transformers as Hugging Face keeps them, both ways: config.json, model.safetensors, vocab.json.
+
+The normalisation stands behind each sub-layer, positions are concatenated sinusoids, attention has biases. A
+text that is written begins with ``decoder_start_token_id``, which often is the filler; a source ends as a
+target does. ``vocab.json`` numbers the pieces; ``source.spm`` and ``target.spm`` of SentencePiece cut the
+texts. With separate vocabularies that of the target is ``target_vocab.json``.
+
+Interleaved sinusoids are concatenated ones with the features in another order, and nothing in a Transformer
+depends on that order: on the way out all weights follow it.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from anncestry.checkpoints.converters.transformers import (
+    SPECIAL,
+    Words,
+    arrange,
+    imported,
+    positions_of,
+    processor_json,
+    rename,
+    split_projections,
+    vocabulary_json,
+)
+from anncestry.checkpoints.imported import Imported
+from anncestry.checkpoints.rename import KeyMap
+from anncestry.checkpoints.store import read_tensors
+from anncestry.errors import UserError, require
+from anncestry.layers.positions import LAYOUTS
+from anncestry.signature import BEGIN, END, PAD
+
+_EPS = 1e-5  # of their normalisation
+_ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "swish": "silu", "silu": "silu"}
+_SUBLAYERS = {"self_attn": "attention", "encoder_attn": "cross_attention"}
+_MODULES = {
+    f"model.{{side*}}.layers.{{l}}.{theirs}.{p}_proj": f"{{side*}}.{{l}}.{ours}.{'out' if p == 'out' else p}"
+    for theirs, ours in _SUBLAYERS.items()
+    for p in ("q", "k", "v", "out")
+}
+_MODULES |= {
+    f"model.{{side*}}.layers.{{l}}.{theirs}_layer_norm": f"{{side*}}.{{l}}.around_{ours}.norm"
+    for theirs, ours in (*_SUBLAYERS.items(), ("final", "feed_forward"))
+}
+_MODULES |= {
+    "model.{side*}.layers.{l}.fc1": "{side*}.{l}.feed_forward.inner",
+    "model.{side*}.layers.{l}.fc2": "{side*}.{l}.feed_forward.out",
+    "model.encoder.embed_tokens": "source_embedding",
+    "model.decoder.embed_tokens": "embedding",
+    "lm_head": "readout",
+}
+_NAMES = KeyMap(
+    {f"{theirs}.{part}": f"{ours}.{part}" for theirs, ours in _MODULES.items() for part in ("weight", "bias")}
+)
+_SHARED, _BIAS = "model.shared.weight", "final_logits_bias"
+_POSITIONS = [f"model.{side}.embed_positions.weight" for side in ("encoder", "decoder")]
+_TABLES = {"source_embedding.weight": "encoder", "embedding.weight": "decoder", "readout.weight": ""}
+_END_NAME = "</s>"
+_OFF = ("normalize_before", "normalize_embedding", "add_final_layer_norm", "add_bias_logits")
+
+
+class Exported(NamedTuple):
+    """What Hugging Face reads: three files, or four with a vocabulary for each side.
+
+    Attributes:
+        notes: what is not quite the same there.
+    """
+
+    config: dict[str, Any]
+    tensors: dict[str, Tensor]
+    vocabularies: dict[str, dict[str, int]]
+    notes: tuple[str, ...]
+
+
+def is_marian(folder: Path) -> bool:
+    """Whether a folder's config.json says so."""
+    path = folder / "config.json"
+    return path.is_file() and _json(path).get("model_type") == "marian"
+
+
+def from_marian(folder: str | Path, source: str = "checkpoint") -> Imported:
+    """The Transformer of a folder.
+
+    Without ``.spm`` files texts are pieces of vocab.json with blanks between them.
+
+    Raises:
+        UserError: a file is missing, a pickle, damaged or another model's; the vocabulary does not fit the
+            weights.
+    """
+    folder = Path(folder)
+    config = _json(folder / "config.json")
+    weights = folder / "model.safetensors"
+    if not weights.is_file() and (folder / "pytorch_model.bin").is_file():
+        weights = folder / "pytorch_model.bin"  # is refused, with the reason
+    theirs, _ = read_tensors(weights)
+    on = [name for name in _OFF if config.get(name)]
+    require(not on, source, on, "make another Transformer than ours of Marian's")
+    bias, positions = theirs.pop(_BIAS, None), [theirs.pop(name) for name in _POSITIONS if name in theirs]
+    shared = theirs.pop(_SHARED, None)
+    tensors = rename(theirs, _NAMES.rename, source, "Marian's")
+    embedding = tensors.get("embedding.weight", shared)
+    for name, table in (
+        ("source_embedding.weight", shared if shared is not None else embedding),
+        ("embedding.weight", embedding),
+        ("readout.weight", embedding),
+    ):
+        if table is not None:
+            tensors.setdefault(name, table)
+    if bias is not None:
+        tensors["readout.bias"] = bias.flatten()
+    ours = _config(config, source)
+    if len(positions) == 2:
+        found, learnt = positions_of(positions)
+        ours, tensors = ours | found, tensors | learnt
+    words = [_words(folder, side, config, source) for side in ("source", "target")]
+    longest = config.get("max_position_embeddings", 512) - 1
+    vocabularies = [vocabulary_json(folder, *pair) for pair in zip(("source", "target"), words, strict=True)]
+    processor = processor_json(*vocabularies, source_end=True, max_tokens=longest)
+    if bias is not None and not bias.any() and not words[1].silent:
+        del tensors["readout.bias"]
+    return imported(tensors, (words[0], words[1]), ours, source, processor)
+
+
+def _config(config: Mapping[str, Any], source: str) -> dict[str, Any]:
+    heads = {config.get(f"{side}_attention_heads") for side in ("encoder", "decoder")}
+    inner = {config.get(f"{side}_ffn_dim") for side in ("encoder", "decoder")}
+    rule = "must be given, and be the same in encoder and decoder"
+    for name, values in (("attention_heads", heads), ("ffn_dim", inner)):
+        require(len(values) == 1 and None not in values, source, list(values), f"{name} {rule}")
+    activation = config.get("activation_function", "gelu")
+    known = activation in _ACTIVATIONS
+    require(known, source, activation, "is an unknown activation_function", _ACTIVATIONS)
+    return {
+        "num_heads": heads.pop(),
+        "norm": "post",
+        "positions": "concatenated",
+        "activation": _ACTIVATIONS[activation],
+        "scale_embeddings": bool(config.get("scale_embedding", False)),
+        "norm_eps": _EPS,
+        "dropout": config.get("dropout", 0.1),
+        "attention_dropout": config.get("attention_dropout", 0.0),
+        "inner_dropout": config.get("activation_dropout", 0.0),
+    }
+
+
+def _words(folder: Path, side: str, config: Mapping[str, Any], source: str) -> Words:
+    path = folder / "vocab.json"
+    if side == "target" and (folder / "target_vocab.json").is_file():
+        path = folder / "target_vocab.json"
+    places = _json(path)
+    names: list[str] = sorted(places, key=lambda name: places[name])
+    rule = "must number its words from 0 on, each with a number of its own"
+    require([places[name] for name in names] == list(range(len(names))), "file", str(path), rule)
+    special = [config.get(f"{name}_token_id") for name in ("pad", "decoder_start", "eos")]
+    pad, begin, end = (-1 if token is None else token for token in special)
+    if not (isinstance(end, int) and 0 <= end < len(names) and -1 <= max(pad, begin) < len(names)):
+        raise UserError(source, special, f"pad, start and end must be among the {len(names)} of {path.name}")
+    return arrange(names, pad, places.get("<unk>", -1), begin, end)
+
+
+def to_marian(
+    tensors: Mapping[str, Tensor], config: Any, vocabularies: tuple[tuple[str, ...], tuple[str, ...]]
+) -> Exported:
+    """The files of a Transformer of ours.
+
+    Args:
+        tensors: the state dict.
+        config: its `TransformerConfig`.
+        vocabularies: the tokens of source and target.
+
+    Raises:
+        UserError: Marian has no such Transformer; names the field and what it would have to be.
+    """
+    _check_export(config)
+    width = config.hidden_size
+    ours = split_projections({name: tensor.detach().clone() for name, tensor in tensors.items()})
+    if config.positions == "interleaved":
+        ours = _concatenated(ours, width)
+    bias = ours.pop("readout.bias", torch.zeros(config.output_size))
+    tables = {name: ours.pop(name) for name in _TABLES if name in ours}
+    names = _NAMES.reverse()
+    theirs = {new: tensor for name, tensor in ours.items() if (new := names.rename(name)) is not None}
+    assert len(theirs) == len(ours), "a part of ours without a name of theirs"
+    for name in [name for name in theirs if name.endswith("_proj.weight")]:
+        theirs.setdefault(name.removesuffix("weight") + "bias", theirs[name].new_zeros(len(theirs[name])))
+    if config.tie == "all":
+        theirs[_SHARED] = tables["embedding.weight"]
+    else:
+        theirs |= {str(names.rename(name)): table for name, table in tables.items()}
+    theirs[_BIAS] = bias[None]
+    described = {
+        "architectures": ["MarianMTModel"], "model_type": "marian", "is_encoder_decoder": True,
+        "vocab_size": config.input_size, "decoder_vocab_size": config.output_size, "d_model": width,
+        "encoder_layers": config.num_layers, "decoder_layers": config.decoder_layers or config.num_layers,
+        "activation_function": {"silu": "swish"}.get(config.activation, config.activation),
+        "scale_embedding": config.scale_embeddings, "static_position_embeddings": True,
+        "max_position_embeddings": 512, "normalize_before": False, "normalize_embedding": False,
+        "share_encoder_decoder_embeddings": config.tie == "all", "tie_word_embeddings": config.tie != "none",
+        "pad_token_id": PAD, "eos_token_id": END, "forced_eos_token_id": END, "decoder_start_token_id": BEGIN,
+        "bad_words_ids": [[PAD], [BEGIN]], "dropout": config.dropout, "torch_dtype": "float32",
+        "attention_dropout": config.attention_dropout, "activation_dropout": config.inner_dropout,
+        **{f"{side}_attention_heads": config.num_heads for side in ("encoder", "decoder")},
+        **{f"{side}_ffn_dim": config.inner_size or 4 * width for side in ("encoder", "decoder")},
+    }  # fmt: skip
+    numbered = {"vocab.json": _numbered(vocabularies[0])}
+    if vocabularies[1] != vocabularies[0]:
+        numbered["target_vocab.json"] = _numbered(vocabularies[1])
+    notes = ()
+    if config.norm_eps != _EPS:
+        notes = (
+            f"norm_eps is {config.norm_eps:g} here and {_EPS:g} there: scores differ in the sixth digit",
+        )
+    return Exported(described, theirs, numbered, notes)
+
+
+def _check_export(config: Any) -> None:
+    usual = config.head_size in (0, config.hidden_size / config.num_heads)
+    rule = "Marian's Transformer as Hugging Face computes it has another one"
+    for name, fits, wanted in (
+        ("norm", config.norm == "post", "post"),
+        ("last_norm", not config.last_norm, "False"),
+        ("positions", config.positions in LAYOUTS[:2], LAYOUTS[1]),
+        ("first_position", config.first_position == 0, "0"),
+        ("head_size", usual, "hidden_size / num_heads"),
+        ("norm_eps", config.norm_eps <= _EPS, f"{_EPS:g}"),
+    ):
+        require(fits, name, getattr(config, name), rule, [wanted])
+
+
+def _concatenated(tensors: Mapping[str, Tensor], width: int) -> dict[str, Tensor]:
+    """All weights with the features of the residual stream in the order of concatenated sinusoids."""
+    order = torch.cat([torch.arange(0, width, 2), torch.arange(1, width, 2)])
+
+    def follow(name: str, tensor: Tensor) -> Tensor:
+        writes = ".norm." in name or any(f"{part}.out." in name for part in ("attention", "feed_forward"))
+        if writes:
+            return tensor[order]
+        return tensor[:, order] if tensor.ndim == 2 else tensor
+
+    return {name: follow(name, tensor) for name, tensor in tensors.items()}
+
+
+def _numbered(tokens: tuple[str, ...]) -> dict[str, int]:
+    """Token -> number, the end under the name that their tokeniser looks for."""
+    names = [*SPECIAL[:END], _END_NAME, *tokens[END + 1 :]]
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    require(not twice, "vocabulary", twice, "names of two tokens each; vocab.json tells them apart by name")
+    return {name: number for number, name in enumerate(names)}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise UserError("file", str(path), "cannot be read: there is no such file") from error
+    except (ValueError, OSError, RecursionError) as error:
+        raise UserError("file", str(path), f"cannot be read as JSON ({error})") from error
+    require(isinstance(value, dict), "file", str(path), "must hold an object")
+    return value

@@ -1,0 +1,47 @@
+"""SentencePiece's models (``.spm``), read without SentencePiece.
+
+A model is a message in the wire format of protocol buffers: 1, repeated: a piece (1 text, 2 its score,
+3 its type, 1 where none stands); 2 how it was trained (3 its kind: 1 unigrams); 3 its normaliser (2 the
+compiled map of characters, 3 whether a blank is put in front, 4 whether blanks are made single).
+"""
+
+import base64
+import struct
+from pathlib import Path
+from typing import Any
+
+from anncestry.checkpoints.wire import Message
+from anncestry.errors import UserError, require
+
+_NORMAL, _UNKNOWN, _USER = 1, 2, 4  # types of pieces that are found in texts, and what stands for no piece
+_UNIGRAM = 1
+
+
+def unigram_json(path: Path) -> dict[str, Any]:
+    """``pieces`` and ``charsmap`` of a vocabulary of ours (`anncestry.data.vocabulary`); the unknown first.
+
+    Raises:
+        UserError: it cannot be read, is cut short or damaged, or cuts texts in another way.
+    """
+    try:
+        model = Message(path.read_bytes())
+        pieces = [(m.octets(1).decode(), _score(m), m.number(3) or _NORMAL) for m in model.messages(1)]
+        kind, normaliser = model.message(2).number(3) or _UNIGRAM, model.message(3)
+        charsmap = normaliser.octets(2)
+        blanks = [normaliser.number(field) if field in normaliser else 1 for field in (3, 4)]
+    except (ValueError, OSError) as error:
+        rule = f"is not a model of SentencePiece, or damaged ({error})"
+        raise UserError("file", str(path), rule) from error
+    require(kind == _UNIGRAM, "file", str(path), "holds no unigrams; other kinds are not read here")
+    require(blanks == [1, 1], "file", str(path), "must put a blank in front and make blanks single")
+    unknown = [piece for piece, _, type_ in pieces if type_ == _UNKNOWN]
+    found = [(piece, score) for piece, score, type_ in pieces if type_ in (_NORMAL, _USER)]
+    require(len(unknown) == 1 and bool(found), "file", str(path), "is no whole model of SentencePiece")
+    return {
+        "pieces": [[unknown[0], 0.0], *map(list, found)],
+        "charsmap": base64.b64encode(charsmap).decode(),
+    }
+
+
+def _score(piece: Message) -> float:
+    return struct.unpack("<f", struct.pack("<I", piece.number(2)))[0]
