@@ -21,7 +21,8 @@ from anncestry.arrays import Tensor
 from anncestry.engine.layout import lay_out
 from anncestry.engine.memory import keep_freed_memory
 from anncestry.engine.precision import fast_float32
-from anncestry.engine.prediction import bfloat16_is_faster, in_bfloat16, inference
+from anncestry.engine.prediction import Prediction, bfloat16_is_faster, in_bfloat16
+from anncestry.engine.workers import shared_out
 from anncestry.models.create import create
 from anncestry.models.densenet import DenseBlock, DenseNet
 from benchmarks.timing import interleave, table, threads
@@ -103,11 +104,11 @@ def predict(batch: int, rounds: int) -> str:
 
 def within_inference(model: nn.Module, x: Tensor) -> Run:
     """Predictions one after the other, as a run makes them: what is folded once stays folded."""
-    shelf: dict = {}
+    prediction = Prediction()
 
     def run() -> Tensor:
-        with inference(CPU, shelf):
-            return model(x)
+        with prediction.scope(CPU):
+            return shared_out(lambda rows: model(x[rows]), x, prediction)
 
     return run
 

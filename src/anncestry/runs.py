@@ -29,6 +29,7 @@ from anncestry.data.processors import processor_from_json
 from anncestry.decoding import Search
 from anncestry.engine.layout import lay_out
 from anncestry.engine.prediction import Prediction
+from anncestry.engine.workers import shared_out
 from anncestry.errors import UserError, require
 from anncestry.generation import Written, answer, usual_search, written_scores
 from anncestry.layers.linear import Linear, TiedReadout
@@ -215,8 +216,14 @@ class Run:
 
     def outputs(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
         """The model's raw outputs for a batch of inputs, without gradients."""
+
+        def of(rows: slice) -> Tensor:
+            return outputs_of(
+                self.predictor, inputs[rows], lengths=None if lengths is None else lengths[rows]
+            )[0]
+
         with self.prediction.scope(inputs.device):
-            return outputs_of(self.predictor, inputs, lengths=lengths)[0]
+            return shared_out(of, inputs, self.prediction)
 
     def _decode(self, outputs: Tensor) -> list[dict[str, Any]]:
         if self.signature.task == "classification" and not isinstance(self.model, OwnRule):

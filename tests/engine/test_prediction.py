@@ -5,12 +5,12 @@ import torch
 from torch import nn
 
 from anncestry.decoding import Search
-from anncestry.engine import packed, packed_lstm, prediction
+from anncestry.engine import packed, packed_lstm, prediction, workers
 from anncestry.engine.int8 import int8_works
 from anncestry.engine.keeping import is_keeping, keeping
 from anncestry.engine.packed_lstm import PackedLSTM, lstm_packing_works
 from anncestry.engine.prediction import Prediction, in_bfloat16, inference
-from anncestry.engine.workers import side_by_side
+from anncestry.engine.workers import shared_out, side_by_side
 from anncestry.generation import generate
 from anncestry.layers.cells import LSTMCell
 from anncestry.layers.wirings import Unrolled, stack, unroll_naive
@@ -211,3 +211,18 @@ def test_an_error_in_a_worker_is_raised():
         assert found == [False, False]
     finally:
         torch.set_num_threads(before)
+
+
+def test_rows_are_shared_out_over_the_cores(monkeypatch):
+    monkeypatch.setattr(workers, "LARGE", 1)
+    before, seen = torch.get_num_threads(), []
+    x = torch.arange(14.0).view(7, 2)
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            found = shared_out(lambda rows: seen.append(rows) or x[rows] * 2, x, Prediction())
+            assert torch.equal(found, x * 2)
+    finally:
+        torch.set_num_threads(before)
+    assert seen[0] == slice(None)
+    assert sorted((rows.start, rows.stop) for rows in seen[1:]) == [(0, 2), (2, 4), (4, 7)]

@@ -4,13 +4,17 @@ Operators give the interpreter's lock back while they work, so threads run at on
 shared out over cores waits for the slowest of them every time; two that run beside each other do not.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import torch
 
+from anncestry.arrays import Tensor
 from anncestry.engine.prediction import Prediction
+
+LARGE = 2**18  # numbers of an input, from which on threads of their own pay
 
 Job, Result = TypeVar("Job"), TypeVar("Result")
 
@@ -44,3 +48,18 @@ def side_by_side(
                 raise
     finally:
         torch.set_num_threads(before)
+
+
+def shared_out(work: Callable[[slice], Tensor], inputs: Tensor, prediction: Prediction) -> Tensor:
+    """(N, ...): what ``work`` makes of the rows of ``inputs``; an equal part on each core where it is large.
+
+    Args:
+        work: makes of some of the rows what belongs to them.
+        inputs: (N, ...).
+    """
+    workers = min(torch.get_num_threads(), len(inputs))
+    if inputs.device.type != "cpu" or workers <= 1 or inputs.numel() < LARGE:
+        return work(slice(None))
+    ends = [len(inputs) * part // workers for part in range(workers + 1)]
+    parts = [slice(first, last) for first, last in itertools.pairwise(ends)]
+    return torch.cat(side_by_side(work, parts, prediction, inputs.device))
