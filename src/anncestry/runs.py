@@ -48,8 +48,7 @@ class Run:
 
     Args:
         folder: a run folder.
-        precision: of predictions, and of texts that are scored: ``32``, ``bf16``, or ``int8`` for
-            Transformers.
+        precision: of predictions and scores: ``32``, ``bf16``, or ``int8`` for Transformers.
 
     Raises:
         UserError: there is no such folder, it is not a run folder, or there is no such precision.
@@ -151,11 +150,11 @@ class Run:
         """
         objective = objective_for(self.signature, self.processor.target_scale)
         parts = self._parts(data, split)
-        if len(parts) == 1:
-            return evaluate(self.model, parts[0], objective)
-        return objective.metrics(
-            torch.stack([tally_split(self.model, part, objective, 256) for part in parts]).sum(0)
-        )
+        with self.prediction.scope(next(iter(self.model.parameters())).device):
+            if len(parts) == 1:
+                return evaluate(self.predictor, parts[0], objective)
+            sums = [tally_split(self.predictor, part, objective, 256) for part in parts]
+        return objective.metrics(torch.stack(sums).sum(0))
 
     def written(self, data: str | None = None, split: str = "test", search: Search | None = None) -> Written:
         """What the model writes for the data that `evaluate` would score; for tasks that write an answer.

@@ -21,6 +21,8 @@ class Arguments:
     """Translations and captions: how many hypotheses the search follows; 1 takes the best token each time."""
     alpha: float = 0.6
     """Translations and captions: the length penalty of the search, 0 for none."""
+    precision: Literal["32", "bf16", "int8"] = "32"
+    """As for `anncestry predict`: what the scores are in fewer bits."""
     json: bool = False
     """Print JSON."""
 
@@ -33,7 +35,7 @@ def run(arguments: Arguments) -> int:
     from anncestry.runs import Run
     from anncestry.signature import WRITING_TASKS
 
-    trained = Run(arguments.run)
+    trained = Run(arguments.run, arguments.precision)
     figures, how, groups = trained.evaluate(arguments.data, arguments.split), {}, {}
     if trained.signature.task in WRITING_TASKS:
         search = usual_search(trained.signature, beam=arguments.beam, alpha=arguments.alpha)
