@@ -379,14 +379,16 @@ def search_with(model: nn.Module, sources: Tensor, lengths: Tensor, rounds: int)
         same, texts = same_texts(generate(model, sources, lengths, SEARCH), plain_search(peer, rows, SEARCH))
         results = interleave(contestants, rounds, warm_up=0)
         clock = Clock(model)
-        shares = [
-            clock.bookkeeping(lambda timed: generate(timed, sources, lengths, SEARCH)) for _ in range(rounds)
-        ]
+        with threads(1):  # one worker, so that the model's seconds are those of the whole
+            shares = [
+                clock.bookkeeping(lambda timed: generate(timed, sources, lengths, SEARCH))
+                for _ in range(rounds)
+            ]
     quartiles = [int(value) for value in texts.float().quantile(torch.tensor([0.0, 0.25, 0.5, 0.75, 1.0]))]
     least, *middle, most = quartiles
     note = f"{same} of {len(rows)} texts are the same. They have {least} to {most} tokens, quartiles "
-    note += f"{', '.join(map(str, middle))}. Outside of the model's `encode` and `step`, anncestry spends "
-    note += f"{sorted(shares)[len(shares) // 2]:.1%} of its time."
+    note += f"{', '.join(map(str, middle))}. On one thread anncestry spends "
+    note += f"{sorted(shares)[len(shares) // 2]:.1%} of its time outside of the model's `encode` and `step`."
     title = f"{type(model).__name__}, {len(rows):,} sources, beam {SEARCH.beam}"
     return table(f"{title}, at most {SEARCH.max_length} tokens", results, note)
 
