@@ -42,6 +42,13 @@ SMALL = {
     "beam-finds-more": {"num_seeds": 1, "share_of_steps": 0.0, "count": 4},
     "input-need-not-be-a-sequence": {"num_seeds": 1, "share_of_steps": 0.0},
     "shared-encoder-decoder": {"longest": 3, "num_seeds": 1, "num_steps": 2, "count": 5},
+    "attention-vs-recurrence": {"lengths": (8, 32), "widths": (8, 16), "repeats": 0},
+    "path-length-attention": {"lengths": (8, 32), "width": 8, "num_seeds": 1},
+    "shared-over-positions": {"num_seeds": 1, "length": 3, "num_steps": 2, "count": 5},
+    "masked-attention-hides": {"num_seeds": 1, "length": 2, "num_steps": 2, "count": 5},
+    "trains-at-once-writes-one-by-one": {"lengths": (2, 3, 5)},
+    "queries-keys-values-same": {"longest": 3, "num_seeds": 1, "num_steps": (1, 2), "count": 5},
+    "post-norm-needs-warmup": {"num_seeds": 1, "num_steps": 2, "count": 5, "num_layers": 1, "hidden_size": 8},
 }
 NEED_TIME = {
     "lstm-long-lags",
@@ -58,6 +65,11 @@ NEED_TIME = {
     "beam-finds-more",
     "input-need-not-be-a-sequence",
     "shared-encoder-decoder",
+    "path-length-attention",
+    "shared-over-positions",
+    "masked-attention-hides",
+    "queries-keys-values-same",
+    "post-norm-needs-warmup",
 }
 HOLD_WHEN_SMALL = SMALL.keys() - NEED_TIME
 

@@ -213,6 +213,93 @@ def sharing(narrow, wide, two=(0.9, 0.92, 0.94)):
     ]
 
 
+def layer_costs(of_attention=lambda n, d: 4 * n * n * d, seconds=None):
+    own = {
+        "self-attention": of_attention,
+        "simple recurrence": lambda n, d: 2 * n * d * d,
+        "LSTM": lambda n, d: 8 * n * d * d,
+    }
+    return [
+        {
+            "layer": layer,
+            "length": n,
+            "width": d,
+            "own": count(n, d),
+            "all": 3 * count(n, d),
+            "seconds": seconds,
+        }
+        for layer, count in own.items()
+        for n, d in ((32, 64), (32, 128), (64, 64), (64, 128), (100, 1000))
+    ]
+
+
+def paths(attention=(1, 1, 1), tcn=(3, 4, 5), lstm=(32, 64, 128), kept=0.5, lost=1e-9):
+    rows = []
+    for net, counts, far in (("encoder", attention, kept), ("tcn", tcn, 0.1), ("lstm", lstm, lost)):
+        for length, count in zip((32, 64, 128), counts, strict=True):
+            made = {"net": net, "length": length, "width": 8, "steps": count, "path": count}
+            rows.append({**made, "by_lag": [2.0, 1.0, far / 2, far]})
+    return rows
+
+
+def positions(same=1e-15, apart=0.5, right=(1.0, 0.99), lost=(0.3, 0.4), sizes=1):
+    rows = [{"net": "without", "part": part, "apart": same} for part in ("self-attention", "encoder")]
+    rows.append({"net": "with positions", "part": "encoder", "apart": apart})
+    told = {"part": "trained", "steps": 9, "sizes": sizes, "guess": 0.4}
+    return rows + [
+        {"net": net, "right": value, **told}
+        for net, values in (("with positions", right), ("without", lost))
+        for value in values
+    ]
+
+
+def masks(hidden=21, seen=0, loss=0.001, masked=(1.0, 0.99), without=(0.1, 0.2)):
+    rows = []
+    for decoder, count, values in (("with the mask", hidden, masked), ("without", seen, without)):
+        rows += [
+            {
+                "decoder": decoder,
+                "pairs": 21,
+                "hidden": count,
+                "steps": 9,
+                "losses": [2.0, loss],
+                "right": value,
+            }
+            for value in values
+        ]
+    return rows
+
+
+def ways(taught=(29, 29, 29), written=(50, 92, 176), apart=1e-15):
+    rows = []
+    for net, counts in (("Transformer", taught), ("sequence to sequence", (9, 13, 21))):
+        rows += [
+            {"net": net, "length": length, "taught": known, "written": steps, "apart": apart}
+            for length, known, steps in zip((2, 4, 8), counts, written, strict=True)
+        ]
+    return rows
+
+
+def matrices(same, usual=(1.0, 0.99)):
+    nets = {"three matrices": usual, "one matrix": same, "three matrices, narrower": usual}
+    return [
+        {"net": net, "steps": steps, "seed": seed, "parameters": 9, "right": late * value}
+        for net, values in nets.items()
+        for steps, late in ((5, 0.5), (10, 1))
+        for seed, value in enumerate(values)
+    ]
+
+
+def warmups(post, warmed=(1.0, 0.99), pre=(1.0, 0.99)):
+    runs = {("post", "constant"): post, ("post", "warm-up"): warmed}
+    runs |= {("pre", "constant"): pre, ("pre", "warm-up"): pre}
+    return [
+        {"norm": norm, "rate": rate, "seed": seed, "steps": 9, "right": value, "losses": [1.0]}
+        for (norm, rate), values in runs.items()
+        for seed, value in enumerate(values)
+    ]
+
+
 CASES = [
     ("perceptron-convergence", convergence(100), HOLDS),
     ("perceptron-convergence", convergence(101, ended=False), FAILS),
@@ -329,6 +416,50 @@ CASES = [
     ("shared-encoder-decoder", sharing((0.8, 0.81, 0.82), (0.85, 0.86, 0.87)), FAILS),
     ("shared-encoder-decoder", sharing((0.8, 0.81, 0.82), (0.93, 0.94, 0.95)), UNDECIDED),
     ("shared-encoder-decoder", sharing((0.9, 0.91, 0.92), (0.5, 0.94, 0.95)), UNDECIDED),
+    ("attention-vs-recurrence", layer_costs(), HOLDS),
+    ("attention-vs-recurrence", layer_costs(seconds=0.5), HOLDS),
+    ("attention-vs-recurrence", layer_costs(lambda n, d: n * d * d), FAILS),
+    ("attention-vs-recurrence", layer_costs(lambda n, d: 40 * n * n * d), FAILS),
+    ("attention-vs-recurrence", layer_costs(lambda n, d: 8 * n * n * d), UNDECIDED),
+    ("path-length-attention", paths(), HOLDS),
+    ("path-length-attention", paths(attention=(1, 2, 3)), FAILS),
+    ("path-length-attention", paths(kept=1e-9), FAILS),
+    ("path-length-attention", paths(tcn=(3, 4, 6)), UNDECIDED),
+    ("path-length-attention", paths(tcn=(3, 3, 3)), UNDECIDED),
+    ("path-length-attention", paths(lstm=(32, 40, 50)), UNDECIDED),
+    ("path-length-attention", paths(lost=0.1), UNDECIDED),
+    ("path-length-attention", paths(kept=0.05), UNDECIDED),
+    ("shared-over-positions", positions(), HOLDS),
+    ("shared-over-positions", positions(same=1e-3), FAILS),
+    ("shared-over-positions", positions(sizes=2), FAILS),
+    ("shared-over-positions", positions(lost=(1.0, 1.0)), FAILS),
+    ("shared-over-positions", positions(same=1e-9), UNDECIDED),
+    ("shared-over-positions", positions(apart=1e-15), UNDECIDED),
+    ("shared-over-positions", positions(right=(1.0, 0.9)), UNDECIDED),
+    ("shared-over-positions", positions(lost=(0.3, 0.8)), UNDECIDED),
+    ("masked-attention-hides", masks(), HOLDS),
+    ("masked-attention-hides", masks(hidden=20), FAILS),
+    ("masked-attention-hides", masks(without=(1.0, 1.0)), FAILS),
+    ("masked-attention-hides", masks(seen=1), UNDECIDED),
+    ("masked-attention-hides", masks(loss=0.5), UNDECIDED),
+    ("masked-attention-hides", masks(without=(0.1, 0.6)), UNDECIDED),
+    ("masked-attention-hides", masks(masked=(1.0, 0.9)), UNDECIDED),
+    ("trains-at-once-writes-one-by-one", ways(), HOLDS),
+    ("trains-at-once-writes-one-by-one", ways(taught=(29, 29, 30)), FAILS),
+    ("trains-at-once-writes-one-by-one", ways(written=(29, 29, 29)), FAILS),
+    ("trains-at-once-writes-one-by-one", ways(apart=0.1), FAILS),
+    ("trains-at-once-writes-one-by-one", ways(apart=1e-7), UNDECIDED),
+    ("trains-at-once-writes-one-by-one", ways(written=(50, 92, 93)), UNDECIDED),
+    ("queries-keys-values-same", matrices((1.0, 0.98)), HOLDS),
+    ("queries-keys-values-same", matrices((0.9, 0.9)), FAILS),
+    ("queries-keys-values-same", matrices((1.0, 0.96)), UNDECIDED),
+    ("queries-keys-values-same", matrices((0.5, 0.5), usual=(0.5, 0.5)), UNDECIDED),
+    ("post-norm-needs-warmup", warmups((0.3, 0.4)), HOLDS),
+    ("post-norm-needs-warmup", warmups((1.0, 0.99)), FAILS),
+    ("post-norm-needs-warmup", warmups((0.3, 0.4), warmed=(0.3, 0.3)), FAILS),
+    ("post-norm-needs-warmup", warmups((0.3, 0.4), pre=(0.3, 0.4)), FAILS),
+    ("post-norm-needs-warmup", warmups((0.3, 0.6)), UNDECIDED),
+    ("post-norm-needs-warmup", warmups((0.3, 0.4), warmed=(1.0, 0.8)), UNDECIDED),
 ]
 
 

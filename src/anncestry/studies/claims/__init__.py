@@ -100,6 +100,46 @@ CLAIMS: tuple[Claim, ...] = (
         paper="Bai, Kolter & Koltun, 1803.01271",
     ),
     Claim(
+        id="attention-vs-recurrence",
+        sentence="Self-attention costs n^2 d and recurrence n d^2, so attention is the cheaper one up to "
+        "about n = d (without the projections, which table 1 leaves out).",
+        paper="Vaswani et al., Attention is all you need, 1706.03762, table 1",
+    ),
+    Claim(
+        id="path-length-attention",
+        sentence="Between any two places attention has a path of constant length, dilated convolution one of "
+        "log n, recurrence one of n; so an untrained LSTM loses the gradient and attention does not.",
+        paper="Vaswani et al., Attention is all you need, 1706.03762, table 1",
+    ),
+    Claim(
+        id="shared-over-positions",
+        sentence="A Transformer's weights are the same at all places, and without positions it cannot tell "
+        "one place from another.",
+        paper="Vaswani et al., Attention is all you need, 1706.03762, sections 3.3 and 3.5",
+    ),
+    Claim(
+        id="masked-attention-hides",
+        sentence="The mask of a decoder's self-attention hides the words that are to be told; without it the "
+        "decoder learns to copy them and cannot write.",
+        paper="Vaswani et al., Attention is all you need, 1706.03762, section 3.2.3",
+    ),
+    Claim(
+        id="trains-at-once-writes-one-by-one",
+        sentence="A Transformer learns all words of an answer at once and writes them one by one.",
+        paper="Vaswani et al., Attention is all you need, 1706.03762, sections 1 and 3.1",
+    ),
+    Claim(
+        id="queries-keys-values-same",
+        sentence="Queries, keys and values may be made by one matrix at little cost in accuracy.",
+        paper="Vaswani et al., 1706.03762, section 3.2; Kitaev, Kaiser & Levskaya, Reformer, 2001.04451",
+    ),
+    Claim(
+        id="post-norm-needs-warmup",
+        sentence="A Transformer that normalises behind its sub-layers needs a warm-up of the learning rate, "
+        "and one that normalises before them does not.",
+        paper="Xiong et al., On layer normalization in the Transformer architecture, 2002.04745",
+    ),
+    Claim(
         id="local-connectivity",
         sentence="On a 32×32×3 image a unit of a 5×5 convolution has 5×5×3 = 75 weights and a bias, a fully "
         "connected unit 3072 and a bias.",

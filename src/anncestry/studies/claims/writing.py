@@ -1,7 +1,7 @@
 """Random strings, a short training and the scores of what is written, for claims about nets that write."""
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -10,6 +10,7 @@ from anncestry.data.dataset import Split
 from anncestry.decoding import Search
 from anncestry.generation import generate
 from anncestry.models.create import create
+from anncestry.models.transformer import Transformer
 from anncestry.protocols import IGNORED, Batch
 from anncestry.signature import END
 
@@ -40,6 +41,20 @@ def new_strings(longest: int, task: str, seed: int) -> Iterator[Batch]:
         yield strings(BATCH, length, task, random)
 
 
+def strings_of(length: int, task: str, seed: int, count: int = BATCH) -> Iterator[Batch]:
+    """Batches without end, each of new strings, all of one length."""
+    random = torch.Generator().manual_seed(seed)
+    while True:
+        yield strings(count, length, task, random)
+
+
+def transformer(longest: int, seed: int, **sizes: Any) -> Transformer:
+    """A new small Transformer without dropout, for strings."""
+    torch.manual_seed(seed)
+    small = {"hidden_size": 32, "num_layers": 2, "num_heads": 4, "dropout": 0.0}
+    return cast(Transformer, build("transformer", longest, **{**small, **sizes}))
+
+
 def passes(split: Split, seed: int) -> Iterator[Batch]:
     """The batches of one pass after the other over a split, without end."""
     random = torch.Generator().manual_seed(seed)
@@ -47,10 +62,24 @@ def passes(split: Split, seed: int) -> Iterator[Batch]:
         yield from split.batches(BATCH, random)
 
 
-def train(model: nn.Module, batches: Iterator[Batch], num_steps: int, learning_rate: float) -> None:
-    """So many steps of Adam with a cosine down to 0, gradients clipped at norm 1."""
+def train(
+    model: nn.Module,
+    batches: Iterator[Batch],
+    num_steps: int,
+    learning_rate: float,
+    factor: Callable[[int], float] | None = None,
+) -> list[float]:
+    """So many steps of Adam, gradients clipped at norm 1; the loss at each step.
+
+    Args:
+        factor: of the learning rate, for each step from 0 on; a cosine down to 0 unless told.
+    """
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, num_steps)
+    if factor is None:
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, num_steps)
+    else:
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+    losses = []
     model.train()
     for _ in range(num_steps):
         batch = next(batches)
@@ -63,7 +92,9 @@ def train(model: nn.Module, batches: Iterator[Batch], num_steps: int, learning_r
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
+        losses.append(loss.item())
     model.eval()
+    return losses
 
 
 def share_right(model: nn.Module, batch: Batch) -> float:
