@@ -111,6 +111,7 @@ def translate_table(rounds: int) -> str:
         }
     names = processor_from_json(imported.processor or {}).target.tokens  # pyright: ignore
     words = {name: row for row, name in enumerate(names)}
+    torch.set_num_threads(THREADS)  # a CTranslate2 with two workers has left this thread with one
     lengths = lengths_of(SOURCES)
     sentences = [torch.randint(2, VOCABULARY - 1, (length,)).tolist() for length in lengths]
     sorted_rows = sorted(range(SOURCES), key=lambda row: lengths[row])
