@@ -80,7 +80,7 @@ reproduce: .venv/.run  ## re-measure the claims, then the published figures (hou
 		--learning-rate 0.006 --schedule cosine --augment shift
 	$(call TRAIN,reports/densenet-fashion) densenet-bc-100-12 --data idx:$(DATA)/fashion-mnist \
 		--set stem=strided --precision bf16 --schedule cosine --warmup-steps 300 --weight-decay 5e-4 \
-		--augment flip --max-time 95m --evaluations 10
+		--augment flip --max-time 80m --evaluations 10
 	$(call TRAIN,reports/resnet-cifar) resnet-20 --data images:$(DATA)/cifar10-jpeg $(CIFAR)
 	$(call TRAIN,reports/densenet-cifar) densenet-bc-100-12 --set blocks=8,8,8 \
 		--data images:$(DATA)/cifar10-jpeg $(CIFAR)
