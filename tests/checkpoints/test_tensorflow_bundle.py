@@ -123,7 +123,7 @@ def test_the_ways_to_name_it(tmp_path):
         assert read_bundle(path)["a/bias"][0] == arrays(2)["a/bias"][0]
     with pytest.raises(UserError, match="is a folder without a file checkpoint"):
         read_bundle(tmp_path)
-    for line in ("model.ckpt-2", "/home/someone/model.ckpt-2", r"C:\\runs\\model.ckpt-2", "../model.ckpt-2"):
+    for line in ("model.ckpt-2", "/elsewhere/model.ckpt-2", r"C:\\runs\\model.ckpt-2", "../model.ckpt-2"):
         text = f'model_checkpoint_path: "{line}"\nall_model_checkpoint_paths: "model.ckpt-1"\n'
         (tmp_path / "checkpoint").write_text(text)
         assert read_bundle(tmp_path)["a/bias"][0] == arrays(2)["a/bias"][0]
