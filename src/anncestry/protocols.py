@@ -188,23 +188,85 @@ class Reconstruction(NamedTuple):
         return cls(outputs[:, :num_pixels], mean, log_variance)
 
 
+class Filled(NamedTuple):
+    """What a net answers that is asked for more than the words that were hidden.
+
+    Attributes:
+        words: (M, V) scores of words, a row for each that is asked for, in reading order; or (B, T, V).
+        relation: (B, R) scores of how the second text follows the first, where that is asked.
+        boundary: (M, V) scores of the same words from what stands on both sides of their span (SpanBERT).
+        replaced: (B, T) a score for each token: whether it stands in for another one (ELECTRA).
+        drawn: (B, T) bool: whether it does.
+    """
+
+    words: Tensor
+    relation: Tensor | None = None
+    boundary: Tensor | None = None
+    replaced: Tensor | None = None
+    drawn: Tensor | None = None
+
+
+class WithText(NamedTuple):
+    """What a net answers while it learns that learns beside its answers to go on with the texts it reads.
+
+    Attributes:
+        answers: (B, K) what it answers otherwise.
+        scores: (B, T, V) of what follows each token.
+        tokens: (B, T) what was read.
+        lengths: (B,) tokens of each row that are no padding; None where all are.
+        weight: of the text's loss.
+    """
+
+    answers: Tensor
+    scores: Tensor
+    tokens: Tensor
+    lengths: Tensor | None
+    weight: float
+
+
+class Unscored(NamedTuple):
+    """Scores of very many words that are not computed yet: who compares them needs but some.
+
+    Attributes:
+        features: (..., N).
+        weight: (V, N), and ``bias`` (V,): the scores are ``features weight^T + bias``.
+        num_sampled: with how many words training compares the right one.
+    """
+
+    features: Tensor
+    weight: Tensor
+    bias: Tensor
+    num_sampled: int
+
+    def scores(self) -> Tensor:
+        """(..., V): all of them."""
+        return torch.nn.functional.linear(self.features, self.weight, self.bias)
+
+
 def outputs_of(
     model: nn.Module,
     inputs: Tensor,
     state: State = None,
     lengths: Tensor | None = None,
     targets: Tensor | None = None,
-) -> tuple[Tensor, State]:
+    asked_only: bool = False,
+) -> tuple[Any, State]:
     """``(outputs, state)`` of any model of the timeline; the state is None for one that has none.
 
     Only models of sequences are given ``lengths``: no others fit data that have them. Only those that write
     an answer are given the ``targets``, of which they see at each step those before it.
+
+    Args:
+        asked_only: for training and scoring: a model that fills in hidden words may answer where the targets
+            ask, and there alone.
     """
     if isinstance(model, EncoderDecoder):
         assert targets is not None, "an encoder-decoder is trained and scored on answers"
         return model(inputs, targets, lengths), None  # pyright: ignore[reportCallIssue]
+    if getattr(model, "fills_in", False):
+        return model(inputs, lengths=lengths, targets=targets if asked_only else None), None
     if lengths is not None:
-        result = model(inputs, state, lengths)
+        result = model(inputs, lengths=lengths) if state is None else model(inputs, state, lengths)
     else:
         result = model(inputs) if state is None else model(inputs, state)
-    return result if isinstance(result, tuple) else (result, None)
+    return result if type(result) is tuple else (result, None)

@@ -11,27 +11,39 @@ import torch
 from torch import Tensor
 
 from anncestry.errors import require
+from anncestry.protocols import IGNORED
 
 Task = Literal[
     "classification", "regression", "forecasting", "language-model", "tagging", "next-frame",
-    "reconstruction", "translation", "captioning",
+    "reconstruction", "translation", "captioning", "masked-lm", "span", "embedding",
+    "bidirectional-lm",
 ]  # fmt: skip
-InputKind = Literal["vector", "image", "series", "tokens"]
+InputKind = Literal["vector", "image", "series", "tokens", "characters"]
 TASKS: tuple[str, ...] = (
     "classification", "regression", "forecasting", "language-model", "tagging", "next-frame",
-    "reconstruction", "translation", "captioning",
+    "reconstruction", "translation", "captioning", "masked-lm", "span", "embedding",
+    "bidirectional-lm",
 )  # fmt: skip
-EVERY_STEP: tuple[str, ...] = ("language-model", "tagging", "next-frame")
-"""Tasks that are answered at every step of a sequence: outputs are (B, T, K)."""
+EVERY_STEP: tuple[str, ...] = (
+    "language-model", "tagging", "next-frame", "masked-lm", "span", "bidirectional-lm",
+)  # fmt: skip
+"""Tasks that are answered at every step of a sequence: outputs are (B, T, K); of
+bidirectional-lm (B, T, 2, K), for the word behind the step and the one before it."""
 CAUSAL_TASKS: tuple[str, ...] = ("language-model", "next-frame")
 """Tasks whose answer at a step is the next input, which the model must not have seen."""
 WRITING_TASKS: tuple[str, ...] = ("translation", "captioning")
 """Tasks whose answer is a sequence of its own, written token by token: of tokens, or of an image."""
+OF_TOKENS: tuple[str, ...] = ("masked-lm", "span", "embedding")
+"""Tasks of tokens alone: words that were hidden, the part of a text that answers, a vector of a text."""
 PAD, UNKNOWN, BEGIN, END = range(4)
 """The first four tokens of the vocabularies of writing tasks: filler, an unknown word, where a text begins,
 and where it ends."""
-INPUT_KINDS: tuple[str, ...] = ("vector", "image", "series", "tokens")
-_AXES = {"vector": "D", "image": "CHW", "series": "TD", "tokens": "T"}
+INPUT_KINDS: tuple[str, ...] = ("vector", "image", "series", "tokens", "characters")
+_AXES = {"vector": "D", "image": "CHW", "series": "TD", "tokens": "T", "characters": "TC"}
+NUM_CHARACTERS = 262
+BEGIN_TEXT, END_TEXT, BEGIN_WORD, END_WORD, FILLER = range(257, NUM_CHARACTERS)
+"""Words as characters are rows of C ids: `BEGIN_WORD`, their UTF-8 bytes (a byte b is b + 1), `END_WORD`, and
+`FILLER` up to C. Marks of a text's ends are words too. 0 is where no word is."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +53,18 @@ class Signature:
     Attributes:
         task: what is asked for each input.
         inputs: the kind of one input.
-        shape: the shape of one input without the batch: ``(D,)``, ``(C, H, W)``, ``(T, D)`` or ``(T,)``.
+        shape: the shape of one input without the batch: ``(D,)``, ``(C, H, W)``, ``(T, D)``, ``(T,)``,
+            or ``(T, C)`` for words as characters.
         output_size: K, the number of classes, of target values, or the size of the output vocabulary; of a
             reconstruction the numbers of one input.
-        vocab_size: the size of the input vocabulary where the inputs are tokens, else 0.
+        vocab_size: the size of the input vocabulary where the inputs are tokens, or of characters
+            (262), else 0.
         background: tagging: the tag that says "nothing here", which no figure but the loss counts; None
             where every tag counts.
         target_len: writing tasks: T, the tokens of a typical answer with its end; else 0.
+        separator: tokens: behind which of them a second text begins, where an input can hold two.
+        num_relations: masked-lm: in how many ways the second text may follow the first, which is asked at the
+            first token; 0 where that is not asked.
     """
 
     task: Task
@@ -57,6 +74,8 @@ class Signature:
     vocab_size: int = 0
     background: int | None = None
     target_len: int = 0
+    separator: int | None = None
+    num_relations: int = 0
 
     def __post_init__(self) -> None:
         require(self.task in TASKS, "task", self.task, "must be a known task", TASKS)
@@ -75,8 +94,18 @@ class Signature:
             rule = f"holds more than the {END + 1} tokens that every vocabulary begins with"
             smallest = min(self.output_size, self.vocab_size if source == "tokens" else self.output_size)
             require(smallest > END + 1, "output_size", smallest, rule)
-        sequences = self.inputs in ("series", "tokens")
+        if self.task in OF_TOKENS:
+            kinds = ("tokens", "characters") if self.task == "embedding" else ("tokens",)
+            require(self.inputs in kinds, "inputs", self.inputs, f"{self.task} is of", kinds)
+        if self.task == "span":
+            require(self.output_size == 2, "output_size", self.output_size, "a span has a start and an end")
+        fits = self.task == "masked-lm" or not self.num_relations
+        require(fits, "num_relations", self.num_relations, "is asked while words are hidden: masked-lm")
+        sequences = self.inputs in ("series", "tokens", "characters")
         rule = f"{self.task} has an answer for every step of a series or of tokens"
+        if self.inputs == "characters":
+            known = self.vocab_size == NUM_CHARACTERS
+            require(known, "vocab_size", self.vocab_size, "there are so many characters", (NUM_CHARACTERS,))
         require(sequences or not self.every_step, "inputs", self.inputs, rule)
         if self.task == "reconstruction":
             rule = "what can be drawn again is an image"
@@ -95,7 +124,10 @@ class Signature:
     @property
     def is_categorical(self) -> bool:
         """Whether the targets are class or token indices rather than real values."""
-        return self.task in ("classification", "language-model", "tagging", *WRITING_TASKS)
+        return self.task in (
+            "classification", "language-model", "tagging", "masked-lm", "span", "bidirectional-lm",
+            *WRITING_TASKS,
+        )  # fmt: skip
 
     @property
     def every_step(self) -> bool:
@@ -109,11 +141,12 @@ class Signature:
             ``(inputs, targets)``: inputs (B, \\*shape), float32 or int64; targets (B,) int64 for
             classification, (B, T) int64 for a language model or tagging, (B, T, K) of zeros and ones for
             the next frame, the inputs themselves for a reconstruction, (B, T) int64 that end with `END` for
-            writing tasks, else (B, K) float32.
+            writing tasks, (B, T) int64 of which about half are `IGNORED` for masked-lm, (B, 2) int64 for a
+            span, (B, T, 2) int64 for bidirectional-lm, else (B, K) float32.
         """
         random = torch.Generator().manual_seed(seed)
-        if self.inputs == "tokens":
-            first = END + 1 if self.task in WRITING_TASKS else 0
+        if self.inputs in ("tokens", "characters"):
+            first = END + 1 if self.task in WRITING_TASKS else int(self.inputs == "characters")
             inputs = torch.randint(first, self.vocab_size, (batch_size, *self.shape), generator=random)
         else:
             inputs = torch.randn(batch_size, *self.shape, generator=random)
@@ -126,8 +159,21 @@ class Signature:
             return inputs, targets
         if self.task == "classification":
             return inputs, torch.randint(self.output_size, (batch_size,), generator=random)
+        if self.task == "masked-lm":
+            targets = torch.randint(self.output_size, inputs.shape, generator=random)
+            hidden = torch.rand(inputs.shape, generator=random) < 0.5
+            hidden[:, -1] = True
+            targets = targets.masked_fill(~hidden, IGNORED)
+            if self.num_relations:
+                targets[:, 0] = torch.randint(self.num_relations, (batch_size,), generator=random)
+            return inputs, targets
+        if self.task == "span":
+            return inputs, torch.randint(self.shape[0], (batch_size, 2), generator=random).sort(1).values
         if self.task == "next-frame":
             return inputs, torch.randint(2, (*inputs.shape[:2], self.output_size), generator=random).float()
+        if self.task == "bidirectional-lm":
+            size = (*inputs.shape[:2], 2)
+            return inputs, torch.randint(self.output_size, size, generator=random)
         if self.every_step:
             return inputs, torch.randint(self.output_size, inputs.shape[:2], generator=random)
         return inputs, torch.randn(batch_size, self.output_size, generator=random)
@@ -141,6 +187,8 @@ class Signature:
             "vocab_size": self.vocab_size,
             "background": self.background,
             "target_len": self.target_len,
+            "separator": self.separator,
+            "num_relations": self.num_relations,
         }
 
     @classmethod

@@ -18,6 +18,8 @@ def output_shape(subject: Subject) -> str:
     steps = subject.signature.shape[:1] if subject.signature.every_step else ()
     if subject.signature.task in WRITING_TASKS:
         steps = (subject.signature.target_len,)
+    if subject.signature.task == "bidirectional-lm":
+        steps = (*steps, 2)
     expected = (3, *steps, subject.signature.output_size)
     outputs = subject.run(subject.copy(), *subject.batch(3))
     if subject.signature.task == "reconstruction":  # what lies behind the image describes the code
@@ -48,11 +50,11 @@ def padding_invariance(subject: Subject) -> str:
     if not subject.takes_lengths:
         raise NotApplicable("forward takes no lengths")
     kind, num_steps = subject.signature.inputs, subject.signature.shape[0]
-    if kind not in ("series", "tokens"):
+    if kind not in ("series", "tokens", "characters"):
         raise NotApplicable(f"{kind} inputs have no padding")
     if num_steps < 2:
         raise NotApplicable("sequences of one step have no padding")
-    filler, filler_name = (0, "another token") if kind == "tokens" else (torch.nan, "NaN")
+    filler, filler_name = (0, "another token") if kind != "series" else (torch.nan, "NaN")
     lengths = [num_steps, (num_steps + 1) // 2, 1]
     model, (inputs, targets) = subject.copy(), subject.batch(len(lengths))
     padded = inputs.clone()

@@ -146,7 +146,8 @@ def tiny_signature(inputs: InputKind, task: Task) -> Signature:
     if task in WRITING_TASKS:
         return Signature(task, inputs, shape, 9, 8 if inputs == "tokens" else 0, target_len=4)
     vocab_size = 7 if inputs == "tokens" else 0
-    output_size = {"classification": 3, "tagging": 3, "language-model": vocab_size}.get(task, 2)
+    of_words = {"language-model": vocab_size, "masked-lm": vocab_size}
+    output_size = {"classification": 3, "tagging": 3, **of_words}.get(task, 2)
     if task == "next-frame":
         output_size = shape[-1]
     if task == "reconstruction":

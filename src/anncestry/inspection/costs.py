@@ -134,7 +134,7 @@ def _without_weights(model: nn.Module) -> nn.Module:
 
 def _meta_batch(model: nn.Module, signature: Signature, batch_size: int) -> Tensor:
     shape = (batch_size, *signature.shape)
-    if signature.inputs == "tokens":
+    if signature.inputs in ("tokens", "characters"):
         return torch.empty(shape, dtype=torch.int64, device="meta")
     kinds = (parameter.dtype for parameter in model.parameters() if parameter.is_floating_point())
     return torch.empty(shape, dtype=next(kinds, torch.float32), device="meta")

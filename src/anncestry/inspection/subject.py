@@ -41,7 +41,7 @@ class Subject:
         self.own_rule = isinstance(model, OwnRule)
         self.has_step = isinstance(model, SequenceModel)
         self.takes_lengths = "lengths" in inspect.signature(model.forward).parameters
-        if signature.inputs in ("series", "tokens") and (self.has_step or self.takes_lengths):
+        if signature.inputs in ("series", "tokens", "characters") and (self.has_step or self.takes_lengths):
             steps = min(signature.shape[0], MAX_STEPS)
             signature = replace(signature, shape=(steps, *signature.shape[1:]))
         if signature.target_len > MAX_STEPS:
@@ -96,7 +96,8 @@ class Subject:
         signature, axis = self.signature, 1 if self.signature.inputs == "image" else 0
         if self.has_step:
             shape = list(signature.shape)
-            shape[axis] = max(shape[axis], at_least)
+            longest = getattr(getattr(self.model, "config", None), "num_positions", at_least)
+            shape[axis] = max(shape[axis], min(at_least, longest))
             signature = replace(signature, shape=tuple(shape))
         inputs, targets = signature.example(size, seed)
         inputs = inputs.to(self.device, self.dtype if inputs.is_floating_point() else inputs.dtype)

@@ -101,6 +101,8 @@ class SelfAttention(Attention):
         """
         queries, keys, values = self.project(x)
         keys, values = cache.write(layer, keys, values)
+        if cache.begins_with(queries.shape[2]):
+            return self.attend(queries, keys, values, causal=queries.shape[2] > 1)
         return self.attend(queries, keys, values, cache.mask(queries.shape[2]))
 
 

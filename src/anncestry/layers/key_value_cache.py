@@ -101,6 +101,22 @@ class KeyValueCache:
         order = torch.ones(num_queries, self._places, dtype=torch.bool, device=self._room.numbers.device)
         return order.tril(self._places - num_queries).expand(self.num_sources, 1, -1, -1)
 
+    def begins_with(self, num_queries: int) -> bool:
+        """Whether nothing lies behind the newest places, so that their own order says which see which."""
+        return self._marks is None and self._places == num_queries
+
+    def side_by_side(self, num_sources: int) -> "KeyValueCache":
+        """The same of texts that were read one by one, as hypotheses that follow so many sources."""
+        rows = self.num_sources
+        if rows == num_sources:
+            return self
+        assert self._marks is None, "each row was one text"
+        numbers, beam = self._room.numbers[..., : self._places, :], rows // num_sources
+        numbers = numbers.unflatten(2, (num_sources, beam)).transpose(3, 4).flatten(4, 5)
+        own = torch.eye(beam, dtype=torch.bool, device=numbers.device)
+        marks = own.repeat_interleave(self._places, dim=1).repeat(num_sources, 1)
+        return KeyValueCache(_Room(numbers, beam * self._places), beam * self._places, marks, self.length)
+
     def reordered(self, rows: Int[Tensor, "R"], sources: Int[Tensor, "M"] | None = None) -> "KeyValueCache":
         """As `anncestry.protocols.reorder_state` asks: of other rows, and of these sources alone."""
         room, marks = self._room, self._marks

@@ -5,6 +5,7 @@ Vaswani et al., 1706.03762, sections 3.1 to 3.3. Shapes: x (N, T, D); masks as i
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from torch import nn
 
@@ -17,6 +18,7 @@ SubLayer = Callable[[Tensor], Tensor]
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": nn.functional.relu,
     "gelu": nn.functional.gelu,
+    "gelu-tanh": partial(nn.functional.gelu, approximate="tanh"),
     "silu": nn.functional.silu,
 }
 

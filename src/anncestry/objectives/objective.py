@@ -13,6 +13,7 @@ from torch import nn
 
 from anncestry.arrays import Float, Tensor
 from anncestry.errors import require
+from anncestry.objectives.masked import MaskedLanguageModel, Span
 from anncestry.objectives.reconstruction import Autoencoding
 from anncestry.objectives.writing import Writing
 from anncestry.protocols import IGNORED
@@ -269,6 +270,11 @@ def objective_for(
         return Classification(signature.output_size, smoothing)
     if signature.task == "language-model":
         return LanguageModel(signature.output_size)
+    if signature.task == "masked-lm":
+        return MaskedLanguageModel(signature.output_size, signature.num_relations)
+    if signature.task == "span":
+        return Span()
+    require(signature.task != "embedding", "task", signature.task, "has no answers to be compared with")
     if signature.task == "tagging":
         return Tagging(signature.output_size, signature.background)
     if signature.task == "next-frame":

@@ -12,6 +12,8 @@ from anncestry.timeline.convolutional import CONVOLUTIONAL
 from anncestry.timeline.dilated import DILATED
 from anncestry.timeline.feed_forward import FEED_FORWARD
 from anncestry.timeline.generative import GENERATIVE
+from anncestry.timeline.pretrained_decoders import PRETRAINED_DECODERS
+from anncestry.timeline.pretrained_encoders import PRETRAINED_ENCODERS
 from anncestry.timeline.recurrent import RECURRENT
 from anncestry.timeline.sequence_to_sequence import SEQUENCE_TO_SEQUENCE
 from anncestry.timeline.shortcuts import SHORTCUTS
@@ -31,7 +33,7 @@ __all__ = [
 
 _BRANCHES = (
     FEED_FORWARD, CONVOLUTIONAL, GENERATIVE, RECURRENT, CELL_ENTRIES, DILATED, SHORTCUTS, TEMPORAL,
-    SEQUENCE_TO_SEQUENCE, TRANSFORMERS,
+    SEQUENCE_TO_SEQUENCE, TRANSFORMERS, PRETRAINED_DECODERS, PRETRAINED_ENCODERS,
 )  # fmt: skip
 TIMELINE: tuple[Architecture, ...] = tuple(
     sorted((entry for branch in _BRANCHES for entry in branch), key=lambda entry: entry.year)

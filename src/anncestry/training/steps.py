@@ -67,7 +67,7 @@ class GradientStep:
     def _backward(
         self, inputs: Tensor, targets: Tensor, lengths: Tensor | None, state: State, share: float
     ) -> tuple[float, State]:
-        outputs, state = outputs_of(self.model, inputs, state, lengths, targets)
+        outputs, state = outputs_of(self.model, inputs, state, lengths, targets, asked_only=True)
         loss = self.objective.loss(outputs, targets)
         self.backward(loss / share)
         return loss.item(), None if state is None else detach_state(state)

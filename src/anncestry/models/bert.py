@@ -1,0 +1,333 @@
+r"""BERT: an encoder that learns both sides of a word, by words that were hidden.
+
+Paper: J. Devlin, M.-W. Chang, K. Lee & K. Toutanova, "BERT: pre-training of deep bidirectional Transformers
+for language understanding", 1810.04805 (2018).
+
+    x = Drop(LN(E_word[token] + E_segment[segment] + E_position[position]))
+    N times:  x = LN(x + Drop(MH(x, x)));  x = LN(x + Drop(W_2 gelu(W_1 x + b_1) + b_2))
+    hidden words:      softmax(LN(gelu(W_t x + b_t)) E_word^T + b)     at the places of 15 % of the tokens
+    the second text:   softmax(W_n p + b_n),   p = tanh(W_p x_0 + b_p)
+
+Differs from the Transformer: the encoder alone; learned positions; segments; biases in attention; GELU; it is
+first trained on text of any kind and then, whole, on a task, for which only the last layer is new.
+
+Departures from the paper: see the ledger of its entry on the timeline.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+
+from anncestry.arrays import Bool, Float, Int, Tensor
+from anncestry.errors import require
+from anncestry.layers.attention import SelfAttention
+from anncestry.layers.encoder_decoder import visible_places, where_ragged
+from anncestry.layers.linear import Linear, TiedReadout
+from anncestry.layers.token_embeddings import TokenEmbeddings
+from anncestry.layers.transformer import ACTIVATIONS, Block, FeedForward, PostNorm
+from anncestry.protocols import IGNORED, Filled
+from anncestry.signature import Signature, Task
+
+TASKS: tuple[str, ...] = ("masked-lm", "classification", "regression", "tagging", "span", "embedding")
+POOLINGS = ("mean", "first", "pooler")
+OUTSIDE = -1e4  # the score of padding as the start or end of an answer: e to this is 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class BertConfig:
+    """Sizes and parts.
+
+    Attributes:
+        task: what is asked: ``masked-lm``, ``classification``, ``regression``, ``tagging``, ``span`` (where
+            an answer begins and ends) or ``embedding`` (a vector of each text).
+        input_size: V, tokens.
+        output_size: K, classes, values, tags or words; 2 for a span, D for an embedding.
+        hidden_size: D.
+        num_layers: N.
+        num_heads: h.
+        inner_size: F, hidden units of the feed-forward nets; 4 D where it is 0.
+        embed_dim: E, features of the tables; D where it is 0.
+        num_positions: the longest text, in tokens.
+        num_segments: texts in one input that are told apart.
+        separator: the token that ends a text; -1 where inputs are one text.
+        num_relations: masked-lm: in how many ways a second text may follow the first; 0 does not ask.
+        dropout: of embeddings, of sub-layers and before the last layer.
+        attention_dropout: of the weights of attention.
+        activation: of the feed-forward nets: ``gelu``, ``gelu-tanh``, ``relu`` or ``silu``.
+        norm_eps: added to the variance by every normalisation.
+        pooling: embedding: what becomes of the tokens' vectors: ``mean``, the ``first``, or the ``pooler``.
+        unit_length: embedding: whether vectors are brought to length 1.
+        seq_len: T of a typical input; used for examples and costs, never as a limit.
+    """
+
+    task: Task = "masked-lm"
+    input_size: int
+    output_size: int
+    hidden_size: int = 768
+    num_layers: int = 12
+    num_heads: int = 12
+    inner_size: int = 0
+    embed_dim: int = 0
+    num_positions: int = 512
+    num_segments: int = 2
+    separator: int = -1
+    num_relations: int = 0
+    dropout: float = 0.1
+    attention_dropout: float = 0.1
+    activation: str = "gelu"
+    norm_eps: float = 1e-12
+    pooling: str = "mean"
+    unit_length: bool = False
+    seq_len: int = 128
+
+    def __post_init__(self) -> None:
+        require(self.task in TASKS, "task", self.task, "must be one of", TASKS)
+        sizes = (
+            "input_size",
+            "output_size",
+            "hidden_size",
+            "num_layers",
+            "num_heads",
+            "num_positions",
+            "seq_len",
+        )
+        for name in sizes:
+            require(getattr(self, name) >= 1, name, getattr(self, name), "must be at least 1")
+        for name in ("inner_size", "embed_dim", "num_segments", "num_relations"):
+            require(getattr(self, name) >= 0, name, getattr(self, name), "must not be negative")
+        for name in ("dropout", "attention_dropout"):
+            require(0 <= getattr(self, name) < 1, name, getattr(self, name), "is a probability below 1")
+        rule = f"must be a multiple of num_heads, {self.num_heads}"
+        require(self.hidden_size % self.num_heads == 0, "hidden_size", self.hidden_size, rule)
+        require(self.separator < self.input_size, "separator", self.separator, "is a token, or -1 for none")
+        known = tuple(ACTIVATIONS)
+        require(self.activation in known, "activation", self.activation, "must be one of", known)
+        require(self.pooling in POOLINGS, "pooling", self.pooling, "must be one of", POOLINGS)
+        require(self.norm_eps > 0, "norm_eps", self.norm_eps, "must be above 0")
+        rule = "is asked while words are hidden: task masked-lm"
+        require(self.task == "masked-lm" or not self.num_relations, "num_relations", self.num_relations, rule)
+        if self.task == "masked-lm":
+            rule = f"hidden words are of the {self.input_size} that are read"
+            require(self.output_size == self.input_size, "output_size", self.output_size, rule)
+
+    @classmethod
+    def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):
+        """The config for a data set: two layers, 128 wide with four heads unless told; ``width`` is rounded
+        up to a multiple of the heads."""
+        width = width or 128
+        num_heads = overrides.get("num_heads", max(1, width // 32))
+        small = {"hidden_size": -(-width // num_heads) * num_heads, "num_layers": 2, "num_heads": num_heads}
+        longest = max(512, signature.shape[0])
+        return cls(**{**cls.sizes_of(signature), **small, "num_positions": longest, **overrides})
+
+    @classmethod
+    def sizes_of(cls, signature: Signature) -> dict[str, Any]:
+        """The fields that a data set decides."""
+        return {
+            "task": signature.task,
+            "input_size": signature.vocab_size,
+            "output_size": signature.output_size,
+            "seq_len": signature.shape[0],
+            "separator": -1 if signature.separator is None else signature.separator,
+            "num_relations": signature.num_relations,
+        }
+
+    @property
+    def signature(self) -> Signature:
+        """The learning problem this config is made for."""
+        separator = None if self.separator < 0 else self.separator
+        return Signature(
+            self.task, "tokens", (self.seq_len,), self.output_size, self.input_size,
+            separator=separator, num_relations=self.num_relations,
+        )  # fmt: skip
+
+
+class Pooler(nn.Module):
+    """p = tanh(W x_0 + b): what stands for a whole input, from its first token."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.linear = Linear(width, width)
+
+    def forward(self, x: Float[Tensor, "N T D"]) -> Float[Tensor, "N D"]:
+        return self.linear(x[:, 0]).tanh()
+
+
+class MaskedWords(nn.Module):
+    """Scores of words at places that were hidden: LN(f(W x + b)) E_word^T + b_word.
+
+    Args:
+        width: D.
+        embed_dim: E of the table.
+        num_words: V.
+        activation: f.
+        eps: of the normalisation.
+    """
+
+    def __init__(self, width: int, embed_dim: int, num_words: int, activation: str, eps: float) -> None:
+        super().__init__()
+        self.linear, self.norm = Linear(width, embed_dim), nn.LayerNorm(embed_dim, eps)
+        self.activation = ACTIVATIONS[activation]
+        self.readout = TiedReadout(num_words, bias=True)
+
+    def forward(self, x: Float[Tensor, "*B D"], table: Float[Tensor, "V E"]) -> Float[Tensor, "*B V"]:
+        return self.readout(self.norm(self.activation(self.linear(x))), table)
+
+
+class Bert(nn.Module):
+    """Embeddings, blocks, and a head for the task."""
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embeddings = self.make_embeddings()
+        self.blocks = self.make_blocks()
+        self.pooler = Pooler(config.hidden_size) if self.pools() else None
+        self.dropout = nn.Dropout(config.dropout)
+        self.head = self.make_head()
+        self.relation = Linear(config.hidden_size, config.num_relations) if config.num_relations else None
+        self.start()
+
+    def make_embeddings(self) -> nn.Module:
+        """What is below the blocks."""
+        config = self.config
+        separator = None if config.separator < 0 else config.separator
+        return TokenEmbeddings(
+            config.input_size, config.hidden_size, config.num_positions, config.num_segments, separator,
+            config.embed_dim, dropout=config.dropout, eps=config.norm_eps,
+        )  # fmt: skip
+
+    def make_block(self) -> nn.Module:
+        """One of the blocks."""
+        config = self.config
+        width = config.hidden_size
+        return Block(
+            SelfAttention(width, config.num_heads, bias=True, dropout=config.attention_dropout),
+            FeedForward(width, config.inner_size or 4 * width, config.activation),
+            partial(PostNorm, width, config.dropout, config.norm_eps),
+        )
+
+    def make_blocks(self) -> nn.ModuleList:
+        """All of them."""
+        return nn.ModuleList(self.make_block() for _ in range(self.config.num_layers))
+
+    def pools(self) -> bool:
+        """Whether the task asks the pooler."""
+        config = self.config
+        if config.task == "masked-lm":
+            return config.num_relations > 0
+        if config.task == "embedding":
+            return config.pooling == "pooler"
+        return config.task in ("classification", "regression")
+
+    def make_head(self) -> nn.Module:
+        """What is above the blocks and the pooler."""
+        config = self.config
+        if config.task == "masked-lm":
+            embed_dim = config.embed_dim or config.hidden_size
+            return MaskedWords(
+                config.hidden_size, embed_dim, config.input_size, config.activation, config.norm_eps
+            )
+        if config.task == "embedding":
+            return nn.Identity()
+        return Linear(config.hidden_size, config.output_size)
+
+    def start(self) -> None:
+        """Matrices and tables from N(0, 0.02^2), cut at two deviations; biases at zero."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear | nn.Embedding):
+                nn.init.trunc_normal_(module.weight, std=0.02, a=-0.04, b=0.04)
+            if isinstance(module, nn.Linear) and module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+    @property
+    def fills_in(self) -> bool:
+        """Whether ``forward`` takes targets, to answer only where they ask for a word."""
+        return self.config.task == "masked-lm"
+
+    def encode(
+        self,
+        tokens: Int[Tensor, "N T"],
+        lengths: Int[Tensor, "N"] | None = None,
+        segments: Int[Tensor, "N T"] | None = None,
+    ) -> Float[Tensor, "N T D"]:
+        """The vectors of all tokens, behind the last block.
+
+        Args:
+            lengths: tokens of each text; all, unless given.
+            segments: which of two texts each token belongs to; told by the separators unless given.
+
+        Raises:
+            UserError: a text is longer than ``num_positions``.
+        """
+        ragged = where_ragged(lengths, tokens)
+        visible = None if ragged is None else visible_places(ragged, tokens)[:, None, None]
+        return self.transform(self.embeddings(tokens, segments), visible)
+
+    def transform(
+        self, x: Float[Tensor, "N T D"], visible: Bool[Tensor, "N 1 1 T"] | None
+    ) -> Float[Tensor, "N T D"]:
+        """All blocks, one after the other."""
+        for block in self.blocks:
+            x = block(x, visible)
+        return x
+
+    def forward(self, tokens, lengths=None, targets=None, segments=None):
+        """
+        Args:
+            lengths, segments: as for `encode`.
+            targets: (N, T) masked-lm: answer only where they are not `IGNORED`; everywhere without them.
+
+        Returns:
+            (N, K) for classification and regression, (N, T, K) for tagging, (N, T, 2) for a span, (N, D) for
+            an embedding; for masked-lm (N, T, V), or (M, V) of the M words that are asked for, in a `Filled`
+            where there are relations too.
+        """
+        x = self.encode(tokens, lengths, segments)
+        task = self.config.task
+        if task == "masked-lm":
+            return self.fill_in(x, targets)
+        if task == "embedding":
+            return self.pool(x, lengths)
+        if task == "tagging":
+            return self.head(self.dropout(x))
+        if task == "span":
+            return self.head(x).masked_fill(~visible_places(lengths, tokens)[..., None], OUTSIDE)
+        return self.head(self.dropout(self.pooler(x)))  # pyright: ignore[reportOptionalCall]
+
+    def fill_in(self, x: Float[Tensor, "N T D"], targets: Int[Tensor, "N T"] | None) -> Tensor | Filled:
+        """Scores of words where they are asked for."""
+        if targets is None:
+            words = self.words(x)
+        else:
+            words = self.words(x[self.asked(targets)])
+        if self.relation is None or targets is None:
+            return words
+        return Filled(words, self.relation(self.pooler(x)))  # pyright: ignore[reportOptionalCall]
+
+    def asked(self, targets: Int[Tensor, "N T"]) -> Bool[Tensor, "N T"]:
+        """Where a word is asked for; the first place asks for the relation, if there are any."""
+        asked = targets != IGNORED
+        if self.config.num_relations:
+            asked[:, 0] = False
+        return asked
+
+    def words(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B V"]:
+        """Scores of words at these places."""
+        return self.head(x, self.embeddings.words.weight)  # pyright: ignore
+
+    def pool(self, x: Float[Tensor, "N T D"], lengths: Int[Tensor, "N"] | None) -> Float[Tensor, "N D"]:
+        """One vector for each text."""
+        if self.config.pooling == "pooler":
+            pooled = self.pooler(x)  # pyright: ignore[reportOptionalCall]
+        elif self.config.pooling == "first":
+            pooled = x[:, 0]
+        elif lengths is None:
+            pooled = x.mean(1)
+        else:
+            inside = torch.arange(x.shape[1], device=x.device) < lengths[:, None]
+            pooled = torch.einsum("ntd,nt->nd", x, inside.to(x.dtype)) / lengths[:, None].to(x.dtype)
+        return nn.functional.normalize(pooled, dim=-1) if self.config.unit_length else pooled

@@ -1,0 +1,339 @@
+r"""GPT: the Transformer's decoder alone, which learns to go on with text first, and then a task.
+
+Paper: A. Radford, K. Narasimhan, T. Salimans & I. Sutskever, "Improving language understanding by generative
+pre-training" (2018).
+
+    x = Drop(E[token] + P[position])
+    N times:  x = LN(x + Drop(MH(x, x up to here)));    x = LN(x + Drop(W2 gelu(W1 x + b1) + b2))
+    a language model:  p(next token) = softmax(E x_t)
+    an answer:         y = W Drop(x_last) + b, of the last token that is no padding
+
+Differs from the Transformer: there is no encoder, and so no attention to one; positions are learnt; the
+feed-forward nets have Gaussian error linear units; projections of the attention have biases.
+
+A text has as many places as there are positions. Training and scoring read each window of it by itself, from
+position 0 on: only recurrent nets carry a state from window to window. Writing beyond the last position drops
+the older half of what was read: the newer half is read again, from position 0 on.
+
+Departures from the paper: see the ledger of its entry on the timeline.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from anncestry.arrays import Float, Int, Tensor
+from anncestry.errors import require
+from anncestry.layers.alignment import side_by_side
+from anncestry.layers.attention import SelfAttention
+from anncestry.layers.key_value_cache import KeyValueCache
+from anncestry.layers.linear import Linear, TiedReadout
+from anncestry.layers.positions import Learned
+from anncestry.layers.transformer import ACTIVATIONS, Block, FeedForward, PostNorm
+from anncestry.protocols import WithText
+from anncestry.signature import Signature, Task
+
+TASKS = ("language-model", "classification", "regression")
+INIT = 0.02  # the deviation of all weights at the start
+POSITIONS = 512  # of a model that answers about texts, where nothing else is said
+
+
+@dataclass(frozen=True, kw_only=True)
+class GPTConfig:
+    """Sizes.
+
+    Attributes:
+        task: ``language-model``, ``classification`` or ``regression``.
+        input_size: V, tokens.
+        output_size: V for a language model, else classes or target values.
+        hidden_size: d, the width.
+        num_layers: N.
+        num_heads: h.
+        inner_size: f, hidden units of the feed-forward nets; 4 d where it is 0.
+        num_positions: how many there are; no text that is read at once is longer.
+        seq_len: T of a typical input; for a language model the window it learns from.
+        tie_embeddings: whether the table that embeds tokens also scores them.
+        activation: of the feed-forward nets: ``gelu-tanh`` as published, ``gelu``, ``relu`` or ``silu``.
+        dropout: of what a sub-layer adds.
+        embedding_dropout: of the sums of embeddings and positions.
+        attention_dropout: of the weights of attention.
+        answer_dropout: of what an answer is made from.
+        text_weight: lambda, the weight of the language model's loss that is learnt beside an answer, on the
+            same texts: 0.5 in the paper, 0 for none.
+        norm_eps: added to the variance by every normalisation.
+    """
+
+    task: Task = "language-model"
+    input_size: int
+    output_size: int
+    hidden_size: int
+    num_layers: int = 12
+    num_heads: int = 12
+    inner_size: int = 0
+    num_positions: int = 512
+    seq_len: int = 512
+    tie_embeddings: bool = True
+    activation: str = "gelu-tanh"
+    dropout: float = 0.1
+    embedding_dropout: float = 0.1
+    attention_dropout: float = 0.1
+    answer_dropout: float = 0.1
+    text_weight: float = 0.0
+    norm_eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        require(self.task in TASKS, "task", self.task, "must be a task of this decoder", TASKS)
+        sizes = ("input_size", "output_size", "hidden_size", "num_layers", "num_heads", "num_positions")
+        for name in (*sizes, "seq_len"):
+            require(getattr(self, name) >= 1, name, getattr(self, name), "must be at least 1")
+        require(self.inner_size >= 0, "inner_size", self.inner_size, "must be 0 (4 hidden_size) or more")
+        rule = f"must be a multiple of num_heads, {self.num_heads}"
+        require(self.hidden_size % self.num_heads == 0, "hidden_size", self.hidden_size, rule)
+        for name in ("dropout", "embedding_dropout", "attention_dropout", "answer_dropout"):
+            require(0 <= getattr(self, name) < 1, name, getattr(self, name), "is a probability below 1")
+        require(self.text_weight >= 0, "text_weight", self.text_weight, "must not be negative")
+        require(self.norm_eps > 0, "norm_eps", self.norm_eps, "must be above 0")
+        known = tuple(ACTIVATIONS)
+        require(self.activation in known, "activation", self.activation, "must be one of", known)
+        same = self.task != "language-model" or self.input_size == self.output_size
+        rule = f"a language model writes the {self.input_size} tokens that it reads"
+        require(same, "output_size", self.output_size, rule)
+        rule = f"a window has a position for each token; there are {self.num_positions} (--window, num_positions)"
+        fits = self.task != "language-model" or self.seq_len <= self.num_positions
+        require(fits, "seq_len", self.seq_len, rule)
+
+    @classmethod
+    def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):
+        """The config for a data set: four layers, four heads, 128 wide unless told; ``width`` is made a
+        multiple of the heads. A language model has a position for each token of a window: others would never
+        be learnt."""
+        length = signature.shape[0]
+        writes = signature.task == "language-model"
+        fields = {
+            "task": signature.task,
+            "input_size": signature.vocab_size,
+            "output_size": signature.output_size,
+            "hidden_size": -(-(width or 128) // 4) * 4,
+            "num_layers": 4,
+            "num_heads": 4,
+            "num_positions": length if writes else max(length, POSITIONS),
+            "seq_len": length,
+        }
+        return cls(**{**fields, **overrides})
+
+    @property
+    def signature(self) -> Signature:
+        """The learning problem this config is made for."""
+        return Signature(self.task, "tokens", (self.seq_len,), self.output_size, self.input_size)
+
+
+class GPTState(NamedTuple):
+    """What was read: as the attention sees it, and as tokens (R, P), to be read again where places run out."""
+
+    cache: KeyValueCache
+    tokens: Int[Tensor, "R P"]
+
+
+class GPT(nn.Module):
+    """``forward(tokens, state=None, lengths=None) -> (outputs, state)``: scores (B, T, V) of what follows each
+    token, or answers (B, K) from the last one.
+
+    A state is kept in evaluation, where rows are of equal length; in training it is None.
+    """
+
+    around: type[PostNorm] = PostNorm
+    """What stands around each sub-layer."""
+    reads_windows_apart = True
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.hidden_size
+        residual = partial(self.around, width, config.dropout, config.norm_eps)
+        self.embedding = nn.Embedding(config.input_size, width)
+        self.positions = Learned(width, config.num_positions)
+        self.dropout = nn.Dropout(config.embedding_dropout)
+        self.blocks: Any = nn.ModuleList(
+            Block(
+                SelfAttention(width, config.num_heads, bias=True, dropout=config.attention_dropout),
+                FeedForward(width, config.inner_size or 4 * width, config.activation),
+                residual,
+            )
+            for _ in range(config.num_layers)
+        )
+        self.norm = self.last_norm()
+        if config.task == "language-model" or config.text_weight:
+            tied = config.tie_embeddings
+            self.readout = TiedReadout(config.input_size) if tied else Linear(width, config.input_size, False)
+        if config.task != "language-model":
+            self.answer = Answer(width, config.output_size, config.answer_dropout)
+        self.start()
+
+    def last_norm(self) -> nn.Module:
+        """What stands behind the last layer: nothing, as the layer ends with a normalisation."""
+        return nn.Identity()
+
+    def start(self) -> None:
+        """Weights and embeddings N(0, 0.02^2), biases at zero."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear | nn.Embedding):
+                nn.init.normal_(module.weight, std=INIT)
+            if isinstance(module, nn.Linear) and module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+    def embed(self, tokens: Int[Tensor, "N T"], start: int = 0) -> Float[Tensor, "N T D"]:
+        """What goes into the first layer, of tokens from position ``start`` on.
+
+        Raises:
+            UserError: there are not as many positions.
+        """
+        return self.dropout(self.embedding(tokens) + self.positions(start, tokens.shape[1]))
+
+    def read(self, tokens: Int[Tensor, "N T"]) -> Float[Tensor, "N T D"]:
+        """The features of every token; nothing is kept for later ones."""
+        x = self.embed(tokens)
+        for block in self.blocks:
+            x = block(x, causal=True)
+        return self.norm(x)
+
+    def read_on(
+        self, tokens: Int[Tensor, "N T"], state: GPTState | None = None
+    ) -> tuple[Float[Tensor, "N T D"], GPTState]:
+        """The features of tokens behind those that were read, in one pass, and the state behind them."""
+        before = 0 if state is None else state.cache.length
+        x = self.embed(tokens, before)
+        if state is None:
+            state = self._nothing(x, tokens.shape[1])
+        cache = state.cache.extended(*tokens.shape)
+        for layer, block in enumerate(self.blocks):
+            x = block.step(x, cache, layer)
+        return self.norm(x), GPTState(cache, torch.cat([state.tokens, tokens], dim=1))
+
+    def scores(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B V"]:
+        """Of every token, to be the next one."""
+        return self.readout(x) if isinstance(self.readout, Linear) else self.readout(x, self.embedding.weight)
+
+    def forward(
+        self,
+        x: Int[Tensor, "B T"],
+        state: GPTState | None = None,
+        lengths: Int[Tensor, "B"] | None = None,
+    ):
+        if state is None and (self.training or lengths is not None):
+            features = self.read(x)
+        else:
+            features, state = self.read_on(x, state)
+            state = None if self.training or lengths is not None else state
+        if self.config.task == "language-model":
+            return self.scores(features), state
+        answer = self.answer(last_of(features, lengths))
+        if self.training and self.config.text_weight:
+            return WithText(answer, self.scores(features), x, lengths, self.config.text_weight), None
+        return answer, state
+
+    def initial_state(self, batch_size: int) -> GPTState:
+        """Nothing was read yet."""
+        return self._nothing(self.embedding.weight.new_empty(batch_size, 1))
+
+    def _nothing(self, like: Float[Tensor, "N ..."], places: int = 0) -> GPTState:
+        first: SelfAttention = self.blocks[0].attention
+        sizes = (len(self.blocks), first.num_heads, first.head_size)
+        cache = KeyValueCache.empty(*sizes, like, min(places + 32, self.config.num_positions))
+        return GPTState(cache, torch.empty(len(like), 0, dtype=torch.long, device=like.device))
+
+    def step(self, x_t: Int[Tensor, "R"], state: GPTState) -> tuple[Float[Tensor, "R K"], GPTState]:
+        """One token of each row: scores of what follows it, or the answers so far. Several rows may follow
+        one text (`anncestry.layers.key_value_cache`). Without a position left, the older half is dropped."""
+        if state.cache.length == self.config.num_positions:
+            return self._read_again(x_t, state)
+        cache = state.cache.extended(len(x_t))
+        x = self.embed(x_t.unsqueeze(1), state.cache.length)
+        x = side_by_side(x.squeeze(1), cache.num_sources)  # (N, k, D)
+        for layer, block in enumerate(self.blocks):
+            x = block.step(x, cache, layer)
+        tokens = torch.cat([state.tokens, x_t.unsqueeze(1)], dim=1)
+        return self._out(self.norm(x).flatten(0, 1)), GPTState(cache, tokens)
+
+    def _read_again(self, x_t: Tensor, state: GPTState) -> tuple[Tensor, GPTState]:
+        kept = state.tokens[:, state.tokens.shape[1] - self.config.num_positions // 2 :]
+        features, fresh = self.read_on(torch.cat([kept, x_t.unsqueeze(1)], dim=1))
+        cache = fresh.cache.side_by_side(state.cache.num_sources)
+        return self._out(features[:, -1]), fresh._replace(cache=cache)
+
+    def _out(self, x: Float[Tensor, "R D"]) -> Float[Tensor, "R K"]:
+        return self.scores(x) if self.config.task == "language-model" else self.answer(x)
+
+
+# ---- answers --------------------------------------------------------------------------------------------
+
+
+def last_of(x: Float[Tensor, "B T D"], lengths: Int[Tensor, "B"] | None = None) -> Float[Tensor, "B D"]:
+    """The features of each row's last token that is no padding, which has read all others."""
+    return x[:, -1] if lengths is None else x[torch.arange(len(x), device=x.device), lengths - 1]
+
+
+class Answer(nn.Module):
+    """W Drop(x) + b: section 3.2, equation 3.
+
+    Args:
+        width: D.
+        output_size: K.
+        dropout: probability of zeroing a feature.
+    """
+
+    def __init__(self, width: int, output_size: int, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.dropout, self.linear = nn.Dropout(dropout), Linear(width, output_size)
+        nn.init.normal_(self.linear.weight, std=INIT)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B K"]:
+        return self.linear(self.dropout(x))
+
+
+class _OfSeveral(nn.Module):
+    """An answer about several texts (B, C, T), each read by itself by one decoder."""
+
+    def __init__(self, decoder: GPT, output_size: int) -> None:
+        super().__init__()
+        self.decoder = decoder
+        self.answer = Answer(decoder.config.hidden_size, output_size, decoder.config.answer_dropout)
+
+    def last(
+        self, texts: Int[Tensor, "B C T"], lengths: Int[Tensor, "B C"] | None = None
+    ) -> Float[Tensor, "B C D"]:
+        features = self.decoder.read(texts.flatten(0, 1))
+        flat = None if lengths is None else lengths.flatten()
+        return last_of(features, flat).unflatten(0, texts.shape[:2])
+
+
+class Similarity(_OfSeveral):
+    """Two texts that have no order: both orders are read, and what stands behind each is added.
+
+    ``forward(texts, lengths) -> (B, K)``: texts (B, 2, T) are [start; a; delimiter; b; extract] and the same
+    with b before a. Figure 1 of the paper.
+    """
+
+    def forward(
+        self, texts: Int[Tensor, "B 2 T"], lengths: Int[Tensor, "B 2"] | None = None
+    ) -> Float[Tensor, "B K"]:
+        return self.answer(self.last(texts, lengths).sum(1))
+
+
+class MultipleChoice(_OfSeveral):
+    """A score for each of C answers to a question: a softmax over them is the probability of each.
+
+    ``forward(texts, lengths) -> (B, C)``: texts (B, C, T) are [start; context; delimiter; answer; extract].
+    Figure 1 of the paper.
+    """
+
+    def __init__(self, decoder: GPT) -> None:
+        super().__init__(decoder, 1)
+
+    def forward(
+        self, texts: Int[Tensor, "B C T"], lengths: Int[Tensor, "B C"] | None = None
+    ) -> Float[Tensor, "B C"]:
+        return self.answer(self.last(texts, lengths)).squeeze(-1)

@@ -1,0 +1,36 @@
+"""Going on with the texts that are read, learnt beside an answer about them.
+
+    L = L_answer + lambda L_text
+
+Radford et al. (2018), section 3.2, equation 5. As in their code L_text is the mean over the tokens of each
+text, so that a long one counts as much as a short one.
+"""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from anncestry.arrays import Float, Int, Tensor
+from anncestry.objectives.objective import Objective
+from anncestry.protocols import WithText
+
+
+def loss_of(objective: Objective, outputs: Any, targets: Tensor) -> Tensor:
+    """The loss that is differentiated: the objective's, and that of the texts where a net answers so too."""
+    if not isinstance(outputs, WithText):
+        return objective.loss(outputs, targets)
+    text = text_loss(outputs.scores, outputs.tokens, outputs.lengths)
+    return objective.loss(outputs.answers, targets) + outputs.weight * text
+
+
+def text_loss(
+    scores: Float[Tensor, "B T V"], tokens: Int[Tensor, "B T"], lengths: Int[Tensor, "B"] | None = None
+) -> Float[Tensor, ""]:
+    """The cross-entropy of each text's tokens but the first, its mean over them, summed over texts."""
+    of_tokens = nn.functional.cross_entropy(scores[:, :-1].transpose(1, 2), tokens[:, 1:], reduction="none")
+    if lengths is None:
+        return of_tokens.mean(1).sum()
+    places = torch.arange(1, tokens.shape[1], device=tokens.device)
+    inside = places < lengths.unsqueeze(1)
+    return ((of_tokens * inside).sum(1) / (lengths - 1).clamp(min=1)).sum()

@@ -1,0 +1,143 @@
+"""Objectives of what pre-trained encoders learn: words that were hidden, and the part of a text that answers.
+
+Devlin et al., 1810.04805, sections 3.1 and 4.2; their code for how the losses are averaged.
+"""
+
+import math
+
+import torch
+from torch import nn
+
+from anncestry.arrays import Float, Int, Tensor
+from anncestry.protocols import IGNORED, Filled
+
+REPLACED_WEIGHT = 50.0  # of telling replaced tokens (Clark et al., 2003.10555, appendix A)
+
+
+class MaskedLanguageModel:
+    """Cross-entropy of the hidden words, in nats; perplexity, and how often the best guess is right.
+
+    What else is learnt in the same pass is averaged by itself and added: how the second text follows the
+    first (the first column of the targets), the same words from the ends of their span, and which tokens were
+    replaced. ``loss`` is the sum over the hidden words all the same, so the others are scaled to that.
+
+    Args:
+        vocab_size: V.
+        num_relations: R; 0 where the first column asks for a word as any other does.
+    """
+
+    primary = "bits"
+    higher_is_better = False
+
+    def __init__(self, vocab_size: int, num_relations: int = 0) -> None:
+        self.vocab_size, self.num_relations = vocab_size, num_relations
+
+    def loss(self, outputs: Tensor | Filled, targets: Int[Tensor, "B T"]) -> Tensor:
+        filled = _filled(outputs)
+        hidden, relation = self._asked(targets)
+        total = _words(filled.words, targets, hidden)
+        count = max(1, int(hidden.sum()))
+        if filled.boundary is not None:
+            total = total + _words(filled.boundary, targets, hidden)
+        if filled.relation is not None and relation is not None:
+            total = total + nn.functional.cross_entropy(filled.relation, relation) * count
+        if filled.replaced is not None and filled.drawn is not None:
+            inside = filled.replaced.isfinite()  # padding has minus infinity
+            truth = filled.drawn[inside].to(filled.replaced.dtype)
+            told = nn.functional.binary_cross_entropy_with_logits(filled.replaced[inside], truth)
+            total = total + REPLACED_WEIGHT * told * count
+        return total
+
+    def _asked(self, targets: Int[Tensor, "B T"]) -> tuple[Tensor, Tensor | None]:
+        """``(hidden, relation)``: (B, T) where a word is asked for, and (B,) how the second text follows."""
+        hidden = targets != IGNORED
+        if not self.num_relations:
+            return hidden, None
+        hidden[:, 0] = False
+        return hidden, targets[:, 0]
+
+    def count(self, targets: Int[Tensor, "B T"]) -> int:
+        """Hidden words."""
+        return max(1, int(self._asked(targets)[0].sum()))
+
+    def tally(self, outputs: Tensor | Filled, targets: Int[Tensor, "B T"], loss=None) -> Float[Tensor, "S"]:
+        """Of the words alone: the loss, the count, the right ones; then what is told of relations and of
+        replaced tokens: how many were right, and how many there were."""
+        filled = _filled(outputs)
+        hidden, relation = self._asked(targets)
+        words = _at(filled.words, hidden)
+        wanted = targets[hidden]
+        sums = [nn.functional.cross_entropy(words.float(), wanted, reduction="sum"), hidden.sum()]
+        sums.append((words.argmax(-1) == wanted).sum())
+        zero = sums[0].new_zeros(())
+        if filled.relation is not None and relation is not None:
+            sums += [(filled.relation.argmax(-1) == relation).sum(), zero + len(relation)]
+        else:
+            sums += [zero, zero]
+        if filled.replaced is not None and filled.drawn is not None:
+            inside = filled.replaced.isfinite()
+            right = (filled.replaced > 0) == filled.drawn
+            sums += [right[inside].sum(), inside.sum()]
+        else:
+            sums += [zero, zero]
+        return torch.stack([figure.detach().double() for figure in sums])
+
+    def metrics(self, sums: Float[Tensor, "S"]) -> dict[str, float]:
+        loss, count, right, relations, pairs, told, tokens = sums.tolist()
+        nats = loss / max(count, 1.0)
+        figures = {
+            "loss": nats,
+            "bits": nats / math.log(2),
+            "perplexity": math.exp(min(nats, 700.0)),
+            "accuracy": right / max(count, 1.0),
+        }
+        if pairs:
+            figures["relation_accuracy"] = relations / pairs
+        if tokens:
+            figures["replaced_accuracy"] = told / tokens
+        return figures
+
+    def initial_loss(self) -> float | None:
+        return math.log(self.vocab_size)
+
+
+class Span:
+    """Cross-entropy of the first and the last token of the answer; how often both are right.
+
+    Outputs (B, T, 2), targets (B, 2); the first token of the input stands for "no answer".
+    """
+
+    primary = "exact"
+    higher_is_better = True
+
+    def loss(self, outputs: Float[Tensor, "B T 2"], targets: Int[Tensor, "B 2"]) -> Tensor:
+        total = nn.functional.cross_entropy(outputs.transpose(1, 2).flatten(0, 1), targets.flatten())
+        return total * len(targets)
+
+    def count(self, targets: Int[Tensor, "B 2"]) -> int:
+        return len(targets)
+
+    def tally(self, outputs, targets, loss=None) -> Float[Tensor, "3"]:
+        loss = self.loss(outputs, targets) if loss is None else loss
+        exact = (outputs.argmax(1) == targets).all(1).sum()
+        return torch.stack([loss.detach().double(), exact.new_tensor(len(targets)).double(), exact.double()])
+
+    def metrics(self, sums: Float[Tensor, "3"]) -> dict[str, float]:
+        loss, count, exact = sums.tolist()
+        return {"loss": loss / count, "exact": exact / count}
+
+    def initial_loss(self) -> float | None:
+        return None
+
+
+def _filled(outputs: Tensor | Filled) -> Filled:
+    return outputs if isinstance(outputs, Filled) else Filled(outputs)
+
+
+def _at(words: Tensor, hidden: Tensor) -> Float[Tensor, "M V"]:
+    """The rows that are asked for: all that there are, or some of (B, T, V)."""
+    return words[hidden] if words.dim() == 3 else words
+
+
+def _words(words: Tensor, targets: Tensor, hidden: Tensor) -> Tensor:
+    return nn.functional.cross_entropy(_at(words, hidden), targets[hidden], reduction="sum")

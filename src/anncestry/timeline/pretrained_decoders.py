@@ -1,0 +1,255 @@
+"""Decoders that learn to go on with text first, and then a task."""
+
+from typing import Any
+
+from anncestry.timeline.architecture import Architecture, Departure, Preset
+from anncestry.timeline.common import departure
+
+DECODER_FITS = frozenset(
+    {("tokens", "language-model"), ("tokens", "classification"), ("tokens", "regression")}
+)
+_OWN_TEXT: dict[str, Any] = {
+    "optimizer": "adamw",
+    "learning_rate": 1e-3,
+    "beta2": 0.99,
+    "weight_decay": 0.1,
+    "clip_norm": 1.0,
+    "schedule": "cosine",
+    "warmup_steps": 100,
+}
+"""nanoGPT's, for small nets on a person's own text."""
+_NO_DROPOUT = {"dropout": 0.0, "embedding_dropout": 0.0, "attention_dropout": 0.0}
+_WEBTEXT: dict[str, Any] = {
+    "optimizer": "adamw",
+    "learning_rate": 6e-4,
+    "beta2": 0.95,
+    "weight_decay": 0.1,
+    "clip_norm": 1.0,
+    "schedule": "cosine",
+    "warmup_steps": 2000,
+    "batch_size": 512,
+    "max_steps": 600_000,
+}
+"""nanoGPT's for GPT-2: the authors published none."""
+
+_BASE = Preset(
+    name="gpt-base",
+    config={"input_size": 40_478, "output_size": 40_478, "hidden_size": 768, "num_positions": 512},
+    num_parameters=116_534_784,
+    source="Radford et al. (2018), section 4.1; params_shapes.json of their code",
+    recipe={
+        "optimizer": "adamw",
+        "learning_rate": 2.5e-4,
+        "beta2": 0.999,
+        "weight_decay": 0.01,
+        "schedule": "cosine",
+        "warmup_steps": 2000,
+        "batch_size": 64,
+        "epochs": 100,
+    },
+    data={"level": "word-bpe", "vocab_size": 40_478, "window": 512},
+)
+
+
+def _gpt2(name: str, layers: int, width: int, heads: int, num_parameters: int, printed: str) -> Preset:
+    return Preset(
+        name=name,
+        config={
+            "input_size": 50_257,
+            "output_size": 50_257,
+            "hidden_size": width,
+            "num_layers": layers,
+            "num_heads": heads,
+            "num_positions": 1024,
+        },
+        num_parameters=num_parameters,
+        source=f"Radford et al. (2019), table 2, which prints {printed} million; counted from the weights",
+        recipe=_WEBTEXT,
+        data={"level": "byte-bpe", "vocab_size": 50_257, "window": 1024},
+    )
+
+
+def _characters(
+    name: str, layers: int, width: int, heads: int, window: int, num_parameters: int, source: str,
+    recipe: dict[str, Any], **more: Any,
+) -> Preset:  # fmt: skip
+    """A net for the characters of tiny-shakespeare, of which there are 65."""
+    return Preset(
+        name=name,
+        config={
+            "input_size": 65,
+            "output_size": 65,
+            "hidden_size": width,
+            "num_layers": layers,
+            "num_heads": heads,
+            "num_positions": window,
+            "seq_len": window,
+            **more,
+        },
+        num_parameters=num_parameters,
+        source=source,
+        recipe={**_OWN_TEXT, **recipe},
+        data={"level": "char", "window": window, "split": "tail-10"},
+    )
+
+
+_NANO = _characters(
+    "gpt-nano", 4, 128, 4, 64, 809_856,
+    "Karpathy, nanoGPT, its setting for a CPU on tiny-shakespeare; there without biases",
+    {"batch_size": 12, "max_steps": 2000}, **_NO_DROPOUT,
+)  # fmt: skip
+_MINI = _characters(
+    "gpt-mini", 6, 384, 6, 256, 10_770_816,
+    "Karpathy, nanoGPT, its setting for tiny-shakespeare; there without biases",
+    {"batch_size": 64, "max_steps": 5000}, dropout=0.2, embedding_dropout=0.2, attention_dropout=0.2,
+)  # fmt: skip
+
+_SHARED: tuple[Departure, ...] = (
+    departure(
+        "sizes, unless told otherwise",
+        "12 layers, 12 heads, 768 features",
+        "four layers, four heads, 128 features, for data of a person's own; `gpt-base`, `gpt2-small`",
+        "the paper's",
+    ),
+    departure(
+        "a text that is longer than the positions",
+        "not said",
+        "an error; writing beyond the last position drops the older half and reads the newer half again",
+        "GPT cuts each part of an input; GPT-2 writes no further",
+    ),
+    departure(
+        "what is trained on",
+        "windows of contiguous text",
+        "windows of parallel streams, one after the other, each read by itself from position 0 on",
+        "not released",
+    ),
+    departure(
+        "weight decay",
+        "of all weights but biases and gains",
+        "of all parameters",
+        "of tensors of more than one dimension",
+    ),
+)
+
+_GPT_DEPARTURES: tuple[Departure, ...] = (
+    *_SHARED,
+    departure(
+        "dropout of embeddings",
+        "0.1",
+        "of the sums of embeddings and positions",
+        "of the table itself: one mask for all uses of a row, of the positions, and of the scores of words",
+    ),
+    departure(
+        "loss of the text beside an answer",
+        "weight 0.5",
+        "none unless told: `text_weight=0.5`; their own ablation is better without, on average",
+        "0.5; averaged over each text's own tokens, then over texts",
+    ),
+    departure(
+        "words that text loss is spread over",
+        "the vocabulary",
+        "the vocabulary, with its special tokens",
+        "all rows of one table: also those of the positions",
+    ),
+    departure(
+        "optimizer",
+        "Adam with decoupled weight decay of 0.01",
+        "AdamW; the rate rises from the first step on, and the decay follows it",
+        "eps is not corrected for bias; the first step has a rate of 0; the decay follows the corrected rate",
+    ),
+    departure(
+        "schedule",
+        "rises over 2,000 updates, then falls as a cosine to 0",
+        "the cosine is of the share of all steps",
+        "the cosine is of the share of all updates, and is not begun anew behind the warm-up",
+    ),
+    departure(
+        "fine-tuning",
+        "rate 6.25e-5, batch 32, 3 epochs, warm-up over 0.2 %, linear decay",
+        "the recipe for data of a person's own, unless told otherwise; --learning-rate 6.25e-5 and so on",
+        "the paper's; gradients are clipped to norm 1",
+    ),
+    departure(
+        "masked scores of attention",
+        "not said",
+        "minus infinity",
+        "w b - 1e9 (1 - b)",
+    ),
+    departure(
+        "similarity, multiple choice",
+        "heads of fine-tuning",
+        "`models.gpt.Similarity` and `MultipleChoice`, in Python alone",
+        "multiple choice alone is released",
+    ),
+)
+
+_GPT2_DEPARTURES: tuple[Departure, ...] = (
+    *_SHARED,
+    departure(
+        "initial weights",
+        "those of residual layers scaled by 1 / sqrt(N), N their number",
+        "N(0, 0.02), the last weights of a sub-layer N(0, 0.02 / sqrt(2 layers)), as nanoGPT",
+        "N(0, 0.02) unscaled, positions N(0, 0.01)",
+    ),
+    departure(
+        "training recipe",
+        "batch 512; rates found by hand, not printed",
+        "nanoGPT's",
+        "not released",
+    ),
+    departure(
+        "dropout",
+        "not said",
+        "0.1, as in GPT",
+        "none: the released code only runs the net",
+    ),
+    departure(
+        "answers about a text",
+        "asked for in words",
+        "also a linear layer on the last token, as in GPT",
+        "not there",
+    ),
+)
+
+PRETRAINED_DECODERS: tuple[Architecture, ...] = (
+    Architecture(
+        id="gpt",
+        name="GPT",
+        year=2018,
+        paper="Radford et al., Improving language understanding by generative pre-training",
+        parents=("transformer",),
+        adds="first a language model of any text, then a task; learnt positions, Gaussian error linear units",
+        removes="the encoder, and the attention to it",
+        departures=_GPT_DEPARTURES,
+        fits=DECODER_FITS,
+        module="gpt",
+        model="GPT",
+        config="GPTConfig",
+        recipe=_OWN_TEXT,
+        presets=(_BASE,),
+    ),
+    Architecture(
+        id="gpt2",
+        name="GPT-2",
+        year=2019,
+        paper="Radford et al., Language models are unsupervised multitask learners",
+        parents=("gpt",),
+        adds="a normalisation before each sub-layer and one behind all, smaller initial weights, 1024 positions",
+        removes="the normalisation of the sum behind each sub-layer",
+        departures=_GPT2_DEPARTURES,
+        fits=DECODER_FITS,
+        module="gpt2",
+        model="GPT2",
+        config="GPT2Config",
+        recipe=_OWN_TEXT,
+        presets=(
+            _gpt2("gpt2-small", 12, 768, 12, 124_439_808, "117"),
+            _gpt2("gpt2-medium", 24, 1024, 16, 354_823_168, "345"),
+            _gpt2("gpt2-large", 36, 1280, 20, 774_030_080, "762"),
+            _gpt2("gpt2-xl", 48, 1600, 25, 1_557_611_200, "1542"),
+            _NANO,
+            _MINI,
+        ),
+        aliases=("gpt-2",),
+    ),
+)

@@ -1,0 +1,164 @@
+"""Encoders that are trained on text of any kind first, and then on a task."""
+
+from typing import Any
+
+from anncestry.timeline.architecture import Architecture, Departure, Preset
+from anncestry.timeline.common import departure
+
+ENCODER_FITS = frozenset({
+    ("tokens", "masked-lm"), ("tokens", "classification"), ("tokens", "regression"), ("tokens", "tagging"),
+    ("tokens", "span"),
+})  # fmt: skip
+PRETRAINING: dict[str, Any] = {
+    "optimizer": "adamw",
+    "learning_rate": 1e-4,
+    "weight_decay": 0.01,
+    "epsilon": 1e-6,
+    "clip_norm": 1.0,
+    "schedule": "linear",
+    "warmup_steps": 10_000,
+    "max_steps": 1_000_000,
+    "batch_size": 256,
+}
+_UNCASED, _CASED = 30_522, 28_996
+_SEPARATOR = 102
+_SMALL = {  # Turc et al., 1908.08962: layers and width of each, and what its encoder and pooler count
+    (2, 128): 4_385_920, (2, 256): 9_591_040, (2, 512): 22_458_880, (2, 768): 38_603_520,
+    (4, 128): 4_782_464, (4, 256): 11_170_560, (4, 512): 28_763_648, (4, 768): 52_779_264,
+    (6, 128): 5_179_008, (6, 256): 12_750_080, (6, 512): 35_068_416, (6, 768): 66_955_008,
+    (8, 128): 5_575_552, (8, 256): 14_329_600, (8, 512): 41_373_184, (8, 768): 81_130_752,
+    (10, 128): 5_972_096, (10, 256): 15_909_120, (10, 512): 47_677_952, (10, 768): 95_306_496,
+    (12, 128): 6_368_640, (12, 256): 17_488_640, (12, 512): 53_982_720,
+}  # fmt: skip
+_NICKNAMES = {(2, 128): "bert-tiny", (4, 256): "bert-mini", (4, 512): "bert-small", (8, 512): "bert-medium"}
+
+
+def encoder_preset(
+    name: str,
+    layers: int,
+    width: int,
+    heads: int,
+    words: int,
+    count: int,
+    source: str,
+    recipe: dict[str, Any] | None = None,
+    data: dict[str, Any] | None = None,
+    **config: Any,
+) -> Preset:
+    """A published size as it embeds a text: the encoder with its pooler, and no head.
+
+    The published counts are those of an encoder and its pooler, so that is what is counted.
+    """
+    sizes = {"hidden_size": width, "num_layers": layers, "num_heads": heads}
+    embeds = {"task": "embedding", "pooling": "pooler", "input_size": words, "output_size": width}
+    config = {**embeds, **sizes, "separator": _SEPARATOR, **config}
+    return Preset(
+        name=name,
+        config=config,
+        num_parameters=count,
+        source=source,
+        recipe=recipe or PRETRAINING,
+        data=data or {},
+    )
+
+
+def _small(layers: int, width: int, count: int) -> Preset:
+    name = _NICKNAMES.get((layers, width), f"bert-{layers}x{width}")
+    return encoder_preset(name, layers, width, width // 64, _UNCASED, count, "Turc et al., 1908.08962")
+
+
+_PAPER = "Devlin et al., 1810.04805, section 3"
+_BASE, _LARGE = (12, 768, 12), (24, 1024, 16)
+_BERT_PRESETS = (
+    encoder_preset("bert-base", *_BASE, _UNCASED, 109_482_240, _PAPER),
+    encoder_preset("bert-base-cased", *_BASE, _CASED, 108_310_272, _PAPER),
+    encoder_preset("bert-large", *_LARGE, _UNCASED, 335_141_888, _PAPER),
+    encoder_preset("bert-large-cased", *_LARGE, _CASED, 333_579_264, _PAPER),
+    encoder_preset("bert-multilingual-cased", *_BASE, 119_547, 177_853_440, "the authors' files"),
+    encoder_preset("bert-multilingual-uncased", *_BASE, 105_879, 167_356_416, "the authors' files"),
+    encoder_preset("bert-chinese", *_BASE, 21_128, 102_267_648, "the authors' files"),
+    *(_small(layers, width, count) for (layers, width), count in _SMALL.items()),
+)
+
+_BERT_DEPARTURES: tuple[Departure, ...] = (
+    departure(
+        "GELU",
+        "x Phi(x)",
+        "x Phi(x), as the first release had it; `activation=gelu-tanh` has the later one's",
+        "by the error function at first, by a tanh from February 2019 on",
+    ),
+    departure("eps of the normalisation", "not said", "1e-12; `norm_eps`", "1e-12"),
+    departure(
+        "which text a token belongs to",
+        "given with the input",
+        "told by the separators of the input; `segments` of forward where they are known",
+        "given with the input",
+    ),
+    departure(
+        "padding",
+        "not said",
+        "weights of exactly 0; takes part in the products of a batch",
+        "-10000 is added to its scores; only keys are masked",
+    ),
+    departure(
+        "which words are hidden",
+        "15 % at random: 80 % by the mask, 10 % by a random word, 10 % stay",
+        "the paper's shares, drawn anew in every pass; never special tokens",
+        "drawn once for ten copies of the text; the random word may be any row of the vocabulary",
+    ),
+    departure(
+        "how many are hidden",
+        "15 %",
+        "the code's rule: 15 % of the length, rounded, at least 1",
+        "the same, at most 20 of 128 tokens",
+    ),
+    departure(
+        "average of the losses",
+        "sum of the mean losses",
+        "each over the whole batch, and added",
+        "each over the whole batch, the hidden words' with 1e-5 more in the denominator",
+    ),
+    departure(
+        "correction of Adam's first steps",
+        "not said",
+        "`adamw` corrects; `bert-adam` is the code's",
+        "none: 3.2 times the step at first, at most 6.6 times, after a few thousand steps the same",
+    ),
+    departure("initial weights", "not said", "N(0, 0.02^2) cut at two deviations; biases 0", "the same"),
+    departure(
+        "smaller sizes",
+        "not there",
+        "two layers, 128 features and four heads, unless told otherwise, for data of a person's own",
+        "24 smaller ones of Turc et al., 1908.08962",
+    ),
+)
+
+# What suits a person's own data and two cores; the paper's recipe comes with the presets.
+SMALL_RECIPE: dict[str, Any] = {
+    "optimizer": "adamw",
+    "learning_rate": 1e-3,
+    "weight_decay": 0.01,
+    "clip_norm": 1.0,
+    "schedule": "linear",
+    "warmup_steps": 100,
+    "batch_size": 32,
+}
+
+PRETRAINED_ENCODERS: tuple[Architecture, ...] = (
+    Architecture(
+        id="bert",
+        name="BERT",
+        year=2018,
+        paper="Devlin et al., BERT: pre-training of deep bidirectional Transformers, 1810.04805",
+        parents=("transformer",),
+        adds="hidden words, the second text, segments, learned positions, GELU; fine-tuned whole",
+        removes="the decoder, and the sinusoids",
+        departures=_BERT_DEPARTURES,
+        fits=ENCODER_FITS,
+        module="bert",
+        model="Bert",
+        config="BertConfig",
+        recipe=SMALL_RECIPE,
+        presets=_BERT_PRESETS,
+    ),
+)
