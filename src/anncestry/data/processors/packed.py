@@ -1,0 +1,113 @@
+"""Texts, or pairs of texts, between special tokens, as pre-trained encoders read them.
+
+``[CLS] a [SEP]``, or ``[CLS] a [SEP] b [SEP]``; which ones and where is the tokenizer's matter.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import torch
+
+from anncestry.arrays import Int, Tensor
+from anncestry.data.processors.sentences import pad, read_lines
+from anncestry.data.tokenizer import Tokenizer
+from anncestry.errors import UserError
+
+Text = str | tuple[str, str]
+"""A text, or a pair of texts."""
+
+
+@dataclass(frozen=True)
+class PackedProcessor:
+    """What is common to all that reads packed texts; a kind of task adds how it reads answers.
+
+    Attributes:
+        tokenizer: cuts texts and puts special tokens round them.
+        max_tokens: the longest input, special tokens among them.
+        cut: whether longer texts are cut at their end (of a pair, the longer one first) instead of refused.
+    """
+
+    tokenizer: Tokenizer
+    max_tokens: int = 512
+    cut: bool = False
+
+    kind: ClassVar[str]
+
+    @property
+    def target_scale(self) -> tuple[float, ...] | None:
+        """None, unless targets are real values."""
+        return None
+
+    @property
+    def filler(self) -> int:
+        """The token beyond the end of a text."""
+        return self.tokenizer.special.pad or 0
+
+    def encode(
+        self, texts: Sequence[Text], special: bool = False
+    ) -> tuple[Int[Tensor, "N T"], Int[Tensor, "N"]]:
+        """Tokens of texts or pairs, padded, and the length of each.
+
+        Args:
+            special: whether special tokens that are written in a text are read as such.
+
+        Raises:
+            UserError: a text is empty, or longer than ``max_tokens`` and not to be cut.
+        """
+        pairs = [(text, None) if isinstance(text, str) else text for text in texts]
+        firsts = self.tokenizer.encode_all([first for first, _ in pairs], special)
+        seconds = iter(self.tokenizer.encode_all([s for _, s in pairs if s is not None], special))
+        rows = []
+        for (first, second), tokens in zip(pairs, firsts, strict=True):
+            others = None if second is None else next(seconds)
+            if not tokens or others == []:
+                raise UserError("text", first if not tokens else second, "must hold at least one token")
+            rows.append(self._packed(tokens, others, first))
+        return pad(rows, self.filler)
+
+    def _packed(self, first: list[int], second: list[int] | None, text: str) -> list[int]:
+        room = self.max_tokens - len(self.tokenizer.pack([], None if second is None else []))
+        length = len(first) + len(second or ())
+        if length > room:
+            if not self.cut:
+                rule = f"has {length} tokens, and the model reads {room}"
+                hint = "--cut leaves out the end of texts that are too long."
+                raise UserError("text", text[:80], rule, hint=hint)
+            first, second = shorten(first, second, room)
+        return self.tokenizer.pack(first, second)
+
+    def read(self, source: str) -> tuple[list[str], Int[Tensor, "N T"]]:
+        """One text a line, or two with a tab between them: a file, ``-`` for standard input, or typed out."""
+        lines = read_lines(source)
+        return lines, self.encode([as_pair(line) for line in lines])[0]
+
+    def lengths_of(self, inputs: Int[Tensor, "N T"]) -> Int[Tensor, "N"]:
+        """How many tokens of each row are no padding."""
+        places = torch.arange(1, inputs.shape[1] + 1, device=inputs.device)
+        return ((inputs != self.filler) * places).amax(1).clamp(min=1)
+
+    def to_json(self) -> dict[str, Any]:
+        fields = asdict(self)
+        return {"kind": self.kind, **fields, "tokenizer": self.tokenizer.to_json()}
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> "PackedProcessor":
+        tokenizer = Tokenizer.from_json(fields["tokenizer"])
+        rest = {key: value for key, value in fields.items() if key not in ("kind", "tokenizer")}
+        return cls(tokenizer, **{k: tuple(v) if isinstance(v, list) else v for k, v in rest.items()})
+
+
+def as_pair(line: str) -> Text:
+    """A line, or the two texts on both sides of its tab."""
+    first, tab, second = line.partition("\t")
+    return (first.strip(), second.strip()) if tab else line
+
+
+def shorten(first: list[int], second: list[int] | None, room: int) -> tuple[list[int], list[int] | None]:
+    """The beginnings of two texts that have room together; what is too much is taken from the longer one."""
+    if second is None:
+        return first[:room], None
+    half = room // 2
+    of_first = max(room - len(second), min(len(first), room - half))
+    return first[:of_first], second[: room - min(of_first, len(first))]
