@@ -101,7 +101,7 @@ class GPTConfig:
         same = self.task != "language-model" or self.input_size == self.output_size
         rule = f"a language model writes the {self.input_size} tokens that it reads"
         require(same, "output_size", self.output_size, rule)
-        rule = f"a window has a position for each token; there are {self.num_positions} (--window, num_positions)"
+        rule = f"a window (--window) has a position for each token; num_positions is {self.num_positions}"
         fits = self.task != "language-model" or self.seq_len <= self.num_positions
         require(fits, "seq_len", self.seq_len, rule)
 
@@ -131,15 +131,16 @@ class GPTConfig:
 
 
 class GPTState(NamedTuple):
-    """What was read: as the attention sees it, and as tokens (R, P), to be read again where places run out."""
+    """What was read: as attention sees it, and as tokens (R, P), to be read again where positions run out."""
 
     cache: KeyValueCache
     tokens: Int[Tensor, "R P"]
 
 
 class GPT(nn.Module):
-    """``forward(tokens, state=None, lengths=None) -> (outputs, state)``: scores (B, T, V) of what follows each
-    token, or answers (B, K) from the last one.
+    """``forward(tokens, state=None, lengths=None) -> (outputs, state)``.
+
+    The outputs are scores (B, T, V) of what follows each token, or answers (B, K) from the last one.
 
     A state is kept in evaluation, where rows are of equal length; in training it is None.
     """

@@ -29,8 +29,6 @@ def text_loss(
 ) -> Float[Tensor, ""]:
     """The cross-entropy of each text's tokens but the first, its mean over them, summed over texts."""
     of_tokens = nn.functional.cross_entropy(scores[:, :-1].transpose(1, 2), tokens[:, 1:], reduction="none")
-    if lengths is None:
-        return of_tokens.mean(1).sum()
-    places = torch.arange(1, tokens.shape[1], device=tokens.device)
-    inside = places < lengths.unsqueeze(1)
+    lengths = tokens.new_full(tokens.shape[:1], tokens.shape[1]) if lengths is None else lengths
+    inside = torch.arange(1, tokens.shape[1], device=tokens.device) < lengths.unsqueeze(1)
     return ((of_tokens * inside).sum(1) / (lengths - 1).clamp(min=1)).sum()

@@ -11,6 +11,7 @@ from anncestry.arrays import Tensor
 from anncestry.engine.layout import lay_out
 from anncestry.errors import UserError
 from anncestry.objectives import Objective
+from anncestry.objectives.beside import loss_of
 from anncestry.protocols import Batch, OwnRule, State, detach_state, map_state, outputs_of
 from anncestry.training.augment import augment
 from anncestry.training.optimizers import Place, clip_gradients, make_optimizer, rate_factor
@@ -68,7 +69,7 @@ class GradientStep:
         self, inputs: Tensor, targets: Tensor, lengths: Tensor | None, state: State, share: float
     ) -> tuple[float, State]:
         outputs, state = outputs_of(self.model, inputs, state, lengths, targets, asked_only=True)
-        loss = self.objective.loss(outputs, targets)
+        loss = loss_of(self.objective, outputs, targets)
         self.backward(loss / share)
         return loss.item(), None if state is None else detach_state(state)
 
