@@ -10,7 +10,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from anncestry.checkpoints.wire import Message
+from anncestry.wire import Message
 from anncestry.errors import UserError, require
 
 _NORMAL, _UNKNOWN, _USER = 1, 2, 4  # types of pieces that are found in texts, and what stands for no piece

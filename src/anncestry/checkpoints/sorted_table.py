@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from anncestry.checkpoints.crc32c import crc32c, mask
-from anncestry.checkpoints.wire import take, varint
+from anncestry.wire import take, varint
 
 _MARK = (0xDB4775248B80FB57).to_bytes(8, "little")
 _FOOTER_BYTES = 48

@@ -25,7 +25,7 @@ import numpy as np
 
 from anncestry.checkpoints.crc32c import crc32c, mask
 from anncestry.checkpoints.sorted_table import read_table
-from anncestry.checkpoints.wire import Message
+from anncestry.wire import Message
 from anncestry.errors import UserError, nearest, require
 
 _DTYPES = ("none", "float32", "float64", "int32", "uint8", "int16", "int8", "string", "complex64", "int64")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anncestry.checkpoints.wire import Message, take, varint
+from anncestry.wire import Message, take, varint
 
 
 def written(number):

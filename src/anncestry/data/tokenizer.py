@@ -1,0 +1,300 @@
+"""Tokenizers of pre-trained models: between a text and the token ids that GPT, BERT and their kin were
+trained on.
+
+The ids are the published ones, and special tokens stand wherever the published files have them. That is the
+difference from `anncestry.data.vocabulary`, whose vocabularies begin with four special tokens of our own.
+
+* ``wordpiece``: BERT, DistilBERT, ELECTRA (`anncestry.data.wordpiece`).
+* ``byte-bpe``: GPT-2, RoBERTa, BART: byte-pair encoding of bytes; ``word-bpe``: GPT: of the characters of
+  words (`anncestry.data.byte_pairs`).
+* ``unigram``: ALBERT, XLNet, CamemBERT: SentencePiece's (`anncestry.data.tokenizer_pieces`).
+
+``encode`` reads a text as a text: a ``[SEP]`` that somebody typed is five characters, as in the programs of
+the papers. With ``special=True`` it is the special token, as transformers reads it; so one asks for a masked
+word.
+"""
+
+import dataclasses
+import functools
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from anncestry.errors import UserError, require
+
+Kind = Literal["wordpiece", "byte-bpe", "word-bpe", "unigram"]
+Template = Literal["bert", "roberta", "xlnet", "gpt", "none"]
+_PACKED: dict[Template, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "bert": (("begin", "A", "separator"), ("begin", "A", "separator", "B", "separator")),
+    "roberta": (("begin", "A", "end"), ("begin", "A", "end", "end", "B", "end")),
+    "xlnet": (("A", "separator", "begin"), ("A", "separator", "B", "separator", "begin")),
+    "gpt": (("begin", "A", "end"), ("begin", "A", "separator", "B", "end")),
+    "none": (("A",), ("A", "B")),
+}
+"""What stands round a text A, and round two; GPT's are start, delimiter and extract (its section 3.3)."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class Special:
+    """The ids of the special tokens; None where the model has no such token.
+
+    BERT: begin is [CLS], separator and end are [SEP]. RoBERTa: begin is <s>, separator and end are </s>.
+    GPT-2: begin and end are <|endoftext|>. GPT: start, delimiter, extract, which fine-tuning adds. XLNet:
+    begin is <cls>, though it stands last.
+    """
+
+    pad: int | None = None
+    unknown: int | None = None
+    begin: int | None = None
+    separator: int | None = None
+    end: int | None = None
+    mask: int | None = None
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """What cuts texts as a pre-trained model knows them.
+
+    Attributes:
+        kind: how words are cut.
+        tokens: (V,) in the order of their ids, added ones among them.
+        special: which of them are special.
+        template: how special tokens are put round texts.
+        lowercase: whether texts are read in lower case.
+        strip_accents: wordpiece: whether accents are dropped; None: where texts are read in lower case.
+        split_cjk: wordpiece: whether every CJK ideograph is a word.
+        max_word_length: wordpiece: longer words are unknown; 200 in BERT's code, 100 in transformers.
+        prefix_space: byte-bpe: whether a blank is put before a text, so that its first word is as any other.
+        merges: the two kinds of bpe: the pairs that are joined, the first ones first.
+        scores: unigram: (V,) log probabilities.
+        added: tokens that are found whole in a text before anything is cut.
+        marks: further special tokens, which have no place in `Special`.
+        rules: how texts are cleaned and split where it is not the kind's own way: JSON, the fields
+            ``normalizer``, ``pre_tokenizer`` and ``decoder`` of a ``tokenizer.json``.
+    """
+
+    kind: Kind
+    tokens: tuple[str, ...]
+    special: Special = Special()
+    template: Template = "none"
+    lowercase: bool = False
+    strip_accents: bool | None = None
+    split_cjk: bool = True
+    max_word_length: int = 200
+    prefix_space: bool = False
+    merges: tuple[tuple[str, str], ...] = ()
+    scores: tuple[float, ...] = ()
+    added: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
+    rules: str = ""
+
+    def __post_init__(self) -> None:
+        require(self.kind in get_args(Kind), "kind", self.kind, "must be a known kind", get_args(Kind))
+        choices = get_args(Template)
+        require(self.template in choices, "template", self.template, "must be a known template", choices)
+        require(bool(self.tokens), "tokens", self.tokens, "must not be empty")
+        if len(self._index) != len(self.tokens):
+            seen: set[str] = set()
+            twice = next(token for token in self.tokens if token in seen or seen.add(token))
+            raise UserError("tokens", twice, "no token may stand twice")
+        for role, place in self._roles().items():
+            require(0 <= place < len(self), f"special.{role}", place, f"must be one of {len(self)} tokens")
+        missing = sorted({*self.added, *self.marks} - self._index.keys())
+        require(not missing, "added", missing[:5], "must be among the tokens")
+        if self.kind == "unigram":
+            rule = f"needs one for each of {len(self)} tokens"
+            require(len(self.scores) == len(self.tokens), "scores", len(self.scores), rule)
+        if self.kind != "byte-bpe":
+            require(self.special.unknown is not None, "special.unknown", None, f"{self.kind} needs it")
+        for role in {*_PACKED[self.template][1]} - {"A", "B"}:
+            rule = f"the template {self.template} needs it"
+            require(getattr(self.special, role) is not None, f"special.{role}", None, rule)
+
+    @classmethod
+    def learn(cls, texts: Iterable[str], kind: Kind, size: int, lowercase: bool = False) -> "Tokenizer":
+        """The tokenizer of a training split; the same texts give the same one.
+
+        Args:
+            kind: ``wordpiece`` has BERT's special tokens and template, ``byte-bpe`` GPT-2's <|endoftext|> at
+                the end, ``word-bpe`` GPT's <unk> at the beginning.
+            size: V at most, special tokens among them.
+
+        Raises:
+            UserError: the size has no room for the characters of the texts, or the kind cannot be learnt.
+        """
+        from anncestry.data import byte_pairs, wordpiece
+
+        learners = {
+            "wordpiece": wordpiece.learn,
+            "byte-bpe": byte_pairs.learn_bytes,
+            "word-bpe": byte_pairs.learn_words,
+        }
+        require(kind in learners, "kind", kind, "is not learnt here", learners)
+        fields = learners[kind](texts, size, lowercase)
+        fields["special"] = Special(**fields["special"])
+        return cls(kind=kind, lowercase=lowercase, **fields)
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __reduce__(self):  # what is cached does not travel
+        return (Tokenizer, tuple(getattr(self, field.name) for field in dataclasses.fields(self)))
+
+    @functools.cached_property
+    def _index(self) -> dict[str, int]:
+        return {token: place for place, token in enumerate(self.tokens)}
+
+    def _roles(self) -> dict[str, int]:
+        return {role: place for role, place in vars(self.special).items() if place is not None}
+
+    @functools.cached_property
+    def special_ids(self) -> frozenset[int]:
+        """Every id which is no text."""
+        return frozenset({*self._roles().values(), *(self._index[mark] for mark in self.marks)})
+
+    @functools.cached_property
+    def _backend(self) -> Any:
+        from anncestry.data.tokenizer_backend import build
+
+        return build(self, read_special=False)
+
+    @functools.cached_property
+    def _special_backend(self) -> Any:
+        from anncestry.data.tokenizer_backend import build
+
+        return build(self, read_special=True)
+
+    def id_of(self, token: str) -> int | None:
+        """The id of a token by its text; None where it is none."""
+        return self._index.get(token)
+
+    def encode(self, text: str, special: bool = False) -> list[int]:
+        """The ids of a text, without special tokens round it.
+
+        Args:
+            special: whether special tokens that are written in the text (``[MASK]``) are read as such.
+        """
+        return self.encode_all([text], special)[0]
+
+    def encode_all(self, texts: Sequence[str], special: bool = False) -> list[list[int]]:
+        """`encode` for each of many texts, at once."""
+        backend = self._special_backend if special else self._backend
+        found = backend.encode_batch_fast([_whole(text) for text in texts], add_special_tokens=False)
+        return [encoding.ids for encoding in found]
+
+    def encode_words(self, words: Sequence[str]) -> list[list[int]]:
+        """The pieces of each word of a sentence that is already split.
+
+        A word is cut as if a blank stood before it; one of which nothing is left is unknown, so that every
+        word has a piece, where there is an unknown token.
+        """
+        blank = " " if self.kind == "byte-bpe" and not self.prefix_space else ""
+        unknown = [] if self.special.unknown is None else [self.special.unknown]
+        return [ids or unknown.copy() for ids in self.encode_all([blank + word for word in words])]
+
+    def encode_with_places(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """The ids of a text, and from which character to which each was read.
+
+        No span begins or ends with a blank. Pieces that share a character (the bytes of an emoji) share its
+        span.
+        """
+        found = self._backend.encode(_whole(text), add_special_tokens=False)
+        return found.ids, [_without_blanks(text, *span) for span in found.offsets]
+
+    def pack(self, first: Sequence[int], second: Sequence[int] | None = None) -> list[int]:
+        """One text, or two, with special tokens as the model wants them: [CLS] a [SEP] (b [SEP])."""
+        packed: list[int] = []
+        for part in _PACKED[self.template][second is not None]:
+            if part in ("A", "B"):
+                packed += first if part == "A" else second or ()
+            else:
+                packed.append(getattr(self.special, part))
+        return packed
+
+    def decode(self, ids: Iterable[int], keep_special: bool = False) -> str:
+        """The text of ids; exact for byte-bpe but for what normalisation of the rules changed."""
+        hidden = frozenset() if keep_special else self.special_ids
+        return self._backend.decode([i for i in ids if i not in hidden], skip_special_tokens=False)
+
+    def with_special(self, template: Template | None = None, **roles: str) -> "Tokenizer":
+        """The same with other special tokens; those that are new are added behind all others.
+
+        ``gpt.with_special("gpt", begin="<start>", separator="<delimiter>", end="<extract>")`` is GPT's
+        tokenizer for fine-tuning.
+
+        Args:
+            template: how they are put round texts; as before where not given.
+            roles: a name of `Special`, the text of the token.
+        """
+        names = [field.name for field in dataclasses.fields(Special)]
+        for role in roles:
+            require(role in names, "special", role, "is no kind of special token", names)
+        new = tuple(dict.fromkeys(token for token in roles.values() if token not in self._index))
+        tokens = self.tokens + new
+        special = dataclasses.replace(self.special, **{r: tokens.index(token) for r, token in roles.items()})
+        scores = self.scores + (0.0,) * len(new) if self.kind == "unigram" else ()
+        # a token which loses its role stays special
+        lost = {place for place in self._roles().values() if place not in vars(special).values()}
+        return dataclasses.replace(
+            self,
+            tokens=tokens,
+            special=special,
+            scores=scores,
+            template=template or self.template,
+            marks=self.marks + tuple(self.tokens[place] for place in sorted(lost)),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, as JSON; `from_json` undoes it."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        fields["special"] = dataclasses.asdict(self.special)
+        return json.loads(json.dumps(fields))
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> "Tokenizer":
+        fields = dict(fields)
+        fields["special"] = Special(**fields["special"])
+        fields["merges"] = tuple((first, second) for first, second in fields["merges"])
+        for name in ("tokens", "scores", "added", "marks"):
+            fields[name] = tuple(fields[name])
+        return cls(**fields)
+
+
+def read_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer of a folder of Hugging Face's, or of GPT's, GPT-2's or BERT's own files.
+
+    Raises:
+        UserError: there is none, it is damaged, or it cuts texts in a way that is not known here.
+    """
+    from anncestry.data.tokenizer_files import read
+
+    return read(Path(folder))
+
+
+def write_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
+    """The files from which transformers' ``AutoTokenizer`` and `read_tokenizer` make it again."""
+    from anncestry.data.tokenizer_files import write
+
+    write(tokenizer, Path(folder))
+
+
+def packed_parts(template: Template) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What stands round one text A, and round A and B."""
+    return _PACKED[template]
+
+
+def _whole(text: str) -> str:
+    """Half a surrogate pair is no character: it is read as U+FFFD."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
+def _without_blanks(text: str, start: int, end: int) -> tuple[int, int]:
+    while start < end and text[start].isspace():
+        start += 1
+    while start < end and text[end - 1].isspace():
+        end -= 1
+    return start, end

@@ -1,0 +1,161 @@
+"""The files of tokenizers: Hugging Face's ``tokenizer.json``, and the vocabularies that the authors
+published.
+
+* ``tokenizer.json``: everything in one (`anncestry.data.tokenizer_json`).
+* ``vocab.txt``: WordPiece, a token a line (BERT).
+* ``vocab.json`` or ``encoder.json`` with ``merges.txt`` or ``vocab.bpe``: byte pairs of bytes (GPT-2,
+  RoBERTa), or of characters where tokens end with ``</w>`` (GPT); ``encoder_bpe_40000.json`` with
+  ``vocab_40000.bpe``: GPT's own.
+* ``spiece.model``, ``sentencepiece.bpe.model``: SentencePiece's unigrams (ALBERT, XLNet; CamemBERT).
+
+What stands beside them says which tokens are special (`anncestry.data.tokenizer_settings`).
+"""
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from anncestry.data import tokenizer_backend, tokenizer_json
+from anncestry.data.byte_pairs import END_OF_WORD
+from anncestry.data.tokenizer import Tokenizer
+from anncestry.data.tokenizer_settings import Settings, octets_of, parsed
+from anncestry.errors import UserError, require
+
+_TABLES = (
+    ("vocab.json", "encoder.json", "encoder_bpe_40000.json"),
+    ("merges.txt", "vocab.bpe", "vocab_40000.bpe"),
+)
+_PIECES = ("spiece.model", "sentencepiece.bpe.model")
+
+
+def read(folder: Path) -> Tokenizer:
+    """The tokenizer of a folder.
+
+    Raises:
+        UserError: there is none, it is damaged, or it cuts texts in a way that is not known here.
+    """
+    require(folder.is_dir(), "folder", str(folder), "must be a folder with the files of a tokenizer")
+    settings = Settings.read(folder)
+    if (folder / "tokenizer.json").is_file():
+        return _checked(tokenizer_json.read(folder / "tokenizer.json", settings), folder / "tokenizer.json")
+    if (folder / "vocab.txt").is_file():
+        return _checked(_wordpiece(folder / "vocab.txt", settings), folder / "vocab.txt")
+    tables = [next((folder / n for n in names if (folder / n).is_file()), None) for names in _TABLES]
+    if tables[0] and tables[1]:
+        return _checked(_byte_pairs(tables[0], tables[1], settings), tables[1])
+    for name in _PIECES:
+        if (folder / name).is_file():
+            from anncestry.data.tokenizer_sentencepiece import read_pieces
+
+            return _checked(read_pieces(folder / name, settings), folder / name)
+    known = ("tokenizer.json", "vocab.txt", "vocab.json and merges.txt", *_PIECES)
+    raise UserError("folder", str(folder), "holds no tokenizer that is known here", known)
+
+
+def _checked(tokenizer: Tokenizer, path: Path) -> Tokenizer:
+    """It can run; else the error names the file."""
+    try:
+        tokenizer.encode("a")
+    except UserError as error:
+        raise UserError("file", str(path), error.rule) from error
+    return tokenizer
+
+
+def _wordpiece(path: Path, settings: Settings) -> Tokenizer:
+    lines = _text(path).split("\n")
+    tokens = [line.removesuffix("\r") for line in lines]
+    while tokens and not tokens[-1]:
+        tokens.pop()
+    require(bool(tokens), "file", str(path), "must have a token on each line; it is empty")
+    for token in ("[UNK]", "[CLS]", "[SEP]", "[MASK]"):
+        if settings.names_none(token) and token not in tokens:
+            rule = f"a vocabulary of BERT must hold {token}; only tokenizer_config.json can name another"
+            raise UserError("file", str(path), rule)
+    # Google's programs are told whether a model is cased; the vocabulary of a cased one shows it.
+    cased = any(re.search("[A-Z]", token) for token in tokens if not re.fullmatch(r"\[.*\]|<.*>", token))
+    lowercase = settings.flag("do_lower_case", not cased)
+    return settings.assemble(
+        path,
+        "wordpiece",
+        tokens,
+        "bert",
+        lowercase=lowercase,
+        strip_accents=settings.choice("strip_accents"),
+        split_cjk=settings.flag("tokenize_chinese_chars", True),
+    )
+
+
+def _byte_pairs(table: Path, joins: Path, settings: Settings) -> Tokenizer:
+    tokens = tokenizer_json.in_order(table, parsed(table))
+    lines = _text(joins).split("\n")
+    if lines[0].startswith("#version"):
+        lines = lines[1:]
+    pairs = [tuple(line.removesuffix("\r").split(" ")) for line in lines if line.strip()]
+    wrong = next((pair for pair in pairs if len(pair) != 2), None)
+    require(wrong is None, "file", str(joins), f"must have two pieces on each line, not {wrong}")
+    words = any(token.endswith(END_OF_WORD) for token in tokens)
+    fields: dict[str, Any] = {"merges": tuple(pairs)}
+    if words:
+        fields["lowercase"] = settings.flag("do_lower_case", True)
+        return settings.assemble(table, "word-bpe", tokens, "none", **fields)
+    fields["prefix_space"] = settings.flag("add_prefix_space", False)
+    template = "roberta" if {"<s>", "</s>"} <= set(tokens) else "none"
+    return settings.assemble(table, "byte-bpe", tokens, template, **fields)
+
+
+def _text(path: Path) -> str:
+    try:
+        return octets_of(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError("file", str(path), f"must be text in UTF-8 ({error})") from error
+
+
+def write(tokenizer: Tokenizer, folder: Path) -> None:
+    """The files from which transformers and `read` make it again."""
+    t = tokenizer
+    folder.mkdir(parents=True, exist_ok=True)
+    whole = {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": tokenizer_backend.added(t, read_special=True),
+        **tokenizer_backend.rules(t),
+        "post_processor": tokenizer_json.post_processor(t),
+        "model": tokenizer_backend.model(t, read_special=True),
+    }
+    _write_json(folder / "tokenizer.json", whole)
+    names = tokenizer_json.special_tokens_map(t)
+    settings = {"tokenizer_class": _class_of(t), "do_lower_case": t.lowercase, **names}
+    named = {name: text for name, text in names.items() if text is not None}
+    _write_json(folder / "special_tokens_map.json", named)
+    if t.kind == "wordpiece":
+        settings |= {"strip_accents": t.strip_accents, "tokenize_chinese_chars": t.split_cjk}
+        require("\n" not in "".join(t.tokens), "tokens", "a line's end", "has no place in a vocab.txt")
+        (folder / "vocab.txt").write_text(
+            "".join(f"{token}\n" for token in t.tokens), encoding="utf-8", newline="\n"
+        )
+    elif t.kind != "unigram":
+        settings |= {"add_prefix_space": t.prefix_space}
+        _write_json(folder / "vocab.json", {token: place for place, token in enumerate(t.tokens)})
+        lines = ["#version: 0.2", *map(" ".join, t.merges), ""]
+        (folder / "merges.txt").write_text("\n".join(lines), encoding="utf-8", newline="\n")
+    _write_json(folder / "tokenizer_config.json", settings)
+
+
+def _class_of(t: Tokenizer) -> str:
+    """The class of transformers; a special one only where its own rules are the same.
+
+    Those make a tokenizer anew from its vocabulary, whatever ``tokenizer.json`` says.
+    """
+    plain = dataclasses.replace(t, rules="") == t and not t.added and not t.marks
+    if plain and t.kind == "wordpiece" and t.template == "bert" and t.max_word_length == 100:
+        return "BertTokenizer"
+    if plain and t.kind == "byte-bpe" and not t.lowercase and t.template in ("none", "roberta"):
+        return "GPT2Tokenizer" if t.template == "none" else "RobertaTokenizer"
+    return "PreTrainedTokenizerFast"
+
+
+def _write_json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8", newline="\n")

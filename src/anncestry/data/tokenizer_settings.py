@@ -1,0 +1,197 @@
+"""What stands beside a vocabulary: which tokens are special, and how texts are read.
+
+``tokenizer_config.json``, ``special_tokens_map.json`` and ``added_tokens.json`` of Hugging Face; any may be
+missing.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from anncestry.data.tokenizer import Kind, Special, Template, Tokenizer
+from anncestry.errors import UserError, require
+
+LARGEST = 256 * 2**20
+"""Bytes of a file; the largest published one has 17 million."""
+USUAL = {
+    "pad": ("[PAD]", "<pad>"),
+    "unk": ("[UNK]", "<unk>"),
+    "cls": ("[CLS]", "<cls>", "<s>"),
+    "sep": ("[SEP]", "<sep>", "</s>"),
+    "bos": ("<s>", "<|endoftext|>"),
+    "eos": ("</s>", "<|endoftext|>"),
+    "mask": ("[MASK]", "<mask>"),
+}
+"""What special tokens are called where no file says so; their names are Hugging Face's."""
+_PLACES: dict[Template, dict[str, tuple[str, ...]]] = {
+    "bert": {"begin": ("cls",), "separator": ("sep",), "end": ("sep",)},
+    "roberta": {"begin": ("cls", "bos"), "separator": ("sep", "eos"), "end": ("sep", "eos")},
+    "xlnet": {"begin": ("cls",), "separator": ("sep",), "end": ("eos",)},
+    "gpt": {"begin": ("bos",), "separator": ("sep",), "end": ("eos",)},
+    "none": {"begin": ("bos",), "separator": ("sep",), "end": ("eos",)},
+}
+_COMMON = {"pad": ("pad",), "unknown": ("unk",), "mask": ("mask",)}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the files beside a vocabulary say.
+
+    Attributes:
+        values: of ``tokenizer_config.json``.
+        names: the texts of special tokens by Hugging Face's names (``cls``); None where it says there is
+            none.
+        added: tokens behind the vocabulary's own, and their ids.
+        marks: special tokens without a place of their own.
+        whole: tokens that are no special ones, and yet are found whole in a text.
+        model: what ``config.json`` or the class says the model is; empty where neither does.
+        source: the file that names the special tokens.
+    """
+
+    values: dict[str, Any] = field(default_factory=dict)
+    names: dict[str, str | None] = field(default_factory=dict)
+    added: dict[str, int] = field(default_factory=dict)
+    marks: tuple[str, ...] = ()
+    whole: tuple[str, ...] = ()
+    model: str = ""
+    source: Path = Path("tokenizer_config.json")
+
+    @classmethod
+    def read(cls, folder: Path) -> "Settings":
+        config, special = folder / "tokenizer_config.json", folder / "special_tokens_map.json"
+        values = _object(config)
+        merged = {**_object(special), **values}
+        names = {name: _content(merged[f"{name}_token"]) for name in USUAL if f"{name}_token" in merged}
+        added = _object(folder / "added_tokens.json")
+        marks = []
+        for place, token in _of(merged.get("added_tokens_decoder"), dict).items():
+            text = _content(token)
+            if text is not None:
+                added[text] = int(place) if str(place).isdecimal() else -1
+            if text is not None and isinstance(token, dict) and token.get("special"):
+                marks.append(text)
+        for key in ("additional_special_tokens", "extra_special_tokens"):
+            marks += [text for token in _of(merged.get(key), list) if (text := _content(token))]
+        wrong = [token for token, place in added.items() if not isinstance(place, int) or place < 0]
+        require(not wrong, "file", str(folder / "added_tokens.json"), f"must give {wrong[:3]} ids")
+        source = config if config.is_file() else special
+        model = _object(folder / "config.json").get("model_type") or values.get("tokenizer_class") or ""
+        return cls(values, names, added, tuple(dict.fromkeys(marks)), model=str(model), source=source)
+
+    def with_marks(self, marks: tuple[str, ...]) -> "Settings":
+        return dataclasses.replace(self, marks=tuple(dict.fromkeys((*self.marks, *marks))))
+
+    def flag(self, name: str, default: bool) -> bool:
+        value = self.choice(name)
+        return default if value is None else value
+
+    def choice(self, name: str) -> bool | None:
+        value = self.values.get(name)
+        rule = f"{name} must be true or false, not {value!r}"
+        require(value is None or isinstance(value, bool), "file", str(self.source), rule)
+        return value
+
+    def names_none(self, token: str) -> bool:
+        """Whether no file gives another name to what is usually called so."""
+        return not any(token in usual and name in self.names for name, usual in USUAL.items())
+
+    def assemble(
+        self,
+        path: Path,
+        kind: Kind,
+        tokens: list[str],
+        template: Template,
+        known: dict[str, int] | None = None,
+        **fields: Any,
+    ) -> Tokenizer:
+        """The tokenizer of a vocabulary.
+
+        Args:
+            path: of the vocabulary, for errors.
+            tokens: of the vocabulary; those that are added stand behind them.
+            known: ids of special tokens by our names, where the vocabulary's file gives them.
+        """
+        own = len(tokens)
+        tokens = list(tokens)
+        for token, place in sorted(self.added.items(), key=lambda pair: pair[1]):
+            if place < own:
+                rule = f"says that token {place} is {token!r}, and {path.name} says {tokens[place]!r}"
+                require(tokens[place] == token, "file", str(self.source), rule)
+                continue
+            rule = f"must add tokens without a gap: {token!r} is {place} and not {len(tokens)}"
+            require(place == len(tokens), "file", str(self.source), rule)
+            tokens.append(token)
+        index = {token: place for place, token in enumerate(tokens)}
+        if len(index) < len(tokens):
+            place = next(place for place, token in enumerate(tokens) if index[token] != place)
+            rule = (
+                f"no token may stand twice; {tokens[place]!r} has the ids {place} and {index[tokens[place]]}"
+            )
+            raise UserError("file", str(path), rule)
+        places = {role: self._place(names, index) for role, names in {**_COMMON, **_PLACES[template]}.items()}
+        special = Special(**{**places, **(known or {})})
+        in_place = {tokens[place] for place in vars(special).values() if place is not None}
+        marks = tuple(mark for mark in self.marks if mark in index and mark not in in_place)
+        others = {*in_place, *marks}
+        added = [token for token in (*self.whole, *tokens[own:]) if token not in others]
+        if kind == "unigram":
+            fields["scores"] = (*fields["scores"], *(0.0 for _ in tokens[own:]))
+        fields |= {"added": tuple(dict.fromkeys(added)), "marks": marks}
+        try:
+            return Tokenizer(kind, tuple(tokens), special, template, **fields)
+        except UserError as error:
+            raise UserError("file", str(path), f"{error.field} ({error.value}): {error.rule}") from error
+
+    def _place(self, names: tuple[str, ...], index: dict[str, int]) -> int | None:
+        """The id of the first of these tokens that there is."""
+        for name in names:
+            if name in self.names:
+                text = self.names[name]
+                if text is not None:
+                    rule = f"names the {name}_token {text!r}, which is not in the vocabulary"
+                    require(text in index, "file", str(self.source), rule)
+                    return index[text]
+                continue
+            found = next((index[text] for text in USUAL[name] if text in index), None)
+            if found is not None:
+                return found
+        return None
+
+
+def octets_of(path: Path) -> bytes:
+    """A file that is not too large to be one of a tokenizer."""
+    try:
+        size = path.stat().st_size
+        rule = f"has {size} bytes; no file of a tokenizer has more than {LARGEST}"
+        require(size <= LARGEST, "file", str(path), rule)
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError("file", str(path), f"cannot be read ({error})") from error
+
+
+def parsed(path: Path) -> dict[str, Any]:
+    """The object of a JSON file."""
+    try:
+        found = json.loads(octets_of(path).decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError("file", str(path), f"must be JSON ({error})") from error
+    require(isinstance(found, dict), "file", str(path), "must be an object of JSON")
+    return found
+
+
+def _object(path: Path) -> dict[str, Any]:
+    return parsed(path) if path.is_file() else {}
+
+
+def _of(value: Any, kind: type) -> Any:
+    return value if isinstance(value, kind) else kind()
+
+
+def _content(token: Any) -> str | None:
+    """The text of a token that stands as a text, or with how it is found."""
+    text = token.get("content") if isinstance(token, dict) else token
+    return text if isinstance(text, str) else None
