@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from anncestry.errors import UserError
-from anncestry.signature import INPUT_KINDS, TASKS, WRITING_TASKS, Signature
+from anncestry.signature import INPUT_KINDS, NUM_CHARACTERS, TASKS, WRITING_TASKS, Signature
 from anncestry.timeline import TIMELINE, Architecture, find, find_preset
 
 EACH = pytest.mark.parametrize("architecture", TIMELINE, ids=lambda a: a.id)
@@ -51,9 +51,9 @@ def test_entries_are_complete(architecture):
 @EACH
 def test_classes_are_where_the_entry_says(architecture):
     assert issubclass(architecture.model_class(), torch.nn.Module)
-    shapes = {"vector": (5,), "image": (1, 8, 8), "series": (4, 3), "tokens": (6,)}
+    shapes = {"vector": (5,), "image": (1, 8, 8), "series": (4, 3), "tokens": (6,), "characters": (6, 7)}
     for inputs, task in architecture.fits:
-        vocab_size = 7 if inputs == "tokens" else 0
+        vocab_size = {"tokens": 7, "characters": NUM_CHARACTERS}.get(inputs, 0)
         output_size = {"language-model": 7, "reconstruction": 64}.get(task, 3)
         writes = {"output_size": 9, "target_len": 4} if task in WRITING_TASKS else {}
         sizes = {"output_size": output_size, "vocab_size": vocab_size, **writes}
@@ -100,7 +100,7 @@ def test_find(name, expected):
 def test_find_names_the_nearest():
     with pytest.raises(UserError, match=r"model: got 'perceptorn'; is not on the timeline\. Choices: perce"):
         find("perceptorn")
-    with pytest.raises(UserError, match=r"Choices: perceptron, adaline, mlp, jordan, .*, tcn\."):
+    with pytest.raises(UserError, match=r"Choices: perceptron, adaline, mlp, jordan, .*, tcn, elmo, .*\."):
         find("zzz")
     assert find_preset("lstm") is None
 

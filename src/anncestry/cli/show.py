@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import tyro
 
 from anncestry.cli.overrides import Overrides
-from anncestry.errors import UserError
+from anncestry.errors import UserError, require
 from anncestry.timeline import Architecture, find, find_preset
 
 if TYPE_CHECKING:
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from anncestry.inspection.layer_costs import LayerKind
     from anncestry.signature import Signature
 
-DEFAULT_INPUTS = {"vector": "64", "image": "1x28x28", "series": "50x8", "tokens": "tokens:35x10000"}
+DEFAULT_INPUTS = {
+    "vector": "64", "image": "1x28x28", "series": "50x8", "tokens": "tokens:35x10000",
+    "characters": "characters:24x50",
+}  # fmt: skip
 """The example that an architecture is shown with unless told otherwise; every kind once."""
 NUM_CLASSES = 10
 NUM_WORDS, CAPTION_LEN = 10_000, 12  # of the captions that an image gets
@@ -35,7 +38,7 @@ class Arguments:
     """An architecture or preset of `anncestry list`, or a run folder."""
     input: str | None = None
     """The shape of one input: 64 (a vector), 50x8 (a series: steps x features), 1x28x28 (an image),
-    tokens:35x10000 (steps x vocabulary)."""
+    tokens:35x10000 (steps x vocabulary), characters:24x50 (words x characters of each)."""
     task: str | None = None
     """What is asked: classification, regression, forecasting, language-model, tagging, next-frame,
     reconstruction, translation or captioning."""
@@ -126,7 +129,7 @@ def _signature(
         kinds = [inputs for inputs, task in sorted(architecture.fits) if arguments.task in (None, task)]
         # What reads vectors is shown with one; a model of sequences rather with a series than an image.
         reads_vectors = any(kind == "vector" for kind, _ in architecture.fits)
-        preferred = tuple(DEFAULT_INPUTS) if reads_vectors else ("series", "image", "tokens")
+        preferred = tuple(DEFAULT_INPUTS) if reads_vectors else ("series", "image", "tokens", "characters")
         kind = next((kind for kind in preferred if kind in kinds), None)
         if kind is None:
             rule = f"{architecture.id} is not for this task"
@@ -141,23 +144,30 @@ def _signature(
         }
         return Signature(task, inputs, shape, vocab_size=vocab_size, **written)  # pyright: ignore
     sizes = {"classification": num_classes, "tagging": num_classes, "language-model": vocab_size}
-    sizes |= {"next-frame": shape[-1], "reconstruction": math.prod(shape)}
+    sizes |= {"bidirectional-lm": NUM_WORDS, "next-frame": shape[-1], "reconstruction": math.prod(shape)}
     output_size = sizes.get(task, 1)
     return Signature(task, inputs, shape, output_size, vocab_size)  # pyright: ignore[reportArgumentType]
 
 
 def _usual_task(architecture: Architecture, inputs: str) -> str:
-    usual = "language-model" if inputs == "tokens" else "classification"
+    usual = {"tokens": "language-model", "characters": "bidirectional-lm"}.get(inputs, "classification")
     fitting = sorted(task for kind, task in architecture.fits if kind == inputs)
     return usual if usual in fitting or not fitting else fitting[0]
 
 
 def parse_shape(text: str) -> tuple[str, tuple[int, ...], int]:
-    """``(kind of input, shape, vocabulary)`` of ``64``, ``50x8``, ``1x28x28`` or ``tokens:35x10000``.
+    """``(kind of input, shape, vocabulary)`` of ``64``, ``50x8``, ``1x28x28``, ``tokens:35x10000`` or
+    ``characters:24x50``.
 
     Raises:
         UserError: it is none of these.
     """
+    from anncestry.signature import NUM_CHARACTERS
+
+    if text.startswith("characters:"):
+        kind, shape, _ = parse_shape(text.removeprefix("characters:"))
+        require(kind == "series", "--input", text, "must be words x characters, as in characters:24x50")
+        return "characters", shape, NUM_CHARACTERS
     words, tokens = text.removeprefix("tokens:").split("x"), text.startswith("tokens:")
     kind = {1: "vector", 2: "tokens" if tokens else "series", 3: "image"}.get(len(words))
     if (

@@ -164,7 +164,8 @@ def _memorable_batch(subject: Subject) -> tuple[Tensor, Tensor]:
         inputs = (rows.unsqueeze(1) + torch.arange(inputs.shape[1], device=subject.device)) % size
         targets = (inputs + 1) % size
     elif signature.task == "tagging":
-        of_step = inputs if signature.inputs == "tokens" else (inputs[..., 0] > 0).long()
+        shown = {"tokens": inputs, "characters": inputs[..., 0]}
+        of_step = shown.get(signature.inputs, (inputs[..., 0] > 0).long())
         targets = of_step % min(2, signature.output_size)
     elif signature.task == "classification":
         targets = rows % min(2, signature.output_size)

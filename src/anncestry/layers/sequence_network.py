@@ -64,7 +64,7 @@ class SequenceConfig:
 
     def __post_init__(self) -> None:
         require(self.task in TASKS, "task", self.task, "must be a known task", TASKS)
-        kinds = tuple(kind for kind in INPUT_KINDS if kind != "vector")
+        kinds = tuple(kind for kind in INPUT_KINDS if kind not in ("vector", "characters"))
         require(self.inputs in kinds, "inputs", self.inputs, "a recurrent net reads", kinds)
         for field in ("input_size", "hidden_size", "output_size", "num_layers", "seq_len", "in_channels"):
             require(getattr(self, field) >= 1, field, getattr(self, field), "must be at least 1")

@@ -13,6 +13,7 @@ from torch import nn
 
 from anncestry.arrays import Float, Tensor
 from anncestry.errors import require
+from anncestry.objectives.bidirectional import BidirectionalLanguageModel
 from anncestry.objectives.masked import MaskedLanguageModel, Span
 from anncestry.objectives.reconstruction import Autoencoding
 from anncestry.objectives.writing import Writing
@@ -270,6 +271,8 @@ def objective_for(
         return Classification(signature.output_size, smoothing)
     if signature.task == "language-model":
         return LanguageModel(signature.output_size)
+    if signature.task == "bidirectional-lm":
+        return BidirectionalLanguageModel(signature.output_size)
     if signature.task == "masked-lm":
         return MaskedLanguageModel(signature.output_size, signature.num_relations)
     if signature.task == "span":

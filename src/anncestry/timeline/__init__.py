@@ -14,6 +14,7 @@ from anncestry.timeline.feed_forward import FEED_FORWARD
 from anncestry.timeline.generative import GENERATIVE
 from anncestry.timeline.pretrained_decoders import PRETRAINED_DECODERS
 from anncestry.timeline.pretrained_encoders import PRETRAINED_ENCODERS
+from anncestry.timeline.pretrained_features import PRETRAINED_FEATURES
 from anncestry.timeline.recurrent import RECURRENT
 from anncestry.timeline.sequence_to_sequence import SEQUENCE_TO_SEQUENCE
 from anncestry.timeline.shortcuts import SHORTCUTS
@@ -33,7 +34,7 @@ __all__ = [
 
 _BRANCHES = (
     FEED_FORWARD, CONVOLUTIONAL, GENERATIVE, RECURRENT, CELL_ENTRIES, DILATED, SHORTCUTS, TEMPORAL,
-    SEQUENCE_TO_SEQUENCE, TRANSFORMERS, PRETRAINED_DECODERS, PRETRAINED_ENCODERS,
+    SEQUENCE_TO_SEQUENCE, TRANSFORMERS, PRETRAINED_FEATURES, PRETRAINED_DECODERS, PRETRAINED_ENCODERS,
 )  # fmt: skip
 TIMELINE: tuple[Architecture, ...] = tuple(
     sorted((entry for branch in _BRANCHES for entry in branch), key=lambda entry: entry.year)
@@ -60,7 +61,13 @@ def find_preset(name: str) -> Preset | None:
     return next((p for a in TIMELINE for p in a.presets if p.name == wanted), None)
 
 
-def usual_settings(name: str) -> dict[str, Any]:
-    """Fields of ``TrainingSettings`` that an architecture or preset is trained with unless told otherwise."""
+def usual_settings(name: str, fine_tuning: bool = False) -> dict[str, Any]:
+    """Fields of ``TrainingSettings`` that an architecture or preset is trained with unless told otherwise.
+
+    Args:
+        fine_tuning: on a task, from weights that were trained on text of any kind.
+    """
+    if fine_tuning and find(name).fine_tuning:
+        return dict(find(name).fine_tuning)
     preset = find_preset(name)
     return {**find(name).recipe, **(preset.recipe if preset else {})}

@@ -38,6 +38,7 @@ class Preset:
     num_parameters: int
     source: str
     recipe: dict[str, Any] = field(default_factory=dict)
+    fine_tuning: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
 
 
@@ -57,6 +58,8 @@ class Architecture:
         module: ``anncestry.models.`` file that holds it; the classes are ``model`` and ``config``.
         fixed: config fields that this entry sets (a variant that differs from its file's model by numbers).
         recipe: how it is trained unless told otherwise (fields of ``TrainingSettings``).
+        fine_tuning: the same for a task, once it was trained on text of any kind.
+        data: fields of ``DataOptions`` that it needs, for data that have them.
         has_width: whether one number scales it (the race solves for it under equal parameters).
         presets: named sizes.
         aliases: other names it answers to.
@@ -76,6 +79,8 @@ class Architecture:
     config: str
     fixed: dict[str, Any] = field(default_factory=dict)
     recipe: dict[str, Any] = field(default_factory=dict)
+    fine_tuning: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
     has_width: bool = True
     presets: tuple[Preset, ...] = ()
     aliases: tuple[str, ...] = ()

@@ -1,0 +1,285 @@
+r"""ELMo: vectors of words from all layers of two language models, in the mixture that a task learns.
+
+Paper: M. Peters, M. Neumann, M. Iyyer, M. Gardner, C. Clark, K. Lee & L. Zettlemoyer, "Deep contextualized
+word representations", 1802.05365 (2018). The nets are in `anncestry.layers.character_encoder` (the words'
+vectors), `anncestry.layers.bilm` (the language models) and `anncestry.layers.scalar_mix`.
+
+    x_k = W_p Highways(max-pooled convolutions of word k's characters)
+    h_{k,0} = [x_k; x_k];    h_{k,j} = [forward h_{k,j}; backward h_{k,j}],   each layer j > 1 + its input
+    learns  log p(w_{k+1} | forward h_{k,L}) + log p(w_{k-1} | backward h_{k,L}),   one softmax for both
+    gives   ELMo_k = gamma sum_j softmax(s)_j h_{k,j}
+
+Differs from the residual stack: a second stack reads backwards; words are read by their characters, so that
+none is unknown; once trained the stacks stay as they are, and what a task reads is a mixture of all layers.
+
+Departures from the paper: see the ledger of its entry on the timeline.
+"""
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from anncestry.arrays import Float, Int, Tensor
+from anncestry.errors import require
+from anncestry.layers.bilm import BiLM, ClippedLSTMPCell, DirectedLM
+from anncestry.layers.character_encoder import ACTIVATIONS, CharacterEncoder
+from anncestry.layers.linear import Linear
+from anncestry.layers.scalar_mix import ScalarMix
+from anncestry.layers.wirings import visible_steps
+from anncestry.models.bilstm import BiLSTM, BiLSTMConfig
+from anncestry.protocols import State, Unscored
+from anncestry.signature import (
+    BEGIN_TEXT,
+    BEGIN_WORD,
+    END_TEXT,
+    END_WORD,
+    FILLER,
+    NUM_CHARACTERS,
+    Signature,
+    Task,
+)
+
+TASKS: tuple[Task, ...] = ("bidirectional-lm", "tagging", "classification", "embedding")
+SAMPLED = 8192
+FEW_WORDS = 4 * SAMPLED
+"""So many are all compared; of more words training takes a sample."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ELMoConfig:
+    """Sizes and parts.
+
+    Attributes:
+        task: ``bidirectional-lm`` trains the language models; ``tagging`` and ``classification`` have a
+            bidirectional LSTM over the mixture; ``embedding`` gives all layers of each word side by side.
+        output_size: V words, or K tags or classes; of embeddings 0, as their size follows.
+        hidden_size: memory cells of a layer and direction.
+        proj_size: N, what a layer puts out in each direction, and the size of a word's vector.
+        num_layers: L, of each language model.
+        char_embed_dim: of a character.
+        filter_widths, filter_counts: of the convolutions over characters.
+        num_highways: highway layers above them.
+        activation: of the convolutions: ``relu`` or ``tanh``.
+        skip: whether each layer but the first adds its input.
+        cell_clip, proj_clip: limits of the memory and of the output; 0 for none.
+        dropout: of what the layers of the language models read, and of what the softmax does.
+        sampled_words: with how many words training compares the right one; 0 for all.
+        freeze: whether a task leaves the language models as they are.
+        mixed: which layers are mixed, 0 for the words' vectors; all where it is empty.
+        mix_norm: whether each is normalised first (`anncestry.layers.scalar_mix`).
+        mix_l2: the penalty on the weights of the mixture.
+        mix_dropout: of the mixture.
+        task_hidden: memory cells of the task's LSTM in each direction; 0 has the mixture read out as it is,
+            the mean over all words for a class.
+        task_layers: of that LSTM.
+        seq_len: T of a typical text; never a limit.
+        num_chars: C, characters of a word with its marks.
+    """
+
+    task: Task = "bidirectional-lm"
+    output_size: int = 0
+    hidden_size: int
+    proj_size: int
+    num_layers: int = 2
+    char_embed_dim: int = 16
+    filter_widths: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7)
+    filter_counts: tuple[int, ...] = (32, 32, 64, 128, 256, 512, 1024)
+    num_highways: int = 2
+    activation: str = "relu"
+    skip: bool = True
+    cell_clip: float = 3.0
+    proj_clip: float = 3.0
+    dropout: float = 0.1
+    sampled_words: int = 0
+    freeze: bool = True
+    mixed: tuple[int, ...] = ()
+    mix_norm: bool = False
+    mix_l2: float = 0.001
+    mix_dropout: float = 0.5
+    task_hidden: int = 128
+    task_layers: int = 1
+    seq_len: int = 24
+    num_chars: int = 50
+
+    def __post_init__(self) -> None:
+        require(self.task in TASKS, "task", self.task, "must be one of", TASKS)
+        sizes = ("hidden_size", "proj_size", "num_layers", "char_embed_dim", "task_layers", "seq_len")
+        for field in sizes:
+            require(getattr(self, field) >= 1, field, getattr(self, field), "must be at least 1")
+        at_least_0 = ("num_highways", "cell_clip", "proj_clip", "sampled_words", "mix_l2", "task_hidden")
+        for field in at_least_0:
+            require(getattr(self, field) >= 0, field, getattr(self, field), "must not be negative")
+        for field in ("dropout", "mix_dropout"):
+            require(0 <= getattr(self, field) < 1, field, getattr(self, field), "is a probability below 1")
+        embeds = self.task == "embedding"
+        rule = "is 0 for embeddings, whose size follows, and at least 1 for every other task"
+        require(
+            (self.output_size == 0) if embeds else (self.output_size >= 1),
+            "output_size",
+            self.output_size,
+            rule,
+        )
+        widths, counts = self.filter_widths, self.filter_counts
+        require(len(widths) == len(counts) > 0, "filter_counts", counts, f"one for each width of {widths}")
+        require(min(widths + counts) >= 1, "filter_widths", (widths, counts), "must all be at least 1")
+        rule = "must have room for a word's two marks and a byte, and for the widest filter"
+        require(self.num_chars >= max(3, *widths), "num_chars", self.num_chars, rule)
+        require(self.activation in ACTIVATIONS, "activation", self.activation, "must be one of", ACTIVATIONS)
+        rule = f"are numbers of layers from 0 to {self.num_layers}"
+        require(all(0 <= layer <= self.num_layers for layer in self.mixed), "mixed", self.mixed, rule)
+
+    @classmethod
+    def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):
+        """The config for a data set: small enough for one processor; ``width`` sets N."""
+        N = overrides.get("proj_size", width or 64)
+        fields = {
+            "task": signature.task,
+            "output_size": 0 if signature.task == "embedding" else signature.output_size,
+            "proj_size": N,
+            "hidden_size": 4 * N,
+            "filter_widths": (1, 2, 3),
+            "filter_counts": (max(1, N // 4), max(1, N // 2), N),
+            "num_highways": 1,
+            "sampled_words": 0,
+            "task_hidden": 2 * N,
+            "seq_len": signature.shape[0],
+            "num_chars": signature.shape[1],
+        }
+        if signature.task == "bidirectional-lm" and signature.output_size > FEW_WORDS:
+            fields["sampled_words"] = SAMPLED
+        return cls(**{**fields, **overrides})
+
+    @property
+    def signature(self) -> Signature:
+        """The learning problem this config is made for."""
+        size = self.output_size or (self.num_layers + 1) * 2 * self.proj_size
+        return Signature(
+            self.task, "characters", (self.seq_len, self.num_chars), size, vocab_size=NUM_CHARACTERS
+        )
+
+
+class ELMo(nn.Module):
+    """``forward(x, state=None, lengths=None) -> (outputs, state)``; words are characters (B, T, C).
+
+    Outputs are (B, T, 2, V) for bidirectional-lm: scores of the word behind each word, and of the one before
+    it; where training samples, an `Unscored` in their place. Texts then bring the marks of their ends. For
+    every other task the marks are put around each text and taken away again: (B, T, K) for tagging, (B, K)
+    for classification, (B, T, (L + 1) 2 N) for embedding.
+
+    The state is that of both language models behind each text. It is zero unless it is handed in: the authors
+    carry it from one batch to the next, so that a text's vectors depend on those that came before.
+    """
+
+    def __init__(self, config: ELMoConfig) -> None:
+        super().__init__()
+        self.config = config
+        N, task = config.proj_size, config.task
+        encoder = CharacterEncoder(
+            config.char_embed_dim, config.filter_widths, config.filter_counts, config.num_highways, N,
+            config.activation,
+        )  # fmt: skip
+        self.bilm = BiLM(encoder, self._language_model(), self._language_model())
+        self.learns_words = task == "bidirectional-lm"
+        self.frozen = config.freeze and not self.learns_words
+        if self.learns_words:
+            self.dropout = nn.Dropout(config.dropout)
+            self.readout = Linear(N, config.output_size)
+            nn.init.normal_(self.readout.weight, std=N**-0.5)
+            nn.init.zeros_(self.readout.bias)
+        elif task != "embedding":
+            self.mixed = config.mixed or tuple(range(config.num_layers + 1))
+            self.mix = ScalarMix(len(self.mixed), config.mix_norm, config.mix_l2)
+            self.dropout = nn.Dropout(config.mix_dropout)
+            self.task = self._task_model() if config.task_hidden else Linear(2 * N, config.output_size)
+        if self.frozen:
+            self.bilm.requires_grad_(False)
+
+    def _language_model(self) -> DirectedLM:
+        config = self.config
+        cells = [
+            ClippedLSTMPCell(
+                config.proj_size, config.hidden_size, config.proj_size, config.cell_clip, config.proj_clip
+            )
+            for _ in range(config.num_layers)
+        ]
+        return DirectedLM(cells, config.skip, config.dropout)
+
+    def _task_model(self) -> nn.Module:
+        """What reads the mixture. Any model of series would do."""
+        config = self.config
+        return BiLSTM(
+            BiLSTMConfig(
+                task=config.task,
+                input_size=2 * config.proj_size,
+                hidden_size=config.task_hidden,
+                output_size=config.output_size,
+                num_layers=config.task_layers,
+                dropout=config.mix_dropout,
+            )
+        )
+
+    def train(self, mode: bool = True) -> "ELMo":
+        super().train(mode)
+        if self.frozen:
+            self.bilm.eval()  # without dropout
+        return self
+
+    def embed(
+        self, x: Int[Tensor, "B T C"], state: State = None, lengths: Int[Tensor, "B"] | None = None
+    ) -> tuple[list[Float[Tensor, "B T N2"]], State]:
+        """All layers of texts without marks, the words' own vectors first; and the state behind them.
+
+        Args:
+            x: words as characters.
+            state: behind what was read before; None where nothing was.
+            lengths: (B,) words of each text.
+        """
+        marked = between_marks(x, lengths)
+        with torch.no_grad() if self.frozen else nullcontext():
+            layers, state = self.bilm(marked, state, None if lengths is None else lengths + 2)
+        layers = [layer[:, 1:-1] for layer in layers]
+        if lengths is not None:  # the mark behind a shorter text
+            visible = visible_steps(lengths, x.shape[1]).unsqueeze(2)
+            layers = [layer.masked_fill(~visible, 0) for layer in layers]
+        return layers, state
+
+    def forward(
+        self, x: Int[Tensor, "B T C"], state: State = None, lengths: Int[Tensor, "B"] | None = None
+    ) -> tuple[Tensor | Unscored, State]:
+        if self.learns_words:
+            layers, state = self.bilm(x, state, lengths)
+            features = self.dropout(layers[-1]).unflatten(2, (2, -1))  # (B, T, 2, N)
+            if self.config.sampled_words:
+                weights = (self.readout.weight, self.readout.bias)
+                return Unscored(features, *weights, self.config.sampled_words), state
+            return self.readout(features), state
+        layers, state = self.embed(x, state, lengths)
+        if self.config.task == "embedding":
+            return torch.cat(layers, dim=2), state
+        visible = None if lengths is None else visible_steps(lengths, x.shape[1])
+        elmo = self.dropout(self.mix([layers[layer] for layer in self.mixed], visible))  # (B, T, 2 N)
+        if self.config.task_hidden:
+            return self.task(elmo, None, lengths)[0], state
+        if self.config.task == "classification":
+            words = elmo.new_tensor(x.shape[1]) if lengths is None else lengths.unsqueeze(1)
+            elmo = elmo.sum(1) / words
+        return self.task(elmo), state
+
+
+def mark(kind: int, num_chars: int) -> list[int]:
+    """The characters of the word that stands where a text begins (`BEGIN_TEXT`) or ends (`END_TEXT`)."""
+    return [BEGIN_WORD, kind, END_WORD] + [FILLER] * (num_chars - 3)
+
+
+def between_marks(x: Int[Tensor, "B T C"], lengths: Int[Tensor, "B"] | None = None) -> Int[Tensor, "B T2 C"]:
+    """Texts with a mark before their first word and one behind their last: two words longer."""
+    B, T, C = x.shape
+    begin, end = (x.new_tensor(mark(kind, C)).expand(B, 1, C) for kind in (BEGIN_TEXT, END_TEXT))
+    marked = torch.cat([begin, x, end], dim=1)
+    if lengths is None:
+        return marked
+    behind = torch.arange(T + 2, device=x.device) == lengths.unsqueeze(1) + 1
+    return torch.where(behind.unsqueeze(2), end, marked)
