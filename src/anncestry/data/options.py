@@ -24,10 +24,11 @@ class DataOptions:
         image_size: images: height and width everything is resized to; that of the first image unless told,
             and 64 for captions.
         max_chars: text: read at most so many characters.
-        level: texts: what a token is, a `char` or a `word` between blanks; characters unless told, and words
-            for labelled sentences in a file. Translations and captions: words unless told, or `bpe`.
-        vocab_size: words: keep so many of the most frequent words; the others become <unk>. With `bpe` so
-            many subwords, 8,000 unless told.
+        level: texts: what a token is, a `char` or a `word` between blanks, or a piece of one: `byte-bpe` as
+            GPT-2's, `word-bpe` as GPT's, `wordpiece` as BERT's; characters unless told, and words for
+            labelled sentences in a file. Translations and captions: words unless told, or `bpe`.
+        vocab_size: words: keep so many of the most frequent words; the others become <unk>. Subwords or
+            pieces: at most so many, 8,000 unless told.
         min_count: translations and captions: how often a token must occur in training to be one; words twice
             unless told.
         lowercase: translations and captions: read and write lower case.
@@ -42,6 +43,9 @@ class DataOptions:
         lag: copy-memory and adding: steps over which something is to be remembered; 100 and 200 unless told.
         order: idx: `image`, or `pixels` one after the other as a series, or `permuted` in one fixed order.
         skip_bad: images: leave out unreadable files instead of stopping.
+        tokenizer: texts: a run folder, or a folder with the files of a tokenizer, to read them with.
+        text: csv and jsonl: the column with the texts, or two with a comma between them for pairs of texts.
+        cut: texts that are read in pieces: cut those that are too long instead of stopping.
     """
 
     target: str | None = None
@@ -52,7 +56,7 @@ class DataOptions:
     header: bool | None = None
     image_size: int | None = None
     max_chars: int | None = None
-    level: Literal["char", "word", "bpe"] | None = None
+    level: Literal["char", "word", "bpe", "byte-bpe", "word-bpe", "wordpiece"] | None = None
     vocab_size: int | None = None
     min_count: int | None = None
     lowercase: bool = False
@@ -65,6 +69,9 @@ class DataOptions:
     lag: int | None = None
     order: Literal["image", "pixels", "permuted"] = "image"
     skip_bad: bool = False
+    tokenizer: str | None = None
+    text: str | None = None
+    cut: bool = False
 
     def words(self) -> list[str]:
         """What sets these options on the command line; nothing for one that is at its default."""
