@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
+from anncestry.checkpoints.hdf5 import MAX_GROWTH, float_datasets, nodes_of
 from anncestry.errors import UserError
 
-_MAX_GROWTH = 8  # weights barely compress; a file that claims more than this times its size is a trap
 _VARIABLE = re.compile(
     r"(?P<layer>.+?)/(?:(?P<way>forward|backward)_layer/)?(?P<cell>cell/)?vars/(?P<index>[0-9]{1,3})"
 )
@@ -101,8 +101,8 @@ def _recurrent_configs(node: Any, inside: bool) -> Iterator[tuple[str, dict[str,
 
 def _read_archive(path: Path, size: int) -> KerasFile:
     with zipfile.ZipFile(path) as archive:
-        if sum(member.file_size for member in archive.infolist()) > _MAX_GROWTH * size:
-            raise UserError("file", str(path), f"would unpack to more than {_MAX_GROWTH} times its size")
+        if sum(member.file_size for member in archive.infolist()) > MAX_GROWTH * size:
+            raise UserError("file", str(path), f"would unpack to more than {MAX_GROWTH} times its size")
         if "model.weights.h5" in archive.namelist():
             config = json.loads(archive.read("config.json")) if "config.json" in archive.namelist() else None
             with h5py.File(io.BytesIO(archive.read("model.weights.h5")), "r") as file:
@@ -114,14 +114,8 @@ def _read_archive(path: Path, size: int) -> KerasFile:
 
 
 def _read_hdf5(file: h5py.File, source: str, size: int) -> KerasFile:
-    nodes: dict[str, Any] = {"": file}
-    file.visititems(nodes.__setitem__)  # hard links only: nothing outside this file is followed
-    datasets = {name: n for name, n in nodes.items() if isinstance(n, h5py.Dataset) and n.dtype.kind == "f"}
-    for name, dataset in datasets.items():
-        if dataset.external or dataset.is_virtual:
-            raise UserError("file", source, f"keeps {name} in another file")
-    if sum(dataset.nbytes for dataset in datasets.values()) > _MAX_GROWTH * size:
-        raise UserError("file", source, f"claims to hold more than {_MAX_GROWTH} times its size")
+    nodes = nodes_of(file)
+    datasets = float_datasets(nodes, source, size)
     root = "model_weights" if "model_weights" in nodes else ""
     layered = "layer_names" in nodes[root].attrs
     names = _keras2_names(nodes, root) if layered else _keras3_names(list(datasets))
