@@ -14,6 +14,7 @@ Nothing but the folder is needed to evaluate, predict or resume (and the data, w
 import dataclasses
 import functools
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ from anncestry.arrays import Tensor
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.store import load_weights, read_tensors, write_bytes, write_tensors
 from anncestry.data import DataOptions, Dataset, Processor, Split, load_data
-from anncestry.data.processors import processor_from_json
+from anncestry.data.processors import PieceTextProcessor, processor_from_json
+from anncestry.data.tokenizer import read_tokenizer
 from anncestry.decoding import Search
 from anncestry.engine.layout import lay_out
 from anncestry.engine.prediction import Prediction
@@ -250,11 +252,13 @@ def create_run(
     training: dict[str, Any],
     data_seed: int,
     start: str | Path | None = None,
+    fresh: Sequence[str] = (),
 ) -> Run:
     """Write the parts of a run folder that are known before training.
 
     Args:
         start: the run whose weights it starts from, if any.
+        fresh: parts of the model that do not start from it.
 
     Raises:
         UserError: the folder exists and is not empty, or cannot be written.
@@ -277,7 +281,7 @@ def create_run(
         "training": training,
     }
     if start is not None:
-        described["from"] = str(Path(start).expanduser().absolute())
+        described |= {"from": str(Path(start).expanduser().absolute()), "fresh": list(fresh)}
     make_folder(folder)
     write_json(folder / "processor.json", dataset.processor.to_json())
     write_json(folder / "config.json", described)
@@ -307,6 +311,22 @@ def finish_run(
     write_bytes(run.folder / "README.md", card(run, model, scores, command, written).encode())
 
 
+def with_reader(found: Imported) -> Imported:
+    """The same with what reads its texts, made from the tokenizer files beside the weights; with a note
+    where these cannot be read or are of another vocabulary."""
+    if found.processor is not None or found.tokenizer is None:
+        return found
+    try:
+        processor = PieceTextProcessor.of(read_tokenizer(found.tokenizer))
+        size = found.config["input_size"]
+        rule = f"has more tokens than the weights have rows, {size}"
+        require(len(processor.vocabulary) <= size, "tokenizer", len(processor.vocabulary), rule)
+    except UserError as error:
+        note = f"the tokenizer beside the weights cannot be used, so that the run takes tokens: {error}"
+        return found._replace(tokenizer=None, notes=(*found.notes, note))
+    return found._replace(processor=processor.to_json())
+
+
 def write_import(folder: Path, found: Imported, source: Path) -> Run:
     """A folder for weights that were trained elsewhere: the config, the weights, and what reads texts if it
     is known; no data.
@@ -315,6 +335,7 @@ def write_import(folder: Path, found: Imported, source: Path) -> Run:
         UserError: the folder exists and is not empty, cannot be written, or the weights do not fit.
     """
     check_new_folder(folder)
+    found = with_reader(found)
     architecture = find(found.architecture)
     config = configure(architecture.id, found.config)
     model = architecture.build(config)

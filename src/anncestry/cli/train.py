@@ -1,5 +1,6 @@
 """Train any architecture on any data that fits it, or go on with a run that was interrupted."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,10 +10,10 @@ import tyro
 
 from anncestry.cli.overrides import Overrides, parse_overrides
 from anncestry.data.options import DataOptions
-from anncestry.data.sources.catalogue import usual_options
+from anncestry.data.sources.catalogue import reads_running_text, usual_options
 from anncestry.errors import UserError
 from anncestry.timeline import find, usual_settings
-from anncestry.training.settings import TrainingSettings
+from anncestry.training.settings import RUNNING_TEXT, TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,9 @@ class Arguments:
     out: Path | None = None
     """The run folder to write; runs/NAME-DATA unless told."""
     start: Annotated[Path | None, tyro.conf.arg(name="from")] = None
-    """Start from the weights of this run folder, all of which must fit, in place of random ones; data are
-    read as that run reads them."""
+    """Start from the weights of this run folder in place of random ones. Where it goes on with its task, data
+    are read as that run reads them. Where it was trained on running text and now gets a task, its body is
+    kept with its tokenizer, and what is above is new; NAME may be left out."""
     resume: Path | None = None
     """Go on with this run folder (and, with --epochs, --max-steps or --max-time, further than planned)."""
     width: int | None = None
@@ -43,16 +45,36 @@ class Arguments:
 
 
 def default(words: Sequence[str]) -> Arguments:
-    """The arguments before any is given: those of the architecture or preset that ``words`` name."""
-    if not words or words[0].startswith("-"):
+    """The arguments before any is given: those of the architecture or preset that ``words`` name, or of the
+    run they start from."""
+    joined = " ".join(words).replace("--data=", "--data ").replace("--from=", "--from ").split()
+    data, start = (_behind(flag, joined) for flag in ("--data", "--from"))
+    name, fine_tuning = _start_of(start, data)
+    if words and not words[0].startswith("-"):
+        name = words[0]
+    if name is None:
         return Arguments()
-    joined = " ".join(words).replace("--data=", "--data ").split()
-    data = joined[joined.index("--data") + 1] if "--data" in joined[:-1] else None
     return Arguments(
-        name=words[0],
-        training=TrainingSettings(**usual_settings(words[0])),
-        data_options=DataOptions(**usual_options(words[0], data)),
+        name=name,
+        training=TrainingSettings(**usual_settings(name, fine_tuning)),
+        data_options=DataOptions(**usual_options(name, data)),
     )
+
+
+def _behind(flag: str, words: Sequence[str]) -> str | None:
+    return words[words.index(flag) + 1] if flag in words[:-1] else None
+
+
+def _start_of(folder: str | None, data: str | None) -> tuple[str | None, bool]:
+    """The architecture of the run that is started from, and whether this is fine-tuning."""
+    if folder is None or data is None:
+        return None, False
+    try:
+        config = json.loads((Path(folder).expanduser() / "config.json").read_text())
+        name, task = config["architecture"], config["signature"]["task"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None, False  # what is wrong with it is said when it is opened
+    return name, task in RUNNING_TEXT and not reads_running_text(data)
 
 
 def run(arguments: Arguments) -> int:
@@ -104,6 +126,8 @@ def run(arguments: Arguments) -> int:
             f"Stopped at step {fit.step} and saved. Go on with: anncestry train --resume {trained.folder}"
         )
         return 128 + fit.signal
+    if trained.config.get("fresh"):
+        console.print(f"New: {', '.join(trained.config['fresh'])}; the rest started from {arguments.start}.")
     console.print(f"{fit.step:,} steps, {fit.seconds:.1f} s of training, stopped by {fit.stopped}.")
     for split, figures in trained.scores().items():
         console.print(f"{split:>10}: " + "  ".join(f"{name} {value:.4g}" for name, value in figures.items()))

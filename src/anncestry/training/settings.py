@@ -5,6 +5,8 @@ from typing import Literal
 
 from anncestry.errors import require
 
+RUNNING_TEXT = ("masked-lm", "language-model", "bidirectional-lm", "embedding")
+"""Tasks that are learnt from any text, before another task."""
 AUGMENTATIONS = ("shift", "flip", "cutout")
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from anncestry.checkpoints.store import load_weights
 from anncestry.data import DataOptions, Dataset, load_data
 from anncestry.data.sources.catalogue import usual_options
 from anncestry.errors import UserError
@@ -23,6 +22,7 @@ from anncestry.timeline import find, usual_settings
 from anncestry.training.fit import Fit, Progress, fit, make_fabric
 from anncestry.training.settings import TrainingSettings
 from anncestry.training.snapshot import snapshot_paths
+from anncestry.training.starting import Start
 from anncestry.training.steps import check_devices
 
 DEFAULT_EPOCHS = 20
@@ -75,7 +75,7 @@ def train(
         settings: the architecture's recipe for 20 epochs unless told.
         width: the one number that scales the architecture.
         model: overrides of the config's fields.
-        start: a run from whose weights it starts, all of which must fit; data are read as that run does.
+        start: a run from whose weights it starts (`anncestry.training.starting`).
 
     Returns:
         ``(run, fit)``. When ``fit.stopped`` is ``"interrupted"`` the folder holds a snapshot and no
@@ -86,7 +86,9 @@ def train(
         Diverged: the loss became NaN; the folder keeps the last good snapshot.
     """
     architecture = find(name)
-    settings = under_torchrun(settings or recipe(name))
+    before = None if start is None else Start(start, data)
+    fine_tuning = before is not None and not before.goes_on
+    settings = under_torchrun(settings or TrainingSettings(**usual_settings(name, fine_tuning)))
     if all(getattr(settings, field) is None for field in BUDGET_FIELDS):
         settings = dataclasses.replace(settings, epochs=DEFAULT_EPOCHS)
     folder = Path(out).expanduser() if out is not None else default_folder(architecture.id, data)
@@ -94,20 +96,22 @@ def train(
         check_new_folder(folder)
     if data_options is None:
         data_options = DataOptions(**usual_options(name, data))
-    before = None if start is None else Run(start)
-    processor = None if before is None else before.processor
+    processor, sizes = None, {}
+    if before is not None:
+        data_options, processor = before.reading(data_options)
     dataset = load_data(data, data_options, settings.seed, processor)
-    config = configure(name, model or {}, signature=dataset.signature, width=width)
+    if before is not None and width is None:
+        sizes = before.sizes(architecture.config_class(), dataset.signature)
+    config = configure(name, {**sizes, **(model or {})}, signature=dataset.signature, width=width)
     torch.manual_seed(settings.seed)
     network = architecture.build(config)
-    if before is not None:
-        load_weights(network, before.model.state_dict(), str(before.folder))
+    fresh = [] if before is None else before.load(network)
     check_devices(network, settings)
     fabric = make_fabric(settings)
     fabric.launch()
     if fabric.is_global_zero:
         training = dataclasses.asdict(settings)
-        create_run(folder, architecture, config, dataset, training, settings.seed, start)
+        create_run(folder, architecture, config, dataset, training, settings.seed, start, fresh)
     fabric.barrier()
     run = Run(folder)
     result = fit(
@@ -175,6 +179,10 @@ def _finish(run: Run, result: Fit, dataset: Dataset, fabric: Any) -> None:
     finish_run(run, result.model, scores, reproduce(run), written)
 
 
+def _fine_tuned(run: Run) -> bool:
+    return bool(run.config.get("fresh"))
+
+
 def reproduce(run: Run) -> str:
     """The command that makes this run again."""
     data, training = run.config["data"], run.config["training"]
@@ -182,7 +190,7 @@ def reproduce(run: Run) -> str:
     words = ["anncestry", "train", run.architecture.id, "--data", data["name"], *options]
     if "from" in run.config:
         words += ["--from", run.config["from"]]
-    usual = dataclasses.asdict(recipe(run.architecture.id))
+    usual = dataclasses.asdict(TrainingSettings(**usual_settings(run.architecture.id, _fine_tuned(run))))
     for name, value in training.items():
         if value != usual[name] and value is not None:
             words += [f"--{name.replace('_', '-')}", str(value)]

@@ -8,6 +8,8 @@ from typing import Any
 from anncestry.data.options import CSV_TASKS, IMAGE_TASKS
 from anncestry.timeline import find, find_preset
 
+TEXT_LEVELS = ("char", "word", "byte-bpe", "word-bpe", "wordpiece")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
@@ -61,6 +63,7 @@ SOURCES: tuple[Source, ...] = (
         module="text",
         loader="load_pydoc",
         options=("window", "max_chars", "level", "vocab_size", "split"),
+        levels=TEXT_LEVELS,
     ),
     Source(
         name="mackey-glass",
@@ -81,10 +84,11 @@ SOURCES: tuple[Source, ...] = (
     Source(
         name="text",
         argument="PATH",
-        summary="a UTF-8 text file, or a folder with train, valid and test files; characters or words",
+        summary="a UTF-8 text file, or a folder with train, valid, test files; characters, words or pieces",
         module="text",
         loader="load_text",
         options=("window", "max_chars", "level", "vocab_size", "split"),
+        levels=TEXT_LEVELS,
     ),
     Source(
         name="images",
@@ -183,6 +187,11 @@ SOURCES: tuple[Source, ...] = (
         options=("level", "batch_tokens"),
     ),
 )
+
+
+def reads_running_text(data: str) -> bool:
+    """Whether a data name is of text without answers, which a model is trained on before it gets a task."""
+    return data.partition(":")[0].strip().lower() in ("text", "pydoc")
 
 
 def usual_options(model: str | None, data: str | None) -> dict[str, Any]:
