@@ -32,7 +32,7 @@ from anncestry.protocols import IGNORED, Filled
 from anncestry.signature import Signature, Task
 
 TASKS: tuple[str, ...] = ("masked-lm", "classification", "regression", "tagging", "span", "embedding")
-POOLINGS = ("mean", "first", "pooler")
+POOLINGS = ("mean", "first", "max", "pooler")
 OUTSIDE = -1e4  # the score of padding as the start or end of an answer: e to this is 0
 
 
@@ -58,7 +58,8 @@ class BertConfig:
         attention_dropout: of the weights of attention.
         activation: of the feed-forward nets: ``gelu``, ``gelu-tanh``, ``relu`` or ``silu``.
         norm_eps: added to the variance by every normalisation.
-        pooling: embedding: what becomes of the tokens' vectors: ``mean``, the ``first``, or the ``pooler``.
+        pooling: embedding: what becomes of the tokens' vectors: ``mean``, the ``first``, the ``max`` of each
+            feature, or the ``pooler``.
         unit_length: embedding: whether vectors are brought to length 1.
         seq_len: T of a typical input; used for examples and costs, never as a limit.
     """
@@ -296,7 +297,11 @@ class Bert(nn.Module):
             return self.head(self.dropout(x))
         if task == "span":
             return self.head(x).masked_fill(~visible_places(lengths, tokens)[..., None], OUTSIDE)
-        return self.head(self.dropout(self.pooler(x)))  # pyright: ignore[reportOptionalCall]
+        return self.head(self.dropout(self.summary(x, lengths)))
+
+    def summary(self, x: Float[Tensor, "N T D"], lengths: Int[Tensor, "N"] | None) -> Float[Tensor, "N D"]:
+        """What stands for a whole input, where it is put into a class or given a value."""
+        return self.pooler(x)  # pyright: ignore[reportOptionalCall]
 
     def fill_in(self, x: Float[Tensor, "N T D"], targets: Int[Tensor, "N T"] | None) -> Tensor | Filled:
         """Scores of words where they are asked for."""
@@ -325,6 +330,9 @@ class Bert(nn.Module):
             pooled = self.pooler(x)  # pyright: ignore[reportOptionalCall]
         elif self.config.pooling == "first":
             pooled = x[:, 0]
+        elif self.config.pooling == "max":
+            inside = visible_places(lengths, x[..., 0])
+            pooled = x.masked_fill(~inside[..., None], -torch.inf).amax(1)
         elif lengths is None:
             pooled = x.mean(1)
         else:
