@@ -1,5 +1,6 @@
 """What every converter makes of a foreign file."""
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from torch import Tensor
@@ -14,6 +15,7 @@ class Imported(NamedTuple):
         tensors: the state dict of its model.
         processor: the JSON of what reads its inputs, where the file says that; else None.
         notes: what was assumed, for a person to know.
+        tokenizer: the folder whose files say how texts become tokens, where there are such files.
     """
 
     architecture: str
@@ -21,3 +23,4 @@ class Imported(NamedTuple):
     tensors: dict[str, Tensor]
     processor: dict[str, Any] | None = None
     notes: tuple[str, ...] = ()
+    tokenizer: Path | None = None

@@ -2,8 +2,8 @@
 
 Networks of images: see `anncestry.checkpoints.converters.image_networks`. Transformers: folders of
 CTranslate2 and of Hugging Face's Marian, checkpoints of tensor2tensor, and modules with a
-``torch.nn.Transformer`` and its embeddings; each has its converter. Of a recurrent network a file holds one
-stack of recurrent layers and, if it likes, an embedding below and a linear layer above:
+``torch.nn.Transformer`` and its embeddings; GPT and GPT-2; each has its converter. Of a recurrent network a
+file holds one stack of recurrent layers and, if it likes, an embedding below and a linear layer above:
 
 - safetensors of a PyTorch module that has one ``torch.nn.RNN``, ``LSTM`` or ``GRU``;
 - what Keras writes (`anncestry.checkpoints.converters.keras_files`).
@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from anncestry.checkpoints.converters.ctranslate2 import from_ctranslate2
+from anncestry.checkpoints.converters.gpt import from_gpt, is_gpt
 from anncestry.checkpoints.converters.image_networks import from_torchvision, recognise
 from anncestry.checkpoints.converters.keras import from_keras, to_keras
 from anncestry.checkpoints.converters.keras_files import activation_of, read_keras
@@ -69,6 +70,8 @@ def import_weights(path: str | Path, architecture: str | None = None) -> Importe
     """
     path = Path(path)
     source = str(path)
+    if is_gpt(path):
+        return _checked(from_gpt(path, source), architecture, source)
     transformer = _transformer(path, source)
     if transformer is not None:
         _check_transformer(architecture, source)
@@ -184,6 +187,14 @@ def _is_bundle(path: Path) -> bool:
 def _check_transformer(wanted: str | None, source: str) -> None:
     if wanted is not None and find(wanted).id != "transformer":
         raise UserError("architecture", wanted, f"{source} holds a Transformer", ["transformer"])
+
+
+def _checked(found: Imported, wanted: str | None, source: str) -> Imported:
+    """What was found, where it is of the architecture that it must be."""
+    if wanted is not None and find(wanted).id != found.architecture:
+        name = find(found.architecture).name
+        raise UserError("architecture", wanted, f"{source} holds a {name}", [found.architecture])
+    return found
 
 
 def _is_keras(path: Path) -> bool:

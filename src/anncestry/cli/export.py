@@ -1,4 +1,4 @@
-"""Write the weights of a run under the names of PyTorch, Keras, or Hugging Face's Marian."""
+"""Write the weights of a run under the names of PyTorch, Keras, or Hugging Face."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +14,13 @@ class Arguments:
     run: tyro.conf.Positional[Path]
     """A run folder."""
     out: Path
-    """The new file; of `marian` a new folder."""
-    to: Literal["torch", "keras", "marian"] = "torch"
+    """The new file; of `marian` and `huggingface` a new folder."""
+    to: Literal["torch", "keras", "marian", "huggingface"] = "torch"
     """`torch`: safetensors with torch.nn's names (recurrent nets, Transformers) or torchvision's; `keras`:
     npz with Keras's names and gate order (recurrent nets); `marian`: a folder for Hugging Face's
-    MarianMTModel (Transformers with the normalisation behind): weights, config, vocab.json; no .spm."""
+    MarianMTModel (Transformers with the normalisation behind): weights, config, vocab.json; no .spm;
+    `huggingface`: a folder for OpenAIGPTLMHeadModel or GPT2LMHeadModel (language models of gpt and gpt2):
+    weights, config, and the tokenizer where the run has one."""
 
 
 def run(arguments: Arguments) -> int:
@@ -38,6 +40,8 @@ def run(arguments: Arguments) -> int:
     trained = Run(arguments.run)
     if arguments.to == "marian":
         return _marian(trained, arguments.out)
+    if arguments.to == "huggingface":
+        return _hugging_face(trained, arguments.out)
     if arguments.to == "torch" and trained.architecture.id == "transformer":
         write_tensors(arguments.out, *to_torch_transformer(trained.model.state_dict(), trained.model.config))
         print(arguments.out)
@@ -79,5 +83,31 @@ def _marian(trained, folder: Path) -> int:
     write_json(folder / "config.json", made.config)
     for note in made.notes:
         print(note, file=sys.stderr)
+    print(folder)
+    return 0
+
+
+def _hugging_face(trained, folder: Path) -> int:
+    """Write the folder, with the tokenizer where texts are read with one of theirs."""
+    import safetensors.torch
+
+    from anncestry.checkpoints.converters.gpt import to_gpt
+    from anncestry.checkpoints.store import write_bytes
+    from anncestry.data.tokenizer import write_tokenizer
+    from anncestry.errors import UserError
+    from anncestry.runs import make_folder, write_json
+
+    kind = trained.architecture.id
+    if kind not in ("gpt", "gpt2"):
+        name = trained.architecture.name
+        raise UserError("--to", "huggingface", f"holds runs of gpt and gpt2; this run is another: {name}")
+    made = to_gpt(trained.model.state_dict(), trained.model.config, kind)
+    make_folder(folder)
+    write_bytes(folder / "model.safetensors", safetensors.torch.save(made.tensors, {"format": "pt"}))
+    write_json(folder / "config.json", made.config)
+    if (trained.folder / "processor.json").is_file():
+        tokenizer = getattr(trained.processor, "tokenizer", None)
+        if tokenizer is not None:
+            write_tokenizer(tokenizer, folder)
     print(folder)
     return 0

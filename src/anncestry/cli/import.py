@@ -17,7 +17,8 @@ class Arguments:
     """Safetensors of a module with one torch.nn.RNN, LSTM or GRU, or of torchvision; a Keras .weights.h5, .h5
     or .keras. Transformers: a folder of CTranslate2 (model.bin) or of Hugging Face's Marian (without its .spm
     texts are pieces of vocab.json with blanks between them); a checkpoint of tensor2tensor; safetensors of a
-    module with a torch.nn.Transformer, src_embed, tgt_embed and generator."""
+    module with a torch.nn.Transformer, src_embed, tgt_embed and generator. GPT and GPT-2: a folder of Hugging
+    Face's; OpenAI's checkpoint of GPT-2 for TensorFlow, or its folder of GPT's params_shapes.json."""
     folder: tyro.conf.Positional[Path]
     """The new folder, for `anncestry show FOLDER` and `anncestry.load(FOLDER).model`; where the source says
     how texts are read, also for `anncestry predict FOLDER "a text"`."""
@@ -31,10 +32,10 @@ def run(arguments: Arguments) -> int:
     """Convert, and say what was found; what was assumed goes to standard error."""
     from anncestry.checkpoints.importing import import_weights
     from anncestry.cli.overrides import parse_overrides
-    from anncestry.runs import write_import
+    from anncestry.runs import with_reader, write_import
     from anncestry.timeline import find
 
-    found = import_weights(arguments.source, arguments.architecture)
+    found = with_reader(import_weights(arguments.source, arguments.architecture))
     told = parse_overrides(arguments.set, find(found.architecture).config_class())
     found = found._replace(config={**found.config, **told})
     made = write_import(arguments.folder, found, arguments.source)

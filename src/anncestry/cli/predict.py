@@ -8,6 +8,7 @@ from typing import Literal
 import tyro
 
 WINDOW = 8  # tokens that are decoded together
+UNFINISHED, MOST_BYTES = "\ufffd", 4  # a character of which a token holds but some bytes, and their number
 SHOWN, DRAWN = 48, 24  # on a page: of those given, and new images
 
 
@@ -238,7 +239,7 @@ def _continue(trained, arguments: Arguments) -> int:
     decode = trained.processor.decode_tokens
     for source in arguments.inputs:
         label, prompts = trained.processor.read(source)
-        prompt = prompts[0]
+        prompt = _as_much_as_fits(prompts[0], trained.model, label[0])
         drawn = sample(trained.predictor, prompt, arguments.length, rule, random, arguments.samples)
         if arguments.json or arguments.samples > 1:
             for tokens in torch.tensor(list(drawn)).view(-1, arguments.samples).t():
@@ -248,13 +249,27 @@ def _continue(trained, arguments: Arguments) -> int:
                 else:
                     print(decode(torch.cat([prompt, tokens])), end="\n\n")
             continue
-        written, text = prompt.tolist(), decode(prompt)
-        sys.stdout.write(text)
+        written, shown = prompt.tolist(), prompt.numel()  # tokens, and how many of them are on the screen
+        last = shown + arguments.length
+        sys.stdout.write(decode(prompts[0]))
         for (token,) in drawn:
             written.append(token)
-            whole = decode(torch.tensor(written[-WINDOW:]))  # words need those before them for their blanks
-            before = decode(torch.tensor(written[-WINDOW:-1]))
+            first = max(0, shown - WINDOW)  # words need those before them for their blanks
+            before, whole = (decode(torch.tensor(written[first:end])) for end in (shown, len(written)))
+            waiting = len(written) - shown < MOST_BYTES and len(written) < last
+            if waiting and whole.endswith(UNFINISHED):
+                continue
             sys.stdout.write(whole[len(before) :])
             sys.stdout.flush()
+            shown = len(written)
         print()
     return 0
+
+
+def _as_much_as_fits(prompt, model, label: str):
+    """The end of a prompt that has more tokens than the model has positions, which is said."""
+    positions = getattr(model.config, "num_positions", len(prompt))
+    if len(prompt) > positions:
+        note = f"{label}: only its last {positions} of {len(prompt)} tokens are read; the net has no more "
+        print(f"{note}positions", file=sys.stderr)
+    return prompt[-positions:]

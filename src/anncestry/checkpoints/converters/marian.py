@@ -36,7 +36,7 @@ from anncestry.layers.positions import LAYOUTS
 from anncestry.signature import BEGIN, END, PAD
 
 _EPS = 1e-5  # of their normalisation
-_ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "swish": "silu", "silu": "silu"}
+_ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "gelu_new": "gelu-tanh", "silu": "silu", "swish": "silu"}
 _SUBLAYERS = {"self_attn": "attention", "encoder_attn": "cross_attention"}
 _MODULES = {
     f"model.{{side*}}.layers.{{l}}.{theirs}.{p}_proj": f"{{side*}}.{{l}}.{ours}.{'out' if p == 'out' else p}"
@@ -197,7 +197,7 @@ def to_marian(
         "architectures": ["MarianMTModel"], "model_type": "marian", "is_encoder_decoder": True,
         "vocab_size": config.input_size, "decoder_vocab_size": config.output_size, "d_model": width,
         "encoder_layers": config.num_layers, "decoder_layers": config.decoder_layers or config.num_layers,
-        "activation_function": {"silu": "swish"}.get(config.activation, config.activation),
+        "activation_function": {ours: theirs for theirs, ours in _ACTIVATIONS.items()}[config.activation],
         "scale_embedding": config.scale_embeddings, "static_position_embeddings": True,
         "max_position_embeddings": 512, "normalize_before": False, "normalize_embedding": False,
         "share_encoder_decoder_embeddings": config.tie == "all", "tie_word_embeddings": config.tie != "none",

@@ -9,6 +9,7 @@ from typing import Any
 from anncestry.data.dataset import Processor
 from anncestry.data.processors.captions import CaptionProcessor
 from anncestry.data.processors.image import ImageProcessor, PixelProcessor
+from anncestry.data.processors.pieces import PieceTextProcessor
 from anncestry.data.processors.plain import PlainProcessor
 from anncestry.data.processors.sentences import SentenceProcessor, TagProcessor
 from anncestry.data.processors.series import SeriesProcessor
@@ -20,6 +21,7 @@ from anncestry.errors import UserError
 __all__ = [
     "CaptionProcessor",
     "ImageProcessor",
+    "PieceTextProcessor",
     "PlainProcessor",
     "SentenceProcessor",
     "SeriesProcessor",
@@ -39,6 +41,7 @@ _KINDS: dict[str, type[Processor]] = {
         TableProcessor,
         TextProcessor,
         WordTextProcessor,
+        PieceTextProcessor,
         SentenceProcessor,
         TagProcessor,
         PlainProcessor,

@@ -1,4 +1,4 @@
-"""Texts, read character by character or word by word: a file, a folder of parts, Python's documentation."""
+"""Texts, read by characters, words or pieces of words: a file, a folder of parts, Python's documentation."""
 
 import platform
 from dataclasses import asdict
@@ -10,6 +10,7 @@ import torch
 from anncestry.data.dataset import Dataset, ParallelStreams, Processor, Split, Stream
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.common import expect
+from anncestry.data.processors.pieces import LEVELS, PieceTextProcessor
 from anncestry.data.processors.text import TextProcessor, WordTextProcessor
 from anncestry.data.readers.files import absolute, existing_file, existing_folder, read_text
 from anncestry.errors import UserError, require
@@ -101,8 +102,12 @@ def _processor(text: str, options: DataOptions, given: Processor | None, name: s
         processor = expect(given, TextProcessor, name)
     elif options.level == "word":
         processor = WordTextProcessor.learn(text, options.vocab_size)
+    elif options.level in LEVELS:
+        processor = PieceTextProcessor.learn(text, options.level, options.vocab_size)
     else:
-        require(options.vocab_size is None, "vocab_size", options.vocab_size, "is for words: --level word")
+        require(
+            options.vocab_size is None, "vocab_size", options.vocab_size, "is for words and pieces: --level"
+        )
         processor = TextProcessor("".join(sorted(set(text))))
     if len(processor.vocabulary) < 2:
         only = "".join(processor.vocabulary)

@@ -1,0 +1,301 @@
+"""GPT and GPT-2: Hugging Face's folders, both ways; OpenAI's own files of both.
+
+Hugging Face: ``config.json`` and ``model.safetensors`` of OpenAIGPTLMHeadModel, GPT2LMHeadModel, and of their
+relatives with a head for classes. GPT-2 by OpenAI: a checkpoint of TensorFlow and ``hparams.json`` beside it.
+GPT by OpenAI: ``params_shapes.json`` and ``params_0.npy`` to ``params_9.npy``: one flat vector in slices, in
+which the positions come first.
+
+All of them keep the matrices of linear layers as (in, out), the transpose of ours.
+"""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from anncestry.checkpoints.imported import Imported
+from anncestry.checkpoints.rename import KeyMap
+from anncestry.checkpoints.store import read_tensors, some_of
+from anncestry.checkpoints.tensorflow_bundle import list_bundle, read_bundle
+from anncestry.errors import UserError, require
+
+_TYPES = {"openai-gpt": "gpt", "gpt2": "gpt2"}
+_LAYER = {
+    "attn.c_attn": "attention.qkv", "attn.c_proj": "attention.out", "ln_1": "around_attention.norm",
+    "mlp.c_fc": "feed_forward.inner", "mlp.c_proj": "feed_forward.out", "ln_2": "around_feed_forward.norm",
+}  # fmt: skip
+_RULES = {f"h.{{l}}.{theirs}.{{p*}}": f"blocks.{{l}}.{ours}.{{p*}}" for theirs, ours in _LAYER.items()}
+_RULES |= {"lm_head.weight": "readout.weight", "score.weight": "answer.linear.weight"}
+_TABLES = {"gpt": ("tokens_embed", "positions_embed"), "gpt2": ("wte", "wpe")}
+_NAMES = {
+    kind: KeyMap(
+        {f"{tokens}.weight": "embedding.weight", f"{positions}.weight": "positions.embedding.weight"}
+        | ({"ln_f.{p*}": "norm.{p*}"} if kind == "gpt2" else {})
+        | _RULES
+    )
+    for kind, (tokens, positions) in _TABLES.items()
+}
+_MASKS = re.compile(r"h\.[0-9]+\.attn\.(bias|masked_bias)")  # kept by older files
+_OTHER_HEADS = re.compile(r"multiple_choice_head\..*")
+_TURNED = re.compile(r".*\.(qkv|out|inner)\.weight")
+_ACTIVATIONS: dict[str, dict[str, str]] = {  # what GPT calls gelu is the approximation
+    "gpt": {"gelu": "gelu-tanh", "relu": "relu", "silu": "silu", "swish": "silu"},
+    "gpt2": {
+        "gelu_new": "gelu-tanh", "gelu_pytorch_tanh": "gelu-tanh", "gelu_fast": "gelu-tanh", "gelu": "gelu",
+        "relu": "relu", "silu": "silu", "swish": "silu",
+    },
+}  # fmt: skip
+_OFF = ("scale_attn_by_inverse_layer_idx", "add_cross_attention")
+_TF_NAME = re.compile(r"model/(?:h([0-9]+)/)?(.+?)(?:/([wbg]))?")
+_SHAPES, _SLICE = "params_shapes.json", "params_{}.npy"
+_TENSORS_PER_LAYER = 12
+_TOKENIZERS = ("tokenizer.json", "vocab.json", "encoder.json", "encoder_bpe_40000.json")
+
+
+class Exported(NamedTuple):
+    """What Hugging Face reads: config.json, and the tensors of model.safetensors."""
+
+    config: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+
+def is_gpt(path: str | Path) -> bool:
+    """Whether a folder, or a file in it, is GPT's or GPT-2's."""
+    path = Path(path)
+    folder = path if path.is_dir() else path.parent
+    if path.is_dir() or path.suffix in (".safetensors", ".bin", ".json", ".npy"):
+        if _original(folder) is not None:
+            return True
+        if (folder / "config.json").is_file():
+            return _json(folder / "config.json").get("model_type") in _TYPES
+    if (path / "checkpoint").is_file() or path.with_name(_prefix(path) + ".index").is_file():
+        return "model/wte" in list_bundle(path)
+    return False
+
+
+def from_gpt(path: str | Path, source: str = "checkpoint") -> Imported:
+    """The network of what `is_gpt` accepts.
+
+    Raises:
+        UserError: a file is missing, a pickle, damaged or of another size than it must be; the network is not
+            one of ours.
+    """
+    path = Path(path)
+    folder = path if path.is_dir() else path.parent
+    original = _original(folder)
+    if original is not None:
+        return _imported("gpt", _read_original(original), {}, source, original)
+    if (folder / "config.json").is_file() and not path.with_name(_prefix(path) + ".index").is_file():
+        return _from_hugging_face(folder, source)
+    arrays = read_bundle(path, lambda name: name.startswith("model/"))
+    tensors = {_tf_name(name): torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+    hparams = _json(folder / "hparams.json") if (folder / "hparams.json").is_file() else {}
+    known = {key: hparams[key] for key in ("n_head",) if key in hparams}
+    return _imported("gpt2", tensors, known, source, folder)
+
+
+def _from_hugging_face(folder: Path, source: str) -> Imported:
+    config = _json(folder / "config.json")
+    weights = folder / "model.safetensors"
+    if not weights.is_file() and (folder / "pytorch_model.bin").is_file():
+        weights = folder / "pytorch_model.bin"  # is refused, with the reason
+    theirs, _ = read_tensors(weights)
+    tensors = {name.removeprefix("transformer."): tensor for name, tensor in theirs.items()}
+    return _imported(_TYPES[config["model_type"]], tensors, config, source, folder)
+
+
+def _imported(
+    kind: str, theirs: Mapping[str, Tensor], config: Mapping[str, Any], source: str, folder: Path
+) -> Imported:
+    """The network of tensors under Hugging Face's names, without ``transformer.``."""
+    kept = {n: t for n, t in theirs.items() if not _MASKS.fullmatch(n) and not _OTHER_HEADS.fullmatch(n)}
+    renamed = _NAMES[kind].apply(kept)
+    if renamed.unmatched:
+        rule = f"{kind} has no such tensors, as far as is known"
+        raise UserError(source, some_of(renamed.unmatched), rule)
+    ours = {name: _turned(name, tensor).float() for name, tensor in renamed.tensors.items()}
+    tables = [name for name in ("embedding.weight", "positions.embedding.weight") if name not in ours]
+    require(not tables, source, f"{len(theirs)} tensors", f"missing: {some_of(tables)}")
+    table = ours["embedding.weight"]
+    readout = ours.pop("readout.weight", None)
+    tied = readout is None or torch.equal(readout, table)
+    classes = ours.get("answer.linear.weight")
+    if classes is not None:
+        ours["answer.linear.bias"] = classes.new_zeros(len(classes))
+    elif not tied:
+        ours["readout.weight"] = readout  # pyright: ignore[reportArgumentType]
+    sizes, notes = _sizes(ours, config, source)
+    said = _said(kind, config, source)
+    task = "language-model"
+    if classes is not None:
+        task = "regression" if len(classes) == 1 else "classification"
+    fields = {
+        **sizes, **said, "task": task, "tie_embeddings": tied,
+        "output_size": len(table) if classes is None else len(classes),
+    }  # fmt: skip
+    heads = sorted({name.partition(".")[0] for name in theirs if _OTHER_HEADS.fullmatch(name)})
+    notes += tuple(f"{name} was left out: it is for texts with several answers" for name in heads)
+    tokenizer = folder if any((folder / name).is_file() for name in _TOKENIZERS) else None
+    if tokenizer is None and classes is None:
+        notes += ("no tokenizer lies beside the weights: the run takes tokens, not texts",)
+    return Imported(kind, fields, ours, notes=notes, tokenizer=None if classes is not None else tokenizer)
+
+
+def _turned(name: str, tensor: Tensor) -> Tensor:
+    """A matrix of theirs as ours, and back."""
+    return tensor.squeeze(0).t().contiguous() if _TURNED.fullmatch(name) else tensor
+
+
+def _sizes(
+    ours: Mapping[str, Tensor], config: Mapping[str, Any], source: str
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    vocab_size, width = ours["embedding.weight"].shape
+    layers = {int(name.split(".")[1]) for name in ours if name.startswith("blocks.")}
+    first = ours.get("blocks.0.feed_forward.inner.weight")
+    rule = "its layers must be numbered from 0 on, each with a feed-forward net"
+    require(layers == set(range(len(layers))) and first is not None, source, sorted(layers), rule)
+    inner = len(first)  # pyright: ignore[reportArgumentType]
+    num_heads, notes = config.get("n_head"), ()
+    if num_heads is None:
+        num_heads = max(1, width // 64)
+        notes = (f"num_heads={num_heads} is assumed: weights do not say (--set num_heads=N)",)
+    num_positions = len(ours["positions.embedding.weight"])
+    return {
+        "input_size": vocab_size,
+        "hidden_size": width,
+        "num_layers": len(layers),
+        "num_heads": num_heads,
+        "inner_size": 0 if inner == 4 * width else inner,
+        "num_positions": num_positions,
+        "seq_len": num_positions,
+    }, notes
+
+
+def _said(kind: str, config: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """What a config says that weights do not."""
+    on = [name for name in _OFF if config.get(name)]
+    on += ["scale_attn_weights"] if config.get("scale_attn_weights") is False else []
+    require(not on, source, on, "make another network than ours")
+    known, field = _ACTIVATIONS[kind], "afn" if kind == "gpt" else "activation_function"
+    activation = config.get(field, "gelu" if kind == "gpt" else "gelu_new")
+    require(activation in known, source, activation, f"is an unknown {field}", known)
+    return {
+        "activation": known[activation],
+        "norm_eps": config.get("layer_norm_epsilon", 1e-5),
+        "dropout": config.get("resid_pdrop", 0.1),
+        "embedding_dropout": config.get("embd_pdrop", 0.1),
+        "attention_dropout": config.get("attn_pdrop", 0.1),
+    }
+
+
+def to_gpt(tensors: Mapping[str, Tensor], config: Any, kind: str) -> Exported:
+    """The files of a language model of ours, for OpenAIGPTLMHeadModel or GPT2LMHeadModel.
+
+    Args:
+        tensors: the state dict.
+        config: its `GPTConfig`.
+        kind: ``gpt`` or ``gpt2``.
+
+    Raises:
+        UserError: it answers about texts, which has no counterpart there (our answers have biases); or its
+            activation is not known there.
+    """
+    writes = config.task == "language-model"
+    require(writes, "task", config.task, "has no counterpart there", ["language-model"])
+    names = {ours: theirs for theirs, ours in reversed(_ACTIVATIONS[kind].items())}
+    known = config.activation in names
+    require(known, "activation", config.activation, f"is not known to Hugging Face's {kind}", names)
+    back, theirs = _NAMES[kind].reverse(), {}
+    for name, tensor in tensors.items():
+        new = back.rename(name)
+        assert new is not None, f"{name} has no name of theirs"
+        new = new if new.startswith("lm_head") else f"transformer.{new}"
+        theirs[new] = _turned(name, tensor.detach().cpu()).contiguous()
+    described = {
+        "architectures": ["OpenAIGPTLMHeadModel" if kind == "gpt" else "GPT2LMHeadModel"],
+        "model_type": {ours: theirs for theirs, ours in _TYPES.items()}[kind],
+        "vocab_size": config.input_size, "n_positions": config.num_positions, "n_embd": config.hidden_size,
+        "n_layer": config.num_layers, "n_head": config.num_heads, "resid_pdrop": config.dropout,
+        "embd_pdrop": config.embedding_dropout, "attn_pdrop": config.attention_dropout,
+        "layer_norm_epsilon": config.norm_eps, "initializer_range": 0.02, "dtype": "float32",
+        "tie_word_embeddings": config.tie_embeddings,
+        "afn" if kind == "gpt" else "activation_function": names[config.activation],
+    }  # fmt: skip
+    if kind == "gpt2":
+        described |= {"n_inner": config.inner_size or None, "bos_token_id": None, "eos_token_id": None}
+    else:
+        usual = config.inner_size in (0, 4 * config.hidden_size)
+        require(usual, "inner_size", config.inner_size, "Hugging Face's GPT has 4 hidden_size")
+    return Exported(described, theirs)
+
+
+# ---- OpenAI's files -------------------------------------------------------------------------------------
+
+
+def _prefix(path: Path) -> str:
+    return re.sub(r"\.(index|meta|data-[0-9]{5}-of-[0-9]{5})$", "", path.name)
+
+
+def _tf_name(name: str) -> str:
+    """``model/h0/attn/c_attn/w`` as ``h.0.attn.c_attn.weight``."""
+    match = _TF_NAME.fullmatch(name)
+    assert match is not None
+    layer, module, part = match.groups()
+    kind = "bias" if part == "b" else "weight"
+    return f"{'' if layer is None else f'h.{layer}.'}{module.replace('/', '.')}.{kind}"
+
+
+def _original(folder: Path) -> Path | None:
+    """Where the slices of GPT's vector lie: in the folder, or in its folder ``model``."""
+    return next((place for place in (folder, folder / "model") if (place / _SHAPES).is_file()), None)
+
+
+def _read_original(folder: Path) -> dict[str, Tensor]:
+    """GPT's tensors under Hugging Face's names."""
+    path = folder / _SHAPES
+    try:
+        shapes = [tuple(int(size) for size in shape) for shape in json.loads(path.read_bytes())]
+    except (ValueError, TypeError, OSError, RecursionError) as error:
+        raise UserError("file", str(path), f"must be a JSON list of shapes ({error})") from error
+    layers, rest = divmod(len(shapes) - 2, _TENSORS_PER_LAYER)
+    rule = f"must have two shapes of tables, and {_TENSORS_PER_LAYER} for each layer"
+    require(layers >= 1 and rest == 0, "file", str(path), rule)
+    sizes = [math.prod(shape) for shape in shapes]
+    slices = []
+    while (folder / _SLICE.format(len(slices))).is_file():
+        slices.append(_slice(folder / _SLICE.format(len(slices))))
+    found = sum(map(len, slices))
+    rule = f"have {found:,} numbers together, and the shapes ask for {sum(sizes):,}"
+    require(found == sum(sizes), "file", str(folder / _SLICE.format("*")), rule)
+    vector = torch.from_numpy(np.concatenate(slices))
+    names = ["positions_embed.weight", "tokens_embed.weight"]
+    for layer in range(layers):
+        for module in ("attn.c_attn", "attn.c_proj", "ln_1", "mlp.c_fc", "mlp.c_proj", "ln_2"):
+            names += [f"h.{layer}.{module}.weight", f"h.{layer}.{module}.bias"]
+    parts = vector.split(sizes)
+    return {name: part.view(shape) for name, part, shape in zip(names, parts, shapes, strict=True)}
+
+
+def _slice(path: Path) -> np.ndarray:
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise UserError("file", str(path), f"cannot be read as an array ({error})") from error
+    fits = isinstance(array, np.ndarray) and array.dtype == np.float32 and array.ndim == 1
+    require(fits, "file", str(path), "must be a vector of float32")
+    return array
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_bytes())
+    except (ValueError, OSError, RecursionError) as error:
+        raise UserError("file", str(path), f"cannot be read as JSON ({error})") from error
+    require(isinstance(value, dict), "file", str(path), "must hold an object")
+    return value
