@@ -1,5 +1,7 @@
 """Schedules and optimizers."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -47,7 +49,7 @@ def test_the_constants_of_adam_are_the_settings():
     assert (group["betas"], group["eps"], group["weight_decay"]) == ((0.9, 0.98), 1e-9, 0.1)
 
 
-@pytest.mark.parametrize("name", ["adam", "adamw", "sgd", "rmsprop"])
+@pytest.mark.parametrize("name", ["adam", "adamw", "bert-adam", "sgd", "rmsprop"])
 def test_every_optimizer_goes_downhill(name):
     model = nn.Linear(3, 1)
     optimizer = make_optimizer(model, TrainingSettings(optimizer=name, learning_rate=0.01))
@@ -105,3 +107,62 @@ def test_steps_fall_at_half_and_at_three_quarters():
     settings = TrainingSettings(schedule="steps")
     found = [rate_factor(settings, Place(9, fraction, 0)) for fraction in (0.0, 0.49, 0.5, 0.74, 0.75, 1.0)]
     assert found == [1.0, 1.0, 0.1, 0.1, 0.01, 0.01]
+
+
+def test_berts_adam_is_its_formula():
+    """Their code's update, by hand in float64; the first step is 3.16 times Adam's."""
+    torch.manual_seed(1)
+    settings = TrainingSettings(optimizer="bert-adam", learning_rate=0.01, weight_decay=0.1, epsilon=1e-6)
+    model = nn.Linear(3, 2).double()
+    optimizer = make_optimizer(model, settings)
+    p = model.weight.detach().clone()
+    m, v, x = torch.zeros_like(p), torch.zeros_like(p), torch.randn(5, 3).double()
+    for step in range(4):
+        rate = 0.01 * (step + 1)
+        optimizer.param_groups[0]["lr"] = rate
+        optimizer.zero_grad()
+        model(x).square().sum().backward()
+        assert model.weight.grad is not None
+        gradient = model.weight.grad.clone()
+        before = p
+        m, v = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2
+        p = p - rate * (m / (v.sqrt() + 1e-6) + 0.1 * p)
+        optimizer.step()
+        torch.testing.assert_close(model.weight.detach(), p, rtol=1e-12, atol=1e-12)
+        if step == 0:
+            moved = before - p - rate * 0.1 * before
+            torch.testing.assert_close(moved, 0.1 / 0.001**0.5 * rate * gradient.sign(), rtol=1e-3, atol=0)
+
+
+def test_a_resumed_berts_adam_stays_uncorrected():
+    settings = TrainingSettings(optimizer="bert-adam", learning_rate=0.01)
+    models = [nn.Linear(3, 1), nn.Linear(3, 1)]
+    models[1].load_state_dict(models[0].state_dict())
+    first, second = (make_optimizer(model, settings) for model in models)
+    x = torch.randn(5, 3)
+
+    def step(model, optimizer):
+        optimizer.zero_grad()
+        model(x).square().sum().backward()
+        optimizer.step()
+
+    step(models[0], first)
+    models[1].load_state_dict(models[0].state_dict())
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    step(models[0], first)
+    step(models[1], second)
+    assert torch.equal(models[0].weight, models[1].weight)
+
+
+@pytest.mark.parametrize("name", ["adamw", "bert-adam", "sgd"])
+def test_decay_may_spare_biases_and_gains(name):
+    settings = TrainingSettings(optimizer=name, weight_decay=0.5, decay_on="matrices", learning_rate=0.1)
+    model = nn.Sequential(nn.Linear(3, 2), nn.LayerNorm(2))
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    optimizer = make_optimizer(model, settings)
+    torch.stack([0 * p.sum() for p in model.parameters()]).sum().backward()
+    optimizer.step()
+    for name, p in model.named_parameters():
+        shrunk = 0.95 if name == "0.weight" else 1.0
+        torch.testing.assert_close(p.detach(), shrunk * before[name])
+    assert len(make_optimizer(model, TrainingSettings(weight_decay=0.5)).param_groups) == 1

@@ -1,12 +1,38 @@
 """Optimizers and what happens to the learning rate."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
 from anncestry.training.settings import TrainingSettings
+
+LATE = 2.0**40  # steps after which no correction for bias is left of Adam, whatever beta2
+
+
+class BertAdam(torch.optim.AdamW):
+    """AdamW without its correction for bias, as BERT was trained (Devlin et al., 1810.04805; their code).
+
+        m = b1 m + (1 - b1) g;   v = b2 v + (1 - b2) g^2;   p = p - lr (m / (sqrt(v) + eps) + decay p)
+
+    The first step is (1 - b1) / sqrt(1 - b2) times Adam's, 3.16 with the usual constants; after a few
+    thousand steps the two are the same. AdamW's correction is gone late in a run: steps are counted from
+    then.
+    """
+
+    def __init__(
+        self, params, lr: float, betas: tuple[float, float], eps: float, weight_decay: float
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay=weight_decay, fused=True)
+        for group in self.param_groups:
+            for p in group["params"]:
+                step = torch.tensor(LATE, device=p.device)
+                moments = {name: torch.zeros_like(p) for name in ("exp_avg", "exp_avg_sq")}
+                self.state[p] = {"step": step, **moments}
+
+
+_ADAMS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "bert-adam": BertAdam}
 
 
 def make_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
@@ -14,12 +40,12 @@ def make_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim.
 
     The Adam family runs fused: one kernel for all parameters.
     """
-    parameters = [p for p in model.parameters() if p.requires_grad]
+    parameters = _decayed(model, settings)
     rate, decay = settings.learning_rate, settings.weight_decay
-    if settings.optimizer in ("adam", "adamw"):
-        kind = torch.optim.Adam if settings.optimizer == "adam" else torch.optim.AdamW
-        betas = (0.9, settings.beta2)
-        return kind(parameters, rate, betas, settings.epsilon, weight_decay=decay, fused=True)
+    if settings.optimizer in _ADAMS:
+        betas, fused = (0.9, settings.beta2), {} if settings.optimizer == "bert-adam" else {"fused": True}
+        kind = _ADAMS[settings.optimizer]
+        return kind(parameters, rate, betas, settings.epsilon, weight_decay=decay, **fused)
     if settings.optimizer == "sgd":
         return torch.optim.SGD(
             parameters,
@@ -30,6 +56,16 @@ def make_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim.
             fused=True,
         )
     return torch.optim.RMSprop(parameters, lr=rate, alpha=0.95, weight_decay=decay)
+
+
+def _decayed(model: nn.Module, settings: TrainingSettings) -> list[Any]:
+    """All parameters; or two groups of them, of which the second is spared from weight decay."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    if settings.decay_on == "all" or not settings.weight_decay:
+        return parameters
+    matrices = {"params": [p for p in parameters if p.dim() > 1]}
+    others = {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0}
+    return [group for group in (matrices, others) if group["params"]]
 
 
 class Place(NamedTuple):
