@@ -42,11 +42,29 @@ class PackedWeight:
         return torch.ops.mkldnn._linear_pointwise.binary(h, added, self._blocks, None, "add")
 
 
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": torch.nn.functional.relu,
+    "gelu": torch.nn.functional.gelu,
+    "gelu-tanh": functools.partial(torch.nn.functional.gelu, approximate="tanh"),
+    "silu": torch.nn.functional.silu,
+}
+"""What may follow a product."""
+_FUSED = {"none": ("none", ""), "relu": ("relu", ""), "gelu": ("gelu", "none"), "gelu-tanh": ("gelu", "tanh")}
+"""The kernel's words for those that it computes on the way out of a product."""
+
+
 def linear(
-    x: Float[Tensor, "*B D"], weight: Float[Tensor, "K D"], bias: Float[Tensor, "K"] | None = None
+    x: Float[Tensor, "*B D"],
+    weight: Float[Tensor, "K D"],
+    bias: Float[Tensor, "K"] | None = None,
+    activation: str = "none",
 ) -> Float[Tensor, "*B K"]:
-    """``x weight^T + bias``; without gradients and within `keeping` the weight is laid out once, as integers
-    where that was asked for."""
+    """``f(x weight^T + bias)``; without gradients and within `keeping` the weight is laid out once, as
+    integers where that was asked for.
+
+    Args:
+        activation: f: ``none`` or a key of `ACTIVATIONS`.
+    """
     if (
         is_keeping()
         and not torch.is_grad_enabled()
@@ -55,9 +73,14 @@ def linear(
         and _packable(weight)
         and not torch.is_autocast_enabled("cpu")
     ):
-        kind = Int8Weight if wants_int8() and int8_works() else PackedLinear
-        return kept((weight,), lambda: kind(weight))(x, bias)
-    return torch.nn.functional.linear(x, weight, bias)
+        if not (wants_int8() and int8_works()):
+            fused = activation in _FUSED
+            product = kept((weight,), lambda: PackedLinear(weight))(x, bias, activation if fused else "none")
+            return product if fused else ACTIVATIONS[activation](product)
+        product = kept((weight,), lambda: Int8Weight(weight))(x, bias)
+    else:
+        product = torch.nn.functional.linear(x, weight, bias)
+    return product if activation == "none" else ACTIVATIONS[activation](product)
 
 
 class PackedLinear:
@@ -70,8 +93,11 @@ class PackedLinear:
     def __init__(self, weight: Float[Tensor, "K D"]) -> None:
         self._blocks = torch.ops.mkldnn._reorder_linear_weight(weight.detach().contiguous())
 
-    def __call__(self, x: Float[Tensor, "*B D"], bias: Float[Tensor, "K"] | None = None) -> Tensor:
-        return torch.ops.mkldnn._linear_pointwise(x, self._blocks, bias, "none", [], "")
+    def __call__(
+        self, x: Float[Tensor, "*B D"], bias: Float[Tensor, "K"] | None = None, activation: str = "none"
+    ) -> Tensor:
+        name, form = _FUSED[activation]
+        return torch.ops.mkldnn._linear_pointwise(x, self._blocks, bias, name, [], form)
 
 
 class PackedLinearReLU:

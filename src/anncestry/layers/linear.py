@@ -8,13 +8,17 @@ from anncestry.engine.packed import linear
 
 
 class Linear(nn.Linear):
-    """``x W^T + b``: what ``torch.nn.Linear`` computes.
+    """``f(x W^T + b)``: what ``torch.nn.Linear`` computes, and what follows it.
 
     Within `anncestry.engine.prediction.inference` the weight is laid out once for all calls.
     """
 
-    def forward(self, input: Float[Tensor, "*B D"]) -> Float[Tensor, "*B K"]:
-        return linear(input, self.weight, self.bias)
+    def forward(self, input: Float[Tensor, "*B D"], activation: str = "none") -> Float[Tensor, "*B K"]:
+        """
+        Args:
+            activation: f: ``none`` or a key of `anncestry.engine.packed.ACTIVATIONS`.
+        """
+        return linear(input, self.weight, self.bias, activation)
 
 
 class TiedReadout(nn.Module):

@@ -5,7 +5,6 @@ Vaswani et al., 1706.03762, sections 3.1 to 3.3. Shapes: x (N, T, D); masks as i
 """
 
 from collections.abc import Callable
-from functools import partial
 
 from torch import nn
 
@@ -15,12 +14,6 @@ from anncestry.layers.key_value_cache import KeyValueCache
 from anncestry.layers.linear import Linear
 
 SubLayer = Callable[[Tensor], Tensor]
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "relu": nn.functional.relu,
-    "gelu": nn.functional.gelu,
-    "gelu-tanh": partial(nn.functional.gelu, approximate="tanh"),
-    "silu": nn.functional.silu,
-}
 
 
 class PostNorm(nn.Module):
@@ -53,17 +46,17 @@ class FeedForward(nn.Module):
     Args:
         width: D.
         inner_size: F, hidden units.
-        activation: f, a key of `ACTIVATIONS`.
+        activation: f, a key of `anncestry.engine.packed.ACTIVATIONS`.
         dropout: probability of zeroing a hidden unit (the paper has none).
     """
 
     def __init__(self, width: int, inner_size: int, activation: str = "relu", dropout: float = 0.0) -> None:
         super().__init__()
         self.inner, self.out = Linear(width, inner_size), Linear(inner_size, width)
-        self.activation, self.dropout = ACTIVATIONS[activation], nn.Dropout(dropout)
+        self.activation, self.dropout = activation, nn.Dropout(dropout)
 
     def forward(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B D"]:
-        return self.out(self.dropout(self.activation(self.inner(x))))
+        return self.out(self.dropout(self.inner(x, self.activation)))
 
 
 class Block(nn.Module):

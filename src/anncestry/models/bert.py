@@ -14,6 +14,7 @@ first trained on text of any kind and then, whole, on a task, for which only the
 Departures from the paper: see the ledger of its entry on the timeline.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -22,12 +23,13 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Bool, Float, Int, Tensor
+from anncestry.engine.packed import ACTIVATIONS
 from anncestry.errors import require
 from anncestry.layers.attention import SelfAttention
 from anncestry.layers.encoder_decoder import visible_places, where_ragged
 from anncestry.layers.linear import Linear, TiedReadout
 from anncestry.layers.token_embeddings import TokenEmbeddings
-from anncestry.layers.transformer import ACTIVATIONS, Block, FeedForward, PostNorm
+from anncestry.layers.transformer import Block, FeedForward, PostNorm
 from anncestry.protocols import IGNORED, Filled
 from anncestry.signature import Signature, Task
 
@@ -147,14 +149,23 @@ class BertConfig:
 
 
 class Pooler(nn.Module):
-    """p = tanh(W x_0 + b): what stands for a whole input, from its first token."""
+    """p = f(W x_0 + b): what stands for a whole input, from its first token.
 
-    def __init__(self, width: int) -> None:
+    Args:
+        width: D.
+        activation: f.
+        dropout: probability of zeroing a feature of x_0 (BERT has none).
+    """
+
+    def __init__(
+        self, width: int, activation: Callable[[Tensor], Tensor] = torch.tanh, dropout: float = 0.0
+    ) -> None:
         super().__init__()
-        self.linear = Linear(width, width)
+        self.linear, self.dropout = Linear(width, width), nn.Dropout(dropout)
+        self.activation = activation
 
     def forward(self, x: Float[Tensor, "N T D"]) -> Float[Tensor, "N D"]:
-        return self.linear(x[:, 0]).tanh()
+        return self.activation(self.linear(self.dropout(x[:, 0])))
 
 
 class MaskedWords(nn.Module):
@@ -171,22 +182,25 @@ class MaskedWords(nn.Module):
     def __init__(self, width: int, embed_dim: int, num_words: int, activation: str, eps: float) -> None:
         super().__init__()
         self.linear, self.norm = Linear(width, embed_dim), nn.LayerNorm(embed_dim, eps)
-        self.activation = ACTIVATIONS[activation]
+        self.activation = activation
         self.readout = TiedReadout(num_words, bias=True)
 
     def forward(self, x: Float[Tensor, "*B D"], table: Float[Tensor, "V E"]) -> Float[Tensor, "*B V"]:
-        return self.readout(self.norm(self.activation(self.linear(x))), table)
+        return self.readout(self.norm(self.linear(x, self.activation)), table)
 
 
 class Bert(nn.Module):
     """Embeddings, blocks, and a head for the task."""
+
+    first_position = 0
+    """The row of the first token's position; the table has so many more."""
 
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
         self.config = config
         self.embeddings = self.make_embeddings()
         self.blocks = self.make_blocks()
-        self.pooler = Pooler(config.hidden_size) if self.pools() else None
+        self.pooler = self.make_pooler() if self.pools() else None
         self.dropout = nn.Dropout(config.dropout)
         self.head = self.make_head()
         self.relation = Linear(config.hidden_size, config.num_relations) if config.num_relations else None
@@ -197,8 +211,9 @@ class Bert(nn.Module):
         config = self.config
         separator = None if config.separator < 0 else config.separator
         return TokenEmbeddings(
-            config.input_size, config.hidden_size, config.num_positions, config.num_segments, separator,
-            config.embed_dim, dropout=config.dropout, eps=config.norm_eps,
+            config.input_size, config.hidden_size, config.num_positions + self.first_position,
+            config.num_segments, separator, config.embed_dim, self.first_position, config.dropout,
+            config.norm_eps,
         )  # fmt: skip
 
     def make_block(self) -> nn.Module:
@@ -214,6 +229,10 @@ class Bert(nn.Module):
     def make_blocks(self) -> nn.ModuleList:
         """All of them."""
         return nn.ModuleList(self.make_block() for _ in range(self.config.num_layers))
+
+    def make_pooler(self) -> Pooler:
+        """What stands for a whole input, for the tasks that ask for it."""
+        return Pooler(self.config.hidden_size)
 
     def pools(self) -> bool:
         """Whether the task asks the pooler."""
@@ -236,9 +255,9 @@ class Bert(nn.Module):
             return nn.Identity()
         return Linear(config.hidden_size, config.output_size)
 
-    def start(self) -> None:
-        """Matrices and tables from N(0, 0.02^2), cut at two deviations; biases at zero."""
-        for module in self.modules():
+    def start(self, part: nn.Module | None = None) -> None:
+        """Matrices and tables from N(0, 0.02^2), cut at two deviations; biases at zero. Of a part, or all."""
+        for module in (part or self).modules():
             if isinstance(module, nn.Linear | nn.Embedding):
                 nn.init.trunc_normal_(module.weight, std=0.02, a=-0.04, b=0.04)
             if isinstance(module, nn.Linear) and module.bias is not None:

@@ -1,0 +1,40 @@
+"""A product with what follows it in one kernel equals the two one after the other."""
+
+import pytest
+import torch
+
+from anncestry.engine.packed import ACTIVATIONS, linear
+from anncestry.engine.prediction import Prediction, inference
+
+
+@pytest.mark.parametrize("activation", ["none", *ACTIVATIONS])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_an_activation_in_the_product_is_the_activation_behind_it(activation, dtype):
+    random = torch.Generator().manual_seed(0)
+    x, weight, bias = (torch.randn(size, generator=random) for size in ((7, 512), (600, 512), (600,)))
+    exact = x @ (weight / 20).t() + bias
+    exact = exact if activation == "none" else ACTIVATIONS[activation](exact)
+    with inference(torch.device("cpu")):
+        found = linear(x.to(dtype), (weight / 20).to(dtype), bias.to(dtype), activation)
+    assert torch.allclose(found.float(), exact, atol=1e-5 if dtype == torch.float32 else 0.05)
+
+
+def test_an_activation_follows_a_product_of_integers():
+    random = torch.Generator().manual_seed(0)
+    x, weight = torch.randn(7, 512, generator=random), torch.randn(600, 512, generator=random) / 20
+    prediction = Prediction("int8")
+    try:
+        prediction.prepared(torch.nn.Identity())
+    except Exception as reason:
+        pytest.skip(str(reason))
+    with prediction.scope(torch.device("cpu")):
+        found = linear(x, weight, None, "gelu")
+    wanted = torch.nn.functional.gelu(x @ weight.t())
+    assert not torch.equal(found, wanted)
+    assert torch.allclose(found, wanted, atol=0.05)
+
+
+def test_gradients_go_through_the_plain_product():
+    x = torch.randn(3, 5, requires_grad=True)
+    weight = torch.randn(4, 5)
+    assert torch.equal(linear(x, weight, None, "relu"), (x @ weight.t()).relu())
