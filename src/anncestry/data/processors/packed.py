@@ -55,27 +55,34 @@ class PackedProcessor:
         Raises:
             UserError: a text is empty, or longer than ``max_tokens`` and not to be cut.
         """
+        return self.encode_counted(texts, special)[:2]
+
+    def encode_counted(
+        self, texts: Sequence[Text], special: bool = False
+    ) -> tuple[Int[Tensor, "N T"], Int[Tensor, "N"], int]:
+        """`encode`, and how many of the texts were cut."""
         pairs = [(text, None) if isinstance(text, str) else text for text in texts]
         firsts = self.tokenizer.encode_all([first for first, _ in pairs], special)
         seconds = iter(self.tokenizer.encode_all([s for _, s in pairs if s is not None], special))
-        rows = []
+        rows, num_cut = [], 0
         for (first, second), tokens in zip(pairs, firsts, strict=True):
             others = None if second is None else next(seconds)
             if not tokens or others == []:
                 raise UserError("text", first if not tokens else second, "must hold at least one token")
-            rows.append(self._packed(tokens, others, first))
-        return pad(rows, self.filler)
+            room = self.room(second is not None)
+            if len(tokens) + len(others or ()) > room:
+                if not self.cut:
+                    rule = f"has {len(tokens) + len(others or ())} tokens, and the model reads {room}"
+                    hint = "--cut leaves out the end of texts that are too long."
+                    raise UserError("text", first[:80], rule, hint=hint)
+                tokens, others = shorten(tokens, others, room)
+                num_cut += 1
+            rows.append(self.tokenizer.pack(tokens, others))
+        return *pad(rows, self.filler), num_cut
 
-    def _packed(self, first: list[int], second: list[int] | None, text: str) -> list[int]:
-        room = self.max_tokens - len(self.tokenizer.pack([], None if second is None else []))
-        length = len(first) + len(second or ())
-        if length > room:
-            if not self.cut:
-                rule = f"has {length} tokens, and the model reads {room}"
-                hint = "--cut leaves out the end of texts that are too long."
-                raise UserError("text", text[:80], rule, hint=hint)
-            first, second = shorten(first, second, room)
-        return self.tokenizer.pack(first, second)
+    def room(self, pair: bool = False) -> int:
+        """How many tokens of a text, or of both together, an input holds beside the special ones."""
+        return self.max_tokens - len(self.tokenizer.pack([], [] if pair else None))
 
     def read(self, source: str) -> tuple[list[str], Int[Tensor, "N T"]]:
         """One text a line, or two with a tab between them: a file, ``-`` for standard input, or typed out."""
@@ -95,7 +102,8 @@ class PackedProcessor:
     def from_json(cls, fields: dict[str, Any]) -> "PackedProcessor":
         tokenizer = Tokenizer.from_json(fields["tokenizer"])
         rest = {key: value for key, value in fields.items() if key not in ("kind", "tokenizer")}
-        return cls(tokenizer, **{k: tuple(v) if isinstance(v, list) else v for k, v in rest.items()})
+        made: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in rest.items()}
+        return cls(tokenizer, **made)
 
 
 def as_pair(line: str) -> Text:

@@ -1,0 +1,101 @@
+"""Questions about texts: what was asked, and the windows in which a long text is read.
+
+A model answers with where an answer begins and where it ends (Rajpurkar et al., 1606.05250; Devlin et al.,
+1810.04805, section 4.2). The answer that counts is the text between these places.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+
+from anncestry.arrays import Bool, Float, Int, Tensor
+from anncestry.data.dataset import Examples
+
+ROWS = 256  # windows that a model reads together
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question, and a text that may hold its answer.
+
+    Attributes:
+        text: the question.
+        context: the text.
+        answers: what people answered, word for word; empty where the text has no answer.
+        starts: at which character of the text each answer begins.
+        id: its name in the file it is from.
+    """
+
+    text: str
+    context: str
+    answers: tuple[str, ...] = ()
+    starts: tuple[int, ...] = ()
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Questions, each with the parts of its text that overlap.
+
+    Attributes:
+        inputs: (W, T) question and a part of the text between special tokens.
+        lengths: (W,) how many tokens are no padding.
+        question: (W,) which question a window is of, ascending.
+        begins, ends: (W, T) between which characters of the text a token was read; -1 for all others.
+        central: (W, T) tokens of the text that have nowhere more text around them than in this window.
+        nothing: (W,) the token which stands for "no answer".
+    """
+
+    inputs: Int[Tensor, "W T"]
+    lengths: Int[Tensor, "W"]
+    question: Int[Tensor, "W"]
+    begins: Int[Tensor, "W T"]
+    ends: Int[Tensor, "W T"]
+    central: Bool[Tensor, "W T"]
+    nothing: Int[Tensor, "W"]
+
+
+@dataclass(frozen=True)
+class Questions(Examples):
+    """A split of questions: windows with the first answer's places, and what is needed to answer in words.
+
+    Attributes:
+        questions: in the order of the windows.
+        windows: how they are read.
+    """
+
+    questions: tuple[Question, ...] = field(default=(), repr=False)
+    windows: Windows | None = field(default=None, repr=False)
+
+
+class Answers(Protocol):
+    """What makes words of the outputs for windows."""
+
+    def answers(
+        self, questions: Sequence[Question], windows: Windows, outputs: Float[Tensor, "W T 2"]
+    ) -> list[dict[str, Any]]: ...
+
+
+def answer_all(
+    split: Questions,
+    answers: Answers,
+    outputs_of: Callable[[Int[Tensor, "B T"], Int[Tensor, "B"]], Float[Tensor, "B T 2"]],
+) -> list[str]:
+    """The answer to each question of a split.
+
+    Args:
+        answers: a processor.
+        outputs_of: the model, from inputs and lengths.
+    """
+    windows = split.windows
+    assert windows is not None
+    found = []
+    for first in range(0, len(windows.inputs), ROWS):
+        rows = slice(first, first + ROWS)
+        outputs = torch.zeros(*windows.inputs[rows].shape, 2)
+        longest = int(windows.lengths[rows].max())
+        outputs[:, :longest] = outputs_of(windows.inputs[rows, :longest], windows.lengths[rows]).float().cpu()
+        found.append(outputs)
+    return [row["answer"] for row in answers.answers(split.questions, windows, torch.cat(found))]

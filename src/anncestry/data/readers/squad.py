@@ -1,0 +1,85 @@
+"""Files of SQuAD's form, 1.1 and 2.0 (Rajpurkar et al., 1606.05250 and 1806.03822): articles of paragraphs,
+each with questions."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from anncestry.data.questions import Question
+from anncestry.data.readers.files import existing_file, read_text
+from anncestry.errors import UserError
+
+
+@dataclass(frozen=True)
+class Squad:
+    """What a file holds.
+
+    Attributes:
+        articles: the questions of each article.
+        moved: answers that do not begin where the file says, but elsewhere in the text.
+        lost: answers that the text does not hold.
+    """
+
+    articles: list[list[Question]]
+    moved: int = 0
+    lost: int = 0
+
+
+def read_squad(path: str | Path) -> Squad:
+    """The questions of a file, which may be gzipped.
+
+    Raises:
+        UserError: there is no such file, it is no JSON, or a part of it is missing.
+    """
+    file = existing_file(str(path))
+    try:
+        whole = json.loads(read_text(file))
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError("file", str(file), f"must be JSON of SQuAD's form ({error})") from error
+    articles, counts = [], {"moved": 0, "lost": 0}
+    for number, article in enumerate(_list(whole, "data", str(file)), 1):
+        questions = []
+        for place, paragraph in enumerate(_list(article, "paragraphs", f"article {number}"), 1):
+            where = f"article {number}, paragraph {place}"
+            context = _text(paragraph, "context", where)
+            for asked in _list(paragraph, "qas", where):
+                questions.append(_question(asked, context, where, counts))
+        if questions:
+            articles.append(questions)
+    if not articles:
+        raise UserError("file", str(file), "holds no question")
+    return Squad(articles, **counts)
+
+
+def _question(asked: Any, context: str, where: str, counts: dict[str, int]) -> Question:
+    text, name = _text(asked, "question", where), str(asked.get("id", ""))
+    answers, starts, unplaced = [], [], []
+    if not asked.get("is_impossible", False):
+        for answer in asked.get("answers") or []:
+            words, start = _text(answer, "text", f"{where}, question {name}"), answer.get("answer_start")
+            if not isinstance(start, int) or context[start : start + len(words)] != words or start < 0:
+                start = context.find(words)
+                counts["moved" if start >= 0 else "lost"] += 1
+            if start < 0:
+                unplaced.append(words)  # it counts as an answer, and cannot be trained on
+            else:
+                answers.append(words)
+                starts.append(start)
+    return Question(text.strip(), context, (*answers, *unplaced), tuple(starts), name)
+
+
+def _list(value: Any, name: str, where: str) -> list[Any]:
+    found = value.get(name) if isinstance(value, dict) else None
+    if not isinstance(found, list):
+        raise UserError("file", where, f"must hold a list '{name}', as files of SQuAD's form do")
+    return found
+
+
+def _text(value: Any, name: str, where: str) -> str:
+    found = value.get(name) if isinstance(value, dict) else None
+    if not isinstance(found, str) or not found.strip():
+        raise UserError("file", where, f"must hold a text '{name}', as files of SQuAD's form do")
+    return found
