@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from anncestry import timeline
     from anncestry.data import load_data
     from anncestry.errors import UserError
+    from anncestry.generation import embed
     from anncestry.inspection.conformance import check_model
     from anncestry.inspection.costs import costs
     from anncestry.models.create import create
@@ -32,6 +33,7 @@ _HOMES = {
     "compare": "anncestry.studies.compare",
     "costs": "anncestry.inspection.costs",
     "create": "anncestry.models.create",
+    "embed": "anncestry.generation",
     "load": "anncestry.runs",
     "load_data": "anncestry.data",
     "timeline": "anncestry.timeline",
@@ -49,6 +51,7 @@ __all__ = [
     "compare",
     "costs",
     "create",
+    "embed",
     "load",
     "load_data",
     "timeline",

@@ -6,7 +6,7 @@ Texts are compared as a reader sees them, by sacrebleu (Post, 1804.08771); its s
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -14,10 +14,13 @@ from torch import nn
 from anncestry.arrays import Int, Tensor
 from anncestry.data.pairs import Pairs
 from anncestry.data.processors import CaptionProcessor
+from anncestry.data.processors.characters import CharacterProcessor
 from anncestry.data.vocabulary import SPECIAL, normalise, split_words
 from anncestry.decoding import Hypothesis, Search, decode, read_source
 from anncestry.engine.prediction import Prediction
 from anncestry.engine.workers import side_by_side
+from anncestry.errors import require
+from anncestry.protocols import State, map_state
 from anncestry.signature import BEGIN, END, PAD, UNKNOWN, Signature
 
 ROWS = 256  # hypotheses that are followed side by side, over all sources of a batch
@@ -43,6 +46,18 @@ class Written:
     figures: dict[str, float]
     signatures: dict[str, str]
     groups: dict[str, float] = field(default_factory=dict)
+
+
+class Embedded(NamedTuple):
+    """Vectors of words.
+
+    Attributes:
+        vectors: (T, L + 1, D) for each text: of every word the vector of its own, then those of the layers.
+        state: behind each text.
+    """
+
+    vectors: list[Tensor]
+    state: State
 
 
 def usual_search(signature: Signature, **changes: Any) -> Search:
@@ -191,6 +206,34 @@ def _metrics(lowercase: bool) -> dict[str, Any]:
 @functools.lru_cache(maxsize=100_000)
 def _tokenised(text: str) -> str:
     return " ".join(split_words(text))
+
+
+def embed(run: Any, texts: Sequence[str], state: State = None, batch_size: int = 32) -> Embedded:
+    """The vectors of every word of texts, from all layers of a run of ELMo.
+
+    Args:
+        run: as `anncestry.load` gives it; trained on text or on a task, or imported.
+        texts: words between blanks, without marks of their ends.
+        state: behind the texts of an earlier call, of as many; each then goes on where its own one ended, as
+            the authors' code always does. All texts are then read in one batch.
+
+    Raises:
+        UserError: the run has no layers of words to give, or a text has no word.
+    """
+    rule = f"gives no layers of words; it is a run of {run.architecture.id}"
+    require(run.architecture.id == "elmo", "run", str(run.folder), rule, ["a run of elmo"])
+    sentences = [text.split() for text in texts]
+    size, found, states = len(texts) if state is not None else batch_size, [], []
+    with run.prediction.scope(next(run.model.parameters()).device):
+        for first in range(0, len(texts), max(size, 1)):
+            inputs, lengths = CharacterProcessor(run.processor.num_chars).encode(
+                sentences[first : first + size]
+            )
+            layers, after = run.model.embed(inputs, state, lengths)
+            stacked = torch.stack(layers, dim=2)  # (B, T, L + 1, 2 N)
+            found += [rows[:length] for rows, length in zip(stacked, lengths.tolist(), strict=True)]
+            states.append(after)
+    return Embedded(found, map_state(lambda *parts: torch.cat(parts), *states))
 
 
 def answer(

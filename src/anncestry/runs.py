@@ -27,7 +27,7 @@ from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.store import load_weights, read_tensors, write_bytes, write_tensors
 from anncestry.data import DataOptions, Dataset, Processor, Split, load_data
 from anncestry.data.processors import PieceTextProcessor, processor_from_json
-from anncestry.data.tokenizer import read_tokenizer
+from anncestry.data.tokenizer import Tokenizer, read_tokenizer
 from anncestry.decoding import Search
 from anncestry.engine.layout import lay_out
 from anncestry.engine.prediction import Prediction
@@ -37,12 +37,14 @@ from anncestry.generation import Written, answer, usual_search, written_scores
 from anncestry.layers.linear import Linear, TiedReadout
 from anncestry.models.create import configure
 from anncestry.objectives import evaluate, objective_for, tally_split
-from anncestry.protocols import OwnRule, outputs_of
+from anncestry.protocols import OwnRule, Unscored, outputs_of
 from anncestry.signature import WRITING_TASKS, Signature
 from anncestry.timeline import Architecture, find
 
 WRITTEN = "written"
 """In ``scores.json``: how texts were compared, beside the figures of the splits."""
+FOR_EACH_STEP = {"tags", "next", "previous", "vectors"}
+"""Parts of a prediction that have an entry for every step, those of padding among them."""
 
 
 class Run:
@@ -211,17 +213,17 @@ class Run:
         lengths = lengths_of(inputs)
         rows = self._decode(self.outputs(inputs, lengths))
         for row, length in zip(rows, lengths.tolist(), strict=True):
-            if "tags" in row:
-                row["tags"] = row["tags"][:length]
+            for name in FOR_EACH_STEP & row.keys():
+                row[name] = row[name][:length]
         return rows
 
     def outputs(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
         """The model's raw outputs for a batch of inputs, without gradients."""
 
         def of(rows: slice) -> Tensor:
-            return outputs_of(
-                self.predictor, inputs[rows], lengths=None if lengths is None else lengths[rows]
-            )[0]
+            of_rows = None if lengths is None else lengths[rows]
+            found = outputs_of(self.predictor, inputs[rows], lengths=of_rows)[0]
+            return found.scores() if isinstance(found, Unscored) else found
 
         with self.prediction.scope(inputs.device):
             return shared_out(of, inputs, self.prediction)
@@ -313,18 +315,35 @@ def finish_run(
 
 def with_reader(found: Imported) -> Imported:
     """The same with what reads its texts, made from the tokenizer files beside the weights; with a note
-    where these cannot be read or are of another vocabulary."""
+    where these cannot be read or are of another vocabulary.
+
+    Raises:
+        UserError: an encoder's vocabulary has not as many tokens as its table has rows.
+    """
     if found.processor is not None or found.tokenizer is None:
         return found
     try:
-        processor = PieceTextProcessor.of(read_tokenizer(found.tokenizer))
-        size = found.config["input_size"]
+        tokenizer, size = read_tokenizer(found.tokenizer), found.config["input_size"]
         rule = f"has more tokens than the weights have rows, {size}"
-        require(len(processor.vocabulary) <= size, "tokenizer", len(processor.vocabulary), rule)
+        fits = len(tokenizer) <= size or found.reader is not None
+        require(fits, "tokenizer", len(tokenizer), rule)
     except UserError as error:
         note = f"the tokenizer beside the weights cannot be used, so that the run takes tokens: {error}"
         return found._replace(tokenizer=None, notes=(*found.notes, note))
-    return found._replace(processor=processor.to_json())
+    if found.reader is not None:
+        return _with_packed(found, found.reader, tokenizer)
+    return found._replace(processor=PieceTextProcessor.of(tokenizer).to_json())
+
+
+def _with_packed(found: Imported, reader: dict[str, Any], tokenizer: Tokenizer) -> Imported:
+    """The same with texts packed between special tokens, and with the token that ends a first text."""
+    size, config = found.config["input_size"], found.config
+    rule = f"has {len(tokenizer)} tokens, and the table of words in the weights has {size} rows"
+    require(len(tokenizer) == size, "vocabulary", str(found.tokenizer), rule)
+    separator = tokenizer.special.separator
+    if config.get("num_segments", 0) > 1 and separator is not None:
+        config = {"separator": separator, **config}
+    return found._replace(config=config, processor={**reader, "tokenizer": tokenizer.to_json()})
 
 
 def write_import(folder: Path, found: Imported, source: Path) -> Run:
@@ -339,7 +358,9 @@ def write_import(folder: Path, found: Imported, source: Path) -> Run:
     architecture = find(found.architecture)
     config = configure(architecture.id, found.config)
     model = architecture.build(config)
-    load_weights(model, found.tensors, str(source))
+    wanted = model.state_dict()
+    kept = {n: t for n, t in found.tensors.items() if n in wanted or not n.startswith(found.optional)}
+    load_weights(model, kept, str(source))
     processor = None if found.processor is None else processor_from_json(found.processor)
     make_folder(folder)
     described = {

@@ -2,8 +2,9 @@
 
 Networks of images: see `anncestry.checkpoints.converters.image_networks`. Transformers: folders of
 CTranslate2 and of Hugging Face's Marian, checkpoints of tensor2tensor, and modules with a
-``torch.nn.Transformer`` and its embeddings; GPT and GPT-2; each has its converter. Of a recurrent network a
-file holds one stack of recurrent layers and, if it likes, an embedding below and a linear layer above:
+``torch.nn.Transformer`` and its embeddings; GPT and GPT-2; ELMo's options with its HDF5 file; each has its
+converter. Of a recurrent network a file holds one stack of recurrent layers and, if it likes, an embedding
+below and a linear layer above:
 
 - safetensors of a PyTorch module that has one ``torch.nn.RNN``, ``LSTM`` or ``GRU``;
 - what Keras writes (`anncestry.checkpoints.converters.keras_files`).
@@ -21,6 +22,7 @@ import torch
 from torch import Tensor
 
 from anncestry.checkpoints.converters.ctranslate2 import from_ctranslate2
+from anncestry.checkpoints.converters.elmo import find_elmo, from_elmo
 from anncestry.checkpoints.converters.gpt import from_gpt, is_gpt
 from anncestry.checkpoints.converters.image_networks import from_torchvision, recognise
 from anncestry.checkpoints.converters.keras import from_keras, to_keras
@@ -70,6 +72,9 @@ def import_weights(path: str | Path, architecture: str | None = None) -> Importe
     """
     path = Path(path)
     source = str(path)
+    elmo = find_elmo(path)
+    if elmo is not None:
+        return _checked(from_elmo(elmo, source), architecture, source)
     if is_gpt(path):
         return _checked(from_gpt(path, source), architecture, source)
     transformer = _transformer(path, source)

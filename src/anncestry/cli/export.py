@@ -14,13 +14,14 @@ class Arguments:
     run: tyro.conf.Positional[Path]
     """A run folder."""
     out: Path
-    """The new file; of `marian` and `huggingface` a new folder."""
-    to: Literal["torch", "keras", "marian", "huggingface"] = "torch"
+    """The new file; of `marian`, `huggingface` and `elmo` a new folder."""
+    to: Literal["torch", "keras", "marian", "huggingface", "elmo"] = "torch"
     """`torch`: safetensors with torch.nn's names (recurrent nets, Transformers) or torchvision's; `keras`:
     npz with Keras's names and gate order (recurrent nets); `marian`: a folder for Hugging Face's
     MarianMTModel (Transformers with the normalisation behind): weights, config, vocab.json; no .spm;
     `huggingface`: a folder for OpenAIGPTLMHeadModel or GPT2LMHeadModel (language models of gpt and gpt2):
-    weights, config, and the tokenizer where the run has one."""
+    weights, config, and the tokenizer where the run has one; `elmo`: a folder as ELMo's authors keep it:
+    options.json and lm_weights.hdf5, the language models alone."""
 
 
 def run(arguments: Arguments) -> int:
@@ -40,6 +41,8 @@ def run(arguments: Arguments) -> int:
     trained = Run(arguments.run)
     if arguments.to == "marian":
         return _marian(trained, arguments.out)
+    if arguments.to == "elmo":
+        return _elmo(trained, arguments.out)
     if arguments.to == "huggingface":
         return _hugging_face(trained, arguments.out)
     if arguments.to == "torch" and trained.architecture.id == "transformer":
@@ -83,6 +86,25 @@ def _marian(trained, folder: Path) -> int:
     write_json(folder / "config.json", made.config)
     for note in made.notes:
         print(note, file=sys.stderr)
+    print(folder)
+    return 0
+
+
+def _elmo(trained, folder: Path) -> int:
+    """Write the two files of the language models."""
+    from anncestry.checkpoints.converters.elmo import OPTIONS, WEIGHTS, elmo_bytes, to_elmo
+    from anncestry.checkpoints.store import write_bytes
+    from anncestry.errors import UserError
+    from anncestry.runs import make_folder, write_json
+
+    if trained.architecture.id != "elmo":
+        raise UserError(
+            "--to", "elmo", f"holds runs of elmo; this run is another: {trained.architecture.name}"
+        )
+    options, arrays = to_elmo(trained.model.state_dict(), trained.model.config)
+    make_folder(folder)
+    write_bytes(folder / WEIGHTS, elmo_bytes(arrays))
+    write_json(folder / OPTIONS, options)
     print(folder)
     return 0
 

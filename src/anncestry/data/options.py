@@ -25,8 +25,9 @@ class DataOptions:
             and 64 for captions.
         max_chars: text: read at most so many characters.
         level: texts: what a token is, a `char` or a `word` between blanks, or a piece of one: `byte-bpe` as
-            GPT-2's, `word-bpe` as GPT's, `wordpiece` as BERT's; characters unless told, and words for
-            labelled sentences in a file. Translations and captions: words unless told, or `bpe`.
+            GPT-2's, `word-bpe` as GPT's, `wordpiece` as BERT's; `characters` has words as rows of
+            characters, for ELMo. A character unless told, and words for labelled sentences in a file.
+            Translations and captions: words unless told, or `bpe`.
         vocab_size: words: keep so many of the most frequent words; the others become <unk>. Subwords or
             pieces: at most so many, 8,000 unless told.
         min_count: translations and captions: how often a token must occur in training to be one; words twice
@@ -56,7 +57,7 @@ class DataOptions:
     header: bool | None = None
     image_size: int | None = None
     max_chars: int | None = None
-    level: Literal["char", "word", "bpe", "byte-bpe", "word-bpe", "wordpiece"] | None = None
+    level: Literal["char", "word", "bpe", "byte-bpe", "word-bpe", "wordpiece", "characters"] | None = None
     vocab_size: int | None = None
     min_count: int | None = None
     lowercase: bool = False

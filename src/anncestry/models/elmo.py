@@ -193,7 +193,7 @@ class ELMo(nn.Module):
             self.mixed = config.mixed or tuple(range(config.num_layers + 1))
             self.mix = ScalarMix(len(self.mixed), config.mix_norm, config.mix_l2)
             self.dropout = nn.Dropout(config.mix_dropout)
-            self.task = self._task_model() if config.task_hidden else Linear(2 * N, config.output_size)
+            self.head = self._task_model() if config.task_hidden else Linear(2 * N, config.output_size)
         if self.frozen:
             self.bilm.requires_grad_(False)
 
@@ -262,11 +262,11 @@ class ELMo(nn.Module):
         visible = None if lengths is None else visible_steps(lengths, x.shape[1])
         elmo = self.dropout(self.mix([layers[layer] for layer in self.mixed], visible))  # (B, T, 2 N)
         if self.config.task_hidden:
-            return self.task(elmo, None, lengths)[0], state
+            return self.head(elmo, None, lengths)[0], state
         if self.config.task == "classification":
             words = elmo.new_tensor(x.shape[1]) if lengths is None else lengths.unsqueeze(1)
             elmo = elmo.sum(1) / words
-        return self.task(elmo), state
+        return self.head(elmo), state
 
 
 def mark(kind: int, num_chars: int) -> list[int]:

@@ -49,7 +49,7 @@ def test_json_keeps_everything_that_was_learnt(name: str) -> None:
 
 def test_a_damaged_description_is_refused() -> None:
     with pytest.raises(
-        UserError, match=r"processor: got 'video'; is of no known kind. Choices: captions, image, pixels"
+        UserError, match=r"processor: got 'video'; is of no known kind. Choices: captions, .*image, .*pixels"
     ):
         processor_from_json({"kind": "video"})
     with pytest.raises(UserError, match="processor: got 'text'; its description is damaged"):

@@ -8,6 +8,11 @@ from typing import Any
 
 from anncestry.data.dataset import Processor
 from anncestry.data.processors.captions import CaptionProcessor
+from anncestry.data.processors.characters import (
+    CharacterClassProcessor,
+    CharacterTagProcessor,
+    CharacterWordsProcessor,
+)
 from anncestry.data.processors.image import ImageProcessor, PixelProcessor
 from anncestry.data.processors.pieces import PieceTextProcessor
 from anncestry.data.processors.plain import PlainProcessor
@@ -20,6 +25,9 @@ from anncestry.errors import UserError
 
 __all__ = [
     "CaptionProcessor",
+    "CharacterClassProcessor",
+    "CharacterTagProcessor",
+    "CharacterWordsProcessor",
     "ImageProcessor",
     "PieceTextProcessor",
     "PlainProcessor",
@@ -48,6 +56,9 @@ _KINDS: dict[str, type[Processor]] = {
         PixelProcessor,
         TranslationProcessor,
         CaptionProcessor,
+        CharacterWordsProcessor,
+        CharacterTagProcessor,
+        CharacterClassProcessor,
     )
 }
 

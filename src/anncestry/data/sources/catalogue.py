@@ -8,7 +8,7 @@ from typing import Any
 from anncestry.data.options import CSV_TASKS, IMAGE_TASKS
 from anncestry.timeline import find, find_preset
 
-TEXT_LEVELS = ("char", "word", "byte-bpe", "word-bpe", "wordpiece")
+TEXT_LEVELS = ("char", "word", "byte-bpe", "word-bpe", "wordpiece", "characters")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +124,7 @@ SOURCES: tuple[Source, ...] = (
         module="sentences",
         loader="load_sentences",
         options=("level", "vocab_size"),
+        levels=("char", "word", "characters"),
     ),
     Source(
         name="conllu",
@@ -131,7 +132,8 @@ SOURCES: tuple[Source, ...] = (
         summary="sentences with a tag for every word: CoNLL-U or two columns, a file or train, dev, test",
         module="conllu",
         loader="load_conllu",
-        options=("tags",),
+        options=("tags", "level"),
+        levels=("word", "characters"),
     ),
     Source(
         name="music",
@@ -197,8 +199,8 @@ def reads_running_text(data: str) -> bool:
 def usual_options(model: str | None, data: str | None) -> dict[str, Any]:
     """Fields of ``DataOptions`` that go with a model, as far as the data source has them.
 
-    They are the task, where the model fits but one and the source has another one first, and those that a
-    preset was published with.
+    They are the task, where the model fits but one and the source has another one first, what the
+    architecture needs, and those that a preset was published with.
     """
     if model is None or data is None:
         return {}
@@ -208,5 +210,7 @@ def usual_options(model: str | None, data: str | None) -> dict[str, Any]:
         return {}
     tasks, preset = find(model).tasks, find_preset(model)
     usual: dict[str, Any] = {"task": tasks[0]} if len(tasks) == 1 and tasks[0] in source.tasks[1:] else {}
-    published = preset.data if preset else {}
+    published = find(model).data | (preset.data if preset else {})
+    if published.get("level") == "characters" and "characters" not in source.levels:
+        del published["level"]  # the model does not fit these data, which says more
     return usual | {key: value for key, value in published.items() if key in source.options}

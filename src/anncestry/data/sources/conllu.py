@@ -5,12 +5,14 @@ from pathlib import Path
 
 from anncestry.data.dataset import Dataset, Examples, Processor
 from anncestry.data.options import DataOptions
+from anncestry.data.processors.characters import CharacterTagProcessor
 from anncestry.data.processors.common import expect
 from anncestry.data.processors.sentences import TagProcessor, pad
 from anncestry.data.readers.files import absolute, existing_file, existing_folder, read_text
+from anncestry.data.sources.characters import LEVEL, spelt_examples
 from anncestry.errors import UserError
 from anncestry.protocols import IGNORED
-from anncestry.signature import Signature
+from anncestry.signature import NUM_CHARACTERS, Signature
 
 COLUMNS = {"upos": 3, "xpos": 4, "deprel": 7}
 OUTSIDE = "O"  # the tag of words outside of every entity
@@ -30,27 +32,35 @@ def load_conllu(
         parts, note = _in_order(sentences, (0.7, 0.85)), "split in order"
     if min(map(len, parts)) < 1:
         raise UserError("conllu", str(path), "has too few sentences for a training, validation and test part")
+    spelt = options.level == LEVEL or isinstance(processor, CharacterTagProcessor)
+    kind = CharacterTagProcessor if spelt else TagProcessor
     if processor is None:
-        processor = TagProcessor.learn([words for words, _ in parts[0]], [tags for _, tags in parts[0]])
-    processor = expect(processor, TagProcessor, f"conllu:{path}")
+        processor = kind.learn([words for words, _ in parts[0]], [tags for _, tags in parts[0]])
+    processor = expect(processor, kind, f"conllu:{path}")
     index = {tag: place for place, tag in enumerate(processor.tags)}
     unseen = sorted({tag for part in parts for _, tags in part for tag in tags} - set(index))
     if unseen:
         raise UserError("tags", unseen[0], "does not occur in the training part", processor.tags)
     splits = []
     for part in parts:
-        inputs, lengths = processor.encode([words for words, _ in part])
+        sentences = [words for words, _ in part]
         targets, _ = pad([[index[tag] for tag in tags] for _, tags in part], IGNORED)
-        splits.append(Examples(inputs, targets, lengths))
+        if isinstance(processor, CharacterTagProcessor):
+            splits.append(spelt_examples(sentences, targets, processor.num_chars))
+        else:
+            inputs, lengths = processor.encode(sentences)
+            splits.append(Examples(inputs, targets, lengths))
     sizes = " / ".join(f"{len(part):,} ({sum(len(words) for words, _ in part):,} words)" for part in parts)
     background = index.get(OUTSIDE)
-    longest = max(split.inputs.shape[1] for split in splits)
+    longest = max(len(words) for part in parts for words, _ in part)
+    if isinstance(processor, CharacterTagProcessor):
+        reads: tuple = ("characters", (longest, processor.num_chars), len(index), NUM_CHARACTERS)
+    else:
+        reads = ("tokens", (longest,), len(index), len(processor.vocabulary))
     return Dataset(
         name=f"conllu:{path}",
         options=asdict(options),
-        signature=Signature(
-            "tagging", "tokens", (longest,), len(index), len(processor.vocabulary), background
-        ),
+        signature=Signature("tagging", *reads, background=background),
         processor=processor,
         train=splits[0],
         validation=splits[1],

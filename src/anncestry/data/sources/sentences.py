@@ -8,13 +8,15 @@ import torch
 
 from anncestry.data.dataset import Dataset, Examples, Processor
 from anncestry.data.options import DataOptions
+from anncestry.data.processors.characters import CharacterClassProcessor
 from anncestry.data.processors.common import expect, relabel
 from anncestry.data.processors.sentences import SentenceProcessor, rank, split_text
 from anncestry.data.readers.files import absolute, decode_text, existing_file, existing_folder
 from anncestry.data.readers.files import read_text as read_utf8
+from anncestry.data.sources.characters import LEVEL, spelt_examples
 from anncestry.data.splits import check_classes, describe_random_split, generator, stratified_split
 from anncestry.errors import UserError
-from anncestry.signature import Signature
+from anncestry.signature import NUM_CHARACTERS, Signature
 
 Pairs = list[tuple[str, str]]  # (text, class)
 PARTS = (("train",), ("dev", "valid"), ("test", "trec_10"))
@@ -38,22 +40,34 @@ def load_sentences(
     notes += check_classes("sentences", labels[0], classes)
     parts, labels = _split(parts, labels, seed, notes)
     level = "char" if (options.level or ("char" if by_class else "word")) == "char" else "word"
-    if processor is None:
+    spelt = options.level == LEVEL or isinstance(processor, CharacterClassProcessor)
+    if processor is None and spelt:
+        processor = CharacterClassProcessor(classes=classes)
+    elif processor is None:
         tokens = (token for text, _ in parts[0] for token in split_text(text, level))
         fewest = 1 if level == "char" else 2
         processor = SentenceProcessor(level, rank(tokens, options.vocab_size, fewest), classes)
-    processor = expect(processor, SentenceProcessor, f"sentences:{path}")
+    kind = CharacterClassProcessor if spelt else SentenceProcessor
+    processor = expect(processor, kind, f"sentences:{path}")
     label_of = torch.from_numpy(relabel(classes, processor.classes, "class"))
     splits = []
     for part, targets in zip(parts, labels, strict=True):
-        inputs, lengths = processor.encode([text for text, _ in part])
-        splits.append(Examples(inputs, label_of[torch.from_numpy(targets)], lengths))
-    longest = max(split.inputs.shape[1] for split in splits)
-    vocab_size = len(processor.vocabulary)
+        texts, answers = [text for text, _ in part], label_of[torch.from_numpy(targets)]
+        if isinstance(processor, CharacterClassProcessor):
+            splits.append(spelt_examples([text.split() for text in texts], answers, processor.num_chars))
+        else:
+            inputs, lengths = processor.encode(texts)
+            splits.append(Examples(inputs, answers, lengths))
+    if isinstance(processor, CharacterClassProcessor):
+        longest = max(split.rows.inputs.shape[1] for split in splits)
+        reads: tuple = ("characters", (longest, processor.num_chars), len(processor.classes), NUM_CHARACTERS)
+    else:
+        longest = max(split.inputs.shape[1] for split in splits)
+        reads = ("tokens", (longest,), len(processor.classes), len(processor.vocabulary))
     return Dataset(
         name=f"sentences:{path}",
         options=asdict(options),
-        signature=Signature("classification", "tokens", (longest,), len(processor.classes), vocab_size),
+        signature=Signature("classification", *reads),
         processor=processor,
         train=splits[0],
         validation=splits[1],

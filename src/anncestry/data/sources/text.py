@@ -9,10 +9,12 @@ import torch
 
 from anncestry.data.dataset import Dataset, ParallelStreams, Processor, Split, Stream
 from anncestry.data.options import DataOptions
+from anncestry.data.processors.characters import CharacterWordsProcessor
 from anncestry.data.processors.common import expect
 from anncestry.data.processors.pieces import LEVELS, PieceTextProcessor
 from anncestry.data.processors.text import TextProcessor, WordTextProcessor
 from anncestry.data.readers.files import absolute, existing_file, existing_folder, read_text
+from anncestry.data.sources.characters import LEVEL, spelt_text
 from anncestry.errors import UserError, require
 from anncestry.signature import Signature
 
@@ -55,6 +57,8 @@ def _of_parts(
     Args:
         notes: the first one says how the text was split.
     """
+    if options.level == LEVEL or isinstance(given, CharacterWordsProcessor):
+        return spelt_text(parts, options, given, notes, about)
     processor = _processor(parts[0], options, given, about["name"])
     window = options.window or WINDOW
     tokens = [processor.lookup(part) for part in parts]
@@ -77,6 +81,8 @@ def _in_streams(
     What its rounding leaves over (a chunk) is the test part; where nothing is, the validation part is the
     test part too. The vocabulary is that of the whole text.
     """
+    rule = "reads a text in order; texts of words as characters are read line by line"
+    require(options.level != LEVEL, "split", options.split, rule, ["tail", "tail-10"])
     processor = _processor(text, options, given, about["name"])
     window = options.window or CHAR_RNN_WINDOW
     tokens = processor.lookup(text)
