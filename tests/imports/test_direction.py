@@ -26,12 +26,13 @@ MAY_IMPORT = {
     "lineage": MODELS,
     "inspection": MODELS | {"objectives"},  # a check of learning needs a loss
     "checkpoints": MODELS,
+    "encoding": JOINED,
     "generation": JOINED,
-    "runs": JOINED | {"generation"},
-    "training": JOINED | {"generation", "runs"},
-    "studies": JOINED | {"generation", "runs", "training", "report"},
-    "explorer": JOINED | {"generation", "runs", "training", "report", "studies"},
-    "cli": JOINED | {"generation", "runs", "training", "report", "studies", "explorer"},
+    "runs": JOINED | {"generation", "encoding"},
+    "training": JOINED | {"encoding", "generation", "runs"},
+    "studies": JOINED | {"encoding", "generation", "runs", "training", "report"},
+    "explorer": JOINED | {"encoding", "generation", "runs", "training", "report", "studies"},
+    "cli": JOINED | {"encoding", "generation", "runs", "training", "report", "studies", "explorer"},
     "__main__": {"cli"},
     **dict.fromkeys(BASE, BASE),
 }

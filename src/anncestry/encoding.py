@@ -1,0 +1,57 @@
+"""Many texts of different lengths through a net that answers once for each: a class, a value, a vector.
+
+Texts are sorted by length, so that a batch holds similar ones and hardly any padding, and cut into batches of
+about as many tokens each, which are small enough to stay in the processor's caches. On a CPU several batches
+run side by side, each on one core.
+"""
+
+from torch import nn
+
+from anncestry.arrays import Float, Int, Tensor
+from anncestry.engine.prediction import Prediction
+from anncestry.engine.workers import side_by_side
+from anncestry.protocols import outputs_of
+
+TOKENS = 2048  # of a batch, with padding
+
+
+def batches_by_length(lengths: Int[Tensor, "N"], tokens: int = TOKENS) -> list[Int[Tensor, "M"]]:
+    """Rows of each batch: longest texts first, at most ``tokens`` with padding unless one text has more."""
+    order = lengths.argsort(descending=True, stable=True)
+    batches, first = [], 0
+    while first < len(order):
+        longest = max(1, int(lengths[order[first]]))
+        last = first + max(1, tokens // longest)
+        batches.append(order[first:last])
+        first = last
+    return batches
+
+
+def encode(
+    model: nn.Module,
+    inputs: Int[Tensor, "N T"],
+    lengths: Int[Tensor, "N"],
+    prediction: Prediction | None = None,
+) -> Float[Tensor, "N K"]:
+    """What a net answers for each text, in the order of the texts.
+
+    Args:
+        model: in evaluation mode, prepared by ``prediction``; its outputs are (B, K).
+        inputs: padded tokens.
+        prediction: how it predicts; in float32 unless told.
+    """
+    prediction = prediction or Prediction()
+    device = next(iter(model.parameters())).device
+    batches = batches_by_length(lengths)
+
+    def answers(rows: Int[Tensor, "M"]) -> Float[Tensor, "M K"]:
+        of_rows = lengths[rows]
+        tokens = inputs[rows, : int(of_rows[0])].to(device)
+        return outputs_of(model, tokens, lengths=of_rows.to(device))[0].float()
+
+    with prediction.scope(device):
+        found = side_by_side(answers, batches, prediction, device)
+    answered = found[0].new_empty(len(inputs), *found[0].shape[1:])
+    for rows, of_rows in zip(batches, found, strict=True):
+        answered[rows] = of_rows
+    return answered
