@@ -14,6 +14,12 @@ from anncestry.data.processors.characters import (
     CharacterWordsProcessor,
 )
 from anncestry.data.processors.image import ImageProcessor, PixelProcessor
+from anncestry.data.processors.packed_answers import (
+    PackedClassesProcessor,
+    PackedTagsProcessor,
+    PackedValuesProcessor,
+)
+from anncestry.data.processors.packed_spans import SpanProcessor
 from anncestry.data.processors.pieces import PieceTextProcessor
 from anncestry.data.processors.plain import PlainProcessor
 from anncestry.data.processors.sentences import SentenceProcessor, TagProcessor
@@ -29,10 +35,14 @@ __all__ = [
     "CharacterTagProcessor",
     "CharacterWordsProcessor",
     "ImageProcessor",
+    "PackedClassesProcessor",
+    "PackedTagsProcessor",
+    "PackedValuesProcessor",
     "PieceTextProcessor",
     "PlainProcessor",
     "SentenceProcessor",
     "SeriesProcessor",
+    "SpanProcessor",
     "TableProcessor",
     "TagProcessor",
     "TextProcessor",
@@ -50,6 +60,10 @@ _KINDS: dict[str, type[Processor]] = {
         TextProcessor,
         WordTextProcessor,
         PieceTextProcessor,
+        PackedClassesProcessor,
+        PackedValuesProcessor,
+        PackedTagsProcessor,
+        SpanProcessor,
         SentenceProcessor,
         TagProcessor,
         PlainProcessor,
