@@ -16,6 +16,9 @@ class Imported(NamedTuple):
         processor: the JSON of what reads its inputs, where the file says that; else None.
         notes: what was assumed, for a person to know.
         tokenizer: the folder whose files say how texts become tokens, where there are such files.
+        reader: the JSON of what reads texts with that tokenizer, but for the tokenizer; None where texts are
+            read to go on with them.
+        optional: beginnings of the names of tensors that are left out where the config asks for none.
     """
 
     architecture: str
@@ -24,3 +27,5 @@ class Imported(NamedTuple):
     processor: dict[str, Any] | None = None
     notes: tuple[str, ...] = ()
     tokenizer: Path | None = None
+    reader: dict[str, Any] | None = None
+    optional: tuple[str, ...] = ()

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from anncestry.checkpoints.converters.bert import from_bert, is_bert
 from anncestry.checkpoints.converters.ctranslate2 import from_ctranslate2
 from anncestry.checkpoints.converters.elmo import find_elmo, from_elmo
 from anncestry.checkpoints.converters.gpt import from_gpt, is_gpt
@@ -29,6 +30,7 @@ from anncestry.checkpoints.converters.keras import from_keras, to_keras
 from anncestry.checkpoints.converters.keras_files import activation_of, read_keras
 from anncestry.checkpoints.converters.marian import from_marian, is_marian
 from anncestry.checkpoints.converters.recurrent import RecurrentSizes, from_state, measure
+from anncestry.checkpoints.converters.sentence_bert import from_sentence_bert, is_sentence_bert
 from anncestry.checkpoints.converters.tensor2tensor import from_tensor2tensor
 from anncestry.checkpoints.converters.torch_rnn import from_torch, to_torch
 from anncestry.checkpoints.converters.torch_transformer import from_torch_transformer, is_torch_transformer
@@ -71,12 +73,21 @@ def import_weights(path: str | Path, architecture: str | None = None) -> Importe
             is known here, or another architecture.
     """
     path = Path(path)
+    if is_sentence_bert(path):
+        return from_sentence_bert(path, str(path), lambda inner: _network(inner, architecture))
+    return _network(path, architecture)
+
+
+def _network(path: Path, architecture: str | None) -> Imported:
+    """The network of a file, or of a folder with one network in it."""
     source = str(path)
     elmo = find_elmo(path)
     if elmo is not None:
         return _checked(from_elmo(elmo, source), architecture, source)
     if is_gpt(path):
         return _checked(from_gpt(path, source), architecture, source)
+    if is_bert(path):
+        return _checked(from_bert(path, source), architecture, source)
     transformer = _transformer(path, source)
     if transformer is not None:
         _check_transformer(architecture, source)

@@ -1,0 +1,359 @@
+"""BERT: Hugging Face's folders, both ways, and the authors' checkpoints for TensorFlow.
+
+Hugging Face: ``config.json`` and ``model.safetensors`` of BertModel, BertForPreTraining, BertForMaskedLM,
+BertForNextSentencePrediction, BertForSequenceClassification, BertForTokenClassification and
+BertForQuestionAnswering. Which one it is shows in its tensors, and the names of classes in ``id2label``.
+
+The authors': ``bert_model.ckpt`` in its three files, ``bert_config.json`` and ``vocab.txt``; also what their
+programs for classes (``output_weights``) and for questions (``cls/squad/...``) write.
+
+The table of words is the readout of hidden words too; a copy of it in a file must equal it.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from anncestry.checkpoints.converters.encoders import (
+    Exported,
+    Fields,
+    bert_names,
+    fitted,
+    foreign,
+    labelled,
+    labels_of,
+    modern,
+    read_hugging_face,
+    read_object,
+    their_activation,
+    without_copies,
+)
+from anncestry.checkpoints.converters.sentence_bert import sentence_files
+from anncestry.checkpoints.imported import Imported
+from anncestry.checkpoints.rename import KeyMap
+from anncestry.checkpoints.store import some_of
+from anncestry.checkpoints.tensorflow_bundle import list_bundle, read_bundle
+from anncestry.errors import require
+
+_PREFIX = "bert."
+_WORDS = {
+    "cls.predictions.transform.dense": "head.linear",
+    "cls.predictions.transform.LayerNorm": "head.norm",
+    "cls.predictions.bias": "head.readout.bias",
+}
+_RELATION = "cls.seq_relationship"
+_RELATIONS = ("next", "random")  # what number of theirs says of the second text
+_CLASSES, _SPAN = "classifier", "qa_outputs"
+_CHOICE = "BertForMultipleChoice"
+_IGNORED = (
+    "classifier_dropout", "directionality", "pooler_fc_size", "pooler_num_attention_heads",
+    "pooler_num_fc_layers", "pooler_size_per_head", "pooler_type",
+)  # fmt: skip
+_CONFIGS = ("config.json", "bert_config.json")
+_TF_LAYER = "bert/encoder/layer_0/attention/self/query/kernel"
+_TRAINING = re.compile(
+    r"(.*/)?(adam_[mv]|lamb_[mv]|Adam(_[0-9]+)?|AdamWeightDecayOptimizer(_[0-9]+)?|global_step"
+    r"|beta[12]_power|signal_early_stopping(/.*)?|(current_)?loss_scale|good_steps|bad_steps)"
+)
+_TF_WHOLE = {
+    "cls/predictions/output_bias": "cls.predictions.bias",
+    "cls/seq_relationship/output_weights": f"{_RELATION}.weight",
+    "cls/seq_relationship/output_bias": f"{_RELATION}.bias",
+    "cls/squad/output_weights": f"{_SPAN}.weight",
+    "cls/squad/output_bias": f"{_SPAN}.bias",
+    "output_weights": f"{_CLASSES}.weight",
+    "output_bias": f"{_CLASSES}.bias",
+}
+_TF_PARTS = {"kernel": "weight", "gamma": "weight", "beta": "bias", "bias": "bias"}
+_CLASS_OF = {
+    "embedding": "BertModel",
+    "classification": "BertForSequenceClassification",
+    "regression": "BertForSequenceClassification",
+    "tagging": "BertForTokenClassification",
+    "span": "BertForQuestionAnswering",
+}
+
+
+class _Task(NamedTuple):
+    """What a file's tensors are trained for.
+
+    Attributes:
+        config: the fields of ours that say it.
+        heads: modules of theirs above the body, and ours.
+        pools: whether the pooler is asked.
+        reader: what reads texts for it, as in `Imported`; None where nothing here does.
+        notes: what was assumed.
+    """
+
+    config: dict[str, Any]
+    heads: Mapping[str, str]
+    pools: bool
+    reader: dict[str, Any] | None
+    notes: tuple[str, ...] = ()
+
+
+def is_bert(path: str | Path) -> bool:
+    """Whether a folder, or a file in it, is BERT's."""
+    path = Path(path)
+    if (bundle := _bundle(path)) is not None:
+        return _TF_LAYER in list_bundle(bundle)
+    if not path.is_dir() and path.suffix not in (".safetensors", ".bin", ".json"):
+        return False
+    folder = path if path.is_dir() else path.parent
+    if (folder / _CONFIGS[0]).is_file():
+        config = read_object(folder / _CONFIGS[0])
+        if "model_type" in config:
+            return config["model_type"] == "bert"
+        return str(_class_of(config)).startswith("Bert")
+    return (folder / _CONFIGS[1]).is_file()
+
+
+def from_bert(path: str | Path, source: str = "checkpoint") -> Imported:
+    """The network of what `is_bert` accepts.
+
+    Raises:
+        UserError: a file is missing, a pickle or damaged; tensors are missing, unknown or misshapen; the
+            config is of a network that is not one of ours.
+    """
+    path = Path(path)
+    folder = path if path.is_dir() else path.parent
+    bundle = _bundle(path)
+    if bundle is not None:
+        config, theirs = read_object(_config_beside(folder)), _read_tensorflow(bundle)
+        notes = ()
+        if config.get("hidden_act", "gelu") == "gelu":
+            why = "the authors' program computes x Phi(x) by a tanh since February 2019"
+            notes = (f"activation=gelu is assumed: {why} (--set activation=gelu-tanh)",)
+        return _imported(config, theirs, source, folder, notes)
+    return _imported(*read_hugging_face(folder), source, folder)
+
+
+def _imported(
+    config: Mapping[str, Any],
+    theirs: Mapping[str, Tensor],
+    source: str,
+    folder: Path | None,
+    notes: tuple[str, ...] = (),
+) -> Imported:
+    """The network of tensors under Hugging Face's names."""
+    theirs = modern(theirs)
+    prefix = _PREFIX if any(name.startswith(_PREFIX) for name in theirs) else ""
+    copies = {
+        "cls.predictions.decoder.weight": f"{prefix}embeddings.word_embeddings.weight",
+        "cls.predictions.decoder.bias": "cls.predictions.bias",
+    }
+    theirs = without_copies(theirs, copies, source)
+    fields = Fields(config, source)
+    sizes = _sizes(fields)
+    task = _task(config, theirs, source, sizes, f"{prefix}pooler.dense.weight" in theirs)
+    names = bert_names(prefix, task.heads)
+    if not task.pools and any(name.startswith(f"{prefix}pooler.") for name in theirs):
+        theirs = {name: t for name, t in theirs.items() if not name.startswith(f"{prefix}pooler.")}
+        notes += (f"the pooler was left out: {task.config['task']} does not ask it",)
+    ours = {**sizes, **task.config}
+    tensors = fitted("bert", ours, theirs, names, source)
+    reader = task.reader and {**task.reader, "max_tokens": sizes["num_positions"]}
+    notes += (*task.notes, *fields.notes())
+    folder = folder if reader else None
+    return Imported("bert", ours, tensors, None, notes, folder, reader, ("pooler.",))
+
+
+def _sizes(fields: Fields) -> dict[str, Any]:
+    """What a config says of the body."""
+    for name, usual in (
+        ("is_decoder", False),
+        ("add_cross_attention", False),
+        ("position_embedding_type", "absolute"),
+    ):
+        fields.must_be(name, usual)
+    fields.ignore(*_IGNORED)
+    width, inner = fields.size("hidden_size"), fields.size("intermediate_size")
+    num_positions = fields.size("max_position_embeddings", 512)
+    return {
+        "input_size": fields.size("vocab_size"),
+        "hidden_size": width,
+        "num_layers": fields.size("num_hidden_layers"),
+        "num_heads": fields.size("num_attention_heads"),
+        "inner_size": 0 if inner == 4 * width else inner,
+        "num_positions": num_positions,
+        "num_segments": fields.size("type_vocab_size", 2),
+        "dropout": fields.number("hidden_dropout_prob", 0.1),
+        "attention_dropout": fields.number("attention_probs_dropout_prob", 0.1),
+        "activation": fields.activation("hidden_act"),
+        "norm_eps": fields.number("layer_norm_eps", 1e-12),
+        "seq_len": min(128, num_positions),
+    }
+
+
+def _task(
+    config: Mapping[str, Any],
+    theirs: Mapping[str, Tensor],
+    source: str,
+    sizes: Mapping[str, Any],
+    pooler: bool,
+) -> _Task:
+    """What the tensors above the body are for."""
+    relation, classes = theirs.get(f"{_RELATION}.weight"), theirs.get(f"{_CLASSES}.weight")
+    if any(name.startswith("cls.predictions.") for name in theirs):
+        asks = 0 if relation is None else len(relation)
+        told = {"task": "masked-lm", "output_size": sizes["input_size"], "num_relations": asks}
+        heads = _WORDS if relation is None else {**_WORDS, _RELATION: "relation"}
+        return _Task(told, heads, relation is not None, {"kind": "packed-masked"})
+    if relation is not None:
+        told = {"task": "classification", "output_size": len(relation)}
+        rule = f"is asked about {len(_RELATIONS)} relations"
+        require(len(relation) == len(_RELATIONS), source, tuple(relation.shape), rule)
+        return _Task(told, {_RELATION: "head"}, True, _classes_reader(_RELATIONS))
+    if classes is not None:
+        return _classifier(config, classes, source, pooler)
+    if f"{_SPAN}.weight" in theirs:
+        told = {"task": "span", "output_size": 2}
+        return _Task(told, {_SPAN: "head"}, False, {"kind": "packed-span"})
+    told = {"task": "embedding", "output_size": sizes["hidden_size"], "pooling": "mean"}
+    notes = ()
+    if pooler:
+        told["pooling"] = "pooler"
+        notes = ("pooling=pooler is assumed: the file holds one (--set pooling=mean leaves it out)",)
+    return _Task(told, {}, pooler, {"kind": "packed-vectors", "cut": True}, notes)
+
+
+def _classifier(config: Mapping[str, Any], weight: Tensor, source: str, pooler: bool) -> _Task:
+    """One answer about a text, or one about each token."""
+    what, problem = _class_of(config), config.get("problem_type")
+    require(what != _CHOICE, source, what, "chooses between texts, which is not a task here")
+    rule = "asks for several classes of a text, which is not a task here"
+    require(problem != "multi_label_classification", source, problem, rule)
+    count, heads = len(weight), {_CLASSES: "head"}
+    if what == "BertForTokenClassification" or (what is None and not pooler):
+        reader = {"kind": "packed-tags", "tags": list(labels_of(config, count, source))}
+        return _Task({"task": "tagging", "output_size": count}, heads, False, reader)
+    if problem == "regression" or (problem is None and count == 1):
+        names = list(labels_of(config, count, source))
+        reader = {"kind": "packed-values", "name": names[0]} if count == 1 else None
+        return _Task({"task": "regression", "output_size": count}, heads, True, reader)
+    told = {"task": "classification", "output_size": count}
+    return _Task(told, heads, True, _classes_reader(labels_of(config, count, source)))
+
+
+def _classes_reader(classes: Sequence[str]) -> dict[str, Any]:
+    return {"kind": "packed-classes", "classes": list(classes)}
+
+
+def _class_of(config: Mapping[str, Any]) -> str | None:
+    """The class of theirs that wrote a config, where it says so."""
+    listed = config.get("architectures")
+    return str(listed[0]) if isinstance(listed, list) and listed else None
+
+
+# ---- the way back ---------------------------------------------------------------------------------------
+
+
+def to_bert(
+    tensors: Mapping[str, Tensor], config: Any, classes: Sequence[str] = (), max_tokens: int = 0
+) -> Exported:
+    """The files of a BERT of ours, for the class of theirs that has its task.
+
+    Args:
+        tensors: the state dict.
+        config: its `BertConfig`.
+        classes: the names of classes, tags or values; their numbers where there are none.
+        max_tokens: the longest text that is read; as many as there are positions unless told.
+
+    Raises:
+        UserError: they have no such BERT; names the field and what it would have to be.
+    """
+    width = config.hidden_size
+    for name, fits, wanted in (
+        ("embed_dim", config.embed_dim in (0, width), width),
+        ("num_relations", config.num_relations in (0, len(_RELATIONS)), len(_RELATIONS)),
+    ):
+        require(fits, name, getattr(config, name), "Hugging Face's BERT has another one", [wanted])
+    head = _SPAN if config.task == "span" else _CLASSES
+    heads = {**_WORDS, _RELATION: "relation"} if config.task == "masked-lm" else {head: "head"}
+    theirs = foreign(tensors, _names_of(config.task, heads))
+    prefix = "" if config.task == "embedding" else _PREFIX
+    if not config.num_segments:  # they always add the vector of a segment
+        theirs[f"{prefix}embeddings.token_type_embeddings.weight"] = torch.zeros(1, width)
+    described = {
+        "architectures": [_their_class(config)], "model_type": "bert", "vocab_size": config.input_size,
+        "hidden_size": width, "num_hidden_layers": config.num_layers,
+        "num_attention_heads": config.num_heads, "intermediate_size": config.inner_size or 4 * width,
+        "hidden_act": their_activation(config.activation), "hidden_dropout_prob": config.dropout,
+        "attention_probs_dropout_prob": config.attention_dropout, "layer_norm_eps": config.norm_eps,
+        "max_position_embeddings": config.num_positions, "type_vocab_size": config.num_segments or 1,
+        "initializer_range": 0.02, "position_embedding_type": "absolute", "pad_token_id": 0,
+        "tie_word_embeddings": True, "dtype": "float32",
+    }  # fmt: skip
+    if config.task in ("classification", "regression", "tagging"):
+        described |= labelled(classes or [f"LABEL_{place}" for place in range(config.output_size)])
+        kinds = {"classification": "single_label_classification", "regression": "regression"}
+        if config.task in kinds:
+            described["problem_type"] = kinds[config.task]
+    files, notes = {}, ()
+    if config.task == "embedding" and config.pooling != "pooler":
+        files = sentence_files(config, max_tokens or config.num_positions)
+        notes = ("there is no pooler: BertModel takes add_pooling_layer=False to load it",)
+    return Exported(described, theirs, files, notes)
+
+
+def _names_of(task: str, heads: Mapping[str, str]) -> KeyMap:
+    return bert_names("") if task == "embedding" else bert_names(_PREFIX, heads)
+
+
+def _their_class(config: Any) -> str:
+    if config.task == "masked-lm":
+        return "BertForPreTraining" if config.num_relations else "BertForMaskedLM"
+    return _CLASS_OF[config.task]
+
+
+# ---- the authors' files ---------------------------------------------------------------------------------
+
+
+def _bundle(path: Path) -> Path | None:
+    """A checkpoint of TensorFlow: what `read_bundle` takes; None where there is none."""
+    if path.is_dir():
+        if (path / "checkpoint").is_file():
+            return path
+        found = sorted(path.glob("*.index"))
+        return found[0] if len(found) == 1 else None
+    if path.name.endswith(".index") or ".data-" in path.name:
+        return path
+    return path if path.with_name(path.name + ".index").is_file() else None
+
+
+def _config_beside(folder: Path) -> Path:
+    found = [folder / name for name in reversed(_CONFIGS) if (folder / name).is_file()]
+    require(bool(found), "file", str(folder / _CONFIGS[1]), "is missing; it must lie beside the checkpoint")
+    return found[0]
+
+
+def _read_tensorflow(bundle: Path) -> dict[str, Tensor]:
+    """The weights under Hugging Face's names, without what training keeps beside them."""
+    wanted = [name for name in list_bundle(bundle) if not _TRAINING.fullmatch(name)]
+    named = {name: _tf_name(name) for name in wanted}
+    unknown = [name for name, new in named.items() if new is None]
+    rule = "BERT has no such tensors, as far as is known"
+    require(not unknown, "file", str(bundle), f"{rule}: {some_of(unknown)}")
+    tensors = {}
+    for name, array in read_bundle(bundle, wanted).items():
+        tensor = torch.from_numpy(np.array(array))
+        tensors[str(named[name])] = tensor.t().contiguous() if name.endswith("/kernel") else tensor
+    return tensors
+
+
+def _tf_name(name: str) -> str | None:
+    """``bert/encoder/layer_0/output/dense/kernel`` as ``bert.encoder.layer.0.output.dense.weight``."""
+    if name in _TF_WHOLE:
+        return _TF_WHOLE[name]
+    module, _, part = re.sub(r"/layer_([0-9]+)/", r"/layer/\1/", name).rpartition("/")
+    if not module.startswith(("bert/", "cls/")):
+        return None
+    module = module.replace("/", ".")
+    if part.endswith("_embeddings"):
+        return f"{module}.{part}.weight"
+    return f"{module}.{_TF_PARTS[part]}" if part in _TF_PARTS else None

@@ -1,0 +1,116 @@
+"""Folders of sentence-transformers: an encoder, and how its tokens' vectors become one of the text.
+
+``modules.json`` lists the parts: a Transformer in a folder of its own or in this one, a Pooling with its
+``config.json``, and at the end perhaps a Normalize, which brings vectors to length 1.
+``sentence_bert_config.json`` says how many tokens of a text are read.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from anncestry.checkpoints.converters.encoders import read_object
+from anncestry.checkpoints.imported import Imported
+from anncestry.errors import UserError, require
+
+_MODULES, _SETTINGS = "modules.json", "sentence_bert_config.json"
+_PARTS = ("Transformer", "Pooling", "Normalize")
+_POOLINGS = {"mean": "pooling_mode_mean_tokens", "first": "pooling_mode_cls_token"}
+_FOLDER = "1_Pooling"
+_TYPE = "sentence_transformers.models."
+_WITHOUT_TEXT = "its vectors are of whole texts"
+
+
+class _Module(NamedTuple):
+    kind: str
+    folder: Path
+
+
+def is_sentence_bert(path: Path) -> bool:
+    """Whether a folder says of which parts it is made."""
+    return path.is_dir() and (path / _MODULES).is_file()
+
+
+def from_sentence_bert(path: Path, source: str, read: Callable[[Path], Imported]) -> Imported:
+    """The encoder of a folder, with what brings its tokens' vectors together.
+
+    Args:
+        read: reads the folder of the encoder.
+
+    Raises:
+        UserError: a file is missing or damaged; a part is of a kind that is not known here, or the encoder
+            embeds no texts.
+    """
+    modules = _modules(path, source)
+    kinds = tuple(module.kind for module in modules)
+    known = kinds in (_PARTS, _PARTS[:2])
+    require(known, source, list(kinds), f"must be made of {', '.join(_PARTS)}, the last one or not")
+    found = read(modules[0].folder)
+    embeds = found.config.get("task") == "embedding"
+    require(embeds, source, found.config.get("task"), f"must hold a body without a head: {_WITHOUT_TEXT}")
+    pooling = _pooling(modules[1].folder / "config.json", source)
+    config = {**found.config, "pooling": pooling, "unit_length": len(modules) == len(_PARTS)}
+    settings = modules[0].folder / _SETTINGS
+    said = read_object(settings) if settings.is_file() else {}
+    reader = dict(found.reader or {})
+    longest = said.get("max_seq_length")
+    if isinstance(longest, int) and longest > 0:
+        reader["max_tokens"] = min(longest, reader.get("max_tokens", longest))
+    notes = tuple(note for note in found.notes if not note.startswith("pooling="))
+    if said.get("do_lower_case"):
+        notes += ("texts must be given in lower case: the encoder was trained on such",)
+    kept = {n: t for n, t in found.tensors.items() if not n.startswith("pooler.")}
+    return found._replace(config=config, tensors=kept, reader=reader, notes=notes)
+
+
+def sentence_files(config: Any, max_tokens: int) -> dict[str, Any]:
+    """The files beside ``config.json`` that make a folder one of sentence-transformers'.
+
+    Args:
+        config: of a network of ours whose task is ``embedding``, with ``pooling`` mean or first.
+        max_tokens: how many of a text are read.
+    """
+    kinds = _PARTS if config.unit_length else _PARTS[:2]
+    folders = ("", _FOLDER, "2_Normalize")
+    pooled = {"word_embedding_dimension": config.hidden_size}
+    pooled |= {name: pooling == config.pooling for pooling, name in _POOLINGS.items()}
+    pooled |= {"pooling_mode_max_tokens": False, "pooling_mode_mean_sqrt_len_tokens": False}
+    return {
+        _MODULES: [
+            {"idx": place, "name": str(place), "path": folders[place], "type": f"{_TYPE}{kind}"}
+            for place, kind in enumerate(kinds)
+        ],
+        f"{_FOLDER}/config.json": pooled,
+        _SETTINGS: {"max_seq_length": max_tokens, "do_lower_case": False},
+    }
+
+
+def _modules(path: Path, source: str) -> list[_Module]:
+    file = path / _MODULES
+    try:
+        listed = json.loads(file.read_bytes())
+        modules = [_Module(entry["type"].rpartition(".")[2], path / entry["path"]) for entry in listed]
+    except (ValueError, OSError, RecursionError, TypeError, KeyError, AttributeError) as error:
+        rule = f"must be a JSON list of parts, each with a type and a path ({error!r})"
+        raise UserError("file", str(file), rule) from error
+    inside = all(path.resolve() in (m.folder.resolve(), *m.folder.resolve().parents) for m in modules)
+    require(inside, "file", str(file), "names a folder outside of its own")
+    return modules
+
+
+def _pooling(file: Path, source: str) -> str:
+    """How vectors are brought together."""
+    said = read_object(file)
+    if isinstance(said.get("pooling_mode"), str):  # as later versions write it
+        on = [
+            {"cls": "pooling_mode_cls_token"}.get(m, f"pooling_mode_{m}_tokens")
+            for m in [said["pooling_mode"]]
+        ]
+    else:
+        on = sorted(
+            name for name, value in said.items() if name.startswith("pooling_mode_") and value is True
+        )
+    found = [pooling for pooling, name in _POOLINGS.items() if [name] == on]
+    require(bool(found), source, on, "must bring vectors together in one known way", _POOLINGS.values())
+    return found[0]
