@@ -4,7 +4,9 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
-from anncestry.engine.packed import linear
+from anncestry.engine.packed import ACTIVATIONS, linear
+
+__all__ = ["ACTIVATIONS", "Linear", "TiedReadout"]
 
 
 class Linear(nn.Linear):
@@ -16,7 +18,7 @@ class Linear(nn.Linear):
     def forward(self, input: Float[Tensor, "*B D"], activation: str = "none") -> Float[Tensor, "*B K"]:
         """
         Args:
-            activation: f: ``none`` or a key of `anncestry.engine.packed.ACTIVATIONS`.
+            activation: f: ``none`` or a key of `ACTIVATIONS`.
         """
         return linear(input, self.weight, self.bias, activation)
 

@@ -23,11 +23,10 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Bool, Float, Int, Tensor
-from anncestry.engine.packed import ACTIVATIONS
 from anncestry.errors import require
 from anncestry.layers.attention import SelfAttention
 from anncestry.layers.encoder_decoder import visible_places, where_ragged
-from anncestry.layers.linear import Linear, TiedReadout
+from anncestry.layers.linear import ACTIVATIONS, Linear, TiedReadout
 from anncestry.layers.token_embeddings import TokenEmbeddings
 from anncestry.layers.transformer import Block, FeedForward, PostNorm
 from anncestry.protocols import IGNORED, Filled
@@ -189,6 +188,16 @@ class MaskedWords(nn.Module):
         return self.readout(self.norm(self.linear(x, self.activation)), table)
 
 
+def encoder_block(config: BertConfig) -> Block:
+    """One of BERT's blocks."""
+    width = config.hidden_size
+    return Block(
+        SelfAttention(width, config.num_heads, bias=True, dropout=config.attention_dropout),
+        FeedForward(width, config.inner_size or 4 * width, config.activation),
+        partial(PostNorm, width, config.dropout, config.norm_eps),
+    )
+
+
 class Bert(nn.Module):
     """Embeddings, blocks, and a head for the task."""
 
@@ -218,13 +227,7 @@ class Bert(nn.Module):
 
     def make_block(self) -> nn.Module:
         """One of the blocks."""
-        config = self.config
-        width = config.hidden_size
-        return Block(
-            SelfAttention(width, config.num_heads, bias=True, dropout=config.attention_dropout),
-            FeedForward(width, config.inner_size or 4 * width, config.activation),
-            partial(PostNorm, width, config.dropout, config.norm_eps),
-        )
+        return encoder_block(self.config)
 
     def make_blocks(self) -> nn.ModuleList:
         """All of them."""

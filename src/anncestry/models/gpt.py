@@ -26,12 +26,11 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
-from anncestry.engine.packed import ACTIVATIONS
 from anncestry.errors import require
 from anncestry.layers.alignment import side_by_side
 from anncestry.layers.attention import SelfAttention
 from anncestry.layers.key_value_cache import KeyValueCache
-from anncestry.layers.linear import Linear, TiedReadout
+from anncestry.layers.linear import ACTIVATIONS, Linear, TiedReadout
 from anncestry.layers.positions import Learned
 from anncestry.layers.transformer import Block, FeedForward, PostNorm
 from anncestry.protocols import WithText

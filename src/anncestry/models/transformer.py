@@ -23,13 +23,12 @@ from typing import Any, NamedTuple
 from torch import nn
 
 from anncestry.arrays import Bool, Float, Int, Tensor
-from anncestry.engine.packed import ACTIVATIONS
 from anncestry.errors import require
 from anncestry.layers.alignment import side_by_side
 from anncestry.layers.attention import Attention, CrossAttention, SelfAttention
 from anncestry.layers.encoder_decoder import ReadingConfig, WritingNetwork, visible_places, where_ragged
 from anncestry.layers.key_value_cache import KeyValueCache
-from anncestry.layers.linear import Linear, TiedReadout
+from anncestry.layers.linear import ACTIVATIONS, Linear, TiedReadout
 from anncestry.layers.positions import LAYOUTS, Learned, Sinusoidal
 from anncestry.layers.transformer import Block, DecoderBlock, FeedForward, PostNorm, PreNorm
 from anncestry.protocols import Memory
