@@ -21,6 +21,15 @@ def read(path: Path, settings: Settings) -> Tokenizer:
         UserError: it is damaged, or cuts texts in a way that is not known here.
     """
     whole = parsed(path)
+    try:
+        return _read(path, settings, whole)
+    except UserError:
+        raise
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise UserError("file", str(path), f"is damaged ({error!r})") from error
+
+
+def _read(path: Path, settings: Settings, whole: dict[str, Any]) -> Tokenizer:
     model: dict[str, Any] = whole.get("model") or {}
     require(isinstance(model, dict) and "vocab" in model, "file", str(path), "must have a model with a vocab")
     kind = model.get("type") or _older(model)
@@ -173,15 +182,12 @@ def _template(path: Path, processor: Any) -> tuple[Template, dict[str, int]]:
     if not steps:
         return "none", {}
     step = steps[0]
-    try:
-        if step["type"] in ("RobertaProcessing", "BertProcessing"):
-            begin, end = step["cls"][1], step["sep"][1]
-            template = "roberta" if step["type"] == "RobertaProcessing" else "bert"
-            return template, {"begin": begin, "separator": end, "end": end}
-        ids = {name: token["ids"][0] for name, token in step.get("special_tokens", {}).items()}
-        seen = [[_part(piece, ids) for piece in step[form]] for form in ("single", "pair")]
-    except (KeyError, IndexError, TypeError) as error:
-        raise UserError("file", str(path), f"its post_processor is damaged ({error!r})") from error
+    if step["type"] in ("RobertaProcessing", "BertProcessing"):
+        begin, end = step["cls"][1], step["sep"][1]
+        template = "roberta" if step["type"] == "RobertaProcessing" else "bert"
+        return template, {"begin": begin, "separator": end, "end": end}
+    ids = {name: token["ids"][0] for name, token in step.get("special_tokens", {}).items()}
+    seen = [[_part(piece, ids) for piece in step[form]] for form in ("single", "pair")]
     for template in get_args(Template):
         known: dict[str, int] = {}
         # Each role is one id wherever it stands.

@@ -7,12 +7,13 @@ map of characters).
 ALBERT's and XLNet's ids are the pieces' places. CamemBERT's (and XLM-RoBERTa's) begin with fairseq's own
 special tokens and end with <mask>.
 
-*Departure:* ALBERT's and XLNet's programs cut a piece again that is a number and a comma (``9,``); neither
-transformers nor this does.
+ALBERT's and XLNet's programs cut a piece again that ends with a digit and a comma (``9,``). Such pieces are
+made so unlikely here that they are not chosen, as transformers does it.
 """
 
 import base64
 import json
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from anncestry.wire import Message
 
 _NORMAL, _UNKNOWN, _CONTROL = 1, 2, 3  # types of pieces
 _UNIGRAM = 1
+_NUMBER = re.compile(r"\d,$")
 _FAIRSEQ = {
     "camembert": (("<s>NOTUSED", "<pad>", "</s>NOTUSED", "<unk>", "<unk>NOTUSED"), 1),
     "xlm-roberta": (("<s>", "<pad>", "</s>", "<unk>"), 3),
@@ -64,6 +66,7 @@ def read_pieces(path: Path, settings: Settings) -> Tokenizer:
 def _google(
     path: Path, settings: Settings, pieces: list[tuple[str, float, int]], unknown: int, charsmap: str
 ) -> Tokenizer:
+    pieces = [(t, score - 100 if _NUMBER.search(t) else score, type_) for t, score, type_ in pieces]
     template = "xlnet" if "<cls>" in {text for text, _, _ in pieces} else "bert"
     # The published ALBERT is uncased, the published XLNet cased.
     lowercase = settings.flag("do_lower_case", template == "bert")

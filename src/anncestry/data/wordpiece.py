@@ -5,9 +5,10 @@ word. It is split at blanks and at every punctuation mark; in lower case, withou
 uncased. Then each word is cut from the left, always the longest piece that the vocabulary has; pieces that go
 on are written ``##piece``. A word which cannot be cut to its end, or is too long, is one [UNK].
 
-*Departures:* a capital sigma at the end of a Greek word becomes σ, where Python's ``lower`` has ς; what is a
-letter, a mark or punctuation is decided by an older table of Unicode than Python's. transformers does the
-same.
+*Departures*, all of them transformers' too: a capital sigma at the end of a Greek word becomes σ, where
+Python's ``lower`` has ς; characters for private use and those that Unicode has not assigned are dropped; the
+256 ideographs from U+2B820 do not stand alone; and what is a mark or punctuation is decided by an older table
+of Unicode than Python's.
 """
 
 import json
