@@ -7,6 +7,7 @@ from anncestry.errors import require
 
 CSV_TASKS = ("classification", "regression", "forecasting")
 IMAGE_TASKS = ("classification", "reconstruction")
+RUNNING_TEXT_TASKS = ("language-model", "masked-lm")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +19,10 @@ class DataOptions:
         drop: csv: columns to leave out (an identifier, say), by name or position, with commas between them.
         task: csv: what to predict; found from the target column unless told. `forecasting` predicts the
             target from the rows before it. Images: `reconstruction` takes the image itself as the target.
-        window: forecasting: past values a prediction sees. Text: tokens read before a gradient is cut.
+            Running text: what comes next, `language-model`, or what was hidden, `masked-lm`; what the
+            architecture fits.
+        window: forecasting: past values a prediction sees. Text: tokens read before a gradient is cut; of
+            masked-lm, tokens of an input, 128 unless told.
         horizon: forecasting: how many steps ahead.
         header: csv: whether the first row holds names; found out unless told.
         image_size: images: height and width everything is resized to; that of the first image unless told,
@@ -32,7 +36,7 @@ class DataOptions:
             pieces: at most so many, 8,000 unless told.
         min_count: translations and captions: how often a token must occur in training to be one; words twice
             unless told.
-        lowercase: translations and captions: read and write lower case.
+        lowercase: translations, captions and masked-lm: read and write lower case.
         joint: translations: one vocabulary for both languages.
         max_tokens: translations: longer pairs are left out of training, and cut elsewhere; 256 unless told.
         batch_tokens: translations and captions: fill batches up to so many tokens, with padding, in place of
@@ -46,12 +50,25 @@ class DataOptions:
         skip_bad: images: leave out unreadable files instead of stopping.
         tokenizer: texts: a run folder, or a folder with the files of a tokenizer, to read them with.
         text: csv and jsonl: the column with the texts, or two with a comma between them for pairs of texts.
+        masking: masked-lm: what is hidden: 15 % of the `tokens` (BERT), `whole-words`, `spans` (SpanBERT),
+            `n-grams` (ALBERT); `word-order` also shuffles trigrams (StructBERT); for `permutation` a sixth is
+            predicted and nothing is hidden (XLNet).
+        pairs: masked-lm: `none` fills inputs with sentences, a line each, over the borders of documents,
+            which blank lines part; `next`: does the second text follow the first (BERT); `order`: or did they
+            change places (ALBERT); `three`: does it follow, come before, or neither (StructBERT).
+        cache: masked-lm: the folder where a text is kept in tokens, so that it is cut but once; texts of more
+            than a million characters are kept in the user's cache folder unless told.
         cut: texts that are read in pieces: cut those that are too long instead of stopping.
     """
 
     target: str | None = None
     drop: str | None = None
-    task: Literal["classification", "regression", "forecasting", "reconstruction"] | None = None
+    task: (
+        Literal[
+            "classification", "regression", "forecasting", "reconstruction", "language-model", "masked-lm"
+        ]
+        | None
+    ) = None
     window: int | None = None
     horizon: int = 1
     header: bool | None = None
@@ -72,6 +89,9 @@ class DataOptions:
     skip_bad: bool = False
     tokenizer: str | None = None
     text: str | None = None
+    masking: Literal["tokens", "whole-words", "spans", "n-grams", "permutation", "word-order"] = "tokens"
+    pairs: Literal["none", "next", "order", "three"] = "none"
+    cache: str | None = None
     cut: bool = False
 
     def words(self) -> list[str]:
@@ -85,9 +105,9 @@ class DataOptions:
         return words
 
     def __post_init__(self) -> None:
-        tasks = tuple(dict.fromkeys(CSV_TASKS + IMAGE_TASKS))
+        tasks = tuple(dict.fromkeys(CSV_TASKS + IMAGE_TASKS + RUNNING_TEXT_TASKS))
         known = self.task is None or self.task in tasks
-        require(known, "task", self.task, "must be a task of tables or of images", tasks)
+        require(known, "task", self.task, "must be a task of tables, of images or of running text", tasks)
         counts = (
             "window",
             "horizon",

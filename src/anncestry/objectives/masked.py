@@ -40,7 +40,9 @@ class MaskedLanguageModel:
         if filled.boundary is not None:
             total = total + _words(filled.boundary, targets, hidden)
         if filled.relation is not None and relation is not None:
-            total = total + nn.functional.cross_entropy(filled.relation, relation) * count
+            asked = (relation != IGNORED).sum().clamp(min=1)  # nothing of a process that has no row
+            told = nn.functional.cross_entropy(filled.relation, relation, reduction="sum") / asked
+            total = total + told * count
         if filled.replaced is not None and filled.drawn is not None:
             inside = filled.replaced.isfinite()  # padding has minus infinity
             truth = filled.drawn[inside].to(filled.replaced.dtype)
@@ -71,7 +73,7 @@ class MaskedLanguageModel:
         sums.append((words.argmax(-1) == wanted).sum())
         zero = sums[0].new_zeros(())
         if filled.relation is not None and relation is not None:
-            sums += [(filled.relation.argmax(-1) == relation).sum(), zero + len(relation)]
+            sums += [(filled.relation.argmax(-1) == relation).sum(), (relation != IGNORED).sum()]
         else:
             sums += [zero, zero]
         if filled.replaced is not None and filled.drawn is not None:

@@ -14,6 +14,7 @@ from anncestry.data.processors.characters import (
     CharacterWordsProcessor,
 )
 from anncestry.data.processors.image import ImageProcessor, PixelProcessor
+from anncestry.data.processors.masked_words import MaskedWordsProcessor
 from anncestry.data.processors.packed_answers import (
     PackedClassesProcessor,
     PackedTagsProcessor,
@@ -27,6 +28,7 @@ from anncestry.data.processors.series import SeriesProcessor
 from anncestry.data.processors.table import TableProcessor
 from anncestry.data.processors.text import TextProcessor, WordTextProcessor
 from anncestry.data.processors.translation import TranslationProcessor
+from anncestry.data.processors.vectors import VectorProcessor
 from anncestry.errors import UserError
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "CharacterTagProcessor",
     "CharacterWordsProcessor",
     "ImageProcessor",
+    "MaskedWordsProcessor",
     "PackedClassesProcessor",
     "PackedTagsProcessor",
     "PackedValuesProcessor",
@@ -47,6 +50,7 @@ __all__ = [
     "TagProcessor",
     "TextProcessor",
     "TranslationProcessor",
+    "VectorProcessor",
     "WordTextProcessor",
     "processor_from_json",
 ]
@@ -60,10 +64,12 @@ _KINDS: dict[str, type[Processor]] = {
         TextProcessor,
         WordTextProcessor,
         PieceTextProcessor,
+        MaskedWordsProcessor,
         PackedClassesProcessor,
         PackedValuesProcessor,
         PackedTagsProcessor,
         SpanProcessor,
+        VectorProcessor,
         SentenceProcessor,
         TagProcessor,
         PlainProcessor,

@@ -5,10 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from anncestry.data.options import CSV_TASKS, IMAGE_TASKS
+from anncestry.data.options import CSV_TASKS, IMAGE_TASKS, RUNNING_TEXT_TASKS
 from anncestry.timeline import find, find_preset
 
 TEXT_LEVELS = ("char", "word", "byte-bpe", "word-bpe", "wordpiece", "characters")
+PIECE_LEVELS = ("wordpiece", "byte-bpe", "word-bpe")
+PIECES = ("tokenizer", "cut", "level", "vocab_size", "lowercase", "max_tokens")
+"""Options of all that reads texts in pieces."""
+TEXT_TASKS = ("classification", "regression")
+HIDDEN_WORDS = ("tokenizer", "lowercase", "masking", "pairs", "cache")
+"""Options of running text where its words are hidden."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +68,8 @@ SOURCES: tuple[Source, ...] = (
         summary="the English text of Python's own documentation topics, to be read character by character",
         module="text",
         loader="load_pydoc",
-        options=("window", "max_chars", "level", "vocab_size", "split"),
+        options=("task", "window", "max_chars", "level", "vocab_size", "split", *HIDDEN_WORDS),
+        tasks=RUNNING_TEXT_TASKS,
         levels=TEXT_LEVELS,
     ),
     Source(
@@ -75,11 +82,41 @@ SOURCES: tuple[Source, ...] = (
     Source(
         name="csv",
         argument="PATH",
-        summary="a table: classification, regression or forecasting, by its target column",
+        summary="a table: classification, regression or forecasting, by its target column; of texts with --text",
         module="table",
         loader="load_csv",
-        options=("target", "drop", "task", "window", "horizon", "header"),
+        options=("target", "drop", "task", "window", "horizon", "header", "text", *PIECES),
         tasks=CSV_TASKS,
+        levels=PIECE_LEVELS,
+    ),
+    Source(
+        name="jsonl",
+        argument="PATH",
+        summary="texts, or pairs, with a class or a value: an object of JSON on each line, a file or a folder",
+        module="text_tables",
+        loader="load_jsonl",
+        options=("target", "task", "text", *PIECES),
+        tasks=TEXT_TASKS,
+        levels=PIECE_LEVELS,
+    ),
+    Source(
+        name="squad",
+        argument="PATH",
+        summary="questions about texts, in files of SQuAD's form: one, or a folder with train and dev",
+        module="squad",
+        loader="load_squad",
+        options=PIECES,
+        levels=PIECE_LEVELS,
+    ),
+    Source(
+        name="hf",
+        argument="NAME",
+        summary="a data set of texts of Hugging Face's hub, with the package datasets and a network",
+        module="hugging_face",
+        loader="load_hugging_face",
+        options=("target", "task", "text", *PIECES),
+        tasks=TEXT_TASKS,
+        levels=PIECE_LEVELS,
     ),
     Source(
         name="text",
@@ -87,7 +124,8 @@ SOURCES: tuple[Source, ...] = (
         summary="a UTF-8 text file, or a folder with train, valid, test files; characters, words or pieces",
         module="text",
         loader="load_text",
-        options=("window", "max_chars", "level", "vocab_size", "split"),
+        options=("task", "window", "max_chars", "level", "vocab_size", "split", *HIDDEN_WORDS),
+        tasks=RUNNING_TEXT_TASKS,
         levels=TEXT_LEVELS,
     ),
     Source(
@@ -123,8 +161,8 @@ SOURCES: tuple[Source, ...] = (
         summary="short texts with a class: a folder of CLASS.txt files, or lines with a label",
         module="sentences",
         loader="load_sentences",
-        options=("level", "vocab_size"),
-        levels=("char", "word", "characters"),
+        options=PIECES,
+        levels=("char", "word", "characters", *PIECE_LEVELS),
     ),
     Source(
         name="conllu",
@@ -132,8 +170,8 @@ SOURCES: tuple[Source, ...] = (
         summary="sentences with a tag for every word: CoNLL-U or two columns, a file or train, dev, test",
         module="conllu",
         loader="load_conllu",
-        options=("tags", "level"),
-        levels=("word", "characters"),
+        options=("tags", *PIECES),
+        levels=("word", "characters", *PIECE_LEVELS),
     ),
     Source(
         name="music",
@@ -199,7 +237,7 @@ def reads_running_text(data: str) -> bool:
 def usual_options(model: str | None, data: str | None) -> dict[str, Any]:
     """Fields of ``DataOptions`` that go with a model, as far as the data source has them.
 
-    They are the task, where the model fits but one and the source has another one first, what the
+    They are the first of the source's tasks that the model fits, where it is not the very first, what the
     architecture needs, and those that a preset was published with.
     """
     if model is None or data is None:
@@ -209,7 +247,8 @@ def usual_options(model: str | None, data: str | None) -> dict[str, Any]:
     if source is None:
         return {}
     tasks, preset = find(model).tasks, find_preset(model)
-    usual: dict[str, Any] = {"task": tasks[0]} if len(tasks) == 1 and tasks[0] in source.tasks[1:] else {}
+    fitting = [task for task in source.tasks if task in tasks]
+    usual: dict[str, Any] = {"task": fitting[0]} if fitting and fitting[0] != source.tasks[0] else {}
     published = find(model).data | (preset.data if preset else {})
     if published.get("level") == "characters" and "characters" not in source.levels:
         del published["level"]  # the model does not fit these data, which says more

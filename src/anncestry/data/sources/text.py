@@ -14,7 +14,9 @@ from anncestry.data.processors.common import expect
 from anncestry.data.processors.pieces import LEVELS, PieceTextProcessor
 from anncestry.data.processors.text import TextProcessor, WordTextProcessor
 from anncestry.data.readers.files import absolute, existing_file, existing_folder, read_text
+from anncestry.data.readers.lines import lines_of_file, lines_of_text
 from anncestry.data.sources.characters import LEVEL, spelt_text
+from anncestry.data.sources.masked_text import is_asked, masked_text
 from anncestry.errors import UserError, require
 from anncestry.signature import Signature
 
@@ -144,6 +146,9 @@ def load_text(argument: str, options: DataOptions, seed: int, processor: Process
     if absolute(argument).is_dir():
         return _load_folder(existing_folder(argument), options, processor)
     path = existing_file(argument)
+    if is_asked(options, processor):
+        lines = lines_of_file(path, options.max_chars)
+        return masked_text([lines], f"text:{path}", options, processor, path)
     return text_dataset(read_text(path, options.max_chars), f"text:{path}", options, processor, path)
 
 
@@ -159,8 +164,11 @@ def _load_folder(folder: Path, options: DataOptions, processor: Processor | None
             rule = f"must hold one .txt or .gz file for {part}, with {' or '.join(words)} in its name"
             raise UserError("folder", str(folder), rule, [path.name for path in names] or ["no such file"])
         found.append(fitting[0])
-    parts = [read_text(path, options.max_chars) for path in found]
     note = f"the folder's own split: {', '.join(path.name for path in found)}"
+    if is_asked(options, processor):
+        lines = [lines_of_file(path, options.max_chars) for path in found]
+        return masked_text(lines, f"text:{folder}", options, processor, folder, (note,))
+    parts = [read_text(path, options.max_chars) for path in found]
     about = {"name": f"text:{folder}", "options": asdict(options), "source": folder}
     return _of_parts(parts, options, processor, (note,), about)
 
@@ -171,4 +179,7 @@ def load_pydoc(argument: str, options: DataOptions, seed: int, processor: Proces
 
     text = "\n\n".join(topics[name].strip() for name in sorted(topics))
     note = f"the text of Python {platform.python_version()}; other versions differ"
+    if is_asked(options, processor):
+        text = text if options.max_chars is None else text[: options.max_chars]
+        return masked_text([lines_of_text(text)], "pydoc", options, processor, notes=(note,))
     return text_dataset(text, "pydoc", options, processor, notes=(note,))

@@ -1,0 +1,88 @@
+"""Texts in which words are hidden: ``Paris is the [MASK] of France.``"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from anncestry.arrays import Float, Int, Tensor
+from anncestry.data.processors.packed import PackedProcessor, as_pair
+from anncestry.data.processors.sentences import read_lines
+from anncestry.errors import UserError
+from anncestry.protocols import IGNORED
+
+MASK = "[MASK]"
+"""How a hidden word may be written, whatever the tokenizer calls it."""
+BEST = 5  # words that are told for each hidden one
+
+
+@dataclass(frozen=True)
+class MaskedWordsProcessor(PackedProcessor):
+    """Texts, or pairs of texts, with hidden words, and the likeliest words in their places.
+
+    What is in the place of a hidden word is one token: a word, or a piece of one.
+    """
+
+    kind = "packed-masked"
+
+    def read(self, source: str) -> tuple[list[str], Int[Tensor, "N T"]]:
+        """One text a line, or two with a tab between them: a file, ``-`` for standard input, or typed out.
+
+        Raises:
+            UserError: a text hides no word, or this tokenizer has no token for hidden ones.
+        """
+        mask = self._mask
+        lines = read_lines(source)
+        texts = [line.replace(MASK, self.tokenizer.tokens[mask]) for line in lines]
+        inputs, _ = self.encode([as_pair(text) for text in texts], special=True)
+        for line, hides in zip(lines, (inputs == mask).any(1).tolist(), strict=True):
+            if not hides:
+                hint = f"As in: Paris is the {MASK} of France."
+                raise UserError("text", line, f"must have a {MASK} in place of a word to be found", hint=hint)
+        return lines, inputs
+
+    def hidden(self, inputs: Int[Tensor, "N T"]) -> Int[Tensor, "N T"]:
+        """Targets that ask for a word where one is hidden, and nowhere else."""
+        return torch.where(inputs == self._mask, 0, IGNORED)
+
+    def decode(self, outputs: Float[Tensor, "M V"]) -> list[dict[str, Any]]:
+        """``{word: probability}`` of the five likeliest, for each hidden word."""
+        chances, tokens = outputs.detach().float().cpu().softmax(-1).topk(min(BEST, outputs.shape[-1]))
+        found = []
+        for row, places in zip(chances.tolist(), tokens.tolist(), strict=True):
+            words: dict[str, float] = {}
+            for chance, token in zip(row, places, strict=True):
+                word = self._shown(token)
+                words[word if word not in words else self.tokenizer.tokens[token]] = chance
+            found.append(words)
+        return found
+
+    def fill_in(self, inputs: Int[Tensor, "N T"], outputs: Float[Tensor, "M V"]) -> list[dict[str, Any]]:
+        """``{"filled": the text with the likeliest words, "masks": what `decode` says of each}``.
+
+        Args:
+            outputs: scores of words for every hidden one, in reading order.
+        """
+        inputs = inputs.cpu()
+        hides = inputs == self._mask
+        filled = inputs.masked_scatter(hides, outputs.argmax(-1).cpu())
+        words, first, rows = self.decode(outputs), 0, []
+        for tokens, length, count in zip(filled, self.lengths_of(inputs), hides.sum(1).tolist(), strict=True):
+            text = self.tokenizer.decode(tokens[:length].tolist())
+            rows.append({"filled": text, "masks": words[first : first + count]})
+            first += count
+        return rows
+
+    def _shown(self, token: int) -> str:
+        """A token as a person reads it; of WordPiece with the marks of a piece that goes on."""
+        written = self.tokenizer.tokens[token]
+        if self.tokenizer.kind == "wordpiece":
+            return written
+        return self.tokenizer.decode([token]).strip() or written
+
+    @property
+    def _mask(self) -> int:
+        mask = self.tokenizer.special.mask
+        if mask is None:
+            raise UserError("tokenizer", self.tokenizer.kind, "has no token for hidden words")
+        return mask
