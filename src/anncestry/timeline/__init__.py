@@ -7,6 +7,7 @@ from typing import Any
 
 from anncestry.errors import UserError, nearest
 from anncestry.timeline.architecture import Architecture, Departure, Preset, check_fields
+from anncestry.timeline.beyond_bert import BEYOND_BERT
 from anncestry.timeline.cells import CELL_ENTRIES
 from anncestry.timeline.convolutional import CONVOLUTIONAL
 from anncestry.timeline.dilated import DILATED
@@ -35,6 +36,7 @@ __all__ = [
 _BRANCHES = (
     FEED_FORWARD, CONVOLUTIONAL, GENERATIVE, RECURRENT, CELL_ENTRIES, DILATED, SHORTCUTS, TEMPORAL,
     SEQUENCE_TO_SEQUENCE, TRANSFORMERS, PRETRAINED_FEATURES, PRETRAINED_DECODERS, PRETRAINED_ENCODERS,
+    BEYOND_BERT,
 )  # fmt: skip
 TIMELINE: tuple[Architecture, ...] = tuple(
     sorted((entry for branch in _BRANCHES for entry in branch), key=lambda entry: entry.year)
