@@ -26,9 +26,16 @@ from anncestry.arrays import Tensor
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.store import load_weights, read_tensors, write_bytes, write_tensors
 from anncestry.data import DataOptions, Dataset, Processor, Split, load_data
-from anncestry.data.processors import PieceTextProcessor, processor_from_json
+from anncestry.data.processors import (
+    MaskedWordsProcessor,
+    PieceTextProcessor,
+    VectorProcessor,
+    processor_from_json,
+)
+from anncestry.data.processors.packed import Text
 from anncestry.data.tokenizer import Tokenizer, read_tokenizer
 from anncestry.decoding import Search
+from anncestry.encoding import encode
 from anncestry.engine.layout import lay_out
 from anncestry.engine.prediction import Prediction
 from anncestry.engine.workers import shared_out
@@ -211,18 +218,42 @@ class Run:
         if lengths_of is None:
             return self._decode(self.outputs(inputs))
         lengths = lengths_of(inputs)
+        if isinstance(self.processor, MaskedWordsProcessor):
+            targets = self.processor.hidden(inputs)
+            return self.processor.fill_in(inputs, self.outputs(inputs, lengths, targets))
         rows = self._decode(self.outputs(inputs, lengths))
         for row, length in zip(rows, lengths.tolist(), strict=True):
             for name in FOR_EACH_STEP & row.keys():
                 row[name] = row[name][:length]
         return rows
 
-    def outputs(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """The model's raw outputs for a batch of inputs, without gradients."""
+    def embed(self, texts: Sequence[Text]) -> Tensor:
+        """(N, D): a vector for each text, or for each pair of texts; for encoders without a head.
+
+        Raises:
+            UserError: the run has another task; a text is empty.
+        """
+        rule = f"gives no vectors of texts; its task is {self.signature.task}"
+        require(embeds_texts(self), "run", str(self.folder), rule)
+        processor: Any = self.processor
+        if not texts:
+            return torch.empty(0, self.signature.output_size)
+        inputs, lengths = processor.encode(texts)
+        return encode(self.predictor, inputs, lengths, self.prediction)
+
+    def outputs(self, inputs: Tensor, lengths: Tensor | None = None, targets: Tensor | None = None) -> Tensor:
+        """The model's raw outputs for a batch of inputs, without gradients.
+
+        Args:
+            targets: where words are hidden, and scores of words are wanted there alone.
+        """
 
         def of(rows: slice) -> Tensor:
-            of_rows = None if lengths is None else lengths[rows]
-            found = outputs_of(self.predictor, inputs[rows], lengths=of_rows)[0]
+            of_rows, asked = (None if part is None else part[rows] for part in (lengths, targets))
+            only = asked is not None
+            found = outputs_of(self.predictor, inputs[rows], None, of_rows, asked, asked_only=only)[0]
+            if only and isinstance(found, tuple):  # with more than the words
+                return found[0]
             return found.scores() if isinstance(found, Unscored) else found
 
         with self.prediction.scope(inputs.device):
@@ -244,6 +275,11 @@ class Run:
 def load(folder: str | Path, precision: str = "32") -> Run:
     """Open a run folder; ``precision`` is that of predictions: ``32``, ``bf16`` or ``int8``."""
     return Run(folder, precision)
+
+
+def embeds_texts(run: Run) -> bool:
+    """Whether a run gives a vector for each text."""
+    return run.signature.task == "embedding" and isinstance(run.processor, VectorProcessor)
 
 
 def create_run(

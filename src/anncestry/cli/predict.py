@@ -1,4 +1,4 @@
-"""Classify, forecast, continue, translate, caption or draw inputs again with a run."""
+"""Classify, forecast, continue, fill in, embed, translate, caption or draw inputs again with a run."""
 
 import sys
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ import tyro
 
 WINDOW = 8  # tokens that are decoded together
 UNFINISHED, MOST_BYTES = "\ufffd", 4  # a character of which a token holds but some bytes, and their number
+NUMBERS = 4  # of a vector, as they are shown
 SHOWN, DRAWN = 48, 24  # on a page: of those given, and new images
 
 
@@ -19,7 +20,8 @@ class Arguments:
     run: tyro.conf.Positional[Path]
     """A run folder."""
     inputs: tyro.conf.Positional[tuple[str, ...]]
-    """Files, folders, - for standard input, or the inputs themselves: a row of numbers, a text to go on."""
+    """Files, folders, - for standard input, or the inputs themselves: a row of numbers, a text to go on, a
+    text with a [MASK] in place of a word."""
     json: bool = False
     """Print one JSON object per input."""
     length: int = 200
@@ -47,13 +49,14 @@ class Arguments:
     seed: int = 0
     """Language models and new images: fixes what is sampled."""
     out: Path | None = None
-    """Autoencoders: a page to write, with the images, how they came back, and new ones."""
+    """Autoencoders: a page to write, with the images, how they came back, and new ones. Encoders that embed
+    texts: a NumPy file (.npy) of float32 to write, with a row for each text."""
 
 
 def run(arguments: Arguments) -> int:
     """Print the predictions."""
     from anncestry.errors import UserError
-    from anncestry.runs import Run
+    from anncestry.runs import Run, embeds_texts
     from anncestry.signature import WRITING_TASKS
 
     trained = Run(arguments.run, arguments.precision)
@@ -63,6 +66,8 @@ def run(arguments: Arguments) -> int:
         _check_looks(trained, arguments.alignments)
     if trained.signature.task == "language-model":
         return _continue(trained, arguments)
+    if embeds_texts(trained):
+        return _embed(trained, arguments)
     if arguments.out is not None and trained.signature.task != "reconstruction":
         raise UserError("--out", str(arguments.out), "a page is written of images that are drawn again")
     if trained.signature.task in WRITING_TASKS:
@@ -72,6 +77,39 @@ def run(arguments: Arguments) -> int:
             _print(row, arguments.json)
     if arguments.out is not None:
         _draw(trained, arguments, arguments.out)
+    return 0
+
+
+def _embed(trained, arguments: Arguments) -> int:
+    """Write the vectors of all texts to a file, or print them, or the first numbers of each."""
+    import io
+    import json
+
+    import numpy as np
+    import torch
+
+    from anncestry.checkpoints.store import write_bytes
+    from anncestry.data.processors.packed import as_pair
+    from anncestry.data.processors.sentences import read_lines
+    from anncestry.errors import UserError
+
+    out = arguments.out
+    if out is not None and out.suffix != ".npy":
+        raise UserError("--out", str(out), "vectors are written to a NumPy file; its name ends with .npy")
+    lines = [line for source in arguments.inputs for line in read_lines(source)]
+    vectors = trained.embed([as_pair(line) for line in lines])
+    if out is not None:
+        array = io.BytesIO()
+        np.save(array, vectors.numpy())
+        write_bytes(out, array.getvalue())
+        print(f"{len(vectors)} vectors of {vectors.shape[1]} numbers: {out}")
+        return 0
+    for line, vector in zip(lines, vectors, strict=True):
+        if arguments.json:
+            print(json.dumps({"input": line, "vector": vector.tolist()}, ensure_ascii=False))
+            continue
+        start = " ".join(f"{number:.4f}" for number in vector[:NUMBERS].tolist())
+        print(f"{line}\t{len(vector)} numbers, length {torch.linalg.norm(vector):.4g}: {start} ...")
     return 0
 
 
@@ -212,6 +250,11 @@ def _print(row: dict, as_json: bool) -> None:
     label = figures.pop("input")
     if "tags" in figures and len(label.split()) == len(figures["tags"]):
         print(" ".join(f"{word}/{tag}" for word, tag in zip(label.split(), figures["tags"], strict=True)))
+        return
+    if "masks" in figures:
+        print(f"{label}\t{figures['filled']}")
+        for number, words in enumerate(figures["masks"], 1):
+            print(f"  mask {number}: " + "  ".join(f"{word} {chance:.3f}" for word, chance in words))
         return
     if "mse" in figures:  # figures without a unit that says what they are
         print(f"{label}\t" + "\t".join(f"{name} {value:.4g}" for name, value in figures.items()))

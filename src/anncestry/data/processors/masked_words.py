@@ -46,19 +46,15 @@ class MaskedWordsProcessor(PackedProcessor):
         return torch.where(inputs == self._mask, 0, IGNORED)
 
     def decode(self, outputs: Float[Tensor, "M V"]) -> list[dict[str, Any]]:
-        """``{word: probability}`` of the five likeliest, for each hidden word."""
+        """``{"words": [[word, probability], ...]}`` of the five likeliest, for each hidden word."""
         chances, tokens = outputs.detach().float().cpu().softmax(-1).topk(min(BEST, outputs.shape[-1]))
-        found = []
-        for row, places in zip(chances.tolist(), tokens.tolist(), strict=True):
-            words: dict[str, float] = {}
-            for chance, token in zip(row, places, strict=True):
-                word = self._shown(token)
-                words[word if word not in words else self.tokenizer.tokens[token]] = chance
-            found.append(words)
-        return found
+        return [
+            {"words": [[self._shown(token), chance] for token, chance in zip(places, row, strict=True)]}
+            for places, row in zip(tokens.tolist(), chances.tolist(), strict=True)
+        ]
 
     def fill_in(self, inputs: Int[Tensor, "N T"], outputs: Float[Tensor, "M V"]) -> list[dict[str, Any]]:
-        """``{"filled": the text with the likeliest words, "masks": what `decode` says of each}``.
+        """``{"filled": the text with the likeliest words, "masks": the words of `decode` for each}``.
 
         Args:
             outputs: scores of words for every hidden one, in reading order.
@@ -66,7 +62,7 @@ class MaskedWordsProcessor(PackedProcessor):
         inputs = inputs.cpu()
         hides = inputs == self._mask
         filled = inputs.masked_scatter(hides, outputs.argmax(-1).cpu())
-        words, first, rows = self.decode(outputs), 0, []
+        words, first, rows = [row["words"] for row in self.decode(outputs)], 0, []
         for tokens, length, count in zip(filled, self.lengths_of(inputs), hides.sum(1).tolist(), strict=True):
             text = self.tokenizer.decode(tokens[:length].tolist())
             rows.append({"filled": text, "masks": words[first : first + count]})
