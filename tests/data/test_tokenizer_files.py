@@ -328,6 +328,7 @@ def changed(**model):
         ({**PAIRS, "vocab.json": '{"a": "x"}'}, "vocab.json'; must give each token of the vocab its id"),
         ({**PAIRS, "merges.txt": "a b c\n"}, "merges.txt'; must have two pieces on each line"),
         ({**PAIRS, "merges.txt": "a c\n"}, "merges.txt'; is damaged"),
+        ({**PAIRS, "merges.txt": "a b 9\n"}, "merges.txt'; counts its pairs, as XLM's and FlauBERT's do"),
         ({"tokenizer.json": "not JSON"}, "tokenizer.json'; must be JSON"),
         ({"tokenizer.json": "{}"}, "tokenizer.json'; must have a model with a vocab"),
         ({"tokenizer.json": '{"model": 3}'}, "tokenizer.json'; must have a model with a vocab"),

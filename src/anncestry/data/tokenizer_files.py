@@ -93,6 +93,9 @@ def _byte_pairs(table: Path, joins: Path, settings: Settings) -> Tokenizer:
     if lines[0].startswith("#version"):
         lines = lines[1:]
     pairs = [tuple(line.removesuffix("\r").split(" ")) for line in lines if line.strip()]
+    counted = [pair[2] for pair in pairs[:3] if len(pair) == 3]
+    rule = "counts its pairs, as XLM's and FlauBERT's do; their words are Moses', which are not known here"
+    require(not counted or not all(map(str.isdecimal, counted)), "file", str(joins), rule)
     wrong = next((pair for pair in pairs if len(pair) != 2), None)
     require(wrong is None, "file", str(joins), f"must have two pieces on each line, not {wrong}")
     words = any(token.endswith(END_OF_WORD) for token in tokens)
