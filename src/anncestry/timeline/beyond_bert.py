@@ -68,6 +68,86 @@ _SENTENCE_DEPARTURES: tuple[Departure, ...] = (
     ),
 )
 
+# ---- BART -----------------------------------------------------------------------------------------------
+
+_DENOISING: dict[str, Any] = {
+    "optimizer": "adamw",
+    "learning_rate": 4e-4,
+    "beta2": 0.98,
+    "epsilon": 1e-6,
+    "weight_decay": 0.01,
+    "schedule": "linear",
+    "warmup_steps": 10_000,
+    "max_steps": 500_000,
+    "batch_size": 8000,
+}
+_BYTES = 50_265
+
+
+def _bart(name: str, layers: int, width: int, heads: int, words: int, count: int, source: str) -> Preset:
+    sizes = {"hidden_size": width, "num_layers": layers, "num_heads": heads}
+    vocabulary = {"input_size": words, "output_size": words, "seq_len": 128, "target_len": 128}
+    return Preset(
+        name=name,
+        config={**vocabulary, **sizes},
+        num_parameters=count,
+        source=source,
+        recipe=_DENOISING,
+    )
+
+
+_BART_PRESETS = (
+    _bart("bart-base", 6, 768, 12, _BYTES, 139_420_416, "Lewis et al., 1910.13461, section 4"),
+    _bart("bart-large", 12, 1024, 16, _BYTES, 406_291_456, "Lewis et al., 1910.13461, section 5"),
+    _bart(
+        "bart-large-cnn", 12, 1024, 16, 50_264, 406_290_432, "the authors' fine-tuned files: without the mask"
+    ),
+)
+_BART_DEPARTURES: tuple[Departure, ...] = (
+    departure(
+        "positions",
+        "not said",
+        "learned; the first token has row 2 of 1026, as files have it",
+        "learned, from the number of the filler + 1 = 2",
+    ),
+    departure(
+        "normalisation of the embeddings", "not said", "on both sides, before dropout", "on both sides"
+    ),
+    departure("scale of the embeddings", "not said", "none", "none: sqrt(d) is an option"),
+    departure("biases of attention", "not said", "there", "there"),
+    departure("initial weights", "N(0, 0.02^2)", "the paper's; biases 0", "the same, filler's row at 0"),
+    departure(
+        "before the first word",
+        "the end of the text before",
+        "our token of its own; an imported one begins with the vector of </s>, which it cannot write there",
+        "</s>",
+    ),
+    departure(
+        "classification",
+        "the decoder reads the text too; its last vector goes to a linear layer",
+        "not there: it writes",
+        "there",
+    ),
+    departure(
+        "the noise",
+        "30 % of the tokens in spans of Poisson(3), one mask each; sentences change places",
+        "it is data: noised texts as sources, the texts as targets",
+        "drawn while data are loaded",
+    ),
+    departure(
+        "one vocabulary",
+        "of source and target",
+        "the same where both sides have as many words (--joint); else the answer's table scores alone",
+        "of source and target; another encoder is put below for translation",
+    ),
+    departure(
+        "smaller sizes",
+        "not there",
+        "two layers, four heads and 128 features, unless told otherwise, for data of a person's own",
+        "not there",
+    ),
+)
+
 BEYOND_BERT: tuple[Architecture, ...] = (
     Architecture(
         id="sentence-bert",
@@ -85,5 +165,21 @@ BEYOND_BERT: tuple[Architecture, ...] = (
         recipe=SMALL_RECIPE,
         presets=_SENTENCE_PRESETS,
         aliases=("sbert",),
+    ),
+    Architecture(
+        id="bart",
+        name="BART",
+        year=2019,
+        paper="Lewis et al., BART: denoising sequence-to-sequence pre-training, 1910.13461",
+        parents=("bert", "transformer", "gpt"),
+        adds="a decoder that writes the whole text, spans of any length behind one mask, sentences shuffled",
+        removes="the head for hidden words, the second text, segments, the pooler",
+        departures=_BART_DEPARTURES,
+        fits=frozenset({("tokens", "translation")}),
+        module="bart",
+        model="BART",
+        config="BARTConfig",
+        recipe={**SMALL_RECIPE, "label_smoothing": 0.1},
+        presets=_BART_PRESETS,
     ),
 )
