@@ -5,7 +5,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 
@@ -99,7 +99,7 @@ class PackedProcessor:
         return {"kind": self.kind, **fields, "tokenizer": self.tokenizer.to_json()}
 
     @classmethod
-    def from_json(cls, fields: dict[str, Any]) -> "PackedProcessor":
+    def from_json(cls, fields: dict[str, Any]) -> Self:
         tokenizer = Tokenizer.from_json(fields["tokenizer"])
         rest = {key: value for key, value in fields.items() if key not in ("kind", "tokenizer")}
         made: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in rest.items()}

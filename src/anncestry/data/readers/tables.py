@@ -159,7 +159,7 @@ def parse_table(text: str, name: str, header: bool | None = None, known: Collect
             rule = f"every row must have {width} cells, as the first one has ({name})"
             raise UserError(f"row {line}", f"{len(row)} cells", rule)
     if header is None:
-        header = any(cell in known for cell in rows[0]) or _looks_like_header(rows)
+        header = any(cell in known for cell in rows[0]) or looks_like_header(rows)
     names = tuple(str(position + 1) for position in range(width))
     if header:
         names = tuple(cell or f"column {position + 1}" for position, cell in enumerate(rows[0]))
@@ -211,7 +211,7 @@ def _widths(lines: list[str], delimiter: str) -> Counter[int]:
     return widths
 
 
-def _looks_like_header(rows: list[list[str]]) -> bool:
+def looks_like_header(rows: list[list[str]]) -> bool:
     """Whether the first row holds names: no number in it, and it stands out from the rows below.
 
     It stands out where a column is made of numbers below it, or where none of its cells comes again.

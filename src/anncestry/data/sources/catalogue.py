@@ -82,7 +82,7 @@ SOURCES: tuple[Source, ...] = (
     Source(
         name="csv",
         argument="PATH",
-        summary="a table: classification, regression or forecasting, by its target column; of texts with --text",
+        summary="a table: classification, regression or forecasting, by its target column; texts with --text",
         module="table",
         loader="load_csv",
         options=("target", "drop", "task", "window", "horizon", "header", "text", *PIECES),
@@ -92,7 +92,7 @@ SOURCES: tuple[Source, ...] = (
     Source(
         name="jsonl",
         argument="PATH",
-        summary="texts, or pairs, with a class or a value: an object of JSON on each line, a file or a folder",
+        summary="texts, or pairs of them, with a class or a value: an object of JSON on each line",
         module="text_tables",
         loader="load_jsonl",
         options=("target", "task", "text", *PIECES),

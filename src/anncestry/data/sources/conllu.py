@@ -6,10 +6,12 @@ from pathlib import Path
 from anncestry.data.dataset import Dataset, Examples, Processor
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.characters import CharacterTagProcessor
-from anncestry.data.processors.common import expect
+from anncestry.data.processors.common import expect, relabel
+from anncestry.data.processors.packed_answers import PackedTagsProcessor
 from anncestry.data.processors.sentences import TagProcessor, pad
 from anncestry.data.readers.files import absolute, existing_file, existing_folder, read_text
 from anncestry.data.sources.characters import LEVEL, spelt_examples
+from anncestry.data.sources.labelled_texts import reads_pieces, stored, task_tokenizer
 from anncestry.errors import UserError
 from anncestry.protocols import IGNORED
 from anncestry.signature import NUM_CHARACTERS, Signature
@@ -32,6 +34,8 @@ def load_conllu(
         parts, note = _in_order(sentences, (0.7, 0.85)), "split in order"
     if min(map(len, parts)) < 1:
         raise UserError("conllu", str(path), "has too few sentences for a training, validation and test part")
+    if reads_pieces(options, processor):
+        return _in_pieces(parts, options, processor, path, note)
     spelt = options.level == LEVEL or isinstance(processor, CharacterTagProcessor)
     kind = CharacterTagProcessor if spelt else TagProcessor
     if processor is None:
@@ -68,6 +72,42 @@ def load_conllu(
         classes=processor.tags,
         source=path,
         notes=(f"{note}: {sizes} sentences for training, validation, test",),
+    )
+
+
+def _in_pieces(
+    parts: list[Sentences], options: DataOptions, given: Processor | None, path: Path, note: str
+) -> Dataset:
+    """The same learning problem, read by a tokenizer: a word has its tag at its first piece."""
+    if given is None:
+        tokenizer, longest = task_tokenizer(options, (" ".join(words) for words, _ in parts[0]))
+        names = tuple(sorted({tag for _, tags in parts[0] for tag in tags}))
+        given = PackedTagsProcessor(tokenizer, longest, options.cut, names)
+    processor = expect(given, PackedTagsProcessor, f"conllu:{path}")
+    index = {tag: place for place, tag in enumerate(processor.tags)}
+    splits, num_cut = [], 0
+    for part in parts:
+        tags = [[*relabel(row, processor.tags, "tag")] for _, row in part]
+        words = processor.encode_words([words for words, _ in part])
+        splits.append(Examples(words.inputs, words.at_first(tags), words.lengths))
+        num_cut += len(words.inputs) - len(part)
+    sizes = " / ".join(f"{len(part):,} ({sum(len(words) for words, _ in part):,} words)" for part in parts)
+    notes = [f"{note}: {sizes} sentences for training, validation, test"]
+    if num_cut:
+        notes.append(f"sentences of more than {processor.max_tokens} tokens were cut {num_cut} times")
+    shape = (max(split.inputs.shape[1] for split in splits),)
+    outputs, size = len(processor.tags), len(processor.tokenizer)
+    return Dataset(
+        name=f"conllu:{path}",
+        options=stored(options),
+        signature=Signature("tagging", "tokens", shape, outputs, size, background=index.get(OUTSIDE)),
+        processor=processor,
+        train=splits[0],
+        validation=splits[1],
+        test=splits[2],
+        classes=processor.tags,
+        source=path,
+        notes=tuple(notes),
     )
 
 

@@ -14,6 +14,7 @@ from anncestry.data.processors.sentences import SentenceProcessor, rank, split_t
 from anncestry.data.readers.files import absolute, decode_text, existing_file, existing_folder
 from anncestry.data.readers.files import read_text as read_utf8
 from anncestry.data.sources.characters import LEVEL, spelt_examples
+from anncestry.data.sources.labelled_texts import Labelled, Part, labelled_texts, reads_pieces
 from anncestry.data.splits import check_classes, describe_random_split, generator, stratified_split
 from anncestry.errors import UserError
 from anncestry.signature import NUM_CHARACTERS, Signature
@@ -35,6 +36,8 @@ def load_sentences(
     else:
         path = existing_file(argument)
         parts = [_read_labelled(path, notes)]
+    if reads_pieces(options, processor):
+        return _in_pieces(parts, options, seed, processor, path, notes)
     classes = tuple(sorted({label for part in parts for _, label in part}))
     labels = [relabel([label for _, label in part], classes, "class") for part in parts]
     notes += check_classes("sentences", labels[0], classes)
@@ -76,6 +79,21 @@ def load_sentences(
         source=path,
         notes=tuple(notes),
     )
+
+
+def _in_pieces(
+    parts: list[Pairs], options: DataOptions, seed: int, given: Processor | None, path: Path, notes: list[str]
+) -> Dataset:
+    """The same learning problem, read by a tokenizer."""
+    names: tuple[Part, ...] = ("train", "validation", "test") if len(parts) == 3 else ("train", "test")
+    labelled = {
+        name: Labelled([text for text, _ in part], [label for _, label in part])
+        for name, part in zip(names, parts, strict=False)
+    }
+    return labelled_texts(
+        labelled, options, seed, given, task="classification", name=f"sentences:{path}", target="class",
+        source=path, notes=notes,
+    )  # fmt: skip
 
 
 def _read_folder(folder: Path, notes: list[str]) -> tuple[list[Pairs], bool]:

@@ -28,12 +28,21 @@ from anncestry.signature import Signature
 MAX_CATEGORIES = 32
 """A column of texts with more different ones is left out: a name, a date, a sentence."""
 
+TEXT_OPTIONS = ("tokenizer", "cut", "level", "vocab_size", "lowercase", "max_tokens")
 MAX_INTEGER_CLASSES = 20
 """A target of whole numbers with more different ones is a quantity, not a class."""
 
 
 def load_csv(argument: str, options: DataOptions, seed: int, processor: Processor | None = None) -> Dataset:
-    """``csv:PATH``; see `table_dataset`."""
+    """``csv:PATH``; see `table_dataset`, and `text_table` where its columns hold texts."""
+    if options.text is not None or (processor is not None and processor.kind.startswith("packed-")):
+        from anncestry.data.sources.text_tables import load_text_table  # which reads tables too
+
+        return load_text_table(argument, options, seed, processor)
+    for name in TEXT_OPTIONS:
+        value = getattr(options, name)
+        if value != getattr(DataOptions, name) and processor is None:
+            raise UserError(name, value, "is for texts; say with --text which column holds them")
     path = existing_file(argument)
     text, name = read_text(path), f"csv:{path}"
     if processor is None:

@@ -1,0 +1,270 @@
+"""What the sources of texts share where texts are read in pieces: the learning problem in labelled texts.
+
+The tokenizer is that of `DataOptions.tokenizer`, or is learnt from the training texts.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from anncestry.data.dataset import Dataset, Examples, Processor
+from anncestry.data.options import DataOptions
+from anncestry.data.processors.common import expect, mean_and_scale, relabel
+from anncestry.data.processors.packed import Text
+from anncestry.data.processors.packed_answers import PackedClassesProcessor, PackedValuesProcessor
+from anncestry.data.readers.files import absolute, existing_folder
+from anncestry.data.splits import (
+    check_classes,
+    describe_random_split,
+    generator,
+    random_split,
+    stratified_split,
+)
+from anncestry.data.tokenizer import Tokenizer
+from anncestry.data.tokenizer_source import (
+    LEARNT,
+    for_a_task,
+    learn_tokenizer,
+    num_positions_of,
+    tokenizer_of,
+)
+from anncestry.errors import UserError, require
+from anncestry.signature import Signature
+
+MAX_TOKENS = 512
+HELD_OUT = 0.1
+Part = str
+"""The name of a split: ``train``, ``validation``, ``test`` or ``held-out``."""
+WORDS: dict[Part, tuple[str, ...]] = {
+    "held-out": ("out_of_domain", "mismatched"),
+    "train": ("train",),
+    "validation": ("dev", "valid", "trial"),
+    "test": ("test",),
+}
+"""Which words in the name of a file say which part it is; the first ones count first."""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Texts, or pairs of texts, with an answer each.
+
+    Attributes:
+        texts: what is read.
+        answers: classes, or numbers as they are written.
+    """
+
+    texts: list[Text]
+    answers: list[str]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def take(self, rows: np.ndarray) -> "Labelled":
+        """Those of these rows."""
+        return Labelled([self.texts[row] for row in rows], [self.answers[row] for row in rows])
+
+
+def reads_pieces(options: DataOptions, processor: Processor | None) -> bool:
+    """Whether texts are read in pieces: as asked for, or as a trained model does."""
+    if processor is not None:
+        return processor.kind.startswith("packed-")
+    return options.tokenizer is not None or options.level in LEARNT
+
+
+def official_parts(folder: Path, suffixes: Sequence[str]) -> dict[Part, Path]:
+    """The files of a folder that hold one part each, by words in their names.
+
+    Raises:
+        UserError: there is no training file, or two files for the same part.
+    """
+    found: dict[Part, Path] = {}
+    files = sorted(
+        path
+        for path in existing_folder(str(folder)).iterdir()
+        if path.is_file() and path.name.removesuffix(".gz").endswith(tuple(suffixes))
+    )
+    for path in files:
+        name = path.name.lower()
+        part = next((part for part, words in WORDS.items() if any(word in name for word in words)), None)
+        if part is not None and part in found:
+            rule = f"holds two files for {part}, {found[part].name} and {path.name}; name one file instead"
+            raise UserError("folder", str(folder), rule)
+        if part is not None:
+            found[part] = path
+    if "train" not in found:
+        rule = f"must hold a file with train in its name ({', '.join(suffixes)}), and dev or test files"
+        raise UserError("folder", str(folder), rule, [path.name for path in files] or ["no such file"])
+    return found
+
+
+def split_parts(
+    parts: Mapping[Part, Labelled], stratified: bool, seed: int, notes: list[str]
+) -> dict[Part, Labelled]:
+    """Training, validation and test, as the files have them.
+
+    Of two, the other one is the test part, and validation is a tenth of the training part at random; one is
+    split at random, within each class.
+    """
+    parts = dict(parts)
+    others: list[Part] = [part for part in ("validation", "test") if part in parts]
+    if len(others) == 2:
+        return parts
+    train, shares = parts["train"], (HELD_OUT,) if others else (0.15, 0.15)
+    if stratified:
+        classes = sorted(set(train.answers))
+        rows = stratified_split(relabel(train.answers, classes, "class"), generator(seed), shares)
+    else:
+        rows = random_split(len(train), generator(seed), shares)
+    split: dict[Part, Labelled] = {"train": train.take(rows[0]), "validation": train.take(rows[1])}
+    if others:
+        split["test"] = parts[others[0]]
+        count = f"{len(rows[1])} of the training texts, at random with seed {seed}"
+        notes.append(f"validation is {count}; the {others[0]} file is the test part")
+    else:
+        split["test"] = train.take(rows[2])
+        notes.append(describe_random_split(rows, seed, stratified))
+    if "held-out" in parts:
+        split["held-out"] = parts["held-out"]
+    if not all(map(len, split.values())):
+        raise UserError("texts", len(train), "are too few to be split into training, validation and test")
+    return split
+
+
+def task_tokenizer(options: DataOptions, texts: Iterable[str]) -> tuple[Tokenizer, int]:
+    """The tokenizer of a task, and the longest input: as told, or as the model beside the tokenizer reads.
+
+    Args:
+        texts: to learn one from.
+    """
+    longest = options.max_tokens
+    if options.tokenizer is None:
+        tokenizer = learn_tokenizer(texts, options.level, options.vocab_size, options.lowercase)
+    else:
+        told = {"level": options.level, "vocab_size": options.vocab_size}
+        for name, value in told.items():
+            require(value is None, name, value, "is the tokenizer's, so it is not to be told as well")
+        tokenizer = tokenizer_of(options.tokenizer)
+        longest = longest or num_positions_of(options.tokenizer)
+    longest = longest or MAX_TOKENS
+    require(longest >= 8, "max_tokens", longest, "must be at least 8: there are special tokens round a text")
+    return for_a_task(tokenizer), longest if options.max_tokens else min(longest, MAX_TOKENS)
+
+
+def stored(options: DataOptions) -> dict[str, Any]:
+    """The options, with the path of the tokenizer made absolute, so that they mean the same elsewhere."""
+    if options.tokenizer is not None:
+        options = dataclasses.replace(options, tokenizer=str(absolute(options.tokenizer)))
+    return asdict(options)
+
+
+def labelled_texts(
+    parts: Mapping[Part, Labelled],
+    options: DataOptions,
+    seed: int,
+    processor: Processor | None = None,
+    *,
+    task: Literal["classification", "regression"],
+    name: str,
+    target: str,
+    source: Path | None = None,
+    notes: Sequence[str] = (),
+) -> Dataset:
+    """The learning problem in labelled texts.
+
+    Args:
+        parts: the parts that the files have; a training part at least.
+        options: how texts are read.
+        seed: fixes the split.
+        processor: that of a trained model, which decides how texts are read instead.
+        task: what is asked; a processor knows it better.
+        name, source, notes: as in `Dataset`.
+        target: what the answers are called.
+
+    Raises:
+        UserError: a text is empty or too long, a class is unknown, or an answer is no number.
+    """
+    notes = list(notes)
+    if processor is not None:
+        task = "classification" if isinstance(processor, PackedClassesProcessor) else "regression"
+    classes = task == "classification"
+    if processor is None and classes:
+        names = tuple(sorted({answer for part in parts.values() for answer in part.answers}))
+        notes += check_classes(target, relabel(parts["train"].answers, names, target), names)
+        missing = sorted(set(names) - set(parts["train"].answers))
+        if missing:
+            rule = "is a class that no training text has"
+            raise UserError(target, missing[0], rule, sorted(set(parts["train"].answers)))
+    split = split_parts(parts, classes, seed, notes)
+    pairs = not isinstance(split["train"].texts[0], str)
+    if processor is None:
+        tokenizer, longest = task_tokenizer(options, _flat(split["train"].texts))
+        common: dict[str, Any] = {"max_tokens": longest, "cut": options.cut, "pairs": pairs}
+        if classes:
+            trained = sorted(set(split["train"].answers), key=_by_size)
+            processor = PackedClassesProcessor(tokenizer, **common, classes=tuple(trained))
+        else:
+            values = np.array(_numbers(split["train"], target))[:, None]
+            mean, scale = mean_and_scale(values)
+            require(values.min() < values.max(), target, values[0].item(), "has one value only")
+            learnt = {"mean": mean.item(), "scale": scale.item(), "name": target}
+            processor = PackedValuesProcessor(tokenizer, **common, **learnt)
+    kind = PackedClassesProcessor if classes else PackedValuesProcessor
+    processor = expect(processor, kind, name)
+    rule = "holds pairs of texts" if pairs else "holds single texts"
+    require(processor.pairs == pairs, "--data", name, f"{rule}, which the model was not trained on")
+    made, num_cut = {}, 0
+    for part, labelled in split.items():
+        inputs, lengths, cut = processor.encode_counted(labelled.texts)
+        if isinstance(processor, PackedClassesProcessor):
+            targets = torch.from_numpy(relabel(labelled.answers, processor.classes, target))
+        else:
+            targets = processor.encode_targets(_numbers(labelled, target))
+        made[part] = Examples(inputs, targets, lengths)
+        num_cut += cut
+    if num_cut:
+        notes.append(f"{num_cut} texts were longer than {processor.max_tokens} tokens and were cut")
+    outputs = len(processor.classes) if isinstance(processor, PackedClassesProcessor) else 1
+    size = len(processor.tokenizer)
+    shape = (max(split.inputs.shape[1] for split in made.values()),)
+    separator = processor.tokenizer.special.separator if pairs else None
+    return Dataset(
+        name=name,
+        options=stored(options),
+        signature=Signature(task, "tokens", shape, outputs, size, separator=separator),
+        processor=processor,
+        train=made["train"],
+        validation=made["validation"],
+        test=made["test"],
+        held_out=made.get("held-out"),
+        classes=getattr(processor, "classes", ()),
+        source=source,
+        notes=tuple(notes),
+    )
+
+
+def _flat(texts: Iterable[Text]) -> Iterable[str]:
+    for text in texts:
+        yield from (text,) if isinstance(text, str) else text
+
+
+def _by_size(name: str) -> tuple[float, str]:
+    try:
+        return float(name), name
+    except ValueError:
+        return float("inf"), name
+
+
+def _numbers(part: Labelled, target: str) -> list[float]:
+    values = []
+    for answer in part.answers:
+        try:
+            values.append(float(answer))
+        except ValueError:
+            raise UserError(target, answer, "must be a number, for a regression") from None
+        require(np.isfinite(values[-1]).item(), target, answer, "must be a finite number")
+    return values

@@ -1,0 +1,164 @@
+"""Questions about texts, to be answered with a part of the text: SQuAD 1.1 and 2.0, and files like theirs."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from anncestry.data.dataset import Dataset, Examples, Processor
+from anncestry.data.options import DataOptions
+from anncestry.data.processors.common import expect
+from anncestry.data.processors.packed_spans import SpanProcessor
+from anncestry.data.questions import Question, Questions
+from anncestry.data.readers.files import absolute, existing_file
+from anncestry.data.readers.squad import Squad, read_squad
+from anncestry.data.sources.labelled_texts import Part, official_parts, stored, task_tokenizer
+from anncestry.data.splits import generator, random_split
+from anncestry.errors import UserError
+from anncestry.signature import Signature
+
+WINDOW = 384
+"""Tokens of a window, with the question, unless told."""
+FEWEST_ARTICLES = 10
+"""With fewer ones, paragraphs are split."""
+Parts = dict[Part, list[Question]]
+
+
+def load_squad(argument: str, options: DataOptions, seed: int, processor: Processor | None = None) -> Dataset:
+    """``squad:PATH``: a folder with train and dev files, or one file."""
+    path = absolute(argument)
+    suffixes = (".json",)
+    files = official_parts(path, suffixes) if path.is_dir() else {"train": existing_file(argument)}
+    read = {part: read_squad(file) for part, file in files.items()}
+    notes = []
+    if len(files) > 1:
+        notes.append(f"the folder's own files: {', '.join(file.name for file in files.values())}")
+    for field, what in (
+        ("moved", "answers do not begin where the file says; the first place that has them is taken"),
+        ("lost", "answers are not in their text and cannot be trained on"),
+    ):
+        count = sum(getattr(squad, field) for squad in read.values())
+        notes += [f"{count} {what}"] if count else []
+    parts = _split(read, seed, notes)
+    return question_dataset(parts, options, processor, name=f"squad:{path}", source=path, notes=notes)
+
+
+def question_dataset(
+    parts: Mapping[Part, Sequence[Question]],
+    options: DataOptions,
+    processor: Processor | None = None,
+    *,
+    name: str,
+    source: Path | None = None,
+    notes: Sequence[str] = (),
+) -> Dataset:
+    """The learning problem in questions.
+
+    Questions of the training part whose answer is not in their text are left out.
+
+    Args:
+        parts: training, validation and test.
+        options: how texts are read.
+        processor: that of a trained model, which decides that instead.
+        name, source, notes: as in `Dataset`.
+    """
+    notes = list(notes)
+    given = processor is not None
+    if processor is None:
+        tokenizer, longest = task_tokenizer(options, _texts(parts["train"]))
+        lacking = any(not question.answers for part in parts.values() for question in part)
+        longest = longest if options.max_tokens else min(longest, WINDOW)
+        processor = SpanProcessor(tokenizer, longest, options.cut, may_lack=lacking)
+    processor = expect(processor, SpanProcessor, name)
+    made: dict[Part, Examples] = {}
+    for part, questions in parts.items():
+        if part == "train" and not given:
+            questions = [question for question in questions if question.starts or not question.answers]
+        made[part] = _examples(processor, questions, keep=part != "train" or given)
+    if not given:
+        train = made["train"]
+        answered = int((train.targets[:, 0] != train.targets[:, 1]).sum()) if len(train) else 0
+        notes.append(f"{len(train)} windows of at most {processor.max_tokens} tokens to train on")
+        if not answered and not processor.may_lack and not train.targets.any():
+            raise UserError("--data", name, "has no answer that could be trained on")
+    shape = (max(split.inputs.shape[1] for split in made.values()),)
+    return Dataset(
+        name=name,
+        options=stored(options),
+        signature=Signature(
+            "span",
+            "tokens",
+            shape,
+            2,
+            len(processor.tokenizer),
+            separator=processor.tokenizer.special.separator,
+        ),
+        processor=processor,
+        train=made["train"],
+        validation=made["validation"],
+        test=made["test"],
+        source=source,
+        notes=tuple(notes),
+    )
+
+
+def _examples(processor: SpanProcessor, questions: Sequence[Question], keep: bool) -> Examples:
+    """The windows of questions; with what it needs to answer in words, if that is to be kept."""
+    windows = processor.windows(questions)
+    targets = processor.targets(questions, windows)
+    if not keep:
+        return Examples(windows.inputs, targets, windows.lengths)
+    return Questions(windows.inputs, targets, windows.lengths, tuple(questions), windows)
+
+
+def _texts(questions: Sequence[Question]) -> Iterable[str]:
+    yield from dict.fromkeys(question.context for question in questions)
+    for question in questions:
+        yield question.text
+
+
+def _split(read: Mapping[Part, Squad], seed: int, notes: list[str]) -> Parts:
+    """Training, validation and test. What is split is split by articles: questions about the same text stay
+    together."""
+    train = read["train"].articles
+    others: list[Part] = [part for part in ("validation", "test") if part in read]
+    flat = {part: _flat(read[part].articles) for part in others}
+    if len(others) == 2:
+        return {"train": _flat(train), **flat}
+    unit = "articles"
+    if len(train) < FEWEST_ARTICLES:
+        train, unit = _paragraphs(train), "paragraphs"
+    shares = (0.1,) if others else (0.15, 0.15)
+    rows = random_split(len(train), generator(seed), shares)
+    if not all(map(len, rows)):
+        raise UserError("--data", f"{len(train)} {unit}", "are too few for training, validation and test")
+    split = [_flat([train[row] for row in sorted(chosen)]) for chosen in rows]
+    sizes = " / ".join(f"{len(part):,}" for part in split)
+    if others:
+        notes.append(
+            f"validation is a tenth of the training {unit}, at random with seed {seed}: {sizes} questions; "
+            f"the {others[0]} file is the test part"
+        )
+        return {"train": split[0], "validation": split[1], "test": flat[others[0]]}
+    notes.append(f"{unit} split at random with seed {seed}: {sizes} questions for training, validation, test")
+    return {"train": split[0], "validation": split[1], "test": split[2]}
+
+
+def _flat(articles: Iterable[Sequence[Question]]) -> list[Question]:
+    return [question for article in articles for question in article]
+
+
+def _paragraphs(articles: Sequence[Sequence[Question]]) -> list[list[Question]]:
+    found: dict[str, list[Question]] = {}
+    for question in _flat(articles):
+        found.setdefault(question.context, []).append(question)
+    return list(found.values())
+
+
+def questions_of(rows: Iterable[dict[str, Any]]) -> list[Question]:
+    """The questions of rows with ``question``, ``context`` and ``answers`` (``text``, ``answer_start``)."""
+    found = []
+    for row in rows:
+        answers = row["answers"]
+        texts, starts = tuple(answers["text"]), tuple(answers["answer_start"])
+        found.append(Question(row["question"], row["context"], texts, starts, str(row.get("id", ""))))
+    return found

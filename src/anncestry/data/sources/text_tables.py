@@ -1,0 +1,238 @@
+"""Tables and lines of JSON with texts in their columns: which ones are read, and what is asked of them."""
+
+import csv
+import dataclasses
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from anncestry.data.dataset import Dataset, Processor
+from anncestry.data.options import DataOptions
+from anncestry.data.processors.packed import Text
+from anncestry.data.processors.table import class_name
+from anncestry.data.readers.files import absolute, existing_file, read_text
+from anncestry.data.readers.tables import Table, is_missing, looks_like_header
+from anncestry.data.sources.labelled_texts import Labelled, Part, labelled_texts, official_parts
+from anncestry.data.sources.table import find_task
+from anncestry.errors import UserError, nearest
+
+TABLES = (".tsv", ".csv", ".txt")
+TEXTS = ("text", "sentence", "sentence1,sentence2", "premise,hypothesis", "question,sentence")
+"""Where texts are looked for in lines of JSON, unless told."""
+TARGETS = ("label", "target", "score", "class")
+"""The same for answers."""
+
+
+def load_text_table(
+    argument: str, options: DataOptions, seed: int, processor: Processor | None = None
+) -> Dataset:
+    """``csv:PATH --text COLUMN``: a file, or a folder with train and dev or test files."""
+    path = absolute(argument)
+    files = official_parts(path, TABLES) if path.is_dir() else {"train": existing_file(argument)}
+    wanted = [name.strip() for name in (options.text or "").split(",")]
+    known = {name for name in (*wanted, options.target) if name and not name.isdecimal()}
+    tables = {part: _parse(file, options.header, known) for part, file in files.items()}
+    names: dict[Part, str] = {part: file.name for part, file in files.items()}
+    return text_table(tables, names, options, seed, processor, name=f"csv:{path}", source=path)
+
+
+def load_jsonl(argument: str, options: DataOptions, seed: int, processor: Processor | None = None) -> Dataset:
+    """``jsonl:PATH``: an object on each line, a file or a folder with train and dev or test files."""
+    path = absolute(argument)
+    suffixes = (".jsonl", ".json", ".ndjson")
+    files = official_parts(path, suffixes) if path.is_dir() else {"train": existing_file(argument)}
+    records = {part: read_objects(file) for part, file in files.items()}
+    first = list(records["train"][0][1])
+    text = options.text or next((t for t in TEXTS if set(t.split(",")) <= set(first)), None)
+    target = options.target or next((t for t in TARGETS if t in first), None)
+    for field, value in (("text", text), ("target", target)):
+        if value is None:
+            rule = f"must say which field holds the {'texts' if field == 'text' else 'answers'}"
+            raise UserError(field, None, rule, first)
+    options = dataclasses.replace(options, text=text, target=target)
+    columns = [name.strip() for name in f"{text},{target}".split(",")]
+    tables = {part: _as_table(rows, columns, str(files[part])) for part, rows in records.items()}
+    names: dict[Part, str] = {part: file.name for part, file in files.items()}
+    return text_table(tables, names, options, seed, processor, name=f"jsonl:{path}", source=path)
+
+
+def text_table(
+    tables: Mapping[Part, Table],
+    files: Mapping[Part, str],
+    options: DataOptions,
+    seed: int,
+    processor: Processor | None = None,
+    *,
+    name: str,
+    source: Path | None = None,
+) -> Dataset:
+    """The learning problem in tables of texts.
+
+    The target is the last column unless told, and its cells decide the task unless told. A test file without
+    the target is left out.
+
+    Args:
+        tables: by part.
+        files: the names of what they were read from.
+        options: text, target and task, and how texts are read.
+        seed, processor, name, source: as in `labelled_texts`.
+    """
+    train = tables["train"]
+    texts = [_find(train, wanted.strip(), "text") for wanted in (options.text or "").split(",")]
+    if len(texts) > 2 or len(set(texts)) < len(texts):
+        raise UserError("text", options.text, "must be one column, or two different ones")
+    target = len(train.names) - 1 if options.target is None else _find(train, options.target, "target")
+    if target in texts:
+        raise UserError("target", train.names[target], "holds the texts", train.names)
+    notes = [f"the folder's own files: {', '.join(files.values())}"]
+    parts: dict[Part, Labelled] = {}
+    for part, table in tables.items():
+        columns = [_same(train, table, column) for column in (*texts, target)]
+        if columns[-1] is None:
+            notes.append(f"{files[part]} has no {train.label(target)}: it is left out")
+            continue
+        parts[part] = _labelled(table, columns, files[part])
+    task = options.task or find_task(train, target)
+    if task not in ("classification", "regression"):
+        raise UserError("task", task, "is not for texts with answers", ("classification", "regression"))
+    if task == "classification":
+        parts = {p: Labelled(found.texts, list(map(class_name, found.answers))) for p, found in parts.items()}
+    label = train.names[target] if train.has_header else "value"
+    return labelled_texts(
+        parts, options, seed, processor, task=task, name=name, target=label, source=source,
+        notes=notes if len(tables) > 1 else (),
+    )  # fmt: skip
+
+
+def read_objects(path: Path) -> list[tuple[int, dict[str, Any]]]:
+    """The objects of a file with one on each line, and their lines.
+
+    Raises:
+        UserError: a line is no object of JSON.
+    """
+    objects = []
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            rule = f"line {number} must be a JSON object ({error})"
+            raise UserError("file", str(path), rule) from error
+        if not isinstance(found, dict):
+            raise UserError("file", str(path), f"line {number} must be a JSON object")
+        objects.append((number, found))
+    return objects
+
+
+def _as_table(rows: Sequence[tuple[int, dict[str, Any]]], columns: list[str], path: str) -> Table:
+    """The wanted fields of objects as a table, without those that no object has."""
+    first = rows[0][1]
+    for name in columns:
+        if name not in first and name != columns[-1]:
+            raise UserError(
+                "text", name, f"is no field of line {rows[0][0]} of {path}", nearest(name, list(first))
+            )
+    if columns[-1] not in first and not any(columns[-1] in row for _, row in rows):
+        columns = columns[:-1]
+    cells = []
+    for number, row in rows:
+        for name in columns:
+            if not isinstance(row.get(name), str | int | float):
+                near = nearest(name, list(row))
+                rule = f"line {number} must hold a text or a number '{name}'"
+                raise UserError("file", path, rule, near or ["no field"])
+        cells.append([str(row[name]) for name in columns])
+    lines = tuple(number for number, _ in rows)
+    return Table(tuple(columns), True, tuple(zip(*cells, strict=True)), lines)
+
+
+def _find(table: Table, wanted: str, field: str) -> int:
+    if table.has_header and wanted not in table.names and not wanted.isdecimal():
+        near = nearest(wanted, list(table.names), 5)
+        raise UserError(field, wanted, f"names none of the {len(table.names)} columns", near)
+    return table.find(wanted, field)
+
+
+def _same(train: Table, table: Table, column: int) -> int | None:
+    """Where a column of the training table is in another one."""
+    if train.has_header and table.has_header:
+        return table.names.index(train.names[column]) if train.names[column] in table.names else None
+    return column if column < len(table.names) else None
+
+
+def _labelled(table: Table, columns: Sequence[int | None], name: str) -> Labelled:
+    *texts, target = columns
+    for column in texts:
+        if column is None:
+            raise UserError("file", name, "lacks a column of the training file", table.names)
+    for column in columns:
+        assert column is not None
+        for row, cell in enumerate(table.columns[column]):
+            if not cell or (column == target and is_missing(cell)):
+                rule = f"must not be empty ({name})"
+                raise UserError(table.place(row, column), cell, rule, hint="Fill it in or delete the row.")
+    found: list[Text] = list(table.columns[texts[0]])  # pyright: ignore
+    if len(texts) == 2:
+        found = list(zip(table.columns[texts[0]], table.columns[texts[1]], strict=True))  # pyright: ignore
+    return Labelled(found, list(table.columns[target]))  # pyright: ignore
+
+
+def _parse(path: Path, header: bool | None, known: set[str]) -> Table:
+    """The cells of a table with texts in it.
+
+    Where tabs are between cells, a quotation mark is one, and not the beginning of a quoted cell, unless
+    every cell that begins with one also ends there; and rows may have more cells than the first one, which
+    are left out.
+    """
+    text = read_text(path)
+    tabs = text.split("\n", 1)[0].count("\t")
+    if tabs:
+        lines, rows = _tab_separated(text)
+    else:
+        lines, rows = _quoted(text, path)
+    width = len(rows[0])
+    for line, row in zip(lines, rows, strict=True):
+        if len(row) < width or (len(row) > width and not tabs):
+            rule = f"every row must have {width} cells, as the first one has ({path})"
+            raise UserError(f"row {line}", f"{len(row)} cells", rule)
+    rows = [row[:width] for row in rows]
+    if header is None:
+        header = any(cell in known for cell in rows[0]) or looks_like_header(rows)
+    names = tuple(rows[0]) if header else tuple(str(place + 1) for place in range(width))
+    if header:
+        lines, rows = lines[1:], rows[1:]
+    if not rows:
+        raise UserError("file", str(path), "must hold rows of texts; it holds a header alone")
+    return Table(names, header, tuple(zip(*rows, strict=True)), tuple(lines))
+
+
+def _tab_separated(text: str) -> tuple[list[int], list[list[str]]]:
+    numbered = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    rows = [[cell.strip() for cell in line.split("\t")] for _, line in numbered]
+    starting = [cell for row in rows for cell in row if cell.startswith('"')]
+    if starting and all(map(_is_quoted, starting)):
+        rows = [[cell[1:-1].replace('""', '"') if cell[:1] == '"' else cell for cell in row] for row in rows]
+    return [number for number, _ in numbered], rows
+
+
+def _is_quoted(cell: str) -> bool:
+    inside = cell[1:-1]
+    return len(cell) > 1 and cell.endswith('"') and '"' not in inside.replace('""', "")
+
+
+def _quoted(text: str, path: Path) -> tuple[list[int], list[list[str]]]:
+    first = text.split("\n", 1)[0]
+    delimiter = ";" if first.count(";") > first.count(",") else ","
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True, strict=True)
+    lines, rows = [], []
+    try:
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                lines.append(reader.line_num)
+                rows.append([cell.strip() for cell in row])
+    except csv.Error as error:
+        raise UserError(f"row {reader.line_num}", str(path), f"cannot be read as a table ({error})") from None
+    return lines, rows
