@@ -1,4 +1,5 @@
-"""What an encoder-decoder writes: it joins a model, the processor of its data and decoding.
+"""What an encoder-decoder writes, and what an encoder answers: it joins a model, the processor of its data
+and decoding.
 
 Texts are compared as a reader sees them, by sacrebleu (Post, 1804.08771); its signature says how.
 """
@@ -15,12 +16,14 @@ from anncestry.arrays import Int, Tensor
 from anncestry.data.pairs import Pairs
 from anncestry.data.processors import CaptionProcessor
 from anncestry.data.processors.characters import CharacterProcessor
+from anncestry.data.questions import Questions, answer_all
 from anncestry.data.vocabulary import SPECIAL, normalise, split_words
 from anncestry.decoding import Hypothesis, Search, decode, read_source
 from anncestry.engine.prediction import Prediction
 from anncestry.engine.workers import side_by_side
 from anncestry.errors import require
-from anncestry.protocols import State, map_state
+from anncestry.objectives.reading import reading_figures
+from anncestry.protocols import State, map_state, outputs_of
 from anncestry.signature import BEGIN, END, PAD, UNKNOWN, Signature
 
 ROWS = 256  # hypotheses that are followed side by side, over all sources of a batch
@@ -58,6 +61,31 @@ class Embedded(NamedTuple):
 
     vectors: list[Tensor]
     state: State
+
+
+def answered(
+    model: nn.Module, parts: Sequence[Any], processor: Any, prediction: Prediction | None = None
+) -> dict[str, float]:
+    """How good the answers in words are to the questions of these splits; nothing where they have none.
+
+    Args:
+        processor: that of the questions.
+        prediction: as for `generate`.
+    """
+    questions = [question for part in parts if isinstance(part, Questions) for question in part.questions]
+    if not questions:
+        return {}
+    device = next(iter(model.parameters())).device
+
+    def of(inputs: Tensor, lengths: Tensor) -> Tensor:
+        return outputs_of(model, inputs.to(device), lengths=lengths.to(device))[0]
+
+    training = model.training
+    model.eval()
+    with (prediction or Prediction()).scope(device), torch.no_grad():
+        given = answer_all(questions, processor, of)
+    model.train(training)
+    return reading_figures(given, [question.answers for question in questions])
 
 
 def usual_search(signature: Signature, **changes: Any) -> Search:

@@ -33,6 +33,7 @@ from anncestry.data.processors import (
     processor_from_json,
 )
 from anncestry.data.processors.packed import Text
+from anncestry.data.processors.packed_answers import Asked
 from anncestry.data.tokenizer import Tokenizer, read_tokenizer
 from anncestry.decoding import Search
 from anncestry.encoding import encode
@@ -40,7 +41,7 @@ from anncestry.engine.layout import lay_out
 from anncestry.engine.prediction import Prediction
 from anncestry.engine.workers import shared_out
 from anncestry.errors import UserError, require
-from anncestry.generation import Written, answer, usual_search, written_scores
+from anncestry.generation import Written, answer, answered, usual_search, written_scores
 from anncestry.layers.linear import Linear, TiedReadout
 from anncestry.models.create import configure
 from anncestry.objectives import evaluate, objective_for, tally_split
@@ -163,9 +164,11 @@ class Run:
         parts = self._parts(data, split)
         with self.prediction.scope(next(iter(self.model.parameters())).device):
             if len(parts) == 1:
-                return evaluate(self.predictor, parts[0], objective)
-            sums = [tally_split(self.predictor, part, objective, 256) for part in parts]
-        return objective.metrics(torch.stack(sums).sum(0))
+                figures = evaluate(self.predictor, parts[0], objective)
+            else:
+                sums = [tally_split(self.predictor, part, objective, 256) for part in parts]
+                figures = objective.metrics(torch.stack(sums).sum(0))
+        return figures | answered(self.predictor, parts, self.processor, self.prediction)
 
     def written(self, data: str | None = None, split: str = "test", search: Search | None = None) -> Written:
         """What the model writes for the data that `evaluate` would score; for tasks that write an answer.
@@ -201,12 +204,23 @@ class Run:
         if self.signature.task in WRITING_TASKS:
             search = search or usual_search(self.signature)
             return answer(self.predictor, self.processor, source, search, prediction=self.prediction)
+        ask = getattr(self.processor, "ask", None)
+        if ask is not None:
+            return self._answers(ask(source), batch_size)
         labels, inputs = self.processor.read(source)
         rows = []
         with self.prediction.scope(inputs.device):
             for first in range(0, len(inputs), batch_size):
                 rows += self._rows(inputs[first : first + batch_size])
         return [{"input": label, **row} for label, row in zip(labels, rows, strict=True)]
+
+    def _answers(self, asked: Asked, batch_size: int) -> list[dict[str, Any]]:
+        """The answers to what is read in rows that are parts of an input."""
+        with self.prediction.scope(asked.inputs.device):
+            batches = zip(asked.inputs.split(batch_size), asked.lengths.split(batch_size), strict=True)
+            outputs = torch.cat([self.outputs(inputs, lengths).float().cpu() for inputs, lengths in batches])
+        rows = asked.answers(outputs)
+        return [{"input": label, **row} for label, row in zip(asked.labels, rows, strict=True)]
 
     def _rows(self, inputs: Tensor) -> list[dict[str, Any]]:
         """The predictions for a batch, whose sequences may be padded."""

@@ -59,19 +59,19 @@ class Windows:
 
 @dataclass(frozen=True)
 class Questions(Examples):
-    """A split of questions: windows with the first answer's places, and what is needed to answer in words.
+    """A split of questions: a row for each window, with the places of the first answer.
 
     Attributes:
-        questions: in the order of the windows.
-        windows: how they are read.
+        questions: what the windows were made of, in their order; so that answers in words can be compared.
     """
 
     questions: tuple[Question, ...] = field(default=(), repr=False)
-    windows: Windows | None = field(default=None, repr=False)
 
 
 class Answers(Protocol):
-    """What makes words of the outputs for windows."""
+    """What makes windows of questions, and words of a model's outputs for them."""
+
+    def windows(self, questions: Sequence[Question]) -> Windows: ...
 
     def answers(
         self, questions: Sequence[Question], windows: Windows, outputs: Float[Tensor, "W T 2"]
@@ -79,23 +79,20 @@ class Answers(Protocol):
 
 
 def answer_all(
-    split: Questions,
-    answers: Answers,
+    questions: Sequence[Question],
+    processor: Answers,
     outputs_of: Callable[[Int[Tensor, "B T"], Int[Tensor, "B"]], Float[Tensor, "B T 2"]],
 ) -> list[str]:
-    """The answer to each question of a split.
+    """The answer to each question, in words; empty for none.
 
     Args:
-        answers: a processor.
         outputs_of: the model, from inputs and lengths.
     """
-    windows = split.windows
-    assert windows is not None
-    found = []
+    windows, found = processor.windows(questions), []
     for first in range(0, len(windows.inputs), ROWS):
         rows = slice(first, first + ROWS)
         outputs = torch.zeros(*windows.inputs[rows].shape, 2)
         longest = int(windows.lengths[rows].max())
         outputs[:, :longest] = outputs_of(windows.inputs[rows, :longest], windows.lengths[rows]).float().cpu()
         found.append(outputs)
-    return [row["answer"] for row in answers.answers(split.questions, windows, torch.cat(found))]
+    return [row["answer"] for row in processor.answers(questions, windows, torch.cat(found))]

@@ -13,7 +13,7 @@ import torch
 from anncestry.data import DataOptions, Dataset, load_data
 from anncestry.data.sources.catalogue import usual_options
 from anncestry.errors import UserError
-from anncestry.generation import Written, usual_search, written_scores
+from anncestry.generation import Written, answered, usual_search, written_scores
 from anncestry.models.create import configure
 from anncestry.objectives import evaluate, objective_for
 from anncestry.runs import Run, check_new_folder, create_run, finish_run
@@ -168,6 +168,8 @@ def _finish(run: Run, result: Fit, dataset: Dataset, fabric: Any) -> None:
     objective = objective_for(dataset.signature, dataset.processor.target_scale)
     splits = dataset.scored_splits()
     scores = {split: evaluate(result.model, dataset.split(split), objective) for split in splits}
+    for split, figures in scores.items():
+        figures |= answered(result.model, [dataset.split(split)], dataset.processor)
     written: dict[str, Written] = {}
     if dataset.signature.task in WRITING_TASKS:
         search = usual_search(dataset.signature)

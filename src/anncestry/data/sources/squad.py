@@ -13,7 +13,7 @@ from anncestry.data.readers.files import absolute, existing_file
 from anncestry.data.readers.squad import Squad, read_squad
 from anncestry.data.sources.labelled_texts import Part, official_parts, stored, task_tokenizer
 from anncestry.data.splits import generator, random_split
-from anncestry.errors import UserError
+from anncestry.errors import UserError, require
 from anncestry.signature import Signature
 
 WINDOW = 384
@@ -71,15 +71,15 @@ def question_dataset(
     processor = expect(processor, SpanProcessor, name)
     made: dict[Part, Examples] = {}
     for part, questions in parts.items():
-        if part == "train" and not given:
+        if part == "train":
             questions = [question for question in questions if question.starts or not question.answers]
-        made[part] = _examples(processor, questions, keep=part != "train" or given)
+            require(bool(questions), "--data", name, "has no question whose answer is in its text")
+        windows = processor.windows(questions)
+        targets = processor.targets(questions, windows)
+        made[part] = Questions(windows.inputs, targets, windows.lengths, tuple(questions))
     if not given:
-        train = made["train"]
-        answered = int((train.targets[:, 0] != train.targets[:, 1]).sum()) if len(train) else 0
-        notes.append(f"{len(train)} windows of at most {processor.max_tokens} tokens to train on")
-        if not answered and not processor.may_lack and not train.targets.any():
-            raise UserError("--data", name, "has no answer that could be trained on")
+        count = len(made["train"])
+        notes.append(f"{count:,} windows of at most {processor.max_tokens} tokens to train on")
     shape = (max(split.inputs.shape[1] for split in made.values()),)
     return Dataset(
         name=name,
@@ -99,15 +99,6 @@ def question_dataset(
         source=source,
         notes=tuple(notes),
     )
-
-
-def _examples(processor: SpanProcessor, questions: Sequence[Question], keep: bool) -> Examples:
-    """The windows of questions; with what it needs to answer in words, if that is to be kept."""
-    windows = processor.windows(questions)
-    targets = processor.targets(questions, windows)
-    if not keep:
-        return Examples(windows.inputs, targets, windows.lengths)
-    return Questions(windows.inputs, targets, windows.lengths, tuple(questions), windows)
 
 
 def _texts(questions: Sequence[Question]) -> Iterable[str]:
