@@ -19,9 +19,10 @@ class Arguments:
     """`torch`: safetensors with torch.nn's names (recurrent nets, Transformers) or torchvision's; `keras`:
     npz with Keras's names and gate order (recurrent nets); `marian`: a folder for Hugging Face's
     MarianMTModel (Transformers with the normalisation behind): weights, config, vocab.json; no .spm;
-    `huggingface`: a folder for OpenAIGPTLMHeadModel or GPT2LMHeadModel (language models of gpt and gpt2):
-    weights, config, and the tokenizer where the run has one; `elmo`: a folder as ELMo's authors keep it:
-    options.json and lm_weights.hdf5, the language models alone."""
+    `huggingface`: a folder for the class of transformers that has the run's architecture and task (language
+    models of gpt and gpt2; encoders as bert is one, for any task): weights, config, and the tokenizer where
+    the run has one; of an encoder that embeds texts also for sentence-transformers; `elmo`: a folder as
+    ELMo's authors keep it: options.json and lm_weights.hdf5, the language models alone."""
 
 
 def run(arguments: Arguments) -> int:
@@ -110,26 +111,34 @@ def _elmo(trained, folder: Path) -> int:
 
 
 def _hugging_face(trained, folder: Path) -> int:
-    """Write the folder, with the tokenizer where texts are read with one of theirs."""
+    """Write the folder, with the tokenizer where texts are read with one of theirs; what is not quite the
+    same there goes to standard error."""
+    import sys
+
     import safetensors.torch
 
-    from anncestry.checkpoints.converters.gpt import to_gpt
+    from anncestry.checkpoints.exporting import to_hugging_face
     from anncestry.checkpoints.store import write_bytes
     from anncestry.data.tokenizer import write_tokenizer
-    from anncestry.errors import UserError
     from anncestry.runs import make_folder, write_json
 
-    kind = trained.architecture.id
-    if kind not in ("gpt", "gpt2"):
-        name = trained.architecture.name
-        raise UserError("--to", "huggingface", f"holds runs of gpt and gpt2; this run is another: {name}")
-    made = to_gpt(trained.model.state_dict(), trained.model.config, kind)
+    processor = trained.processor if (trained.folder / "processor.json").is_file() else None
+    classes = getattr(processor, "classes", None) or getattr(processor, "tags", None) or ()
+    weights, longest = trained.model.state_dict(), getattr(processor, "max_tokens", 0)
+    made = to_hugging_face(trained.architecture.id, weights, trained.model.config, classes, longest)
     make_folder(folder)
     write_bytes(folder / "model.safetensors", safetensors.torch.save(made.tensors, {"format": "pt"}))
-    write_json(folder / "config.json", made.config)
-    if (trained.folder / "processor.json").is_file():
-        tokenizer = getattr(trained.processor, "tokenizer", None)
-        if tokenizer is not None:
-            write_tokenizer(tokenizer, folder)
+    for name, content in {"config.json": made.config, **made.files}.items():
+        make_folder((folder / name).parent)
+        write_json(folder / name, content)
+    tokenizer = getattr(processor, "tokenizer", None)
+    if tokenizer is not None:
+        write_tokenizer(tokenizer, folder)
+    mean, scale = getattr(processor, "mean", 0.0), getattr(processor, "scale", 1.0)
+    notes = made.notes
+    if trained.signature.task == "regression" and (mean, scale) != (0.0, 1.0):
+        notes += (f"its answers there are (value - {mean:g}) / {scale:g}",)
+    for note in notes:
+        print(note, file=sys.stderr)
     print(folder)
     return 0

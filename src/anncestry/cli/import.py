@@ -19,7 +19,9 @@ class Arguments:
     texts are pieces of vocab.json with blanks between them); a checkpoint of tensor2tensor; safetensors of a
     module with a torch.nn.Transformer, src_embed, tgt_embed and generator. GPT and GPT-2: a folder of Hugging
     Face's; OpenAI's checkpoint of GPT-2 for TensorFlow, or its folder of GPT's params_shapes.json. ELMo:
-    a folder with its options.json and HDF5 weights, or one of the two."""
+    a folder with its options.json and HDF5 weights, or one of the two. BERT: a folder of Hugging Face's, for
+    any task; its authors' bert_model.ckpt with bert_config.json and vocab.txt. A folder of
+    sentence-transformers, for vectors of texts."""
     folder: tyro.conf.Positional[Path]
     """The new folder, for `anncestry show FOLDER` and `anncestry.load(FOLDER).model`; where the source says
     how texts are read, also for `anncestry predict FOLDER "a text"`."""
