@@ -35,7 +35,7 @@ def gradients(subject: Subject) -> str:
     if not asking:
         raise Broken("no parameter asks for a gradient, expected some, or a learning rule of its own")
     for seed in range(5):  # rectifiers can be silent on a whole batch
-        loss = subject.mean_loss(model, *subject.batch(8, seed, at_least=FAR_STEPS))
+        loss = subject.mean_loss(model, *subject.batch(8, seed, at_least=FAR_STEPS), asked_only=True)
         if loss.requires_grad:
             loss.backward()
     for name, parameter in asking.items():

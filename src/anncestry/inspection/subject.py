@@ -108,9 +108,16 @@ class Subject:
         with torch.no_grad():
             return outputs_of(model, inputs, targets=targets)[0]
 
-    def mean_loss(self, model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
-        """The loss per answer, differentiable."""
-        outputs, _ = outputs_of(model, inputs, targets=targets)
+    def mean_loss(
+        self, model: nn.Module, inputs: Tensor, targets: Tensor, asked_only: bool = False
+    ) -> Tensor:
+        """The loss per answer, differentiable.
+
+        Args:
+            asked_only: as for `outputs_of`: of all that training asks for, where a model that fills in words
+                learns more beside.
+        """
+        outputs, _ = outputs_of(model, inputs, targets=targets, asked_only=asked_only)
         return self.objective.loss(outputs, targets) / self.objective.count(targets)
 
     def require_equal(self, got: Tensor, expected: Tensor, what: str) -> None:

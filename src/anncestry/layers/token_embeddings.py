@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
+from anncestry.errors import require
 from anncestry.layers.linear import Linear
 from anncestry.layers.positions import Learned
 
@@ -68,11 +69,23 @@ class TokenEmbeddings(nn.Module):
         """
         Args:
             segments: which text each token belongs to; told by the separators unless given.
+
+        Raises:
+            UserError: a text is longer than there are positions.
         """
+        x = self.features(tokens, segments)
+        return x if self.widen is None else self.widen(x)
+
+    def features(
+        self, tokens: Int[Tensor, "N T"], segments: Int[Tensor, "N T"] | None = None
+    ) -> Float[Tensor, "N T E"]:
+        """What the tables say of each token, before it is brought to the width."""
+        longest = self.positions.embedding.num_embeddings - self.first_position
+        rule = f"learnt positions end at num_positions, which is {longest}"
+        require(tokens.shape[1] <= longest, "length", tokens.shape[1], rule)
         x = self.words(tokens) + self.positions(self.first_position, tokens.shape[1])
         if self.segments is not None:
             if segments is None:
                 segments = segments_of(tokens, self.separator, self.num_segments)
             x = x + self.segments(segments)
-        x = self.dropout(self.norm(x))
-        return x if self.widen is None else self.widen(x)
+        return self.dropout(self.norm(x))

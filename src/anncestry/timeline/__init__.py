@@ -7,12 +7,14 @@ from typing import Any
 
 from anncestry.errors import UserError, nearest
 from anncestry.timeline.architecture import Architecture, Departure, Preset, check_fields
+from anncestry.timeline.bert_forks import BERT_FORKS
 from anncestry.timeline.beyond_bert import BEYOND_BERT
 from anncestry.timeline.cells import CELL_ENTRIES
 from anncestry.timeline.convolutional import CONVOLUTIONAL
 from anncestry.timeline.dilated import DILATED
 from anncestry.timeline.feed_forward import FEED_FORWARD
 from anncestry.timeline.generative import GENERATIVE
+from anncestry.timeline.lean_encoders import LEAN_ENCODERS
 from anncestry.timeline.pretrained_decoders import PRETRAINED_DECODERS
 from anncestry.timeline.pretrained_encoders import PRETRAINED_ENCODERS
 from anncestry.timeline.pretrained_features import PRETRAINED_FEATURES
@@ -36,7 +38,7 @@ __all__ = [
 _BRANCHES = (
     FEED_FORWARD, CONVOLUTIONAL, GENERATIVE, RECURRENT, CELL_ENTRIES, DILATED, SHORTCUTS, TEMPORAL,
     SEQUENCE_TO_SEQUENCE, TRANSFORMERS, PRETRAINED_FEATURES, PRETRAINED_DECODERS, PRETRAINED_ENCODERS,
-    BEYOND_BERT,
+    BERT_FORKS, LEAN_ENCODERS, BEYOND_BERT,
 )  # fmt: skip
 TIMELINE: tuple[Architecture, ...] = tuple(
     sorted((entry for branch in _BRANCHES for entry in branch), key=lambda entry: entry.year)

@@ -1,0 +1,59 @@
+r"""ALBERT: one block of weights for all layers of a BERT, and small tables below it.
+
+Paper: Z. Lan, M. Chen, S. Goodman, K. Gimpel, P. Sharma & R. Soricut, "ALBERT: a lite BERT for
+self-supervised learning of language representations", 1909.11942 (2019).
+
+    x = W Drop(LN(E_word[token] + E_segment[segment] + E_position[position])) + b      E = 128 features to D
+    N times the same block
+    hidden words:      softmax(LN(gelu(W_t x + b_t)) E_word^T + b),                    W_t from D to E
+    the second text:   is it the first, swapped?  softmax(W_n p + b_n)
+
+Differs from BERT: layers share their weights; the tables have fewer features than the layers; the second text
+always follows the first, and the question is which comes first; GELU by a tanh.
+
+Departures from the paper: see the ledger of its entry on the timeline.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from anncestry.arrays import Bool, Float, Tensor
+from anncestry.errors import require
+from anncestry.models.bert import Bert, BertConfig
+from anncestry.signature import Signature
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlbertConfig(BertConfig):
+    """BERT's sizes and parts: tables of 128 features, GELU by a tanh; two relations: in order, swapped."""
+
+    embed_dim: int = 128
+    activation: str = "gelu-tanh"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        rule = "two texts are in order or swapped (2), or that is not asked (0)"
+        require(self.num_relations in (0, 2), "num_relations", self.num_relations, rule)
+
+    @classmethod
+    def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):
+        """As BERT's; tables have half of the width, and 128 features at most."""
+        usual = min(128, max(1, (width or 128) // 2))
+        return super().for_signature(signature, width=width, **{"embed_dim": usual, **overrides})
+
+
+class Albert(Bert):
+    """BERT with one block, ``num_layers`` times."""
+
+    def make_blocks(self) -> nn.ModuleList:
+        return nn.ModuleList([self.make_block()])
+
+    def transform(
+        self, x: Float[Tensor, "N T D"], visible: Bool[Tensor, "N 1 1 T"] | None
+    ) -> Float[Tensor, "N T D"]:
+        (block,) = self.blocks
+        for _ in range(self.config.num_layers):
+            x = block(x, visible)
+        return x

@@ -1,0 +1,44 @@
+r"""DistilBERT: half of BERT's layers, which learn what the whole BERT answers.
+
+Paper: V. Sanh, L. Debut, J. Chaumond & T. Wolf, "DistilBERT, a distilled version of BERT: smaller, faster,
+cheaper and lighter", 1910.01108 (2019).
+
+    x = Drop(LN(E_word[token] + E_position[position])), then blocks and hidden words as BERT's
+    an answer about a text:  softmax(W_o Drop(relu(W_d x_0 + b_d)) + b_o)
+    learns  5 KL(softmax(t / 2) || softmax(s / 2)) 2^2 + 2 CE(hidden words) + cosine distance of hidden states
+
+with t the scores of a BERT and s its own. Its first weights are every second layer of that BERT's
+(`anncestry.training.distilling`).
+
+Differs from BERT: half of the layers; no segments, and no pooler that is trained before a task.
+
+Departures from the paper: see the ledger of its entry on the timeline.
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+from anncestry.errors import require
+from anncestry.models.bert import Bert, BertConfig, Pooler
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistilBertConfig(BertConfig):
+    """BERT's sizes and parts: six layers, no segments, no pooler, no relations."""
+
+    num_layers: int = 6
+    num_segments: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        rule = "DistilBERT is not asked how two texts follow each other"
+        require(self.num_relations == 0, "num_relations", self.num_relations, rule, [0])
+        require(self.pooling != "pooler", "pooling", self.pooling, "there is no pooler", ["mean", "first"])
+
+
+class DistilBert(Bert):
+    """BERT with a rectifier before an answer."""
+
+    def make_pooler(self) -> Pooler:
+        return Pooler(self.config.hidden_size, torch.relu)

@@ -1,0 +1,168 @@
+r"""ELECTRA: an encoder that finds the words which a small BERT put in the place of others.
+
+Paper: K. Clark, M.-T. Luong, Q. Le & C. Manning, "ELECTRA: pre-training text encoders as discriminators
+rather than generators", 2003.10555 (2020).
+
+    e = Drop(LN(E_word[token] + E_segment[segment] + E_position[position])),   one set of tables for both nets
+    generator      w ~ softmax(LN(gelu(W_t G(e of the text with hidden words) + b_t)) E_word^T + b)
+    discriminator  D(e of the text with w in their place), and of every token:  v . gelu(W_d x + b_d) + c
+    learns         CE(hidden words) + 50 BCE(the token is not the one that stood there)
+
+Nothing is learnt through w: it is drawn. What is kept for a task is the discriminator.
+
+Differs from BERT: the loss sees every token, not 15 % of them; no mask is in what the kept net reads; a
+second text is not asked about.
+
+Departures from the paper: see the ledger of its entry on the timeline.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from anncestry.arrays import Bool, Float, Int, Tensor
+from anncestry.errors import require
+from anncestry.layers.encoder_decoder import visible_places, where_ragged
+from anncestry.layers.linear import Linear
+from anncestry.models.bert import Bert, BertConfig, MaskedWords, Pooler, encoder_block
+from anncestry.protocols import Filled
+from anncestry.signature import Signature
+
+
+@dataclass(frozen=True, kw_only=True)
+class ElectraConfig(BertConfig):
+    """BERT's sizes and parts, of the discriminator; no relations, no pooler but for answers.
+
+    Attributes:
+        generator_divisor: masked-lm: width and heads of the generator are the discriminator's through this.
+    """
+
+    generator_divisor: int = 3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        rule = "ELECTRA is not asked how two texts follow each other"
+        require(self.num_relations == 0, "num_relations", self.num_relations, rule, [0])
+        require(self.pooling != "pooler", "pooling", self.pooling, "there is no pooler", ["mean", "first"])
+        divisor = self.generator_divisor
+        require(divisor >= 1, "generator_divisor", divisor, "must be at least 1")
+        heads = max(1, self.num_heads // divisor)
+        rule = f"must leave a width that its heads share: {self.hidden_size} through it, by {heads}"
+        width = self.hidden_size // divisor
+        fits = self.hidden_size % divisor == 0 and width % heads == 0
+        require(fits or self.task != "masked-lm", "generator_divisor", divisor, rule)
+
+    @classmethod
+    def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):
+        """As BERT's; the generator has a quarter of the width, and at least 32 features where there are so
+        many."""
+        wide = overrides.get("hidden_size", width or 128)
+        divisor = next(d for d in (4, 2, 1) if d == 1 or (wide % d == 0 and wide // d >= 32))
+        return super().for_signature(signature, width=width, **{"generator_divisor": divisor, **overrides})
+
+    def generator(self) -> BertConfig:
+        """The sizes of the generator's blocks, which have four times its width inside."""
+        divisor = self.generator_divisor
+        width, heads = self.hidden_size // divisor, max(1, self.num_heads // divisor)
+        return replace(self, hidden_size=width, num_heads=heads, inner_size=0, generator_divisor=1)
+
+
+class ReplacedTokens(nn.Module):
+    """v . gelu(W x + b) + c: how sure it is of each token that it does not belong there."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.linear, self.out = Linear(width, width), Linear(width, 1)
+
+    def forward(self, x: Float[Tensor, "N T D"]) -> Float[Tensor, "N T"]:
+        return self.out(self.linear(x, "gelu")).squeeze(-1)
+
+
+class Generator(nn.Module):
+    """A small BERT on the discriminator's tables.
+
+    Args:
+        config: of its blocks.
+        embed_dim: E of the tables.
+    """
+
+    def __init__(self, config: BertConfig, embed_dim: int) -> None:
+        super().__init__()
+        width = config.hidden_size
+        self.widen = Linear(embed_dim, width) if embed_dim != width else None
+        self.blocks = nn.ModuleList(encoder_block(config) for _ in range(config.num_layers))
+        self.head = MaskedWords(width, embed_dim, config.input_size, "gelu", config.norm_eps)
+
+    def forward(
+        self, x: Float[Tensor, "N T E"], visible: Bool[Tensor, "N 1 1 T"] | None = None
+    ) -> Float[Tensor, "N T F"]:
+        """The vectors of all tokens; `head` has the scores."""
+        x = x if self.widen is None else self.widen(x)
+        for block in self.blocks:
+            x = block(x, visible)
+        return x
+
+
+class Electra(Bert):
+    """The discriminator, with a generator beside it where words are hidden."""
+
+    config: ElectraConfig
+
+    def __init__(self, config: ElectraConfig) -> None:
+        super().__init__(config)
+        self.generator = None
+        if config.task == "masked-lm":
+            embed_dim = config.embed_dim or config.hidden_size
+            self.generator = Generator(config.generator(), embed_dim)
+            self.start(self.generator)
+
+    def make_pooler(self) -> Pooler:
+        return Pooler(self.config.hidden_size, nn.functional.gelu, self.config.dropout)
+
+    def make_head(self) -> nn.Module:
+        return ReplacedTokens(self.config.hidden_size) if self.fills_in else super().make_head()
+
+    def forward(self, tokens, lengths=None, targets=None, segments=None):
+        """
+        Args:
+            lengths, segments, targets: as for `Bert.forward`.
+
+        Returns:
+            As `Bert.forward`; for masked-lm the generator's words, with ``targets`` in a `Filled` that holds
+            what the discriminator says too.
+        """
+        if self.generator is None:
+            return super().forward(tokens, lengths, targets, segments)
+        table: Any = self.embeddings.words.weight  # pyright: ignore[reportAttributeAccessIssue]
+        ragged = where_ragged(lengths, tokens)
+        visible = None if ragged is None else visible_places(ragged, tokens)[:, None, None]
+        x = self.generator(self.embeddings.features(tokens, segments), visible)  # pyright: ignore
+        if targets is None:
+            return self.generator.head(x, table)
+        asked = self.asked(targets)
+        words = self.generator.head(x[asked], table)
+        read = tokens.masked_scatter(asked, self.draw(words))
+        drawn = asked & (read != targets)  # one that happens to be right is no other
+        replaced = self.replaced(read, lengths, segments)
+        return Filled(words, replaced=replaced, drawn=drawn)
+
+    @torch.no_grad()
+    def draw(self, words: Float[Tensor, "M V"]) -> Int[Tensor, "M"]:
+        """A word of each row, by its probability; in evaluation always the same ones."""
+        random = None if self.training else torch.Generator(words.device).manual_seed(0)
+        return words.float().softmax(-1).multinomial(1, generator=random).squeeze(1)
+
+    def replaced(
+        self,
+        tokens: Int[Tensor, "N T"],
+        lengths: Int[Tensor, "N"] | None = None,
+        segments: Int[Tensor, "N T"] | None = None,
+    ) -> Float[Tensor, "N T"]:
+        """How sure the discriminator is of each token that it stands in for another one: above 0 where that
+        is likelier than not; minus infinity for padding."""
+        scores = self.head(self.encode(tokens, lengths, segments))
+        if lengths is None:
+            return scores
+        return scores.masked_fill(~visible_places(lengths, tokens), -torch.inf)

@@ -1,0 +1,44 @@
+r"""RoBERTa: BERT, trained longer, on more text, without the second text.
+
+Paper: Y. Liu, M. Ott, N. Goyal, J. Du, M. Joshi, D. Chen, O. Levy, M. Lewis, L. Zettlemoyer & V. Stoyanov,
+"RoBERTa: a robustly optimized BERT pretraining approach", 1907.11692 (2019).
+
+    x = Drop(LN(E_word[token] + E_segment[0] + E_position[position + 2]))
+    blocks and hidden words as BERT's
+    an answer about a text:  softmax(W_o Drop(tanh(W_d Drop(x_0) + b_d)) + b_o)
+
+Differs from BERT: nothing is asked about a second text, which has no segment of its own; positions begin at
+the third row of their table; the layer before an answer's last one comes with the task. The rest is training:
+words are hidden anew in every pass, inputs are full of sentences that follow each other, across documents;
+batches of 8,000, ten times the text, and byte-level pieces.
+
+Departures from the paper: see the ledger of its entry on the timeline.
+"""
+
+from dataclasses import dataclass
+
+from anncestry.errors import require
+from anncestry.models.bert import Bert, BertConfig, Pooler
+
+
+@dataclass(frozen=True, kw_only=True)
+class RobertaConfig(BertConfig):
+    """BERT's sizes and parts: one segment; the normalisation adds 1e-5; no relations."""
+
+    num_segments: int = 1
+    norm_eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        rule = "RoBERTa is not asked how two texts follow each other"
+        require(self.num_relations == 0, "num_relations", self.num_relations, rule, [0])
+
+
+class Roberta(Bert):
+    """BERT from the third position on."""
+
+    first_position = 2
+    """Two rows before are never read: in the authors' program filler had them."""
+
+    def make_pooler(self) -> Pooler:
+        return Pooler(self.config.hidden_size, dropout=self.config.dropout)

@@ -1,0 +1,134 @@
+r"""SpanBERT: a BERT that tells hidden words from both ends of the span they were in.
+
+Paper: M. Joshi, D. Chen, Y. Liu, D. Weld, L. Zettlemoyer & O. Levy, "SpanBERT: improving pre-training by
+representing and predicting spans", 1907.10529 (2019), section 3.2. For the words i of a span from s to e:
+
+    h = [x_{s-1}; x_{e+1}; P[i - s]]
+    y = LN(gelu(W_2 LN(gelu(W_1 h + b_1)) + b_2))
+    softmax(y E_word^T + b)        learnt beside BERT's own softmax for the same words
+
+Differs from BERT: spans of words are hidden in place of single ones; each word is asked for twice, once of
+its own place and once of what stands around its span; inputs are one text, and no second one is asked about.
+
+Departures from the paper: see the ledger of its entry on the timeline.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from anncestry.arrays import Bool, Float, Int, Tensor
+from anncestry.errors import require
+from anncestry.layers.linear import Linear, TiedReadout
+from anncestry.models.bert import Bert, BertConfig
+from anncestry.protocols import Filled
+from anncestry.signature import Signature
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpanBertConfig(BertConfig):
+    """BERT's sizes and parts; no relations.
+
+    Attributes:
+        place_dim: features of P, of a place within a span.
+        longest_span: rows of P; places behind the last share it.
+    """
+
+    place_dim: int = 200
+    longest_span: int = 20
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        rule = "SpanBERT reads one text, and is not asked what follows it"
+        require(self.num_relations == 0, "num_relations", self.num_relations, rule, [0])
+        for name in ("place_dim", "longest_span"):
+            require(getattr(self, name) >= 1, name, getattr(self, name), "must be at least 1")
+
+    @classmethod
+    def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):
+        """As BERT's; places have 200 features, or the width where that is less."""
+        usual = min(200, width or 128)
+        return super().for_signature(signature, width=width, **{"place_dim": usual, **overrides})
+
+
+class Around(NamedTuple):
+    """What stands around the span of each word that is asked for, in reading order.
+
+    Attributes:
+        row: (M,) of the batch.
+        left, right: (M,) the places before and behind the span.
+        within: (M,) the word's place in the span, from 0 on.
+    """
+
+    row: Tensor
+    left: Tensor
+    right: Tensor
+    within: Tensor
+
+
+def around_spans(asked: Bool[Tensor, "N T"]) -> Around:
+    """The ends of spans: of words that are asked for and stand beside each other.
+
+    A span that has nothing before or behind it has the first or the last place there.
+    """
+    num_places = asked.shape[1]
+    places = torch.arange(num_places, device=asked.device).expand_as(asked)
+    left = places.masked_fill(asked, -1).cummax(1).values
+    right = places.masked_fill(asked, num_places).flip(1).cummin(1).values.flip(1)
+    row, at = asked.nonzero(as_tuple=True)
+    before, behind = left[row, at], right[row, at]
+    return Around(row, before.clamp(min=0), behind.clamp(max=num_places - 1), at - before - 1)
+
+
+class SpanBoundary(nn.Module):
+    """Scores of words from the ends of their span.
+
+    Args:
+        width: D.
+        embed_dim: E of the table of words.
+        num_words: V.
+        place_dim, longest_span: as in `SpanBertConfig`.
+        eps: of the normalisations.
+    """
+
+    def __init__(
+        self, width: int, embed_dim: int, num_words: int, place_dim: int, longest_span: int, eps: float
+    ) -> None:
+        super().__init__()
+        self.places = nn.Embedding(longest_span, place_dim)
+        self.inner, self.inner_norm = Linear(2 * width + place_dim, width), nn.LayerNorm(width, eps)
+        self.out, self.out_norm = Linear(width, embed_dim), nn.LayerNorm(embed_dim, eps)
+        self.readout = TiedReadout(num_words, bias=True)
+
+    def forward(
+        self, x: Float[Tensor, "N T D"], asked: Bool[Tensor, "N T"], table: Float[Tensor, "V E"]
+    ) -> Float[Tensor, "M V"]:
+        row, left, right, within = around_spans(asked)
+        place = self.places(within.clamp(max=self.places.num_embeddings - 1))
+        h = torch.cat([x[row, left], x[row, right], place], dim=1)
+        h = self.inner_norm(self.inner(h, "gelu"))
+        return self.readout(self.out_norm(self.out(h, "gelu")), table)
+
+
+class SpanBert(Bert):
+    """BERT with a second way to tell a hidden word, which only training asks for."""
+
+    def __init__(self, config: SpanBertConfig) -> None:
+        super().__init__(config)
+        self.boundary = None
+        if config.task == "masked-lm":
+            self.boundary = SpanBoundary(
+                config.hidden_size, config.embed_dim or config.hidden_size, config.input_size,
+                config.place_dim, config.longest_span, config.norm_eps,
+            )  # fmt: skip
+            self.start(self.boundary)
+
+    def fill_in(self, x: Float[Tensor, "N T D"], targets: Int[Tensor, "N T"] | None) -> Tensor | Filled:
+        words = super().fill_in(x, targets)
+        if targets is None or self.boundary is None:
+            return words
+        assert isinstance(words, Tensor), "without relations"
+        table: Any = self.embeddings.words.weight  # pyright: ignore[reportAttributeAccessIssue]
+        return Filled(words, boundary=self.boundary(x, self.asked(targets), table))

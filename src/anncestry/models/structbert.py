@@ -1,0 +1,34 @@
+r"""StructBERT: a BERT that also puts words and sentences in order again.
+
+Paper: W. Wang, B. Bi, M. Yan, C. Wu, Z. Bao, J. Xia, L. Peng & L. Si, "StructBERT: incorporating language
+structures into pre-training for deep language understanding", 1908.04577 (2019).
+
+    hidden words:      as BERT's
+    shuffled words:    of the words that are not hidden 5 % stand in threes that were shuffled; each place is
+                       asked for the word that stood there: softmax(LN(gelu(W_t x + b_t)) E_word^T + b)
+    the second text:   follows, comes before, or is another's: softmax(W_n p + b_n), three scores
+
+Differs from BERT: in what it is asked. Nothing in the net is new but a third score. Which words are shuffled
+is decided where words are hidden; the net answers wherever it is asked for a word.
+
+Departures from the paper: see the ledger of its entry on the timeline.
+"""
+
+from dataclasses import dataclass
+
+from anncestry.errors import require
+from anncestry.models.bert import Bert, BertConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class StructBertConfig(BertConfig):
+    """BERT's sizes and parts; three relations: the second text follows, comes before, or is another's."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        rule = "a text follows, comes before, or is another's (3), or that is not asked (0)"
+        require(self.num_relations in (0, 3), "num_relations", self.num_relations, rule)
+
+
+class StructBert(Bert):
+    """BERT, asked for more."""

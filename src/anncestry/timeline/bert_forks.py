@@ -1,0 +1,240 @@
+"""BERT's forks that keep its net, and ask it something else."""
+
+from typing import Any
+
+from anncestry.timeline.architecture import Architecture, Preset
+from anncestry.timeline.common import departure
+from anncestry.timeline.pretrained_encoders import ENCODER_FITS, PRETRAINING, SMALL_RECIPE, encoder_preset
+
+_BASE, _LARGE = (12, 768, 12), (24, 1024, 16)
+_UNCASED, _CASED, _ROBERTA, _CAMEMBERT = 30_522, 28_996, 50_265, 32_005
+_END_OF_TEXT = {_ROBERTA: 2, _CAMEMBERT: 6}  # the row of </s>
+
+# ---- SpanBERT -------------------------------------------------------------------------------------------
+
+_SPANBERT_RECIPE = {**PRETRAINING, "max_steps": 2_400_000, "epsilon": 1e-8, "weight_decay": 0.1}
+_SPANBERT = Architecture(
+    id="spanbert",
+    name="SpanBERT",
+    year=2019,
+    paper="Joshi et al., SpanBERT: improving pre-training by representing and predicting spans, 1907.10529",
+    parents=("bert",),
+    adds="spans of words are hidden; each of their words is also told from the two ends of its span",
+    removes="the second text and the question about it; short inputs",
+    departures=(
+        departure(
+            "spans that touch",
+            "not said",
+            "two spans with nothing between them are one: their ends are the outer ones",
+        ),
+        departure(
+            "features of a place in a span",
+            "not said",
+            "200, and 20 places, behind which all are the last (`place_dim`, `longest_span`)",
+            "200, and 20 places; from memory",
+        ),
+        departure(
+            "the two softmaxes",
+            "the table of words is the softmax of both",
+            "the paper's, with a bias for each",
+            "the same; from memory",
+        ),
+        departure(
+            "average of the losses",
+            "sum over the hidden words",
+            "each is the mean over the hidden words of the batch, and they are added",
+        ),
+        departure("GELU", "x Phi(x)", "x Phi(x), also in the boundary's net"),
+        departure(
+            "decay and epsilon",
+            "decoupled decay of 0.1, epsilon 1e-8",
+            "the preset's recipe has the paper's",
+        ),
+        departure(
+            "segments",
+            "one text",
+            "both rows of the table are kept: its published files have them, and tasks on pairs use them",
+            "both rows",
+        ),
+    ),
+    fits=ENCODER_FITS,
+    module="spanbert",
+    model="SpanBert",
+    config="SpanBertConfig",
+    recipe=SMALL_RECIPE,
+    data={"masking": "spans"},
+    presets=(
+        encoder_preset(
+            "spanbert-base", *_BASE, _CASED, 108_310_272, "the authors' files: bert-base-cased's shape",
+            _SPANBERT_RECIPE,
+        ),
+        encoder_preset(
+            "spanbert-large", *_LARGE, _CASED, 333_579_264,
+            "Joshi et al., 1907.10529, section 4.2; encoder and pooler", _SPANBERT_RECIPE,
+        ),
+    ),
+)  # fmt: skip
+
+# ---- RoBERTa and CamemBERT ------------------------------------------------------------------------------
+
+_ROBERTA_RECIPE: dict[str, Any] = {
+    **PRETRAINING, "learning_rate": 6e-4, "beta2": 0.98, "clip_norm": 0.0, "warmup_steps": 24_000,
+    "max_steps": 500_000, "batch_size": 8192,
+}  # fmt: skip
+_ROBERTA_LARGE = {**_ROBERTA_RECIPE, "learning_rate": 4e-4, "warmup_steps": 30_000}
+_ROBERTA_DEPARTURES = (
+    departure(
+        "rows of positions",
+        "512",
+        "514: the first two are never read, so that published tables fit; a text has 512 tokens at most",
+        "514: row 1 is filler's, and the first token has row 2",
+    ),
+    departure(
+        "segments",
+        "none",
+        "one row, added to every token: what Hugging Face's files have; zeros are as good as none",
+        "none",
+    ),
+    departure(
+        "dropout before the layer of an answer",
+        "not said",
+        "`dropout`, before each of its two layers",
+        "its own number for classifiers, as high unless told",
+    ),
+    departure("eps of the normalisation", "not said", "1e-5; `norm_eps`", "1e-5"),
+    departure(
+        "GELU", "x Phi(x)", "x Phi(x), also before the words of the hidden places", "x Phi(x) in both places"
+    ),
+    departure("eps of Adam", "1e-6", "1e-6 in the preset's recipe; the small recipe has the usual one"),
+    departure(
+        "clipping of gradients",
+        "none",
+        "none in the preset's recipe; the small recipe clips at 1, as BERT's",
+        "none",
+    ),
+)
+
+
+def _roberta(name: str, shape: tuple[int, int, int], words: int, count: int, source: str, recipe) -> Preset:
+    separator = _END_OF_TEXT[words]
+    return encoder_preset(
+        name, *shape, words, count, source, recipe, separator=separator, num_segments=1, norm_eps=1e-5
+    )
+
+
+_ROBERTA_ENTRY = Architecture(
+    id="roberta",
+    name="RoBERTa",
+    year=2019,
+    paper="Liu et al., RoBERTa: a robustly optimized BERT pretraining approach, 1907.11692",
+    parents=("bert",),
+    adds="words hidden anew in every pass, sentences across documents, bytes as pieces, large batches",
+    removes="the question about a second text, its segment, and the phase of short inputs",
+    departures=_ROBERTA_DEPARTURES,
+    fits=ENCODER_FITS,
+    module="roberta",
+    model="Roberta",
+    config="RobertaConfig",
+    recipe=SMALL_RECIPE,
+    presets=(
+        _roberta(
+            "roberta-base", _BASE, _ROBERTA, 124_645_632,
+            "Liu et al., 1907.11692, section 5; with a pooler; 124,697,433 with the hidden words' layer",
+            _ROBERTA_RECIPE,
+        ),
+        _roberta(
+            "roberta-large", _LARGE, _ROBERTA, 355_359_744,
+            "Liu et al., 1907.11692, section 5; with a pooler; 355,412,057 with the hidden words' layer",
+            _ROBERTA_LARGE,
+        ),
+    ),
+)  # fmt: skip
+_CAMEMBERT_ENTRY = Architecture(
+    id="camembert",
+    name="CamemBERT",
+    year=2019,
+    paper="Martin et al., CamemBERT: a tasty French language model, 1911.03894",
+    parents=("roberta",),
+    adds="French, 138 GB of web pages; whole words are hidden; pieces of SentencePiece",
+    removes="English, and bytes as pieces",
+    departures=(
+        *_ROBERTA_DEPARTURES,
+        departure(
+            "vocabulary",
+            "32,000 pieces",
+            "32,005 rows: the published file's, with its special tokens",
+            "32,005 rows",
+        ),
+        departure(
+            "the large one",
+            "335 M parameters",
+            "336,661,504 with the pooler: computed for RoBERTa's shape and this vocabulary",
+        ),
+    ),
+    fits=ENCODER_FITS,
+    module="roberta",
+    model="Roberta",
+    config="RobertaConfig",
+    recipe=SMALL_RECIPE,
+    data={"masking": "whole-words"},
+    presets=(
+        _roberta(
+            "camembert-base", _BASE, _CAMEMBERT, 110_621_952,
+            "Martin et al., 1911.03894, section 4; with a pooler", {**_ROBERTA_RECIPE, "max_steps": 100_000},
+        ),
+        _roberta(
+            "camembert-large", _LARGE, _CAMEMBERT, 336_661_504, "the authors' files: roberta-large's shape",
+            {**_ROBERTA_LARGE, "max_steps": 100_000},
+        ),
+    ),
+)  # fmt: skip
+
+# ---- StructBERT -----------------------------------------------------------------------------------------
+
+_STRUCTBERT = Architecture(
+    id="structbert",
+    name="StructBERT",
+    year=2019,
+    paper="Wang et al., StructBERT: incorporating language structures into pre-training, 1908.04577",
+    parents=("bert",),
+    adds="shuffled threes of words are put in order again; a third way in which the second text may follow",
+    removes="the question with two answers",
+    departures=(
+        departure(
+            "the softmax of shuffled words",
+            "a softmax over words",
+            "the one of the hidden words",
+        ),
+        departure(
+            "average of the losses",
+            "the three losses with equal weights",
+            "hidden and shuffled words together are one mean, the second text's another; they are added",
+        ),
+        departure(
+            "longer shuffled stretches",
+            "threes, chosen among lengths that were tried",
+            "threes",
+        ),
+        departure(
+            "GELU", "BERT's", "x Phi(x); `activation=gelu-tanh`", "not consulted"
+        ),
+    ),
+    fits=ENCODER_FITS,
+    module="structbert",
+    model="StructBert",
+    config="StructBertConfig",
+    recipe=SMALL_RECIPE,
+    data={"masking": "word-order"},
+    presets=(
+        encoder_preset(
+            "structbert-base", *_BASE, _UNCASED, 109_482_240,
+            "Wang et al., 1908.04577, section 3: bert-base's shape", data={"pairs": "three"},
+        ),
+        encoder_preset(
+            "structbert-large", *_LARGE, _UNCASED, 335_141_888,
+            "Wang et al., 1908.04577, section 3: bert-large's shape", data={"pairs": "three"},
+        ),
+    ),
+)  # fmt: skip
+
+BERT_FORKS: tuple[Architecture, ...] = (_SPANBERT, _ROBERTA_ENTRY, _STRUCTBERT, _CAMEMBERT_ENTRY)

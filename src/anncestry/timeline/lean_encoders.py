@@ -1,0 +1,248 @@
+"""BERT's forks that want fewer weights, fewer layers, or less training."""
+
+from typing import Any
+
+from anncestry.timeline.architecture import Architecture, Preset
+from anncestry.timeline.common import departure
+from anncestry.timeline.pretrained_encoders import ENCODER_FITS, PRETRAINING, SMALL_RECIPE, encoder_preset
+
+_BASE, _LARGE = (12, 768, 12), (24, 1024, 16)
+_UNCASED, _ALBERT = 30_522, 30_000
+_ALBERT_SEPARATOR = 3
+
+# ---- ALBERT ---------------------------------------------------------------------------------------------
+
+_ALBERT_RECIPE: dict[str, Any] = {
+    **PRETRAINING, "learning_rate": 1.76e-3, "warmup_steps": 3125, "max_steps": 125_000, "batch_size": 4096,
+}  # fmt: skip
+
+
+def _albert(name: str, shape: tuple[int, int, int], count: int, printed: str, **config: Any) -> Preset:
+    return encoder_preset(
+        name, *shape, _ALBERT, count,
+        f"Lan et al., 1909.11942, table 1, which prints {printed}; with a pooler",
+        _ALBERT_RECIPE, separator=_ALBERT_SEPARATOR, embed_dim=128, activation="gelu-tanh",
+        data={"pairs": "order"}, **config,
+    )  # fmt: skip
+
+
+_ALBERT_ENTRY = Architecture(
+    id="albert",
+    name="ALBERT",
+    year=2019,
+    paper="Lan et al., ALBERT: a lite BERT for self-supervised learning of language representations, "
+    "1909.11942",
+    parents=("bert",),
+    adds="one block for all layers; tables of 128 features; which text is first; runs of words are hidden",
+    removes="each layer's own weights, and the question whether a second text is another's",
+    departures=(
+        departure("GELU", "x Phi(x)", "by a tanh, so that published weights fit; `activation`", "by a tanh"),
+        departure(
+            "parameters of xxlarge",
+            "235 M",
+            "222,595,584: what the published shape counts",
+            "222,595,584",
+        ),
+        departure(
+            "optimizer",
+            "LAMB, 0.00176, batches of 4096",
+            "AdamW: there is no LAMB here; so high a rate needs it",
+            "LAMB",
+        ),
+        departure(
+            "dropout",
+            "none in the last part of xxlarge's training",
+            "0.1, and none in xxlarge",
+            "none in all of the second version",
+        ),
+        departure(
+            "which text comes first",
+            "two consecutive texts, swapped in half of the cases",
+            "the data's: two relations (`num_relations`)",
+            "where random_next_sentence is false",
+        ),
+        departure(
+            "a dropout before the answer about two texts",
+            "not said",
+            "none, as in BERT",
+        ),
+        departure(
+            "smaller sizes",
+            "not there",
+            "for data of a person's own tables have half of the width's features, at most 128",
+        ),
+    ),
+    fits=ENCODER_FITS,
+    module="albert",
+    model="Albert",
+    config="AlbertConfig",
+    recipe=SMALL_RECIPE,
+    data={"masking": "n-grams"},
+    presets=(
+        _albert("albert-base", _BASE, 11_683_584, "12 M"),
+        _albert("albert-large", _LARGE, 17_683_968, "18 M"),
+        _albert("albert-xlarge", (24, 2048, 16), 58_724_864, "60 M"),
+        _albert("albert-xxlarge", (12, 4096, 64), 222_595_584, "235 M", dropout=0.0, attention_dropout=0.0),
+    ),
+)  # fmt: skip
+
+# ---- DistilBERT -----------------------------------------------------------------------------------------
+
+_DISTILBERT = Architecture(
+    id="distilbert",
+    name="DistilBERT",
+    year=2019,
+    paper="Sanh et al., DistilBERT, a distilled version of BERT: smaller, faster, cheaper and lighter, "
+    "1910.01108",
+    parents=("bert", "roberta"),
+    adds="a teacher's scores and hidden states beside the hidden words; its every second layer to begin with",
+    removes="half of the layers, segments, the pooler, and the question about a second text",
+    departures=(
+        departure(
+            "weights of the three losses",
+            "a linear combination",
+            "5, 2 and 1, at a temperature of 2",
+            "5, 2 and 1 in its example, at a temperature of 2",
+        ),
+        departure(
+            "where teacher and student are compared",
+            "not said",
+            "at every token that is no padding",
+            "the same, unless told to compare hidden places alone",
+        ),
+        departure(
+            "which layers it begins with",
+            "one layer out of two",
+            "the first of every two: 0, 2, 4, ...",
+            "0, 2, 4, 7, 9, 11 of 12",
+        ),
+        departure(
+            "without a teacher",
+            "not meant",
+            "it is trained as BERT on hidden words, which is what every other model is measured by",
+        ),
+        departure(
+            "dropout before an answer",
+            "not said",
+            "`dropout`, 0.1",
+            "0.2 before the last layer of classifiers",
+        ),
+    ),
+    fits=ENCODER_FITS,
+    module="distilbert",
+    model="DistilBert",
+    config="DistilBertConfig",
+    recipe=SMALL_RECIPE,
+    presets=(
+        encoder_preset(
+            "distilbert-base", 6, 768, 12, _UNCASED, 66_362_880,
+            "Sanh et al., 1910.01108, table 3, which prints 66 M; 66,985,530 with the hidden words' layer",
+            {**PRETRAINING, "learning_rate": 5e-4, "batch_size": 4096},
+            num_segments=0, pooling="mean",
+        ),
+    ),
+)  # fmt: skip
+
+# ---- ELECTRA --------------------------------------------------------------------------------------------
+
+_ELECTRA_RECIPE = {**PRETRAINING, "clip_norm": 1.0, "epsilon": 1e-6}
+
+
+def _electra(
+    name: str, shape: tuple[int, int, int], count: int, with_head: str, divisor: int,
+    recipe: dict[str, Any], embed_dim: int = 0,
+) -> Preset:  # fmt: skip
+    return encoder_preset(
+        name, *shape, _UNCASED, count,
+        f"Clark et al., 2003.10555, table 6: the discriminator, {with_head} with its head",
+        {**_ELECTRA_RECIPE, **recipe}, pooling="mean", embed_dim=embed_dim, generator_divisor=divisor,
+    )  # fmt: skip
+
+
+_ELECTRA = Architecture(
+    id="electra",
+    name="ELECTRA",
+    year=2020,
+    paper="Clark et al., ELECTRA: pre-training text encoders as discriminators rather than generators, "
+    "2003.10555",
+    parents=("bert", "roberta"),
+    adds="every token is asked about: whether a small BERT put it there; one set of tables for both nets",
+    removes="the mask in what is read, the softmax of the net that is kept, the second text",
+    departures=(
+        departure(
+            "hidden words",
+            "15 % become the mask",
+            "as the data hide them: 80 % become the mask, 10 % a random word, 10 % stay",
+            "85 % become the mask, 15 % stay; places are drawn with replacement, so there are fewer",
+        ),
+        departure(
+            "a drawn word that is the right one",
+            "counts as original",
+            "counts as original",
+            "counts as original",
+        ),
+        departure(
+            "what the nets share",
+            "the tables of tokens and positions",
+            "all below the projection: tokens, positions, segments and their normalisation",
+            "tokens, positions and segments, with the normalisation in the same scope",
+        ),
+        departure(
+            "size of the small one's generator",
+            "a quarter",
+            "the preset's is as wide as the discriminator, as the published file's; "
+            "`generator_divisor=4` is the paper's",
+            "a quarter, and 1 for the file that was published",
+        ),
+        departure(
+            "layers of the generator",
+            "fewer features, as many layers",
+            "as many layers; width and heads are divided, and four times the width is inside",
+            "the same",
+        ),
+        departure("GELU", "x Phi(x)", "x Phi(x), in both heads whatever `activation` is", "x Phi(x)"),
+        departure(
+            "hidden words of the large one",
+            "25 %",
+            "the data's share, 15 %",
+            "25 %",
+        ),
+        departure(
+            "rate of each layer in fine-tuning",
+            "falls from layer to layer",
+            "one for all layers",
+            "falls by 0.8, or 0.9 for the large one",
+        ),
+        departure(
+            "what is measured",
+            "tasks",
+            "loss and perplexity are the generator's; replaced_accuracy is the discriminator's",
+        ),
+        departure(
+            "evaluation",
+            "not said",
+            "words are drawn by a fixed random number, so that scores repeat",
+        ),
+    ),
+    fits=ENCODER_FITS,
+    module="electra",
+    model="Electra",
+    config="ElectraConfig",
+    recipe=SMALL_RECIPE,
+    presets=(
+        _electra(
+            "electra-small", (12, 256, 4), 13_483_008, "13,549,057", 1,
+            {"learning_rate": 5e-4, "batch_size": 128}, 128,
+        ),
+        _electra(
+            "electra-base", _BASE, 108_891_648, "109,483,009", 3,
+            {"learning_rate": 2e-4, "batch_size": 256, "max_steps": 766_000},
+        ),
+        _electra(
+            "electra-large", _LARGE, 334_092_288, "335,142,913", 4,
+            {"learning_rate": 2e-4, "batch_size": 2048, "max_steps": 1_750_000},
+        ),
+    ),
+)  # fmt: skip
+
+LEAN_ENCODERS: tuple[Architecture, ...] = (_ALBERT_ENTRY, _DISTILBERT, _ELECTRA)
