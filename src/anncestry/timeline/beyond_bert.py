@@ -4,7 +4,7 @@ from typing import Any
 
 from anncestry.timeline.architecture import Architecture, Departure, Preset
 from anncestry.timeline.common import departure
-from anncestry.timeline.pretrained_encoders import SMALL_RECIPE
+from anncestry.timeline.pretrained_encoders import ENCODER_FITS, SMALL_RECIPE
 
 _UNCASED, _SEPARATOR = 30_522, 102  # BERT's
 
@@ -148,6 +148,99 @@ _BART_DEPARTURES: tuple[Departure, ...] = (
     ),
 )
 
+# ---- XLNet ----------------------------------------------------------------------------------------------
+
+_PERMUTED: dict[str, Any] = {
+    "optimizer": "adamw",
+    "learning_rate": 4e-4,
+    "weight_decay": 0.01,
+    "epsilon": 1e-6,
+    "clip_norm": 0.25,
+    "schedule": "linear",
+    "warmup_steps": 40_000,
+    "max_steps": 500_000,
+    "batch_size": 8192,
+}
+_SEP_PIECE = 4  # of the authors' SentencePiece model
+
+
+def _embeds(name: str, layers: int, width: int, heads: int, words: int, count: int, source: str, **more: Any):
+    """A size as it embeds a text: the net without a head."""
+    sizes = {"input_size": words, "hidden_size": width, "num_layers": layers, "num_heads": heads}
+    recipe = more.pop("recipe")
+    config = {"task": "embedding", "output_size": width, "pooling": "mean", **sizes, **more}
+    return Preset(name=name, config=config, num_parameters=count, source=source, recipe=recipe)
+
+
+_XLNET_SOURCE = (
+    "Yang et al., 1906.08237, appendix A.4; with the vector that asks and the projections of distances, "
+    "and no head"
+)
+_XLNET_MORE: dict[str, Any] = {"separator": _SEP_PIECE, "recipe": _PERMUTED, "seq_len": 512}
+_XLNET_PRESETS = (
+    _embeds("xlnet-base", 12, 768, 12, 32_000, 116_718_336, _XLNET_SOURCE, **_XLNET_MORE),
+    _embeds("xlnet-large", 24, 1024, 16, 32_000, 360_268_800, _XLNET_SOURCE, **_XLNET_MORE),
+)
+_XLNET_DEPARTURES: tuple[Departure, ...] = (
+    departure(
+        "the order",
+        "of all tokens; the last sixth is predicted",
+        "the data say which are predicted, the model draws their order; the others come first, all at once, "
+        "and see each other",
+        "the same, in n-gram spans; drawn while data are read",
+    ),
+    departure(
+        "the order in evaluation",
+        "not said",
+        "that of reading, so that a score is a number",
+        "drawn with the data",
+    ),
+    departure(
+        "separators and the last token",
+        "not said",
+        "seen by all, as other given words are",
+        "stand in the order, are never predicted and are seen by those behind them",
+    ),
+    departure(
+        "who sees nothing",
+        "does not happen",
+        "takes nothing in",
+        "spreads its weights evenly over what is hidden from it",
+    ),
+    departure(
+        "the memory",
+        "384 places of the segment before, in pre-training",
+        "`remember` takes and gives it; not used in training, whose batches do not go on with each other",
+        "384 places; reused while data are read in order",
+    ),
+    departure(
+        "two directions of the data",
+        "half of a batch reads backwards",
+        "not there: one direction",
+        "half of a batch reads backwards, with distances of the other sign",
+    ),
+    departure(
+        "without targets",
+        "not said",
+        "every word from all others, which takes a pass for each place",
+        "not there",
+    ),
+    departure("initial weights", "not said", "N(0, 0.02^2); biases of linear layers 0", "the same"),
+    departure("eps of the normalisation", "not said", "1e-12; `norm_eps`", "1e-12"),
+    departure(
+        "questions",
+        "the end is asked given the start",
+        "BERT's span: start and end by themselves",
+        "a beam of starts, each with its ends",
+    ),
+    departure(
+        "smaller sizes",
+        "not there",
+        "two layers, 128 features and four heads, unless told otherwise, for data of a person's own",
+        "not there",
+    ),
+)
+
 BEYOND_BERT: tuple[Architecture, ...] = (
     Architecture(
         id="sentence-bert",
@@ -181,5 +274,21 @@ BEYOND_BERT: tuple[Architecture, ...] = (
         config="BARTConfig",
         recipe={**SMALL_RECIPE, "label_smoothing": 0.1},
         presets=_BART_PRESETS,
+    ),
+    Architecture(
+        id="xlnet",
+        name="XLNet",
+        year=2019,
+        paper="Yang et al., XLNet: generalized autoregressive pretraining, 1906.08237",
+        parents=("bert",),
+        adds="words predicted in an order drawn anew, two streams, distances in place of positions, a memory",
+        removes="the mask among the words, the second text's question, positions, biases of q, k and v",
+        departures=_XLNET_DEPARTURES,
+        fits=ENCODER_FITS,
+        module="xlnet",
+        model="XLNet",
+        config="XLNetConfig",
+        recipe=SMALL_RECIPE,
+        presets=_XLNET_PRESETS,
     ),
 )
