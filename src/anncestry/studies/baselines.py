@@ -50,6 +50,8 @@ def baselines_for(signature: Signature) -> list[Baseline]:
     """The baselines of a task, the simplest first."""
     if signature.task == "classification" and signature.inputs == "tokens":
         return [_CLASSIFIERS[0], _NGRAM_CLASSIFIER]
+    if signature.inputs == "characters":  # of words; numbers that measure nothing
+        return []
     return {
         "classification": _CLASSIFIERS,
         "regression": [_MEAN, _RIDGE, _BOOSTED_REGRESSION],

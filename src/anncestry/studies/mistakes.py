@@ -40,7 +40,10 @@ def mistakes(model: nn.Module, dataset: Dataset, seed: int = 0) -> dict[str, Any
         Reconstruction: ``worst``, the test images that came back with the largest error as ``{"original",
         "drawn"}``, each with ``shape`` and ``pixels``.
         Language model: ``prompt`` (from the test split) and ``sample``, what the model writes after it.
+        Words as characters: nothing.
     """
+    if dataset.signature.inputs == "characters":
+        return {}
     if dataset.signature.task == "classification":
         return _confusions(model, dataset)
     if dataset.signature.task == "language-model":
