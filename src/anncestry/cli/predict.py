@@ -256,6 +256,9 @@ def _print(row: dict, as_json: bool) -> None:
         for number, words in enumerate(figures["masks"], 1):
             print(f"  mask {number}: " + "  ".join(f"{word} {chance:.3f}" for word, chance in words))
         return
+    if "answer" in figures:
+        print(f"{label}\t{figures['answer'] or '(no answer)'}\t{figures['score']:.4g}")
+        return
     if "mse" in figures:  # figures without a unit that says what they are
         print(f"{label}\t" + "\t".join(f"{name} {value:.4g}" for name, value in figures.items()))
         return
