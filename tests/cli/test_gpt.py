@@ -80,3 +80,26 @@ def test_levels_of_a_text(tmp_path):
         data = load_data(f"text:{tmp_path / 'text.txt'}", options, 0)
         assert data.signature.vocab_size == len(data.processor.vocabulary) <= 290
         assert "pieces for training" in data.notes[0]
+
+
+def test_first_text_and_then_a_task(tmp_path, capsys):
+    """The net of a text gets classes, between start and extract, and learns the texts beside them."""
+    (tmp_path / "text.txt").write_text("good day and good night\nbad day and bad night\n" * 30)
+    lines = [f"{word} day {number}\t{word}" for number in range(30) for word in ("good", "bad")]
+    (tmp_path / "lines.tsv").write_text("\n".join(lines))
+    words = ["--level", "word-bpe", "--vocab-size", "60", "--width", "16", "--set", "num_layers=1"]
+    words += ["--max-steps", "5", "--batch-size", "4"]
+    data = f"text:{tmp_path / 'text.txt'}"
+    assert main(["train", "gpt", "--data", data, *words, "--out", str(tmp_path / "text")]) == 0
+    words = ["--from", str(tmp_path / "text"), "--set", "text_weight=0.5", "--max-steps", "20"]
+    data = f"sentences:{tmp_path / 'lines.tsv'}"
+    assert main(["train", "gpt", "--data", data, *words, "--out", str(tmp_path / "task")]) == 0
+    before, run = load(tmp_path / "text"), load(tmp_path / "task")
+    assert run.model.config.text_weight == 0.5
+    assert run.model.config.input_size == before.model.config.input_size + 3  # start, delimiter, extract
+    special = run.processor.tokenizer.special
+    ids = run.processor.encode(["good day"])[0][0].tolist()
+    assert (ids[0], ids[-1]) == (special.begin, special.end)
+    capsys.readouterr()
+    assert main(["predict", str(tmp_path / "task"), "good day", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["class"] in ("good", "bad")

@@ -81,8 +81,10 @@ def test_a_window_that_is_too_long():
     _, state = model(tokens(1, 10))
     with pytest.raises(UserError, match="length: got 13"):
         model(tokens(1, 3), state)
-    with pytest.raises(UserError, match=r"seq_len: got 20; a window \(--window\) has a position"):
+    with pytest.raises(UserError, match=r"seq_len: got 20; a text \(or a --window of it\) has a position"):
         tiny(seq_len=20)
+    with pytest.raises(UserError, match="seq_len: got 20"):
+        tiny(seq_len=20, task="classification", output_size=3)
     signature = Signature("language-model", "tokens", (600,), V, V)
     assert configure("gpt", {}, signature=signature).num_positions == 600
     with pytest.raises(UserError, match="seq_len: got 600"):

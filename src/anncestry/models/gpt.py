@@ -101,9 +101,9 @@ class GPTConfig:
         same = self.task != "language-model" or self.input_size == self.output_size
         rule = f"a language model writes the {self.input_size} tokens that it reads"
         require(same, "output_size", self.output_size, rule)
-        rule = f"a window (--window) has a position for each token; num_positions is {self.num_positions}"
-        fits = self.task != "language-model" or self.seq_len <= self.num_positions
-        require(fits, "seq_len", self.seq_len, rule)
+        rule = "a text (or a --window of it) has a position for each token; num_positions is"
+        rule = f"{rule} {self.num_positions}"
+        require(self.seq_len <= self.num_positions, "seq_len", self.seq_len, rule)
 
     @classmethod
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):

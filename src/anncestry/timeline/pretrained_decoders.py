@@ -13,6 +13,7 @@ _OWN_TEXT: dict[str, Any] = {
     "learning_rate": 1e-3,
     "beta2": 0.99,
     "weight_decay": 0.1,
+    "decay_on": "matrices",
     "clip_norm": 1.0,
     "schedule": "cosine",
     "warmup_steps": 100,
@@ -24,6 +25,7 @@ _WEBTEXT: dict[str, Any] = {
     "learning_rate": 6e-4,
     "beta2": 0.95,
     "weight_decay": 0.1,
+    "decay_on": "matrices",
     "clip_norm": 1.0,
     "schedule": "cosine",
     "warmup_steps": 2000,
@@ -42,6 +44,7 @@ _BASE = Preset(
         "learning_rate": 2.5e-4,
         "beta2": 0.999,
         "weight_decay": 0.01,
+        "decay_on": "matrices",
         "schedule": "cosine",
         "warmup_steps": 2000,
         "batch_size": 64,
@@ -123,12 +126,6 @@ _SHARED: tuple[Departure, ...] = (
         "windows of parallel streams, one after the other, each read by itself from position 0 on",
         "not released",
     ),
-    departure(
-        "weight decay",
-        "of all weights but biases and gains",
-        "of all parameters",
-        "of tensors of more than one dimension",
-    ),
 )
 
 _GPT_DEPARTURES: tuple[Departure, ...] = (
@@ -166,7 +163,7 @@ _GPT_DEPARTURES: tuple[Departure, ...] = (
     departure(
         "fine-tuning",
         "rate 6.25e-5, batch 32, 3 epochs, warm-up over 0.2 %, linear decay",
-        "the recipe for data of a person's own, unless told otherwise; --learning-rate 6.25e-5 and so on",
+        "`--from` a run of text, with the recipe for data of a person's own unless told: --learning-rate ...",
         "the paper's; gradients are clipped to norm 1",
     ),
     departure(
