@@ -17,6 +17,8 @@ SIGNATURES = [
     Signature("reconstruction", "image", (3, 4, 5), 60),
     Signature("translation", "tokens", (6,), 9, 11, target_len=5),
     Signature("captioning", "image", (3, 4, 5), 9, target_len=5),
+    Signature("classification", "characters", (6, 7), 4, 262),
+    Signature("bidirectional-lm", "characters", (6, 7), 11, 262),
 ]
 
 
@@ -29,13 +31,15 @@ def test_json_there_and_back(signature):
 def test_examples_have_the_shapes_and_kinds_it_says(signature):
     inputs, targets = signature.example(4)
     assert inputs.shape == (4, *signature.shape)
-    assert inputs.dtype == (torch.int64 if signature.inputs == "tokens" else torch.float32)
-    if signature.inputs == "tokens":
-        assert 0 <= inputs.min() <= inputs.max() < signature.vocab_size
+    assert inputs.dtype == (torch.int64 if signature.vocab_size else torch.float32)
+    if signature.vocab_size:
+        assert int(signature.inputs == "characters") <= inputs.min() <= inputs.max() < signature.vocab_size
     if signature.task == "classification":
         assert targets.shape == (4,)
     elif signature.task == "language-model":
         assert targets.shape == (4, *signature.shape)
+    elif signature.task == "bidirectional-lm":
+        assert targets.shape == (4, signature.shape[0], 2)
     elif signature.task == "reconstruction":
         assert torch.equal(targets, inputs)
     elif signature.target_len:
@@ -69,6 +73,10 @@ def test_num_features_counts_one_input(shape):
     ("fields", "text"),
     [
         (("dream", "vector", (1,), 1), r"task: got 'dream'; must be a known task. Choices: classification"),
+        (
+            ("tagging", "characters", (5, 6), 3, 7),
+            r"vocab_size: got 7; there are so many characters\. Choices: 262",
+        ),
         (
             ("regression", "sound", (1,), 1),
             r"inputs: got 'sound'; must be a known kind of input",
