@@ -9,7 +9,8 @@ import torch
 
 from anncestry.errors import UserError
 from anncestry.signature import INPUT_KINDS, NUM_CHARACTERS, TASKS, WRITING_TASKS, Signature
-from anncestry.timeline import TIMELINE, Architecture, find, find_preset
+from anncestry.timeline import TIMELINE, Architecture, find, find_preset, usual_settings
+from anncestry.training.settings import TrainingSettings
 
 EACH = pytest.mark.parametrize("architecture", TIMELINE, ids=lambda a: a.id)
 PRESETS = [(a, preset) for a in TIMELINE for preset in a.presets]
@@ -54,7 +55,7 @@ def test_classes_are_where_the_entry_says(architecture):
     shapes = {"vector": (5,), "image": (1, 8, 8), "series": (4, 3), "tokens": (6,), "characters": (6, 7)}
     for inputs, task in architecture.fits:
         vocab_size = {"tokens": 7, "characters": NUM_CHARACTERS}.get(inputs, 0)
-        output_size = {"language-model": 7, "reconstruction": 64}.get(task, 3)
+        output_size = {"language-model": 7, "masked-lm": 7, "span": 2, "reconstruction": 64}.get(task, 3)
         writes = {"output_size": 9, "target_len": 4} if task in WRITING_TASKS else {}
         sizes = {"output_size": output_size, "vocab_size": vocab_size, **writes}
         signature = Signature(task, inputs, shapes[inputs], **sizes)
@@ -134,3 +135,10 @@ def test_fixed_fields_give_way_to_overrides():
 def test_the_list_needs_no_torch():
     code = "import sys, anncestry.timeline as t; assert len(t.TIMELINE) > 9; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("name", "rate"), [("bert", 5e-5), ("gpt", 6.25e-5), ("gpt2", 6.25e-5)])
+def test_a_task_has_a_recipe_of_its_own(name: str, rate: float) -> None:
+    settings = TrainingSettings(**usual_settings(name, fine_tuning=True))
+    assert (settings.learning_rate, settings.epochs, settings.schedule) == (rate, 3, "linear")
+    assert 0 < settings.warmup <= 0.1

@@ -22,6 +22,14 @@ def test_warm_up_rises_in_equal_steps():
     ]
 
 
+def test_a_warm_up_by_share_rises_with_the_run():
+    settings = TrainingSettings(warmup=0.25, schedule="linear")
+    factors = [rate_factor(settings, Place(9, fraction, 0)) for fraction in (0.0, 0.125, 0.25, 0.625)]
+    assert factors == pytest.approx([0.0, 0.5 * 0.875, 0.75, 0.375])
+    told = TrainingSettings(warmup=0.25, warmup_steps=20)  # steps that are told count first
+    assert rate_factor(told, Place(9, 0.9, 0)) == 0.5
+
+
 @pytest.mark.parametrize(("schedule", "middle"), [("constant", 1.0), ("cosine", 0.5), ("linear", 0.5)])
 def test_schedules_start_at_one(schedule, middle):
     settings = TrainingSettings(schedule=schedule)

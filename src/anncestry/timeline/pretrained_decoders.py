@@ -208,6 +208,18 @@ _GPT2_DEPARTURES: tuple[Departure, ...] = (
     ),
 )
 
+_FINE_TUNING: dict[str, Any] = {  # section 4.1 of GPT's paper; the norm is its code's
+    "optimizer": "adamw",
+    "learning_rate": 6.25e-5,
+    "weight_decay": 0.01,
+    "decay_on": "matrices",
+    "clip_norm": 1.0,
+    "schedule": "linear",
+    "warmup": 0.002,
+    "batch_size": 32,
+    "epochs": 3,
+}
+
 PRETRAINED_DECODERS: tuple[Architecture, ...] = (
     Architecture(
         id="gpt",
@@ -223,6 +235,7 @@ PRETRAINED_DECODERS: tuple[Architecture, ...] = (
         model="GPT",
         config="GPTConfig",
         recipe=_OWN_TEXT,
+        fine_tuning=_FINE_TUNING,
         presets=(_BASE,),
     ),
     Architecture(
@@ -239,6 +252,7 @@ PRETRAINED_DECODERS: tuple[Architecture, ...] = (
         model="GPT2",
         config="GPT2Config",
         recipe=_OWN_TEXT,
+        fine_tuning=_FINE_TUNING,
         presets=(
             _gpt2("gpt2-small", 12, 768, 12, 124_439_808, "117"),
             _gpt2("gpt2-medium", 24, 1024, 16, 354_823_168, "345"),

@@ -84,7 +84,11 @@ class Place(NamedTuple):
 
 def rate_factor(settings: TrainingSettings, place: Place) -> float:
     """What the learning rate is multiplied by."""
-    factor = min(1.0, (place.step + 1) / settings.warmup_steps) if settings.warmup_steps else 1.0
+    factor = 1.0
+    if settings.warmup_steps:
+        factor = min(1.0, (place.step + 1) / settings.warmup_steps)
+    elif settings.warmup:
+        factor = min(1.0, place.fraction / settings.warmup)
     factor *= settings.decay ** max(0, place.epoch - settings.decay_after + 1)
     if settings.schedule == "cosine":
         return factor * 0.5 * (1 + math.cos(math.pi * min(1.0, place.fraction)))

@@ -33,6 +33,7 @@ class TrainingSettings:
             `inverse-sqrt`: falling with the root of the step, or `steps`: a tenth from half of the budget on,
             a hundredth from three quarters.
         warmup_steps: steps over which the learning rate rises from zero.
+        warmup: the share of the run over which it does, where no steps are told; the first step is zero then.
         decay: what the learning rate is multiplied by after every epoch from `decay_after` on.
         decay_after: how many epochs come before the first decay.
         augment: images: `shift`, `flip`, `cutout`, or several with commas between them; none unless told.
@@ -68,6 +69,7 @@ class TrainingSettings:
     decay_on: Literal["all", "matrices"] = "all"
     schedule: Literal["constant", "cosine", "linear", "inverse-sqrt", "steps"] = "constant"
     warmup_steps: int = 0
+    warmup: float = 0.0
     decay: float = 1.0
     decay_after: int = 0
     augment: str = ""
@@ -96,7 +98,7 @@ class TrainingSettings:
             require(getattr(self, name) >= 0, name, getattr(self, name), "must not be negative")
         for name in ("learning_rate", "epsilon"):
             require(getattr(self, name) > 0, name, getattr(self, name), "must be above 0")
-        for name in ("beta2", "label_smoothing"):
+        for name in ("beta2", "label_smoothing", "warmup"):
             require(0 <= getattr(self, name) < 1, name, getattr(self, name), "must be at least 0 and below 1")
         rule = f"must be at most evaluations, {self.evaluations}"
         require(self.average <= self.evaluations, "average", self.average, rule)
