@@ -184,6 +184,19 @@ def test_spans_stop_only_where_nothing_fits(sizes: list[int], budget: int, seed:
         assert words == list(range(words[0], words[-1] + 1))  # in one piece
 
 
+def test_a_span_is_in_one_piece() -> None:
+    """It ends before what is hidden already, and before a special token."""
+    numbers = torch.arange(40).expand(50, -1).contiguous()
+    free = numbers % 13 != 5
+    random = torch.Generator().manual_seed(0)
+    choice = choose_spans(free, numbers, torch.full((50,), 30), SPAN_LENGTHS, random)
+    assert choice.groups is not None
+    for hidden, groups in zip(choice.hidden, choice.groups, strict=True):
+        for group in groups[hidden].unique():
+            words = (hidden & (groups == group)).nonzero().squeeze(1)
+            assert int(words[-1] - words[0]) == len(words) - 1
+
+
 def test_a_permutation_hides_nothing() -> None:
     tokens, lengths = texts(300, 60)
     inputs, targets = hide("permutation", tokens, lengths)
