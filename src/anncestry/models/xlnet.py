@@ -127,10 +127,10 @@ class XLNet(Bert):
             return TiedReadout(self.config.input_size, bias=True)
         return super().make_head()
 
-    def start(self) -> None:
+    def start(self, part=None) -> None:
         """Matrices, tables and biases of scores from N(0, 0.02^2); other biases at zero."""
-        super().start()
-        for module in self.modules():
+        super().start(part)
+        for module in (part or self).modules():
             if isinstance(module, RelativeAttention):
                 for parameter in module.parameters(recurse=False):
                     nn.init.normal_(parameter, std=0.02)

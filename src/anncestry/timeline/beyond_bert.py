@@ -4,7 +4,8 @@ from typing import Any
 
 from anncestry.timeline.architecture import Architecture, Departure, Preset
 from anncestry.timeline.common import departure
-from anncestry.timeline.pretrained_encoders import ENCODER_FITS, SMALL_RECIPE
+from anncestry.timeline.multilingual_encoders import MULTILINGUAL_ENCODERS, without_head
+from anncestry.timeline.pretrained_encoders import ENCODER_FITS, PRETRAINING, SMALL_RECIPE
 
 _UNCASED, _SEPARATOR = 30_522, 102  # BERT's
 
@@ -77,7 +78,7 @@ _DENOISING: dict[str, Any] = {
     "epsilon": 1e-6,
     "weight_decay": 0.01,
     "schedule": "linear",
-    "warmup_steps": 10_000,
+    "warmup_steps": 30_000,
     "max_steps": 500_000,
     "batch_size": 8000,
 }
@@ -155,7 +156,6 @@ _PERMUTED: dict[str, Any] = {
     "learning_rate": 4e-4,
     "weight_decay": 0.01,
     "epsilon": 1e-6,
-    "clip_norm": 0.25,
     "schedule": "linear",
     "warmup_steps": 40_000,
     "max_steps": 500_000,
@@ -164,22 +164,14 @@ _PERMUTED: dict[str, Any] = {
 _SEP_PIECE = 4  # of the authors' SentencePiece model
 
 
-def _embeds(name: str, layers: int, width: int, heads: int, words: int, count: int, source: str, **more: Any):
-    """A size as it embeds a text: the net without a head."""
-    sizes = {"input_size": words, "hidden_size": width, "num_layers": layers, "num_heads": heads}
-    recipe = more.pop("recipe")
-    config = {"task": "embedding", "output_size": width, "pooling": "mean", **sizes, **more}
-    return Preset(name=name, config=config, num_parameters=count, source=source, recipe=recipe)
-
-
 _XLNET_SOURCE = (
     "Yang et al., 1906.08237, appendix A.4; with the vector that asks and the projections of distances, "
     "and no head"
 )
 _XLNET_MORE: dict[str, Any] = {"separator": _SEP_PIECE, "recipe": _PERMUTED, "seq_len": 512}
 _XLNET_PRESETS = (
-    _embeds("xlnet-base", 12, 768, 12, 32_000, 116_718_336, _XLNET_SOURCE, **_XLNET_MORE),
-    _embeds("xlnet-large", 24, 1024, 16, 32_000, 360_268_800, _XLNET_SOURCE, **_XLNET_MORE),
+    without_head("xlnet-base", 12, 768, 12, 32_000, 116_718_336, _XLNET_SOURCE, **_XLNET_MORE),
+    without_head("xlnet-large", 24, 1024, 16, 32_000, 360_268_800, _XLNET_SOURCE, **_XLNET_MORE),
 )
 _XLNET_DEPARTURES: tuple[Departure, ...] = (
     departure(
@@ -241,6 +233,51 @@ _XLNET_DEPARTURES: tuple[Departure, ...] = (
     ),
 )
 
+# ---- MobileBERT -----------------------------------------------------------------------------------------
+
+_MOBILE_PRESETS = (
+    without_head(
+        "mobilebert-base", 24, 512, 4, _UNCASED, 24_581_888,
+        "Sun et al., 2004.02984, table 1: embeddings and blocks; the paper prints 25.3 million",
+        separator=_SEPARATOR, inner_size=512, recipe=PRETRAINING,
+    ),
+)  # fmt: skip
+_MOBILE_DEPARTURES: tuple[Departure, ...] = (
+    departure(
+        "how it learns",
+        "layer by layer from a large teacher with inverted bottlenecks, then hidden words",
+        "as BERT: hidden words, and how the second text follows; no teacher",
+        "the paper's",
+    ),
+    departure(
+        "the word beyond a text's ends",
+        "not said",
+        "zeros, whatever the batch",
+        "zeros at the end of the batch; where a text is padded, the filler's vector",
+    ),
+    departure("order of the three words", "not said", "the next, the token, the one before", "the same"),
+    departure(
+        "readout of hidden words",
+        "not said",
+        "a table of 512 - 128 features more beside that of words",
+        "the same",
+    ),
+    departure(
+        "what stands for a text",
+        "not said",
+        "the first token's vector as it is",
+        "the same; tanh is an option",
+    ),
+    departure("dropout", "not said", "none, but 0.1 on attention's weights", "none of features"),
+    departure("operations", "8 bits, and NoNorm, for phones", "NoNorm in training too", "the same"),
+    departure(
+        "smaller sizes",
+        "a tiny one with other bottlenecks",
+        "two layers, 128 features, 64 in the bottleneck, unless told otherwise, for a person's own data",
+        "the paper's",
+    ),
+)
+
 BEYOND_BERT: tuple[Architecture, ...] = (
     Architecture(
         id="sentence-bert",
@@ -290,5 +327,22 @@ BEYOND_BERT: tuple[Architecture, ...] = (
         config="XLNetConfig",
         recipe=SMALL_RECIPE,
         presets=_XLNET_PRESETS,
+    ),
+    *MULTILINGUAL_ENCODERS,
+    Architecture(
+        id="mobilebert",
+        name="MobileBERT",
+        year=2020,
+        paper="Sun et al., MobileBERT: a compact BERT, 2004.02984",
+        parents=("bert", "albert", "distilbert"),
+        adds="a bottleneck around every block with four feed-forward nets, three words side by side, NoNorm",
+        removes="the width of blocks, statistics of normalisation, GELU, the pooler's layer",
+        departures=_MOBILE_DEPARTURES,
+        fits=ENCODER_FITS,
+        module="mobilebert",
+        model="MobileBert",
+        config="MobileBertConfig",
+        recipe=SMALL_RECIPE,
+        presets=_MOBILE_PRESETS,
     ),
 )
