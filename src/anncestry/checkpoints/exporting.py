@@ -1,11 +1,13 @@
 """Whole networks as folders that Hugging Face's transformers reads."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from torch import Tensor
 
 from anncestry.checkpoints.converters.bert import to_bert
+from anncestry.checkpoints.converters.bert_forks import to_bert_fork
 from anncestry.checkpoints.converters.encoders import Exported
 from anncestry.checkpoints.converters.gpt import to_gpt
 from anncestry.errors import UserError
@@ -13,6 +15,10 @@ from anncestry.timeline import find
 
 _ENCODERS: Mapping[str, Callable[[Mapping[str, Tensor], Any, Sequence[str], int], Exported]] = {
     "bert": to_bert,
+    **{
+        name: partial(to_bert_fork, name)
+        for name in ("roberta", "camembert", "albert", "distilbert", "electra")
+    },
 }
 _WRITERS = ("gpt", "gpt2")
 EXPORTED = (*_WRITERS, *_ENCODERS)

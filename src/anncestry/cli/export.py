@@ -20,8 +20,8 @@ class Arguments:
     npz with Keras's names and gate order (recurrent nets); `marian`: a folder for Hugging Face's
     MarianMTModel (Transformers with the normalisation behind): weights, config, vocab.json; no .spm;
     `huggingface`: a folder for the class of transformers that has the run's architecture and task (language
-    models of gpt and gpt2; encoders as bert is one, for any task): weights, config, and the tokenizer where
-    the run has one; of an encoder that embeds texts also for sentence-transformers; `elmo`: a folder as
+    models of gpt and gpt2; encoders: bert, roberta, camembert, albert, distilbert, electra, for any task):
+    weights, config, and the tokenizer where the run has one; of an encoder that embeds texts also for sentence-transformers; `elmo`: a folder as
     ELMo's authors keep it: options.json and lm_weights.hdf5, the language models alone."""
 
 
@@ -126,14 +126,16 @@ def _hugging_face(trained, folder: Path) -> int:
     classes = getattr(processor, "classes", None) or getattr(processor, "tags", None) or ()
     weights, longest = trained.model.state_dict(), getattr(processor, "max_tokens", 0)
     made = to_hugging_face(trained.architecture.id, weights, trained.model.config, classes, longest)
-    make_folder(folder)
-    write_bytes(folder / "model.safetensors", safetensors.torch.save(made.tensors, {"format": "pt"}))
-    for name, content in {"config.json": made.config, **made.files}.items():
-        make_folder((folder / name).parent)
-        write_json(folder / name, content)
     tokenizer = getattr(processor, "tokenizer", None)
-    if tokenizer is not None:
-        write_tokenizer(tokenizer, folder)
+    for place, part in {"": made, **made.folders}.items():
+        make_folder(folder / place)
+        weights = safetensors.torch.save(part.tensors, {"format": "pt"})
+        write_bytes(folder / place / "model.safetensors", weights)
+        for name, content in {"config.json": part.config, **part.files}.items():
+            make_folder((folder / place / name).parent)
+            write_json(folder / place / name, content)
+        if tokenizer is not None:
+            write_tokenizer(tokenizer, folder / place)
     mean, scale = getattr(processor, "mean", 0.0), getattr(processor, "scale", 1.0)
     notes = made.notes
     if trained.signature.task == "regression" and (mean, scale) != (0.0, 1.0):

@@ -62,7 +62,7 @@ class ElectraConfig(BertConfig):
         divisor = next(d for d in (4, 2, 1) if d == 1 or (wide % d == 0 and wide // d >= 32))
         return super().for_signature(signature, width=width, **{"generator_divisor": divisor, **overrides})
 
-    def generator(self) -> BertConfig:
+    def generator_config(self) -> BertConfig:
         """The sizes of the generator's blocks, which have four times its width inside."""
         divisor = self.generator_divisor
         width, heads = self.hidden_size // divisor, max(1, self.num_heads // divisor)
@@ -115,7 +115,7 @@ class Electra(Bert):
         self.generator = None
         if config.task == "masked-lm":
             embed_dim = config.embed_dim or config.hidden_size
-            self.generator = Generator(config.generator(), embed_dim)
+            self.generator = Generator(config.generator_config(), embed_dim)
             self.start(self.generator)
 
     def make_pooler(self) -> Pooler:

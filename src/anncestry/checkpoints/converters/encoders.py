@@ -72,12 +72,14 @@ class Exported(NamedTuple):
         tensors: of model.safetensors.
         files: further files of JSON, by their paths in the folder.
         notes: what is not quite the same there.
+        folders: further nets, by the names of their folders in the folder.
     """
 
     config: dict[str, Any]
     tensors: dict[str, Tensor]
     files: Mapping[str, Any] = {}
     notes: tuple[str, ...] = ()
+    folders: Mapping[str, "Exported"] = {}
 
 
 def bert_names(

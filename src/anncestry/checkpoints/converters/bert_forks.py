@@ -1,0 +1,338 @@
+"""RoBERTa, CamemBERT, ALBERT, DistilBERT and ELECTRA: Hugging Face's folders, both ways.
+
+What sets a fork's files apart is in `anncestry.checkpoints.converters.bert_kin`. ELECTRA was published in two
+folders, of the discriminator and of the generator. A discriminator alone becomes a net that embeds; with the
+generator's folder inside it, named ``generator``, both become the net that is trained, and a net of ours is
+written so. A generator alone is a BERT with small tables.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from anncestry.checkpoints.converters.bert_kin import ELECTRA, GENERATOR, KIN, Kin
+from anncestry.checkpoints.converters.encoders import (
+    Exported,
+    Fields,
+    bert_names,
+    fitted,
+    foreign,
+    labelled,
+    labels_of,
+    modern,
+    read_hugging_face,
+    read_object,
+    their_activation,
+    without_copies,
+)
+from anncestry.checkpoints.converters.sentence_bert import sentence_files
+from anncestry.checkpoints.imported import Imported
+from anncestry.checkpoints.rename import KeyMap
+from anncestry.errors import require
+
+BESIDE = "generator"
+"""The folder of ELECTRA's generator, in that of its discriminator."""
+_SPAN, _CLASSES = "qa_outputs", "classifier"
+_RELATION = "sop_classifier.classifier"
+_CLASS_OF = {
+    "embedding": "Model",
+    "masked-lm": "ForMaskedLM",
+    "classification": "ForSequenceClassification",
+    "regression": "ForSequenceClassification",
+    "tagging": "ForTokenClassification",
+    "span": "ForQuestionAnswering",
+}
+
+
+_PROBLEMS = {"classification": "single_label_classification", "regression": "regression"}
+
+
+class _Task(NamedTuple):
+    """What a file's tensors are trained for.
+
+    Attributes:
+        config: the fields of ours that say it.
+        heads: modules of theirs above the body, and ours.
+        pools: whether the body's pooler is asked.
+        reader: what reads texts for it; see `Imported`.
+    """
+
+    config: dict[str, Any]
+    heads: Mapping[str, str]
+    pools: bool
+    reader: dict[str, Any] | None
+
+
+def is_bert_fork(path: str | Path) -> bool:
+    """Whether a folder, or a file in it, is one of `KIN`."""
+    path = Path(path)
+    if not path.is_dir() and path.suffix not in (".safetensors", ".bin", ".json"):
+        return False
+    config = (path if path.is_dir() else path.parent) / "config.json"
+    return config.is_file() and read_object(config).get("model_type") in KIN
+
+
+def from_bert_fork(path: str | Path, source: str = "checkpoint") -> Imported:
+    """The network of what `is_bert_fork` accepts.
+
+    Raises:
+        UserError: a file is missing, a pickle or damaged; tensors are missing, unknown or misshapen; the
+            config is of a network that is not one of ours.
+    """
+    path = Path(path)
+    folder = path if path.is_dir() else path.parent
+    kin, config, theirs = _read(folder, source)
+    fields = Fields(config, source)
+    sizes = _sizes(kin, fields)
+    prefix = kin.prefix if any(name.startswith(kin.prefix) for name in theirs) else ""
+    task = _task(kin, config, theirs, prefix, source)
+    notes: tuple[str, ...] = ()
+    told_apart: Mapping[str, Tensor] = {}
+    if kin is ELECTRA and task.config["task"] == "masked-lm":
+        if (folder / BESIDE).is_dir():
+            of_generator, told_apart = _beside(folder / BESIDE, sizes, theirs, source)
+            sizes |= of_generator
+        else:
+            theirs = {name: tensor for name, tensor in theirs.items() if name.startswith(prefix)}
+            task = _task(kin, config, theirs, prefix, source)
+            notes += ("the head that tells replaced tokens was left out: no generator lies beside it",)
+    if task.config["task"] == "masked-lm" and kin.gelu:
+        require(sizes["activation"] == "gelu", source, sizes["activation"], "the head has gelu", ["gelu"])
+    unused = () if task.pools else tuple(f"{prefix}{module}." for module in kin.pooler)
+    kept = {name: tensor for name, tensor in theirs.items() if not name.startswith(unused)}
+    if len(kept) < len(theirs):
+        notes += (f"the pooler was left out: {task.config['task']} does not ask it",)
+    if task.config.get("pooling") == "pooler":
+        notes += ("pooling=pooler is assumed: the file holds one (--set pooling=mean leaves it out)",)
+    ours = {"output_size": sizes["hidden_size"], **sizes, **task.config}
+    names = _names(kin, prefix, task.heads, task.pools, bool(told_apart))
+    tensors = fitted(kin.architecture, ours, {**kept, **told_apart}, names, source)
+    reader = None if task.reader is None else {**task.reader, "max_tokens": sizes["num_positions"]}
+    optional = ("pooler.",) if task.config["task"] == "embedding" else ()
+    notes += fields.notes()
+    return Imported(kin.architecture, ours, tensors, None, notes, folder, reader, optional)
+
+
+def _read(folder: Path, source: str) -> tuple[Kin, dict[str, Any], dict[str, Tensor]]:
+    """The fork of a folder, its config, and its tensors, each once."""
+    config, theirs = read_hugging_face(folder)
+    kin, theirs = KIN[config["model_type"]], modern(theirs)
+    if kin is ELECTRA and any(name.startswith("generator_") for name in theirs):
+        kin = GENERATOR
+    prefix = kin.prefix if any(name.startswith(kin.prefix) for name in theirs) else ""
+    copies = {
+        copy: f"{prefix}{name}" if name.startswith("embeddings.") else name
+        for copy, name in kin.copies.items()
+    }
+    return kin, config, without_copies(theirs, copies, source)
+
+
+def _names(
+    kin: Kin, prefix: str, heads: Mapping[str, str], pools: bool, with_generator: bool = False
+) -> KeyMap:
+    pooler = kin.pooler if pools else {}
+    names = bert_names(prefix, heads, kin.layer, kin.block, kin.embeddings, pooler)
+    if not with_generator:
+        return names
+    embeddings = {theirs: ours for theirs, ours in kin.embeddings.items() if ours == "embeddings.widen"}
+    beside = bert_names(prefix, GENERATOR.words, kin.layer, kin.block, embeddings, {})
+    rules = {
+        f"{BESIDE}/{theirs}": f"generator.{ours.removeprefix('embeddings.')}"
+        for theirs, ours in beside.rules.items()
+    }
+    return KeyMap({**names.rules, **rules})
+
+
+def _sizes(kin: Kin, fields: Fields) -> dict[str, Any]:
+    """What a config says of the body."""
+    for name, usual in (
+        ("is_decoder", False), ("add_cross_attention", False), ("position_embedding_type", "absolute"),
+        ("num_hidden_groups", 1), ("inner_group_num", 1),
+    ):  # fmt: skip
+        fields.must_be(name, usual)
+    if kin.first_position:
+        fields.must_be("pad_token_id", kin.first_position - 1)
+    fields.ignore(*kin.ignored)
+    sizes: dict[str, Any] = {ours: fields.size(theirs) for ours, theirs in kin.sizes.items()}
+    sizes |= {ours: fields.number(theirs, usual) for ours, (theirs, usual) in kin.numbers.items()}
+    sizes["activation"] = fields.activation(kin.activation)
+    sizes["num_positions"] -= kin.first_position
+    width = sizes["hidden_size"]
+    sizes["inner_size"] = 0 if sizes["inner_size"] == 4 * width else sizes["inner_size"]
+    if "embed_dim" in sizes:
+        fits = sizes["embed_dim"] != width or kin.architecture != "albert"
+        rule = "tables as wide as the layers make another network than ours"
+        require(fits, fields.source, sizes["embed_dim"], rule)
+        sizes["embed_dim"] = 0 if sizes["embed_dim"] == width else sizes["embed_dim"]
+    return {**sizes, **kin.fixed, "seq_len": min(128, sizes["num_positions"])}
+
+
+def _task(
+    kin: Kin, config: Mapping[str, Any], theirs: Mapping[str, Tensor], prefix: str, source: str
+) -> _Task:
+    """What the tensors above the body are for."""
+    pooler = any(f"{prefix}{module}.weight" in theirs for module in kin.pooler)
+    if any(f"{module}.weight" in theirs for module in kin.words):
+        relation = theirs.get(f"{_RELATION}.weight")
+        told = {"task": "masked-lm", "output_size": len(theirs[f"{prefix}embeddings.word_embeddings.weight"])}
+        if relation is None:
+            return _Task(told, kin.words, False, {"kind": "packed-masked"})
+        heads = {**kin.words, _RELATION: "relation"}
+        return _Task({**told, "num_relations": len(relation)}, heads, True, {"kind": "packed-masked"})
+    if f"{_SPAN}.weight" in theirs:
+        told = {"task": "span", "output_size": 2}
+        return _Task(told, {_SPAN: "head"}, False, {"kind": "packed-span"})
+    what = str((config.get("architectures") or [""])[0])
+    require("MultipleChoice" not in what, source, what, "chooses between texts, which is not a task here")
+    two_layers = len(kin.answer) == 2
+    of_text = next(iter(kin.answer)) if two_layers else _CLASSES
+    last = next((module for module, ours in kin.answer.items() if ours == "head"), _CLASSES)
+    if f"{of_text}.weight" in theirs and (two_layers or (pooler and "TokenCl" not in what)):
+        count, problem = len(theirs[f"{last}.weight"]), config.get("problem_type")
+        rule = "asks for several classes of a text, which is not a task here"
+        require(problem != "multi_label_classification", source, problem, rule)
+        labels = labels_of(config, count, source)
+        if problem == "regression" or (problem is None and count == 1):
+            reader = {"kind": "packed-values", "name": labels[0]} if count == 1 else None
+            told = {"task": "regression", "output_size": count}
+            return _Task(told, kin.answer, not two_layers, reader)
+        told = {"task": "classification", "output_size": count}
+        reader = {"kind": "packed-classes", "classes": list(labels)}
+        return _Task(told, kin.answer, not two_layers, reader)
+    if f"{_CLASSES}.weight" in theirs:
+        count = len(theirs[f"{_CLASSES}.weight"])
+        reader = {"kind": "packed-tags", "tags": list(labels_of(config, count, source))}
+        return _Task({"task": "tagging", "output_size": count}, {_CLASSES: "head"}, False, reader)
+    told = {"task": "embedding", "pooling": "pooler" if pooler else "mean"}
+    return _Task(told, {}, pooler, {"kind": "packed-vectors", "cut": True})
+
+
+def _beside(
+    folder: Path, sizes: Mapping[str, Any], discriminator: Mapping[str, Tensor], source: str
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """ELECTRA's generator: the field of ours that its sizes make, and its tensors but for the tables."""
+    kin, config, theirs = _read(folder, source)
+    require(kin is GENERATOR, str(folder), config["model_type"], "must hold the generator of ELECTRA")
+    fields = Fields(config, str(folder))
+    found = _sizes(kin, fields)
+    divisor = max(1, sizes["hidden_size"] // max(1, found["hidden_size"]))
+    table = sizes["embed_dim"] or sizes["hidden_size"]
+    wanted = {
+        **sizes, "hidden_size": sizes["hidden_size"] // divisor,
+        "num_heads": max(1, sizes["num_heads"] // divisor), "inner_size": 0,
+    }  # fmt: skip
+    wanted["embed_dim"] = 0 if table == wanted["hidden_size"] else table
+    other = [name for name in wanted if found[name] != wanted[name] and "dropout" not in name]
+    rule = f"must be the discriminator's, width and heads through one number; differs in {', '.join(other)}"
+    require(not other, str(folder), {name: found[name] for name in other}, rule)
+    shared = tuple(f"{kin.prefix}{module}." for module in kin.embeddings if module.startswith("embeddings."))
+    for name, tensor in theirs.items():
+        if name.startswith(shared):
+            same = name in discriminator and torch.equal(discriminator[name], tensor)
+            require(same, str(folder), name, "differs from the discriminator's; in ours the two are one")
+    own = {f"{BESIDE}/{name}": tensor for name, tensor in theirs.items() if not name.startswith(shared)}
+    return {"generator_divisor": divisor}, own
+
+
+# ---- the way back ---------------------------------------------------------------------------------------
+
+
+def to_bert_fork(
+    architecture: str,
+    tensors: Mapping[str, Tensor],
+    config: Any,
+    classes: Sequence[str] = (),
+    max_tokens: int = 0,
+) -> Exported:
+    """The files of a net of ours, for the class of theirs that has its task.
+
+    Args:
+        architecture: ``roberta``, ``camembert``, ``albert``, ``distilbert`` or ``electra``.
+        tensors, config, classes, max_tokens: as for `anncestry.checkpoints.converters.bert.to_bert`.
+
+    Raises:
+        UserError: they have no such net; names the field and what it would have to be.
+    """
+    kin, task, width = KIN[architecture], config.task, config.hidden_size
+    for name, value in kin.fixed.items():
+        require(getattr(config, name) == value, name, getattr(config, name), "is another one there", [value])
+    if task == "masked-lm" and kin.gelu:
+        require(config.activation == "gelu", "activation", config.activation, "is another there", ["gelu"])
+    if "embed_dim" not in kin.sizes:
+        fits = config.embed_dim in (0, width)
+        require(fits, "embed_dim", config.embed_dim, "is another one there", [width])
+    elif architecture == "albert":
+        fits = config.embed_dim not in (0, width)
+        require(fits, "embed_dim", config.embed_dim, "must be another than hidden_size there")
+    generates = architecture == "electra" and task == "masked-lm"
+    prefix = "" if task == "embedding" else kin.prefix
+    theirs = foreign(tensors, _names(kin, prefix, *_above(kin, config), generates))
+    if not config.num_segments and "type_vocab_size" in kin.sizes.values():  # they always add one's vector
+        size = config.embed_dim or width if "embed_dim" in kin.sizes else width
+        theirs[f"{prefix}embeddings.token_type_embeddings.weight"] = torch.zeros(1, size)
+    described = _described(kin, architecture, config)
+    files: Mapping[str, Any] = {}
+    notes: tuple[str, ...] = ()
+    if task in ("classification", "regression", "tagging"):
+        described |= labelled(classes or [f"LABEL_{place}" for place in range(config.output_size)])
+        described |= {"problem_type": _PROBLEMS[task]} if task in _PROBLEMS else {}
+    if task == "embedding" and config.pooling != "pooler":
+        files = sentence_files(config, max_tokens or config.num_positions)
+        if kin.pooler:
+            notes += (f"there is no pooler: {kin.name}Model takes add_pooling_layer=False to load it",)
+    if not generates:
+        return Exported(described, theirs, files, notes)
+    return _in_two(described, theirs, config, files, notes)
+
+
+def _above(kin: Kin, config: Any) -> tuple[Mapping[str, str], bool]:
+    """``(heads, pools)`` of a net of ours, as `_Task` has them."""
+    if config.task == "masked-lm":
+        relation = {_RELATION: "relation"} if config.num_relations else {}
+        return {**kin.words, **relation}, bool(relation)
+    if config.task in ("classification", "regression"):
+        return kin.answer, len(kin.answer) == 1
+    if config.task == "embedding":
+        return {}, config.pooling == "pooler"
+    return {_SPAN if config.task == "span" else _CLASSES: "head"}, False
+
+
+def _described(kin: Kin, architecture: str, config: Any) -> dict[str, Any]:
+    """The config.json of a net of ours."""
+    width, kind = config.hidden_size, _CLASS_OF[config.task]
+    if config.task == "masked-lm" and (config.num_relations or architecture == "electra"):
+        kind = "ForPreTraining"
+    values = {
+        "inner_size": config.inner_size or 4 * width, "num_segments": config.num_segments or 1,
+        "num_positions": config.num_positions + kin.first_position, "embed_dim": config.embed_dim or width,
+    }  # fmt: skip
+    sizes = {theirs: values.get(ours, getattr(config, ours)) for ours, theirs in kin.sizes.items()}
+    numbers = {theirs: getattr(config, ours) for ours, (theirs, _) in kin.numbers.items()}
+    return {
+        "architectures": [f"{kin.name}{kind}"], "model_type": architecture, **sizes, **numbers,
+        kin.activation: their_activation(config.activation), "initializer_range": 0.02, **kin.ids,
+        "tie_word_embeddings": True, "dtype": "float32",
+    }  # fmt: skip
+
+
+def _in_two(
+    described: dict[str, Any],
+    theirs: Mapping[str, Tensor],
+    config: Any,
+    files: Mapping[str, Any],
+    notes: tuple[str, ...],
+) -> Exported:
+    """ELECTRA's discriminator, and the folder of its generator, which has the tables too."""
+    start, small = f"{BESIDE}/", config.generator_config()
+    own = {name.removeprefix(start): t for name, t in theirs.items() if name.startswith(start)}
+    shared = tuple(f"{ELECTRA.prefix}{module}." for module in ELECTRA.embeddings if "." in module)
+    own |= {name: tensor.clone() for name, tensor in theirs.items() if name.startswith(shared)}
+    told = described | {
+        "architectures": ["ElectraForMaskedLM"], "hidden_size": small.hidden_size,
+        "num_attention_heads": small.num_heads, "intermediate_size": 4 * small.hidden_size,
+    }  # fmt: skip
+    kept = {name: tensor for name, tensor in theirs.items() if not name.startswith(start)}
+    return Exported(described, kept, files, notes, {BESIDE: Exported(told, own)})
