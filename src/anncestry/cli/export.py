@@ -21,8 +21,9 @@ class Arguments:
     MarianMTModel (Transformers with the normalisation behind): weights, config, vocab.json; no .spm;
     `huggingface`: a folder for the class of transformers that has the run's architecture and task (language
     models of gpt and gpt2; encoders: bert, roberta, camembert, albert, distilbert, electra, for any task):
-    weights, config, and the tokenizer where the run has one; of an encoder that embeds texts also for sentence-transformers; `elmo`: a folder as
-    ELMo's authors keep it: options.json and lm_weights.hdf5, the language models alone."""
+    weights, config, and the tokenizer where the run has one; of an encoder that embeds texts also for
+    sentence-transformers; `elmo`: a folder as ELMo's authors keep it: options.json and
+    lm_weights.hdf5, the language models alone."""
 
 
 def run(arguments: Arguments) -> int:
