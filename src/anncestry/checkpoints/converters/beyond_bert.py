@@ -1,0 +1,179 @@
+"""XLM, FlauBERT, XLNet and MobileBERT: Hugging Face's folders, both ways.
+
+What sets their files apart is in `anncestry.checkpoints.converters.beyond_bert_families`.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from anncestry.checkpoints.converters.beyond_bert_families import FAMILIES, Family, mobile_body
+from anncestry.checkpoints.converters.encoders import (
+    Exported,
+    Fields,
+    fitted,
+    foreign,
+    labelled,
+    labels_of,
+    modern,
+    read_hugging_face,
+    read_object,
+    without_copies,
+)
+from anncestry.checkpoints.imported import Imported
+from anncestry.checkpoints.rename import KeyMap
+
+_CLASS_OF = {
+    "embedding": "Model",
+    "classification": "ForSequenceClassification",
+    "regression": "ForSequenceClassification",
+    "tagging": "ForTokenClassification",
+    "span": "ForQuestionAnsweringSimple",
+}
+BEYOND_BERT = tuple(FAMILIES)
+
+
+def is_beyond_bert(path: str | Path) -> bool:
+    """Whether a folder, or a file in it, is of one of these families."""
+    path = Path(path)
+    if not path.is_dir() and path.suffix not in (".safetensors", ".bin", ".json"):
+        return False
+    config = (path if path.is_dir() else path.parent) / "config.json"
+    return config.is_file() and read_object(config).get("model_type") in FAMILIES
+
+
+def from_beyond_bert(path: str | Path, source: str = "checkpoint") -> Imported:
+    """The network of what `is_beyond_bert` accepts.
+
+    Raises:
+        UserError: a file is missing, a pickle or damaged; tensors are missing, unknown or misshapen; the
+            config is of a network that is not one of ours.
+    """
+    path = Path(path)
+    folder = path if path.is_dir() else path.parent
+    config, theirs = read_hugging_face(folder)
+    kind = config["model_type"]
+    family, fields = FAMILIES[kind], Fields(config, source)
+    prefix = family.prefix if any(name.startswith(family.prefix) for name in theirs) else ""
+    heads = {name for listed in family.heads.values() for name in listed}
+
+    def of_body(name: str) -> bool:
+        return not any(name.startswith(head) for head in (*heads, *family.copies))
+
+    copies = {c: n if n.startswith("cls.") else prefix + n for c, n in family.copies.items()}
+    theirs = without_copies(modern(theirs), copies, source)
+    poolers = tuple(name for name in theirs if name.startswith(f"{prefix}pooler."))
+    sizes = family.read(fields)
+    said, task, reader = _task(family, config, theirs, sizes, source)
+    notes: tuple[str, ...] = ()
+    if poolers and task == "embedding":
+        theirs = {name: tensor for name, tensor in theirs.items() if name not in poolers}
+        notes = ("the pooler was left out: vectors are means of all tokens",)
+    ours = {"seq_len": min(128, sizes.get("num_positions", 128)), **sizes, **said}
+    lead = {name: name if not of_body(name) else name.removeprefix(prefix) for name in theirs}
+    inner = family.inwards({lead[name]: tensor for name, tensor in theirs.items()})
+    names = _names(family, task, ours.get("num_feed_forwards", 0))
+    tensors = _own_projections(kind, fitted(kind, ours, inner, names, source))
+    notes += fields.notes()
+    if kind == "xlnet":
+        notes += (f"separator={ours['separator']} is assumed: no config says it (--set separator=N)",)
+    reader = reader and {**reader, "max_tokens": sizes.get("num_positions", 512)}
+    return Imported(kind, ours, tensors, None, notes, folder if reader else None, reader)
+
+
+def _own_projections(kind: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """XLNet's queries are projected by themselves: another stream asks with them too."""
+    if kind != "xlnet":
+        return tensors
+    ours = {}
+    for name, tensor in tensors.items():
+        if name.endswith("attention.qkv.weight"):
+            query, rest = tensor.split([len(tensor) // 3, 2 * len(tensor) // 3])
+            ours[name.replace("qkv", "query")] = query.contiguous()
+            ours[name.replace("qkv", "keys_values")] = rest.contiguous()
+        else:
+            ours[name] = tensor
+    return ours
+
+
+def _names(family: Family, task: str, feed_forwards: int) -> KeyMap:
+    """From theirs, the body without its prefix, to ours."""
+    body = mobile_body(feed_forwards) if family.name == "MobileBert" else family.body
+    head = family.heads["classification" if task == "regression" else task]
+    rules = {}
+    for theirs, ours in {**body, **head}.items():
+        if theirs.endswith(("!", ".weight", ".bias")):
+            rules[theirs.removesuffix("!")] = ours.removesuffix("!")
+        else:
+            rules |= {f"{theirs}.{part}": f"{ours}.{part}" for part in ("weight", "bias")}
+    return KeyMap(rules)
+
+
+def _task(
+    family: Family,
+    config: Mapping[str, Any],
+    theirs: Mapping[str, Tensor],
+    sizes: Mapping[str, Any],
+    source: str,
+) -> tuple[dict[str, Any], str, dict[str, Any] | None]:
+    """``(config, task, reader)``: what the tensors above the body are for."""
+    if any(name in theirs for name in ("pred_layer.proj.bias", "lm_loss.bias", "cls.predictions.bias")):
+        asks = len(theirs.get("cls.seq_relationship.bias", ()))
+        said = {"task": "masked-lm", "output_size": sizes["input_size"], "num_relations": asks}
+        return said, "masked-lm", {"kind": "packed-masked"} if family.name != "XLNet" else None
+    if "qa_outputs.weight" in theirs:
+        return {"task": "span", "output_size": 2}, "span", {"kind": "packed-span"}
+    listed = config.get("architectures") or [""]
+    tags = str(listed[0]).endswith("ForTokenClassification")
+    for name in ("sequence_summary.summary.bias", "logits_proj.bias", "classifier.bias"):
+        above = name == "sequence_summary.summary.bias" and "logits_proj.bias" in theirs
+        if name not in theirs or above:
+            continue
+        count = len(theirs[name])
+        labels = list(labels_of(config, count, source))
+        if tags:
+            said = {"task": "tagging", "output_size": count}
+            return said, "tagging", {"kind": "packed-tags", "tags": labels}
+        if count == 1:
+            said = {"task": "regression", "output_size": 1}
+            return said, "regression", {"kind": "packed-values", "name": labels[0]}
+        said = {"task": "classification", "output_size": count}
+        return said, "classification", {"kind": "packed-classes", "classes": labels}
+    said = {"task": "embedding", "output_size": sizes["hidden_size"], "pooling": "mean"}
+    return said, "embedding", {"kind": "packed-vectors", "cut": True}
+
+
+def to_beyond_bert(
+    kind: str, tensors: Mapping[str, Tensor], config: Any, classes: Sequence[str] = (), max_tokens: int = 0
+) -> Exported:
+    """The files of a network of ours, for the class of theirs that has its task.
+
+    Args:
+        kind: ``xlm``, ``flaubert``, ``xlnet`` or ``mobilebert``.
+        tensors: the state dict.
+        config: its config.
+        classes: the names of classes, tags or values; their numbers where there are none.
+        max_tokens: has no meaning there.
+
+    Raises:
+        UserError: they have no such network; names the field and what it would have to be.
+    """
+    family, task = FAMILIES[kind], config.task
+    described = family.write(config)
+    names = _names(family, task, getattr(config, "num_feed_forwards", 0))
+    theirs = family.outwards(foreign(tensors, names), config)
+    heads = tuple(family.heads["classification" if task == "regression" else task])
+    prefix = "" if task == "embedding" else family.prefix
+    theirs = {n if heads and n.startswith(heads) else f"{prefix}{n}": t for n, t in theirs.items()}
+    ending = family.words if task == "masked-lm" else _CLASS_OF[task]
+    if family.name == "MobileBert":
+        ending = "ForPreTraining" if config.num_relations else ending.removesuffix("Simple")
+    described |= {
+        "architectures": [f"{family.name}{ending}"], "model_type": kind, "tie_word_embeddings": True,
+        "dtype": "float32",
+    }  # fmt: skip
+    if task in ("classification", "regression", "tagging"):
+        described |= labelled(classes or [f"LABEL_{place}" for place in range(config.output_size)])
+    return Exported(described, theirs)
