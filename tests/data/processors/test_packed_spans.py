@@ -72,6 +72,24 @@ def test_windows_hold_every_token(length: int, room: int, stride: int) -> None:
     assert all(bounds[window][0] <= place < bounds[window][1] for place, window in enumerate(best))
 
 
+@pytest.mark.parametrize("tokenizer", TOKENIZERS, ids=lambda t: t.kind)
+def test_places_are_those_of_the_tokens(tokenizer: Tokenizer) -> None:
+    question = Question("where was the film", " ".join(TEXTS))
+    processor = dataclasses.replace(PROCESSOR, tokenizer=tokenizer)
+    tokens, places = tokenizer.encode_with_places(question.context)
+    windows = processor.windows([question])
+    begin = 0
+    for row in range(len(windows.inputs)):
+        inside = windows.begins[row] >= 0
+        read = windows.inputs[row][inside].tolist()
+        found = list(
+            zip(windows.begins[row][inside].tolist(), windows.ends[row][inside].tolist(), strict=True)
+        )
+        begin = next(i for i in range(begin, len(tokens)) if places[i : i + len(found)] == found)
+        assert read == tokens[begin : begin + len(read)]
+        assert windows.inputs[row, windows.nothing[row]] == tokenizer.special.begin
+
+
 def naive(processor, question, windows, outputs) -> str:
     """Every pair of places of every window."""
     best, answer = NEVER, ""
