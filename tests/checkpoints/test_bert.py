@@ -180,6 +180,16 @@ def test_names_of_classes_make_what_reads_texts(tmp_path):
         run = write_import(tmp_path / f"{task}-run", import_weights(folder), folder)
         assert (getattr(run.processor, "classes", ()) or run.processor.tags) == names
         assert run.processor.max_tokens == 16
+    run = load(tmp_path / "classification-run")
+    alone, together = (run.predict(text)[0] for text in ("paris is france", "paris is\tfrance"))
+    assert alone["probabilities"] != together["probabilities"]
+    tokens = torch.tensor([[2, 5, 6, 3, 10, 3]])
+    segments = torch.tensor([[0, 0, 0, 0, 1, 1]])
+    with torch.no_grad():
+        wanted = run.model(tokens, segments=segments)[0].softmax(-1)
+    assert list(together["probabilities"].values()) == pytest.approx(wanted.tolist(), abs=1e-6)
+    with pytest.raises(UserError, match="two texts with a tab"):
+        run.predict("paris\tis\tfrance")
     folder = saved(tmp_path / "value", model_of(task="regression", output_size=1), classes=("likeness",))
     run = write_import(tmp_path / "value-run", import_weights(folder), folder)
     assert list(run.predict("paris is france")[0]) == ["input", "likeness"]

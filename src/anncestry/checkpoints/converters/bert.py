@@ -208,7 +208,7 @@ def _task(
         told = {"task": "classification", "output_size": len(relation)}
         rule = f"is asked about {len(_RELATIONS)} relations"
         require(len(relation) == len(_RELATIONS), source, tuple(relation.shape), rule)
-        return _Task(told, {_RELATION: "head"}, True, _classes_reader(_RELATIONS))
+        return _Task(told, {_RELATION: "head"}, True, {**_classes_reader(_RELATIONS), "pairs": True})
     if classes is not None:
         return _classifier(config, classes, source, pooler)
     if f"{_SPAN}.weight" in theirs:

@@ -41,10 +41,10 @@ class _OneOrTwo(PackedProcessor):
     """A text or a pair of texts, always the same.
 
     Attributes:
-        pairs: whether an input is two texts.
+        pairs: whether an input is two texts; None where nobody knows, of a model that was imported.
     """
 
-    pairs: bool = False
+    pairs: bool | None = False
 
     def read(self, source: str) -> tuple[list[str], Int[Tensor, "N T"]]:
         """One text a line, or two with a tab between them: a file, ``-`` for standard input, or typed out.
@@ -59,10 +59,10 @@ class _OneOrTwo(PackedProcessor):
     def text_of(self, line: str) -> Text:
         """The text of a line, or its two texts."""
         first, tab, second = line.partition("\t")
-        if not self.pairs:
-            if tab:
-                raise UserError("input", line, "must be one text, as the model was trained on, without a tab")
+        if not tab and not self.pairs:
             return line
+        if self.pairs is False:
+            raise UserError("input", line, "must be one text, as the model was trained on, without a tab")
         if not first.strip() or not second.strip() or "\t" in second:
             rule = "must be two texts with a tab between them, as the model was trained on"
             raise UserError("input", line, rule)

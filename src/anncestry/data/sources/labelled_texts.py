@@ -216,7 +216,7 @@ def labelled_texts(
     kind = PackedClassesProcessor if classes else PackedValuesProcessor
     processor = expect(processor, kind, name)
     rule = "holds pairs of texts" if pairs else "holds single texts"
-    require(processor.pairs == pairs, "--data", name, f"{rule}, which the model was not trained on")
+    require(processor.pairs in (None, pairs), "--data", name, f"{rule}, which the model was not trained on")
     made, num_cut = {}, 0
     for part, labelled in split.items():
         inputs, lengths, cut = processor.encode_counted(labelled.texts)
