@@ -305,12 +305,14 @@ def create_run(
     data_seed: int,
     start: str | Path | None = None,
     fresh: Sequence[str] = (),
+    teacher: str | Path | None = None,
 ) -> Run:
     """Write the parts of a run folder that are known before training.
 
     Args:
         start: the run whose weights it starts from, if any.
         fresh: parts of the model that do not start from it.
+        teacher: the run beside whose net it learns, if any.
 
     Raises:
         UserError: the folder exists and is not empty, or cannot be written.
@@ -334,6 +336,8 @@ def create_run(
     }
     if start is not None:
         described |= {"from": str(Path(start).expanduser().absolute()), "fresh": list(fresh)}
+    if teacher is not None:
+        described["teacher"] = str(Path(teacher).expanduser().absolute())
     make_folder(folder)
     write_json(folder / "processor.json", dataset.processor.to_json())
     write_json(folder / "config.json", described)

@@ -1,6 +1,7 @@
 """What each of BERT's forks changed, held to its paper."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from anncestry.protocols import IGNORED, Filled, outputs_of
 V, D, P, T = 13, 16, 9, 7
 
 
-def tiny(name, **changes):
+def tiny(name, **changes) -> Any:
     """Sharp scores, in float64."""
     sizes = {"input_size": V, "output_size": V, "hidden_size": D, "num_layers": 2, "num_heads": 4}
     embed_dim = {"albert": {"embed_dim": 6}}.get(name, {})

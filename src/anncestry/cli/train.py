@@ -32,6 +32,9 @@ class Arguments:
     """Start from the weights of this run folder in place of random ones. Where it goes on with its task, data
     are read as that run reads them. Where it was trained on running text and now gets a task, its body is
     kept with its tokenizer, and what is above is new; NAME may be left out."""
+    teacher: Path | None = None
+    """Learn hidden words beside the net of this run folder: from what it answers, and beginning with every
+    second one of its layers (DistilBERT). Data are read as that run reads them."""
     resume: Path | None = None
     """Go on with this run folder (and, with --epochs, --max-steps or --max-time, further than planned)."""
     width: int | None = None
@@ -116,6 +119,7 @@ def run(arguments: Arguments) -> int:
                 width=arguments.width,
                 model=overrides,
                 start=arguments.start,
+                teacher=arguments.teacher,
                 watch=progress,
                 tensorboard=arguments.tensorboard,
             )
@@ -150,6 +154,7 @@ def _only_the_budget(arguments: Arguments, budget: Sequence[str]) -> None:
     given += [("--width", arguments.width)] if arguments.width is not None else []
     given += [("--set", arguments.set)] if arguments.set else []
     given += [("--from", arguments.start)] if arguments.start is not None else []
+    given += [("--teacher", arguments.teacher)] if arguments.teacher is not None else []
     if given:
         rule = "is fixed by the run folder; a resumed run may only be given more of"
         raise UserError(*given[0], rule, [f"--{name.replace('_', '-')}" for name in budget])

@@ -20,6 +20,7 @@ from anncestry.engine.precision import fast_float32
 from anncestry.errors import UserError
 from anncestry.objectives import objective_for, tally_split
 from anncestry.protocols import Batch, OwnRule, State, map_state, outputs_of
+from anncestry.training.distilling import DistillingStep
 from anncestry.training.history import History
 from anncestry.training.optimizers import Place
 from anncestry.training.outcome import Clock, Diverged, Fit, Progress, StepEnd, Stopped
@@ -50,6 +51,7 @@ class Loop:
         folder: Path | None,
         watch: Callable[[Progress], None] | None,
         history: History,
+        teacher: nn.Module | None = None,
     ) -> None:
         self.model, self.settings, self.fabric = model, settings, fabric
         self.folder, self.watch = folder, watch
@@ -57,8 +59,10 @@ class Loop:
         scale, smoothing = dataset.processor.target_scale, settings.label_smoothing
         self.objective = objective_for(dataset.signature, scale, smoothing)
         self.own_rule = model if isinstance(model, OwnRule) else None
-        if self.own_rule is None:
-            self.learn: Step = GradientStep(model, self.objective, settings, fabric)
+        if teacher is not None:
+            self.learn: Step = DistillingStep(model, teacher, self.objective, settings, fabric)
+        elif self.own_rule is None:
+            self.learn = GradientStep(model, self.objective, settings, fabric)
         else:
             self.learn = RuleStep(self.own_rule, settings, fabric)
             model.to(fabric.device)
@@ -318,6 +322,7 @@ def fit(
     watch: Callable[[Progress], None] | None = None,
     fabric: Fabric | None = None,
     tensorboard: bool = False,
+    teacher: nn.Module | None = None,
 ) -> Fit:
     """Train ``model`` on a data set until the settings' budget is used.
 
@@ -330,6 +335,7 @@ def fit(
         watch: called a few times a second.
         fabric: already launched; made here for one process otherwise.
         tensorboard: also write the history for TensorBoard (needs the package and a folder).
+        teacher: a net beside which it learns hidden words (`anncestry.training.distilling`).
 
     Returns:
         The model with its best weights, and how it went. After Ctrl-C or SIGTERM the step in hand is
@@ -352,7 +358,7 @@ def fit(
     # Before anything random: dropout masks differ between processes, all else is the same.
     torch.manual_seed(settings.seed * 1_000_003 + 7 + fabric.global_rank)
     history = History(folder if tensorboard and fabric.is_global_zero else None)
-    loop = Loop(model, dataset, settings, fabric, folder, watch, history)
+    loop = Loop(model, dataset, settings, fabric, folder, watch, history, teacher)
     if resume:
         loop.resume()
     stopped = loop.run()

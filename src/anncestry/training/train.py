@@ -9,16 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from anncestry.data import DataOptions, Dataset, load_data
 from anncestry.data.sources.catalogue import usual_options
-from anncestry.errors import UserError
+from anncestry.errors import UserError, require
 from anncestry.generation import Written, answered, usual_search, written_scores
 from anncestry.models.create import configure
 from anncestry.objectives import evaluate, objective_for
 from anncestry.runs import Run, check_new_folder, create_run, finish_run
 from anncestry.signature import WRITING_TASKS
 from anncestry.timeline import find, usual_settings
+from anncestry.training.distilling import Teacher
 from anncestry.training.fit import Fit, Progress, fit, make_fabric
 from anncestry.training.settings import TrainingSettings
 from anncestry.training.snapshot import snapshot_paths
@@ -63,6 +65,7 @@ def train(
     width: int | None = None,
     model: dict[str, Any] | None = None,
     start: str | Path | None = None,
+    teacher: str | Path | None = None,
     watch: Callable[[Progress], None] | None = None,
     tensorboard: bool = False,
 ) -> tuple[Run, Fit]:
@@ -76,6 +79,7 @@ def train(
         width: the one number that scales the architecture.
         model: overrides of the config's fields.
         start: a run from whose weights it starts (`anncestry.training.starting`).
+        teacher: a run beside whose net it learns hidden words (`anncestry.training.distilling`).
 
     Returns:
         ``(run, fit)``. When ``fit.stopped`` is ``"interrupted"`` the folder holds a snapshot and no
@@ -86,7 +90,10 @@ def train(
         Diverged: the loss became NaN; the folder keeps the last good snapshot.
     """
     architecture = find(name)
-    before = None if start is None else Start(start, data)
+    rule = "says what a new run begins with, as --from does: give one of the two"
+    require(start is None or teacher is None, "--teacher", str(teacher), rule)
+    beside = None if teacher is None else Teacher(teacher, data)
+    before = beside if start is None else Start(start, data)
     fine_tuning = before is not None and not before.goes_on
     settings = under_torchrun(settings or TrainingSettings(**usual_settings(name, fine_tuning)))
     if all(getattr(settings, field) is None for field in BUDGET_FIELDS):
@@ -111,12 +118,13 @@ def train(
     fabric.launch()
     if fabric.is_global_zero:
         training = dataclasses.asdict(settings)
-        create_run(folder, architecture, config, dataset, training, settings.seed, start, fresh)
+        create_run(folder, architecture, config, dataset, training, settings.seed, start, fresh, teacher)
     fabric.barrier()
     run = Run(folder)
     result = fit(
-        network, dataset, settings, folder=folder, watch=watch, fabric=fabric, tensorboard=tensorboard
-    )
+        network, dataset, settings, folder=folder, watch=watch, fabric=fabric, tensorboard=tensorboard,
+        teacher=None if beside is None else beside.model,
+    )  # fmt: skip
     _finish(run, result, dataset, fabric)
     return run, result
 
@@ -156,9 +164,17 @@ def resume(
         watch=watch,
         fabric=fabric,
         tensorboard=tensorboard,
+        teacher=_teacher_of(run),
     )
     _finish(run, result, dataset, fabric)
     return run, result
+
+
+def _teacher_of(run: Run) -> nn.Module | None:
+    """The net that teaches, of a run that has one."""
+    return (
+        Teacher(run.config["teacher"], run.config["data"]["name"]).model if "teacher" in run.config else None
+    )
 
 
 def _finish(run: Run, result: Fit, dataset: Dataset, fabric: Any) -> None:
@@ -192,6 +208,8 @@ def reproduce(run: Run) -> str:
     words = ["anncestry", "train", run.architecture.id, "--data", data["name"], *options]
     if "from" in run.config:
         words += ["--from", run.config["from"]]
+    if "teacher" in run.config:
+        words += ["--teacher", run.config["teacher"]]
     usual = dataclasses.asdict(TrainingSettings(**usual_settings(run.architecture.id, _fine_tuned(run))))
     for name, value in training.items():
         if value != usual[name] and value is not None:
