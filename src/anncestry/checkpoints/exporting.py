@@ -9,6 +9,7 @@ from torch import Tensor
 from anncestry.checkpoints.converters.bert import to_bert
 from anncestry.checkpoints.converters.bert_forks import to_bert_fork
 from anncestry.checkpoints.converters.beyond_bert import BEYOND_BERT, to_beyond_bert
+from anncestry.checkpoints.converters.beyond_bert_bart import to_bart
 from anncestry.checkpoints.converters.encoders import Exported
 from anncestry.checkpoints.converters.gpt import to_gpt
 from anncestry.errors import UserError
@@ -16,6 +17,7 @@ from anncestry.timeline import find
 
 _ENCODERS: Mapping[str, Callable[[Mapping[str, Tensor], Any, Sequence[str], int], Exported]] = {
     "bert": to_bert,
+    "bart": to_bart,
     **{name: partial(to_beyond_bert, name) for name in BEYOND_BERT},
     **{
         name: partial(to_bert_fork, name)

@@ -24,6 +24,7 @@ from torch import Tensor
 from anncestry.checkpoints.converters.bert import from_bert, is_bert
 from anncestry.checkpoints.converters.bert_forks import from_bert_fork, is_bert_fork
 from anncestry.checkpoints.converters.beyond_bert import from_beyond_bert, is_beyond_bert
+from anncestry.checkpoints.converters.beyond_bert_bart import from_bart, is_bart
 from anncestry.checkpoints.converters.ctranslate2 import from_ctranslate2
 from anncestry.checkpoints.converters.elmo import find_elmo, from_elmo
 from anncestry.checkpoints.converters.gpt import from_gpt, is_gpt
@@ -94,6 +95,8 @@ def _network(path: Path, architecture: str | None) -> Imported:
         return _checked(from_bert_fork(path, source), architecture, source)
     if is_beyond_bert(path):
         return _checked(from_beyond_bert(path, source), architecture, source)
+    if is_bart(path):
+        return _checked(from_bart(path, source), architecture, source)
     transformer = _transformer(path, source)
     if transformer is not None:
         _check_transformer(architecture, source)
