@@ -49,6 +49,44 @@ SMALL = {
     "trains-at-once-writes-one-by-one": {"lengths": (2, 3, 5)},
     "queries-keys-values-same": {"longest": 3, "num_seeds": 1, "num_steps": (1, 2), "count": 5},
     "post-norm-needs-warmup": {"num_seeds": 1, "num_steps": 2, "count": 5, "num_layers": 1, "hidden_size": 8},
+    "elmo-vectors-differ-by-context": {"words": ("class", "value"), "count": 3, "reach": 2},
+    "elmo-needs-no-fine-tuning": {
+        "num_seeds": 1,
+        "num_steps": 2,
+        "tagger_steps": 2,
+        "width": 8,
+        "shown": 2,
+        "count": 2,
+    },
+    "both-sides-change-a-word": {"num_seeds": 1, "length": 4, "width": 8},
+    "cls-feeds-the-classifier": {"num_seeds": 1, "length": 4, "num_layers": 2},
+    "bert-learns-from-fewer-positions": {
+        "num_seeds": 1,
+        "num_steps": 2,
+        "every": 1,
+        "length": 20,
+        "width": 8,
+        "num_layers": 1,
+        "count": 2,
+    },
+    "albert-shares-parameters": {
+        "num_seeds": 1,
+        "num_steps": 2,
+        "every": 1,
+        "width": 8,
+        "num_layers": 2,
+        "count": 4,
+        "repeats": 0,
+    },
+    "electra-learns-from-all": {
+        "num_seeds": 1,
+        "num_steps": 2,
+        "every": 1,
+        "width": 8,
+        "num_layers": 1,
+        "shown": 4,
+        "count": 4,
+    },
 }
 NEED_TIME = {
     "lstm-long-lags",
@@ -70,6 +108,10 @@ NEED_TIME = {
     "masked-attention-hides",
     "queries-keys-values-same",
     "post-norm-needs-warmup",
+    "elmo-needs-no-fine-tuning",
+    "bert-learns-from-fewer-positions",
+    "albert-shares-parameters",
+    "electra-learns-from-all",
 }
 HOLD_WHEN_SMALL = SMALL.keys() - NEED_TIME
 

@@ -300,6 +300,80 @@ def warmups(post, warmed=(1.0, 0.99), pre=(1.0, 0.99)):
     ]
 
 
+def contexts(token=0.0, read=0.3, deaf=1e-16):
+    """Differences of the token layer, of the half that reads what changed, and of the other."""
+    rows = []
+    for layer in range(2):
+        for half, side in (("forward", "left"), ("backward", "right")):
+            for changed in ("left", "right"):
+                value = token if layer == 0 else read if changed == side else deaf
+                row = {"word": "value", "layer": layer, "half": half, "changed": changed, "texts": 9}
+                rows.append({**row, "smallest": value, "largest": value, "mean": value, "forms": 0.5})
+    return rows
+
+
+def taggers(frozen, tuned=(0.8, 0.82), untrained=(0.4, 0.5), scratch=(0.5, 0.4)):
+    nets = ("pre-trained, frozen", "pre-trained, fine-tuned", "untrained, frozen", "untrained, then trained")
+    told = {"shown": 9, "steps": 9, "loss": 3.0, "best": {"word": 0.5, "sentence": 0.9}}
+    return [
+        {"net": net, "seed": seed, **told, "curve": [[0, 0.1], [9, value]]}
+        for net, values in zip(nets, (frozen, tuned, untrained, scratch), strict=True)
+        for seed, value in enumerate(values)
+    ]
+
+
+def sides(bert=(10, 0), gpt=(0, 10), left=10):
+    """How many of ten words to the right change a vector, and how many surely do not."""
+    counts = {("BERT", "right"): bert, ("GPT", "right"): gpt}
+    counts |= {("BERT", "left"): (10, 0), ("GPT", "left"): (left, 10 - left)}
+    return [
+        {"net": net, "seed": 0, "side": side, "pairs": 10, "seen": seen, "still": still, "mean": 0.1}
+        for (net, side), (seen, still) in counts.items()
+    ]
+
+
+def first_vector(read=(0.1, 0.1), last=0.0, others=0.0, everything=0.1):
+    noise = {"others": others, "all": everything}
+    norms = ([0.2, *read], [0.2, last, 0.0])
+    return [{"seed": 0, "layer": layer, "norms": row, "noise": noise} for layer, row in enumerate(norms)]
+
+
+def learners(bert, gpt=(20, 20), few=(30, 30), share=15):
+    """The steps after which each falls below the level, of a curve of points ten steps apart."""
+    rows = []
+    for net, steps, with_error in (("BERT", bert, share), ("GPT", gpt, 100), ("GPT, 15 %", few, 15)):
+        for seed, taken in enumerate(steps):
+            curve = [[step, 1.0 if step < taken else 0.7] for step in range(0, 60, 10)]
+            rows.append({"net": net, "seed": seed, "places": 100, "with_error": with_error, "curve": curve})
+    return rows
+
+
+def shared_layers(albert, bert=(3.0, 3.1), parameters=5, flops=9, steps=9, seconds=None):
+    rows = []
+    for net, size, count, chain, losses in (
+        ("BERT", 10, 9, 9, bert),
+        ("ALBERT", parameters, flops, steps, albert),
+    ):
+        told = {"parameters": size, "flops": count, "sequential_steps": chain, "seconds": seconds}
+        rows += [
+            {"net": net, "seed": seed, "layers": 4, "alone": 4.0, **told, "curve": [[0, 4.1], [9, loss]]}
+            for seed, loss in enumerate(losses)
+        ]
+    return rows
+
+
+def detectors(electra, bert=(0.6, 0.6), few=(0.7, 0.6), share=100):
+    rows = []
+    nets = (("BERT", bert, 15), ("ELECTRA", electra, share), ("ELECTRA, 15 %", few, 15))
+    for net, values, with_error in nets:
+        told = {"places": 100, "with_error": with_error, "flops": 9, "best": {"word": 0.5, "sentence": 0.9}}
+        rows += [
+            {"net": net, "seed": seed, **told, "curve": [[0, 0.1], [9, value]]}
+            for seed, value in enumerate(values)
+        ]
+    return rows
+
+
 CASES = [
     ("perceptron-convergence", convergence(100), HOLDS),
     ("perceptron-convergence", convergence(101, ended=False), FAILS),
@@ -460,6 +534,48 @@ CASES = [
     ("post-norm-needs-warmup", warmups((0.3, 0.4), pre=(0.3, 0.4)), FAILS),
     ("post-norm-needs-warmup", warmups((0.3, 0.6)), UNDECIDED),
     ("post-norm-needs-warmup", warmups((0.3, 0.4), warmed=(1.0, 0.8)), UNDECIDED),
+    ("elmo-vectors-differ-by-context", contexts(), HOLDS),
+    ("elmo-vectors-differ-by-context", contexts(token=0.1), FAILS),
+    ("elmo-vectors-differ-by-context", contexts(read=0.0), FAILS),
+    ("elmo-vectors-differ-by-context", contexts(read=1e-5), UNDECIDED),
+    ("elmo-vectors-differ-by-context", contexts(deaf=1e-3), UNDECIDED),
+    ("elmo-needs-no-fine-tuning", taggers((0.8, 0.81)), HOLDS),
+    ("elmo-needs-no-fine-tuning", taggers((0.4, 0.5)), FAILS),
+    ("elmo-needs-no-fine-tuning", taggers((0.8, 0.81), tuned=(0.9, 0.9)), FAILS),
+    ("elmo-needs-no-fine-tuning", taggers((0.8, 0.81), tuned=(0.84, 0.84)), UNDECIDED),
+    ("elmo-needs-no-fine-tuning", taggers((0.8, 0.81), scratch=(0.79, 0.3)), UNDECIDED),
+    ("both-sides-change-a-word", sides(), HOLDS),
+    ("both-sides-change-a-word", sides(gpt=(1, 9)), FAILS),
+    ("both-sides-change-a-word", sides(bert=(0, 10)), FAILS),
+    ("both-sides-change-a-word", sides(bert=(9, 1)), UNDECIDED),
+    ("both-sides-change-a-word", sides(left=9), UNDECIDED),
+    ("cls-feeds-the-classifier", first_vector(), HOLDS),
+    ("cls-feeds-the-classifier", first_vector(last=1e-12), FAILS),
+    ("cls-feeds-the-classifier", first_vector(others=1e-12), FAILS),
+    ("cls-feeds-the-classifier", first_vector(read=(0.0, 0.0)), FAILS),
+    ("cls-feeds-the-classifier", first_vector(read=(0.1, 0.0)), UNDECIDED),
+    ("cls-feeds-the-classifier", first_vector(everything=0.0), UNDECIDED),
+    ("bert-learns-from-fewer-positions", learners((40, 30)), HOLDS),
+    ("bert-learns-from-fewer-positions", learners((90, 90)), HOLDS),
+    ("bert-learns-from-fewer-positions", learners((20, 10)), FAILS),
+    ("bert-learns-from-fewer-positions", learners((40, 30), share=50), FAILS),
+    ("bert-learns-from-fewer-positions", learners((40, 20)), UNDECIDED),
+    ("bert-learns-from-fewer-positions", learners((40, 30), few=(20, 20)), UNDECIDED),
+    ("bert-learns-from-fewer-positions", learners((90, 90), gpt=(20, 90), few=(90, 90)), UNDECIDED),
+    ("albert-shares-parameters", shared_layers((3.05, 3.1)), HOLDS),
+    ("albert-shares-parameters", shared_layers((3.05, 3.1), seconds=0.5), HOLDS),
+    ("albert-shares-parameters", shared_layers((3.2, 3.3)), FAILS),
+    ("albert-shares-parameters", shared_layers((3.05, 3.1), parameters=10), FAILS),
+    ("albert-shares-parameters", shared_layers((3.05, 3.1), flops=8), FAILS),
+    ("albert-shares-parameters", shared_layers((3.05, 3.1), steps=8), FAILS),
+    ("albert-shares-parameters", shared_layers((2.9, 3.25)), UNDECIDED),
+    ("albert-shares-parameters", shared_layers((3.9, 3.9), bert=(3.9, 3.9)), UNDECIDED),
+    ("electra-learns-from-all", detectors((0.8, 0.8)), HOLDS),
+    ("electra-learns-from-all", detectors((0.5, 0.5)), FAILS),
+    ("electra-learns-from-all", detectors((0.8, 0.8), share=99), FAILS),
+    ("electra-learns-from-all", detectors((0.8, 0.8), few=(0.7, 0.8)), UNDECIDED),
+    ("electra-learns-from-all", detectors((0.8, 0.6)), UNDECIDED),
+    ("electra-learns-from-all", detectors((0.3, 0.3), bert=(0.4, 0.4), few=(0.4, 0.4)), UNDECIDED),
 ]
 
 

@@ -140,6 +140,45 @@ CLAIMS: tuple[Claim, ...] = (
         paper="Xiong et al., On layer normalization in the Transformer architecture, 2002.04745",
     ),
     Claim(
+        id="elmo-vectors-differ-by-context",
+        sentence="ELMo's vector of one word form differs between contexts, and its layer of tokens does not.",
+        paper="Peters et al., Deep contextualized word representations, 1802.05365",
+    ),
+    Claim(
+        id="elmo-needs-no-fine-tuning",
+        sentence="ELMo needs no fine-tuning: a tagger above frozen language models is as good as one that "
+        "trains them too, and better than without pre-training.",
+        paper="Peters et al., Deep contextualized word representations, 1802.05365",
+    ),
+    Claim(
+        id="both-sides-change-a-word",
+        sentence="In BERT the words to its right change a word's vector, and in a GPT they do not.",
+        paper="Devlin et al., BERT, 1810.04805, section 1 and figure 3",
+    ),
+    Claim(
+        id="cls-feeds-the-classifier",
+        sentence="BERT's answer about a text depends on the last layer's vector of [CLS] alone, and that "
+        "depends on all tokens.",
+        paper="Devlin et al., BERT, 1810.04805, section 3.2 and figure 4",
+    ),
+    Claim(
+        id="bert-learns-from-fewer-positions",
+        sentence="BERT gets error at 15 % of the places and a GPT at all, so BERT is the slower at first.",
+        paper="Devlin et al., BERT, 1810.04805, section 3.1 and appendix C.1",
+    ),
+    Claim(
+        id="albert-shares-parameters",
+        sentence="Layers that share their weights cut the parameters and nothing of the computation, at "
+        "little cost in accuracy.",
+        paper="Lan et al., ALBERT, 1909.11942",
+    ),
+    Claim(
+        id="electra-learns-from-all",
+        sentence="ELECTRA gets error at every token where BERT gets it at 15 %, and so learns more in as "
+        "many steps.",
+        paper="Clark et al., ELECTRA, 2003.10555",
+    ),
+    Claim(
         id="local-connectivity",
         sentence="On a 32×32×3 image a unit of a 5×5 convolution has 5×5×3 = 75 weights and a bias, a fully "
         "connected unit 3072 and a bias.",
