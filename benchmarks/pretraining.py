@@ -1,8 +1,8 @@
 """Training steps of a GPT and of a BERT, beside what people run.
 
 GPT: six layers of 384, 256 tokens, 12 texts a step, as in a small setting of nanoGPT; a plain definition in
-the same style stands for it: fused attention, one projection, AdamW. BERT: hidden words, four layers of 256, 32
-inputs of 128 tokens, beside transformers, at equal precision.
+the same style stands for it: fused attention, one projection, AdamW. BERT: hidden words, four layers of
+256, 32 inputs of 128 tokens, beside transformers, at equal precision.
 
     python -m benchmarks.pretraining [--compile]
 """

@@ -10,8 +10,8 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from anncestry.wire import Message
 from anncestry.errors import UserError, require
+from anncestry.wire import Message
 
 _NORMAL, _UNKNOWN, _USER = 1, 2, 4  # types of pieces that are found in texts, and what stands for no piece
 _UNIGRAM = 1

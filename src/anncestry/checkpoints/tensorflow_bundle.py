@@ -25,8 +25,8 @@ import numpy as np
 
 from anncestry.checkpoints.crc32c import crc32c, mask
 from anncestry.checkpoints.sorted_table import read_table
-from anncestry.wire import Message
 from anncestry.errors import UserError, nearest, require
+from anncestry.wire import Message
 
 _DTYPES = ("none", "float32", "float64", "int32", "uint8", "int16", "int8", "string", "complex64", "int64")
 _DTYPES += ("bool", "qint8", "quint8", "qint32", "bfloat16", "qint16", "quint16", "uint16", "complex128")

@@ -153,7 +153,6 @@ FINE_TUNING: dict[str, Any] = {
     "learning_rate": 5e-5,
     "weight_decay": 0.01,
     "decay_on": "matrices",
-    "decay_on": "matrices",
     "clip_norm": 1.0,
     "schedule": "linear",
     "warmup": 0.1,

@@ -146,7 +146,7 @@ def _dataset(
     """Pixels (N, C, H, W) uint8 with captions, for training, validation and test."""
     inputs = [torch.from_numpy(pixels).float().div_(255) for pixels, _ in parts]
     if given is None:
-        level = options.level or "word"
+        level: Any = options.level or "word"  # one of the source's own levels
         fewest = options.min_count or (min_count if level != "char" else 1)
         texts = [text for captions in parts[0][1] for text in captions]
         target = Vocabulary.learn(texts, level, options.vocab_size, fewest, options.lowercase)

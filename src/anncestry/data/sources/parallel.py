@@ -180,7 +180,7 @@ def translation_dataset(
 
 
 def _learn(lines: Lines, options: DataOptions, level: Level) -> TranslationProcessor:
-    kind = options.level or level
+    kind: Any = options.level or level  # one of the source's own levels
     min_count = options.min_count or (MIN_WORD_COUNT if kind != "char" else 1)
     most = options.max_tokens or MAX_TOKENS
 
