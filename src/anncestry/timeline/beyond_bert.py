@@ -326,6 +326,7 @@ BEYOND_BERT: tuple[Architecture, ...] = (
         model="XLNet",
         config="XLNetConfig",
         recipe=SMALL_RECIPE,
+        data={"masking": "permutation"},
         presets=_XLNET_PRESETS,
     ),
     *MULTILINGUAL_ENCODERS,

@@ -31,7 +31,7 @@ from anncestry.models.bart import FIRST_POSITION
 from anncestry.signature import BEGIN, END, PAD
 
 _SHARED, _BIAS = "model.shared.weight", "final_logits_bias"
-_COPIES = dict.fromkeys(
+_COPIES: dict[str, str] = dict.fromkeys(
     ("model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight", "lm_head.weight"), _SHARED
 )
 _UNKNOWN = 3  # <unk>, where no vocabulary says it
