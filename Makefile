@@ -17,6 +17,7 @@ CIFAR = --precision bf16 --batch-size 64 --schedule cosine --learning-rate 0.1 -
 MULTI30K = parallel:$(DATA)/multi30k/train.en.gz,$(DATA)/multi30k/train.de.gz
 # A net with attention and one with a fixed context of about as many parameters get the same recipe.
 RNN = --lowercase --batch-tokens 4000 --set dropout=0.4 --schedule cosine --warmup-steps 200 --epochs 14 --evaluations 7
+TINY = --schedule cosine --set dropout=0.2 --average 3
 DATES = rnnsearch --data dates --width 96 --schedule cosine --max-time 170s --evaluations 5
 
 .PHONY: help demo test check format wheel bench reproduce clean
@@ -92,14 +93,16 @@ reproduce: .venv/.run  ## re-measure the claims, then the published figures (hou
 		--learning-rate 0.006 --schedule cosine --augment shift
 	$(call TRAIN,reports/densenet-fashion) densenet-bc-100-12 --data idx:$(DATA)/fashion-mnist \
 		--set stem=strided --precision bf16 --schedule cosine --warmup-steps 300 --weight-decay 5e-4 \
-		--augment flip --max-time 80m --evaluations 10
+		--augment flip,shift --label-smoothing 0.1 --max-time 138m --evaluations 12 --average 3
 	$(call TRAIN,reports/resnet-cifar) resnet-20 --data images:$(DATA)/cifar10-jpeg $(CIFAR)
 	$(call TRAIN,reports/densenet-cifar) densenet-bc-100-12 --set blocks=8,8,8 \
 		--data images:$(DATA)/cifar10-jpeg $(CIFAR)
 	$(call TRAIN,reports/multi30k-rnnsearch) rnnsearch --data $(MULTI30K) --width 256 $(RNN)
 	$(call TRAIN,reports/multi30k-fixed) rnn-encoder-decoder --data $(MULTI30K) --width 276 $(RNN)
-	$(call TRAIN,reports/multi30k-transformer) transformer-tiny --data $(MULTI30K) --max-steps 4500 \
-		--learning-rate 0.003 --warmup-steps 800 --schedule cosine --set dropout=0.2 --evaluations 15 --average 3
+	$(call TRAIN,reports/multi30k-transformer-begun) transformer-tiny --data $(MULTI30K) --max-steps 6000 \
+		--learning-rate 0.004 --warmup-steps 1000 --evaluations 15 $(TINY)
+	$(call TRAIN,reports/multi30k-transformer) transformer-tiny --data $(MULTI30K) --max-steps 2000 \
+		--learning-rate 0.0025 --warmup-steps 100 --evaluations 10 $(TINY) --from reports/multi30k-transformer-begun
 	for run in rnnsearch fixed transformer; do \
 		$(BIN)/anncestry evaluate reports/multi30k-$$run --beam 5 --alpha 1 || exit 1; done
 	$(call TRAIN,reports/dates) $(DATES)
