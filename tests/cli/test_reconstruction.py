@@ -116,7 +116,7 @@ def test_targets_are_the_images():
     [
         ("digits", {"task": "forecasting"}, r"task: got 'forecasting'; is no task of .* digits. Choices: cl"),
         ("csv:x", {"task": "reconstruction"}, r"no task of the data source csv. Choices: classification, re"),
-        ("pydoc", {"task": "reconstruction"}, r"no task of the data source pydoc. Choices: language-model, masked-lm"),
+        ("pydoc", {"task": "reconstruction"}, r"no task of the data source pydoc. Choices: language-m"),
         ("idx:x", {"task": "reconstruction", "order": "pixels"}, r"order: got 'pixels'; .* Choices: image"),
     ],
 )
