@@ -50,10 +50,10 @@ help:  ## list the targets
 demo: .venv/.run  ## the family's story on data that come with it, in five minutes: races, then a small BERT
 	$(BIN)/anncestry compare --data digits --models perceptron,mlp,cnn,lenet-5,rnn,lstm,resnet,densenet,tcn \
 		--budget 4s --seeds 2
-	$(BIN)/anncestry compare --data dates --models rnn-encoder-decoder,rnnsearch,transformer --budget 20s --seeds 1
-	$(BIN)/anncestry compare --data pydoc --models rnn,lstm,gpt2 --budget 12s --seeds 1
+	$(BIN)/anncestry compare --data dates --models rnn-encoder-decoder,rnnsearch,transformer --budget 15s --seeds 1
+	$(BIN)/anncestry compare --data pydoc --models rnn,lstm,gpt2 --budget 10s --seeds 1
 	test -f runs/bert-pydoc/model.safetensors || \
-		$(BIN)/anncestry train bert --data pydoc --vocab-size 2000 --max-time 45s --evaluations 3
+		$(BIN)/anncestry train bert --data pydoc --vocab-size 2000 --max-time 40s --evaluations 3
 	$(BIN)/anncestry predict runs/bert-pydoc "The value of the [MASK] is returned ." "If the [MASK] is not found, an error is raised ."
 
 test: .venv/.test  ## run the test suite
