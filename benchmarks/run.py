@@ -6,12 +6,16 @@ from pathlib import Path
 
 import benchmarks.densenet
 import benchmarks.dilated
+import benchmarks.encoding
 import benchmarks.loop
 import benchmarks.lstm
 import benchmarks.perceptron
+import benchmarks.pretraining
 import benchmarks.recurrent
 import benchmarks.startup
+import benchmarks.transformer
 import benchmarks.translation
+import benchmarks.writing
 from benchmarks.timing import machine
 
 ABOUT = """`make bench` (`python -m benchmarks.run`), everything interleaved in one run. The ratio is the
@@ -38,6 +42,10 @@ def main() -> None:
         benchmarks.dilated.main(arguments.quick),
         benchmarks.densenet.main(arguments.quick),
         benchmarks.translation.main(arguments.quick),
+        benchmarks.transformer.main(arguments.quick),
+        benchmarks.encoding.main(arguments.quick),
+        benchmarks.writing.main(arguments.quick),
+        benchmarks.pretraining.main(arguments.quick),
     ]
     mnist = arguments.data / "mnist"
     if mnist.is_dir():
