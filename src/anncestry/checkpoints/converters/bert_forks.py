@@ -20,11 +20,11 @@ from anncestry.checkpoints.converters.encoders import (
     bert_names,
     fitted,
     foreign,
+    holds_model_of,
     labelled,
     labels_of,
     modern,
     read_hugging_face,
-    read_object,
     their_activation,
     without_copies,
 )
@@ -68,11 +68,7 @@ class _Task(NamedTuple):
 
 def is_bert_fork(path: str | Path) -> bool:
     """Whether a folder, or a file in it, is one of `KIN`."""
-    path = Path(path)
-    if not path.is_dir() and path.suffix not in (".safetensors", ".bin", ".json"):
-        return False
-    config = (path if path.is_dir() else path.parent) / "config.json"
-    return config.is_file() and read_object(config).get("model_type") in KIN
+    return holds_model_of(path, KIN)
 
 
 def from_bert_fork(path: str | Path, source: str = "checkpoint") -> Imported:

@@ -15,11 +15,11 @@ from anncestry.checkpoints.converters.encoders import (
     Fields,
     fitted,
     foreign,
+    holds_model_of,
     labelled,
     labels_of,
     modern,
     read_hugging_face,
-    read_object,
     without_copies,
 )
 from anncestry.checkpoints.imported import Imported
@@ -37,11 +37,7 @@ BEYOND_BERT = tuple(FAMILIES)
 
 def is_beyond_bert(path: str | Path) -> bool:
     """Whether a folder, or a file in it, is of one of these families."""
-    path = Path(path)
-    if not path.is_dir() and path.suffix not in (".safetensors", ".bin", ".json"):
-        return False
-    config = (path if path.is_dir() else path.parent) / "config.json"
-    return config.is_file() and read_object(config).get("model_type") in FAMILIES
+    return holds_model_of(path, FAMILIES)
 
 
 def from_beyond_bert(path: str | Path, source: str = "checkpoint") -> Imported:

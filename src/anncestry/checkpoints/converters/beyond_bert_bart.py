@@ -18,6 +18,7 @@ from anncestry.checkpoints.converters.encoders import (
     Fields,
     fitted,
     foreign,
+    holds_model_of,
     read_hugging_face,
     read_object,
     their_activation,
@@ -64,11 +65,7 @@ _NAMES = KeyMap(
 
 def is_bart(path: str | Path) -> bool:
     """Whether a folder, or a file in it, is BART's."""
-    path = Path(path)
-    if not path.is_dir() and path.suffix not in (".safetensors", ".bin", ".json"):
-        return False
-    config = (path if path.is_dir() else path.parent) / "config.json"
-    return config.is_file() and read_object(config).get("model_type") == "bart"
+    return holds_model_of(path, ("bart",))
 
 
 def from_bart(path: str | Path, source: str = "checkpoint") -> Imported:

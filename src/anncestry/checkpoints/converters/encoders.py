@@ -13,7 +13,7 @@ Queries, keys and values are apart in all of these files, and one matrix in ours
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -204,6 +204,15 @@ def read_hugging_face(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if not weights.is_file() and (folder / "pytorch_model.bin").is_file():
         weights = folder / "pytorch_model.bin"  # is refused, with the reason
     return config, read_tensors(weights)[0]
+
+
+def holds_model_of(path: str | Path, types: Collection[str]) -> bool:
+    """Whether a Hugging Face folder, or a file in it, is of a network of one of these types."""
+    path = Path(path)
+    if not path.is_dir() and path.suffix not in (".safetensors", ".bin", ".json"):
+        return False
+    config = (path if path.is_dir() else path.parent) / "config.json"
+    return config.is_file() and read_object(config).get("model_type") in types
 
 
 def read_object(path: Path) -> dict[str, Any]:
