@@ -20,7 +20,7 @@ import anncestry
 from anncestry.arrays import Tensor
 from anncestry.checkpoints.importing import import_weights
 from anncestry.engine.memory import keep_freed_memory
-from anncestry.runs import write_import
+from anncestry.foreign_runs import write_import
 from benchmarks.densenet import matrix_peak
 from benchmarks.timing import interleave, table, threads
 
@@ -147,7 +147,7 @@ def encode_table(title: str, source: Path, count: int, rounds: int, trained: boo
             shown: (torch.nn.functional.normalize(run().float(), dim=-1) * exact).sum(1).min().item()
             for shown, run in contestants.items()
         }
-        results = interleave(contestants, rounds, warm_up=1)
+        results = interleave({**contestants}, rounds, warm_up=1)
     lowest = "; ".join(f"{shown} {cosine:.5f}" for shown, cosine in cosines.items())
     note = f"{sum(lengths):,} tokens. Least cosine to the first, over all sentences: {lowest}."
     return table(f"{title}, {count} sentences", results, note)

@@ -14,9 +14,10 @@ from anncestry.checkpoints.converters.encoders import bert_names, fitted, foreig
 from anncestry.checkpoints.importing import import_weights
 from anncestry.cli.main import main
 from anncestry.errors import UserError
+from anncestry.foreign_runs import write_import
 from anncestry.models.create import create
 from anncestry.protocols import IGNORED
-from anncestry.runs import load, write_import
+from anncestry.runs import load
 
 FIXTURE = Path(__file__).resolve().parents[3] / "shared" / "fixtures" / "bert-tf-tiny"
 real = pytest.mark.skipif(not FIXTURE.is_dir(), reason="needs the checkpoint in ../shared/fixtures")

@@ -13,9 +13,9 @@ from anncestry.cli.main import main
 from anncestry.data.vocabulary import SPECIAL
 from anncestry.decoding import Search
 from anncestry.errors import UserError
+from anncestry.foreign_runs import write_import
 from anncestry.generation import generate
 from anncestry.layers.positions import sinusoids
-from anncestry.runs import write_import
 
 FIXTURES = Path(__file__).resolve().parents[3] / "shared" / "fixtures" / "transformer-aren"
 real = pytest.mark.skipif(not FIXTURES.is_dir(), reason="needs the models in ../shared/fixtures")

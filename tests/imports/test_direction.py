@@ -29,10 +29,12 @@ MAY_IMPORT = {
     "encoding": JOINED,
     "generation": JOINED,
     "runs": JOINED | {"generation", "encoding"},
+    "foreign_runs": JOINED | {"runs"},
     "training": JOINED | {"encoding", "generation", "runs"},
     "studies": JOINED | {"encoding", "generation", "runs", "training", "report"},
     "explorer": JOINED | {"encoding", "generation", "runs", "training", "report", "studies"},
-    "cli": JOINED | {"encoding", "generation", "runs", "training", "report", "studies", "explorer"},
+    "cli": JOINED
+    | {"encoding", "foreign_runs", "generation", "runs", "training", "report", "studies", "explorer"},
     "__main__": {"cli"},
     **dict.fromkeys(BASE, BASE),
 }
