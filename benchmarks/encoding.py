@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 import anncestry
@@ -101,8 +102,7 @@ def encode_table(title: str, source: Path, count: int, rounds: int, trained: boo
 
         def of_rows(rows: list[int]) -> Tensor:
             ids = tokenizer([texts[row] for row in rows])["input_ids"]
-            states = torch.as_tensor(encoder.forward_batch(ids).last_hidden_state.to_device(
-                ctranslate2.Device.cpu).__array__())  # fmt: skip
+            states = torch.from_numpy(np.array(encoder.forward_batch(ids).last_hidden_state))
             mask = torch.arange(states.shape[1]) < torch.tensor([len(row) for row in ids])[:, None]
             return mean(states, mask)
 
