@@ -58,7 +58,7 @@ def random_folder(folder: Path, like: Path) -> Path:
     from transformers import AutoTokenizer, BertConfig, BertModel
 
     torch.manual_seed(0)
-    peer: Any = BertModel(BertConfig(), add_pooling_layer=False)
+    peer: Any = BertModel(BertConfig(position_embedding_type="absolute"), add_pooling_layer=False)
     peer.save_pretrained(folder)
     AutoTokenizer.from_pretrained(like).save_pretrained(folder)
     return folder
