@@ -2,9 +2,10 @@
 
 Texts are sorted by length, so that a batch holds similar ones and hardly any padding, and cut into batches of
 about as many tokens each, which are small enough to stay in the processor's caches. On a CPU several batches
-run side by side, each on one core.
+run side by side, each on one core, and there are enough of them to keep all cores busy to the end.
 """
 
+import torch
 from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
@@ -13,6 +14,8 @@ from anncestry.engine.workers import side_by_side
 from anncestry.protocols import outputs_of
 
 TOKENS = 2048  # of a batch, with padding
+SHARES = 4  # batches for each core at least, where these have SMALLEST tokens or more
+SMALLEST = 256
 
 
 def batches_by_length(lengths: Int[Tensor, "N"], tokens: int = TOKENS) -> list[Int[Tensor, "M"]]:
@@ -42,7 +45,8 @@ def encode(
     """
     prediction = prediction or Prediction()
     device = next(iter(model.parameters())).device
-    batches = batches_by_length(lengths)
+    share = int(lengths.sum()) // (SHARES * torch.get_num_threads())
+    batches = batches_by_length(lengths, min(TOKENS, max(SMALLEST, share)))
 
     def answers(rows: Int[Tensor, "M"]) -> Float[Tensor, "M K"]:
         of_rows = lengths[rows]

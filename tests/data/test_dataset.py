@@ -126,6 +126,9 @@ def test_batches_of_sequences_are_cut_to_their_longest_row(
     assert sorted(row for batch in whole for row in batch) == list(range(1, num_rows + 1))
     assert len(whole) == examples.num_batches(batch_size)
     assert read(start) == whole[start:]
+    if seed is None:  # the same rows as `unshuffled` says, shortest first
+        assert [row - 1 for batch in whole for row in batch] == examples.unshuffled().tolist()
+        assert (lengths[examples.unshuffled()].diff() >= 0).all()
 
 
 def test_shuffled_batches_hold_rows_of_similar_length() -> None:

@@ -77,13 +77,13 @@ def test_a_text_asks_for_the_word_behind_and_the_one_before(tmp_path):
 
 def test_a_long_line_is_cut_but_asked_for_whole(tmp_path):
     data = load_data(f"text:{text_file(tmp_path)}", DataOptions(level="characters", window=4))
-    batch = next(iter(data.train.batches(2)))
-    assert batch.lengths.tolist() == [4, 4]  # <S> the cat sat | on the mat </S>
+    rows = data.train.rows
+    assert rows.lengths[:2].tolist() == [4, 4]  # <S> the cat sat | on the mat </S>
     words = [
-        [data.processor.vocabulary[w] if w != IGNORED else "" for w in way] for way in batch.targets[1].t()
+        [data.processor.vocabulary[w] if w != IGNORED else "" for w in way] for way in rows.targets[1].t()
     ]
     assert words == [["the", "mat", "</S>", ""], ["sat", "on", "the", "mat"]]
-    assert [read(row) for row in batch.inputs[1]] == ["on", "the", "mat", "</S>"]
+    assert [read(row) for row in data.train.spelling[rows.inputs[1]]] == ["on", "the", "mat", "</S>"]
 
 
 def test_words_that_occur_once_are_asked_for_as_unknown():
@@ -108,9 +108,9 @@ def test_tags_for_words_nobody_has_seen(tmp_path):
     path.write_text("the\tD\ncat\tN\n\nsits\tV\n\n" * 8)
     data = load_data(f"conllu:{path}", SPELT)
     assert data.signature == Signature("tagging", "characters", (2, 50), 3, 262)
-    batch = next(iter(data.train.batches(2)))
-    assert [read(row) for row in batch.inputs[0]] == ["the", "cat"]
-    assert batch.targets.tolist() == [[0, 1], [2, IGNORED]]
+    rows = data.train.rows
+    assert [read(row) for row in data.train.spelling[rows.inputs[0]]] == ["the", "cat"]
+    assert rows.targets[:2].tolist() == [[0, 1], [2, IGNORED]]
     assert data.processor == CharacterTagProcessor(tags=("D", "N", "V"))
     labels, inputs = data.processor.read("zorgs zorg")
     assert labels == ["zorgs zorg"]

@@ -3,15 +3,21 @@
 import pytest
 import torch
 
+from anncestry.engine import packed
 from anncestry.engine.packed import ACTIVATIONS, linear
 from anncestry.engine.prediction import Prediction, inference
 
 
 @pytest.mark.parametrize("activation", ["none", *ACTIVATIONS])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_an_activation_in_the_product_is_the_activation_behind_it(activation, dtype):
+@pytest.mark.parametrize("rows", [1, 7, 100])
+@pytest.mark.parametrize("avx512", [True, False])
+def test_an_activation_in_the_product_is_the_activation_behind_it(
+    activation, dtype, rows, avx512, monkeypatch
+):
+    monkeypatch.setattr(packed, "has_avx512", lambda: avx512)
     random = torch.Generator().manual_seed(0)
-    x, weight, bias = (torch.randn(size, generator=random) for size in ((7, 512), (600, 512), (600,)))
+    x, weight, bias = (torch.randn(size, generator=random) for size in ((rows, 512), (600, 512), (600,)))
     exact = x @ (weight / 20).t() + bias
     exact = exact if activation == "none" else ACTIVATIONS[activation](exact)
     with inference(torch.device("cpu")):
@@ -21,7 +27,7 @@ def test_an_activation_in_the_product_is_the_activation_behind_it(activation, dt
 
 def test_an_activation_follows_a_product_of_integers():
     random = torch.Generator().manual_seed(0)
-    x, weight = torch.randn(7, 512, generator=random), torch.randn(600, 512, generator=random) / 20
+    x, weight = torch.randn(100, 512, generator=random), torch.randn(600, 512, generator=random) / 20
     prediction = Prediction("int8")
     try:
         prediction.prepared(torch.nn.Identity())
@@ -32,6 +38,17 @@ def test_an_activation_follows_a_product_of_integers():
     wanted = torch.nn.functional.gelu(x @ weight.t())
     assert not torch.equal(found, wanted)
     assert torch.allclose(found, wanted, atol=0.05)
+
+
+@pytest.mark.parametrize(("rows", "laid_out"), [(1, False), (7, True), (100, False)])
+def test_without_avx512_a_weight_is_laid_out_for_few_rows_alone(rows, laid_out, monkeypatch):
+    monkeypatch.setattr(packed, "has_avx512", lambda: False)
+    if not packed.convolution_packing_works():
+        pytest.skip("this PyTorch has no kernels for weights that are laid out")
+    prediction = Prediction()
+    with prediction.scope(torch.device("cpu")):
+        linear(torch.randn(rows, 512), torch.randn(600, 512))
+    assert bool(prediction.shelf) == laid_out
 
 
 def test_gradients_go_through_the_plain_product():

@@ -45,7 +45,7 @@ class Split(Protocol):
 
         Args:
             batch_size: examples (or parallel streams of a text) in one global batch.
-            order: shuffles the pass; None keeps the order of the data.
+            order: shuffles the pass; None goes through it in an order that is always the same.
             start: the batch to begin with (a resumed pass).
             part: the rows of each global batch that this process takes; None takes all.
         """
@@ -61,8 +61,9 @@ def epoch_order(seed: int, epoch: int) -> torch.Generator:
 class Examples:
     """Inputs and targets, one row each.
 
-    With lengths a batch is cut to its longest row, and shuffled batches hold rows of similar length: rows
-    are drawn at random, sorted by length within pools of 50 batches, and the batches of a pool mixed.
+    With lengths a batch is cut to its longest row and holds rows of similar length: for a shuffled pass rows
+    are drawn at random, sorted by length within pools of 50 batches, and the batches of a pool mixed; else
+    all rows are sorted by length (`unshuffled`).
 
     Attributes:
         inputs: (N, \\*shape) float32 or int64.
@@ -100,10 +101,14 @@ class Examples:
                 chosen = chosen if part is None else chosen[part]
                 yield Batch(self.inputs.index_select(0, chosen), self.targets.index_select(0, chosen))
 
+    def unshuffled(self) -> Int[Tensor, "N"]:
+        """The rows in the order of a pass that is not shuffled."""
+        return torch.arange(len(self)) if self.lengths is None else self.lengths.argsort(stable=True)
+
     def _batches_by_length(self, batch_size: int, order: torch.Generator | None) -> list[Tensor]:
         assert self.lengths is not None
         if order is None:
-            return list(torch.arange(len(self)).split(batch_size))
+            return list(self.unshuffled().split(batch_size))
         batches: list[Tensor] = []
         for pool in torch.randperm(len(self), generator=order).split(POOL * batch_size):
             sorted_pool = pool[self.lengths[pool].argsort(stable=True)].split(batch_size)

@@ -85,7 +85,8 @@ def predictions(model: nn.Module, split: Examples, batch_size: int = 256) -> Flo
     model.eval()
     with torch.no_grad():
         batches = split.batches(batch_size)
-        return torch.cat([outputs_of(model, b.inputs, lengths=b.lengths)[0] for b in batches])
+        outputs = torch.cat([outputs_of(model, b.inputs, lengths=b.lengths)[0] for b in batches])
+    return outputs[split.unshuffled().argsort()]
 
 
 def _confusions(model: nn.Module, dataset: Dataset) -> dict[str, Any]:
