@@ -25,6 +25,7 @@ from anncestry.timeline.temporal import TEMPORAL
 from anncestry.timeline.transformers import TRANSFORMERS
 
 __all__ = [
+    "KINDS",
     "TIMELINE",
     "Architecture",
     "Departure",
@@ -32,17 +33,32 @@ __all__ = [
     "check_fields",
     "find",
     "find_preset",
+    "kind_of",
     "usual_settings",
 ]
 
-_BRANCHES = (
-    FEED_FORWARD, CONVOLUTIONAL, GENERATIVE, RECURRENT, CELL_ENTRIES, DILATED, SHORTCUTS, TEMPORAL,
-    SEQUENCE_TO_SEQUENCE, TRANSFORMERS, PRETRAINED_FEATURES, PRETRAINED_DECODERS, PRETRAINED_ENCODERS,
-    BERT_FORKS, LEAN_ENCODERS, BEYOND_BERT,
-)  # fmt: skip
+KINDS: dict[str, tuple[Architecture, ...]] = {
+    "feed-forward": FEED_FORWARD,
+    "convolutional": CONVOLUTIONAL,
+    "generative": GENERATIVE,
+    "recurrent": (*RECURRENT, *CELL_ENTRIES, *DILATED, *SHORTCUTS),
+    "temporal": TEMPORAL,
+    "sequence-to-sequence": SEQUENCE_TO_SEQUENCE,
+    "transformer": TRANSFORMERS,
+    "pre-trained": (
+        *PRETRAINED_FEATURES, *PRETRAINED_DECODERS, *PRETRAINED_ENCODERS, *BERT_FORKS, *LEAN_ENCODERS,
+        *BEYOND_BERT,
+    ),
+}  # fmt: skip
+"""The branches of the family."""
 TIMELINE: tuple[Architecture, ...] = tuple(
-    sorted((entry for branch in _BRANCHES for entry in branch), key=lambda entry: entry.year)
+    sorted((entry for branch in KINDS.values() for entry in branch), key=lambda entry: entry.year)
 )
+
+
+def kind_of(architecture: Architecture) -> str:
+    """The branch that an entry is on."""
+    return next(kind for kind, branch in KINDS.items() if architecture in branch)
 
 
 def find(name: str) -> Architecture:

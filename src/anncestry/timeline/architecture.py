@@ -16,12 +16,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Departure:
-    """One line of the fidelity ledger: where paper, the authors' code and this project part ways."""
+    """One line of the fidelity ledger: where paper, the authors' code and this project part ways.
+
+    Attributes:
+        subject: what it is about.
+        paper, authors_code, ours: what each of them does.
+        why: what decided for ours; empty where it says so itself.
+        switch: the field of the config, or the option of a command, that changes it; empty where none does.
+        test: the test that holds it, as ``models/test_bert.py::test_name`` below ``tests``.
+    """
 
     subject: str
     paper: str
     authors_code: str
     ours: str
+    why: str = ""
+    switch: str = ""
+    test: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

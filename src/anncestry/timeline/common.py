@@ -17,6 +17,16 @@ SEQUENCES = frozenset(
 CAUSAL = SEQUENCES | {("tokens", "language-model"), ("series", "next-frame")}
 
 
-def departure(subject: str, paper: str, ours: str, authors_code: str = "not consulted") -> Departure:
+def departure(
+    subject: str,
+    paper: str,
+    ours: str,
+    authors_code: str = "not consulted",
+    *,
+    why: str = "",
+    switch: str = "",
+    test: str = "",
+) -> Departure:
     """A line of the fidelity ledger."""
-    return Departure(subject=subject, paper=paper, authors_code=authors_code, ours=ours)
+    known = {"subject": subject, "paper": paper, "authors_code": authors_code, "ours": ours}
+    return Departure(**known, why=why, switch=switch, test=test)
