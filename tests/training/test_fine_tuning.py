@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from anncestry.cli import predict as cli
+from anncestry.cli.train import default
 from anncestry.data import DataOptions
 from anncestry.runs import load
+from anncestry.timeline import usual_settings
 from anncestry.training.settings import TrainingSettings
-from anncestry.training.train import train
+from anncestry.training.train import reproduce, train
 
 SETTINGS = TrainingSettings(
     max_steps=60, batch_size=16, optimizer="adamw", learning_rate=3e-3, evaluations=2, accelerator="cpu"
@@ -102,3 +104,18 @@ def test_the_tokenizer_and_the_length_of_a_run(tmp_path: Path) -> None:
     assert run.processor.tokenizer == first.processor.tokenizer  # pyright: ignore
     assert run.processor.max_tokens == 64  # pyright: ignore
     assert torch.isfinite(next(run.model.parameters())).all()
+
+
+def test_the_recipe_of_a_task_wherever_a_run_begins_with_another(tmp_path: Path) -> None:
+    """From a language model, and from a run of the same task: fine-tuned both times, as it is for BERT."""
+    rows = [f"a {word} film in {town}\t{word}" for town in TOWNS for word in ("fine", "dull")]
+    (tmp_path / "all.tsv").write_text("\n".join(rows))
+    data = f"sentences:{tmp_path / 'all.tsv'}"
+    fit(tmp_path, data)
+    arguments = default(["--from", str(tmp_path / "run"), "--data", data])
+    fine_tuned = TrainingSettings(**usual_settings("bert", fine_tuning=True))
+    assert arguments.training == fine_tuned != TrainingSettings(**usual_settings("bert"))
+    run, _ = train("bert", data, out=tmp_path / "on", start=tmp_path / "run", model=SIZES, settings=SETTINGS)
+    assert "--learning-rate 0.003" in reproduce(run)
+    assert "--clip-norm 0.0" in reproduce(run)  # against the recipe of a task, which has a limit
+    assert default(["--from", str(tmp_path / "run"), "--data", "text:a"]).training != fine_tuned

@@ -13,7 +13,7 @@ from anncestry.data.options import DataOptions
 from anncestry.data.sources.catalogue import reads_running_text, usual_options
 from anncestry.errors import UserError
 from anncestry.timeline import find, usual_settings
-from anncestry.training.settings import RUNNING_TEXT, TrainingSettings
+from anncestry.training.settings import TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -69,15 +69,14 @@ def _behind(flag: str, words: Sequence[str]) -> str | None:
 
 
 def _start_of(folder: str | None, data: str | None) -> tuple[str | None, bool]:
-    """The architecture of the run that is started from, and whether this is fine-tuning."""
+    """The architecture of the run that is started from, and whether it is fine-tuned: learns a task."""
     if folder is None or data is None:
         return None, False
     try:
-        config = json.loads((Path(folder).expanduser() / "config.json").read_text())
-        name, task = config["architecture"], config["signature"]["task"]
+        name = json.loads((Path(folder).expanduser() / "config.json").read_text())["architecture"]
     except (OSError, ValueError, KeyError, TypeError):
         return None, False  # what is wrong with it is said when it is opened
-    return name, task in RUNNING_TEXT and not reads_running_text(data)
+    return name, not reads_running_text(data)
 
 
 def run(arguments: Arguments) -> int:

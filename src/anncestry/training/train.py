@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from anncestry.data import DataOptions, Dataset, load_data
-from anncestry.data.sources.catalogue import usual_options
+from anncestry.data.sources.catalogue import reads_running_text, usual_options
 from anncestry.errors import UserError, require
 from anncestry.generation import Written, answered, usual_search, written_scores
 from anncestry.models.create import configure
@@ -94,7 +94,7 @@ def train(
     require(start is None or teacher is None, "--teacher", str(teacher), rule)
     beside = None if teacher is None else Teacher(teacher, data)
     before = beside if start is None else Start(start, data)
-    fine_tuning = before is not None and not before.goes_on
+    fine_tuning = before is not None and not reads_running_text(data)
     settings = under_torchrun(settings or TrainingSettings(**usual_settings(name, fine_tuning)))
     if all(getattr(settings, field) is None for field in BUDGET_FIELDS):
         settings = dataclasses.replace(settings, epochs=DEFAULT_EPOCHS)
@@ -198,7 +198,7 @@ def _finish(run: Run, result: Fit, dataset: Dataset, fabric: Any) -> None:
 
 
 def _fine_tuned(run: Run) -> bool:
-    return bool(run.config.get("fresh"))
+    return "from" in run.config and not reads_running_text(run.config["data"]["name"])
 
 
 def reproduce(run: Run) -> str:
