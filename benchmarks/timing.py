@@ -4,13 +4,16 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypeVar
 
 import torch
+
+from anncestry.engine.prediction import bfloat16_is_faster
 
 PAUSE = 0.1  # seconds: the threads of whoever ran before may still be spinning
 
@@ -43,7 +46,7 @@ def threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def interleave(contestants: dict[str, Callable[[], object]], rounds: int, warm_up: int = 2) -> list[Timed]:
+def interleave(contestants: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = 2) -> list[Timed]:
     """Run every contestant once a round, turn by turn; the order is rotated from round to round."""
     names = list(contestants)
     for _ in range(warm_up):
@@ -63,6 +66,18 @@ def interleave(contestants: dict[str, Callable[[], object]], rounds: int, warm_u
         low, ratio, high = statistics.quantiles(ratios, n=4) if rounds > 1 else (ratios[0],) * 3
         results.append(Timed(name, statistics.median(times[name]), ratio, low, high))
     return results
+
+
+Contestant = TypeVar("Contestant")
+
+
+def worth_running(contestants: dict[str, Contestant]) -> dict[str, Contestant]:
+    """Without those that this processor only emulates: all in bfloat16, and our 8-bit ones, which compute in
+    bfloat16 what is no product."""
+    if bfloat16_is_faster():
+        return contestants
+    slow = ("bfloat16", "anncestry int8")
+    return {name: one for name, one in contestants.items() if not any(word in name for word in slow)}
 
 
 def table(title: str, results: Sequence[Timed], note: str = "") -> str:

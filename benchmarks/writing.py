@@ -19,7 +19,7 @@ from anncestry.decoding.decode import read_prompt
 from anncestry.engine.memory import keep_freed_memory
 from anncestry.engine.prediction import Prediction
 from anncestry.models.create import create
-from benchmarks.timing import interleave, table, threads
+from benchmarks.timing import interleave, table, threads, worth_running
 
 THREADS, PROMPT, STEPS, VOCABULARY = 2, 64, 64, 50_257
 Run = Callable[[], Tensor]
@@ -94,7 +94,7 @@ def tables(rounds: int) -> str:
                 best = decode(model.step, scores, state, search, never=(0,))
             return torch.tensor([hypotheses[0].tokens for hypotheses in best])
 
-        contestants: dict[str, Run] = {
+        every: dict[str, Run] = {
             "transformers": transformers_run,
             "CTranslate2 float32": lambda: native("float32"),
             "CTranslate2 int8": lambda: native("int8"),
@@ -102,6 +102,7 @@ def tables(rounds: int) -> str:
             "anncestry bfloat16": lambda: run("bf16"),
             "anncestry int8": lambda: run("int8"),
         }
+        contestants = worth_running(every)
         theirs = transformers_run()
         same = {name: (contest() == theirs).float().mean().item() for name, contest in contestants.items()}
         results = interleave(contestants, rounds, warm_up=1)

@@ -49,7 +49,6 @@ class Preset:
     num_parameters: int
     source: str
     recipe: dict[str, Any] = field(default_factory=dict)
-    fine_tuning: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
 
 
