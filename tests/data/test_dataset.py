@@ -139,3 +139,10 @@ def test_shuffled_batches_hold_rows_of_similar_length() -> None:
     assert padded < 1.1 * int(lengths.sum())
     firsts = [int(batch.lengths[0]) for batch in batches if batch.lengths is not None]
     assert firsts[:50] != sorted(firsts[:50])  # short and long batches alternate
+
+
+def test_long_sequences_are_scored_in_smaller_batches() -> None:
+    rows = torch.zeros(10, 512, dtype=torch.int64)
+    assert Examples(rows, rows[:, 0]).scored_batch == 256
+    assert Examples(rows, rows[:, 0], torch.full((10,), 512)).scored_batch == 32
+    assert Examples(rows[:, :40], rows[:, 0], torch.full((10,), 40)).scored_batch == 256

@@ -20,6 +20,7 @@ from anncestry.signature import Signature
 
 POOL = 50  # batches over which sequences are sorted by length, so that a batch holds similar ones
 STREAM_LENGTH = 100_000  # tokens of a text that are scored in one go
+SCORED_ROWS, SCORED_STEPS = 256, 2**14  # of a batch that is scored: so many rows, or steps with padding
 
 
 class Split(Protocol):
@@ -75,7 +76,11 @@ class Examples:
     targets: Tensor
     lengths: Tensor | None = None
 
-    scored_batch = 256
+    @property
+    def scored_batch(self) -> int:
+        """Fewer rows where sequences are long: what is computed with them has to fit in memory."""
+        longest = 1 if self.lengths is None else max(1, self.inputs.shape[1])
+        return max(1, min(SCORED_ROWS, SCORED_STEPS // longest))
 
     def __len__(self) -> int:
         return self.inputs.shape[0]
