@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from anncestry.cli.list import Arguments, run, select
+from anncestry.cli.filters import select
+from anncestry.cli.list import Arguments, run
 from anncestry.errors import UserError
 from anncestry.timeline import TIMELINE
 

@@ -4,23 +4,21 @@ from dataclasses import dataclass
 
 import tyro
 
-from anncestry.errors import UserError
-from anncestry.timeline import TIMELINE, Architecture
+from anncestry.cli.filters import Filters
+from anncestry.timeline import TIMELINE, Architecture, kind_of
 
 
 @dataclass(frozen=True)
-class Arguments:
+class Arguments(Filters):
     """Which part of the timeline, and how to print it."""
 
-    task: str | None = None
-    """Only what can be trained for this task: classification, regression, forecasting, language-model, ..."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print JSON."""
 
 
 def run(arguments: Arguments) -> int:
     """Print the table."""
-    chosen = select(arguments.task)
+    chosen = arguments.of(TIMELINE)
     if arguments.json:
         import json
 
@@ -30,24 +28,13 @@ def run(arguments: Arguments) -> int:
     return 0
 
 
-def select(task: str | None) -> list[Architecture]:
-    """The architectures that can be built for a task, all without one; oldest first.
-
-    Raises:
-        UserError: no architecture has such a task.
-    """
-    known = list(dict.fromkeys(known for architecture in TIMELINE for known in architecture.tasks))
-    if task is not None and task not in known:
-        raise UserError("--task", task, "is not a task", known)
-    return [architecture for architecture in TIMELINE if task is None or task in architecture.tasks]
-
-
 def as_json(architecture: Architecture) -> dict:
     """What the table shows and a little more, as plain data."""
     return {
         "id": architecture.id,
         "name": architecture.name,
         "year": architecture.year,
+        "kind": kind_of(architecture),
         "parents": list(architecture.parents),
         "adds": architecture.adds,
         "removes": architecture.removes,

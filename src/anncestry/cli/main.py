@@ -13,7 +13,9 @@ from anncestry.errors import UserError, nearest
 
 COMMANDS = {
     "list": "the timeline: year, name, parents, paper, tasks, sizes",
+    "log": "what led to an architecture, as commits: what each step added and removed",
     "show": "layers, shapes, parameters, FLOPs, memory and sequential steps of a model",
+    "diff": "what changed between two models, and what it costs",
     "train": "train any architecture on any data that fits it, or resume a run",
     "evaluate": "the scores of a run, on its own test data or on yours",
     "predict": "classify, forecast or continue inputs with a run",

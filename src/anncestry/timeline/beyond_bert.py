@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from anncestry.timeline.architecture import Architecture, Departure, Preset
-from anncestry.timeline.common import departure
+from anncestry.timeline.architecture import Architecture, Preset
+from anncestry.timeline.ledgers import beyond_bert as ledger
 from anncestry.timeline.multilingual_encoders import MULTILINGUAL_ENCODERS, without_head
 from anncestry.timeline.pretrained_encoders import ENCODER_FITS, PRETRAINING, SMALL_RECIPE
 
@@ -39,33 +39,6 @@ _SENTENCE_PRESETS = (
         num_parameters=108_898_560,
         source="Reimers & Gurevych, 1908.10084, section 3: the same and 3 x 3 x 768 = 6,912 of the softmax",
         recipe=_SENTENCES,
-    ),
-)
-_SENTENCE_DEPARTURES: tuple[Departure, ...] = (
-    departure(
-        "biases of the softmax",
-        "none in the formula",
-        "none",
-        "a linear layer with biases in later releases",
-    ),
-    departure(
-        "what the cosine is held against",
-        "the annotated similarity",
-        "the target as the data bring it: bring it to 0 ... 1, which a cosine can reach",
-        "the annotated 0 ... 5, divided by 5",
-    ),
-    departure("triplets", "a third objective, for the one data set that has them", "not there", "there"),
-    departure(
-        "how two texts reach the model",
-        "one after the other",
-        "packed as BERT's pairs, and split at the first separator; so `--data` of pairs serves both",
-        "one after the other",
-    ),
-    departure(
-        "an input of one text",
-        "not said: vectors go to a logistic regression",
-        "a linear layer on its vector",
-        "vectors go to a logistic regression",
     ),
 )
 
@@ -104,50 +77,6 @@ _BART_PRESETS = (
         "bart-large-cnn", 12, 1024, 16, 50_264, 406_290_432, "the authors' fine-tuned files: without the mask"
     ),
 )
-_BART_DEPARTURES: tuple[Departure, ...] = (
-    departure(
-        "positions",
-        "not said",
-        "learned; the first token has row 2 of 1026, as files have it",
-        "learned, from the number of the filler + 1 = 2",
-    ),
-    departure(
-        "normalisation of the embeddings", "not said", "on both sides, before dropout", "on both sides"
-    ),
-    departure("scale of the embeddings", "not said", "none", "none: sqrt(d) is an option"),
-    departure("biases of attention", "not said", "there", "there"),
-    departure("initial weights", "N(0, 0.02^2)", "the paper's; biases 0", "the same, filler's row at 0"),
-    departure(
-        "before the first word",
-        "the end of the text before",
-        "our token of its own; an imported one begins with the vector of </s>, which it cannot write there",
-        "</s>",
-    ),
-    departure(
-        "classification",
-        "the decoder reads the text too; its last vector goes to a linear layer",
-        "not there: it writes",
-        "there",
-    ),
-    departure(
-        "the noise",
-        "30 % of the tokens in spans of Poisson(3), one mask each; sentences change places",
-        "it is data: noised texts as sources, the texts as targets",
-        "drawn while data are loaded",
-    ),
-    departure(
-        "one vocabulary",
-        "of source and target",
-        "the same where both sides have as many words (--joint); else the answer's table scores alone",
-        "of source and target; another encoder is put below for translation",
-    ),
-    departure(
-        "smaller sizes",
-        "not there",
-        "two layers, four heads and 128 features, unless told otherwise, for data of a person's own",
-        "not there",
-    ),
-)
 
 # ---- XLNet ----------------------------------------------------------------------------------------------
 
@@ -173,65 +102,6 @@ _XLNET_PRESETS = (
     without_head("xlnet-base", 12, 768, 12, 32_000, 116_718_336, _XLNET_SOURCE, **_XLNET_MORE),
     without_head("xlnet-large", 24, 1024, 16, 32_000, 360_268_800, _XLNET_SOURCE, **_XLNET_MORE),
 )
-_XLNET_DEPARTURES: tuple[Departure, ...] = (
-    departure(
-        "the order",
-        "of all tokens; the last sixth is predicted",
-        "the data say which are predicted, the model draws their order; the others come first, all at once, "
-        "and see each other",
-        "the same, in n-gram spans; drawn while data are read",
-    ),
-    departure(
-        "the order in evaluation",
-        "not said",
-        "that of reading, so that a score is a number",
-        "drawn with the data",
-    ),
-    departure(
-        "separators and the last token",
-        "not said",
-        "seen by all, as other given words are",
-        "stand in the order, are never predicted and are seen by those behind them",
-    ),
-    departure(
-        "who sees nothing",
-        "does not happen",
-        "takes nothing in",
-        "spreads its weights evenly over what is hidden from it",
-    ),
-    departure(
-        "the memory",
-        "384 places of the segment before, in pre-training",
-        "`remember` takes and gives it; not used in training, whose batches do not go on with each other",
-        "384 places; reused while data are read in order",
-    ),
-    departure(
-        "two directions of the data",
-        "half of a batch reads backwards",
-        "not there: one direction",
-        "half of a batch reads backwards, with distances of the other sign",
-    ),
-    departure(
-        "without targets",
-        "not said",
-        "every word from all others, which takes a pass for each place",
-        "not there",
-    ),
-    departure("initial weights", "not said", "N(0, 0.02^2); biases of linear layers 0", "the same"),
-    departure("eps of the normalisation", "not said", "1e-12; `norm_eps`", "1e-12"),
-    departure(
-        "questions",
-        "the end is asked given the start",
-        "BERT's span: start and end by themselves",
-        "a beam of starts, each with its ends",
-    ),
-    departure(
-        "smaller sizes",
-        "not there",
-        "two layers, 128 features and four heads, unless told otherwise, for data of a person's own",
-        "not there",
-    ),
-)
 
 # ---- MobileBERT -----------------------------------------------------------------------------------------
 
@@ -242,41 +112,6 @@ _MOBILE_PRESETS = (
         separator=_SEPARATOR, inner_size=512, recipe=PRETRAINING,
     ),
 )  # fmt: skip
-_MOBILE_DEPARTURES: tuple[Departure, ...] = (
-    departure(
-        "how it learns",
-        "layer by layer from a large teacher with inverted bottlenecks, then hidden words",
-        "as BERT: hidden words, and how the second text follows; no teacher",
-        "the paper's",
-    ),
-    departure(
-        "the word beyond a text's ends",
-        "not said",
-        "zeros, whatever the batch",
-        "zeros at the end of the batch; where a text is padded, the filler's vector",
-    ),
-    departure("order of the three words", "not said", "the next, the token, the one before", "the same"),
-    departure(
-        "readout of hidden words",
-        "not said",
-        "a table of 512 - 128 features more beside that of words",
-        "the same",
-    ),
-    departure(
-        "what stands for a text",
-        "not said",
-        "the first token's vector as it is",
-        "the same; tanh is an option",
-    ),
-    departure("dropout", "not said", "none, but 0.1 on attention's weights", "none of features"),
-    departure("operations", "8 bits, and NoNorm, for phones", "NoNorm in training too", "the same"),
-    departure(
-        "smaller sizes",
-        "a tiny one with other bottlenecks",
-        "two layers, 128 features, 64 in the bottleneck, unless told otherwise, for a person's own data",
-        "the paper's",
-    ),
-)
 
 BEYOND_BERT: tuple[Architecture, ...] = (
     Architecture(
@@ -287,7 +122,7 @@ BEYOND_BERT: tuple[Architecture, ...] = (
         parents=("bert",),
         adds="one encoder for each of two texts, the mean of a text's tokens, an answer from two vectors",
         removes="two texts that see each other; the heads for hidden words and for what follows",
-        departures=_SENTENCE_DEPARTURES,
+        departures=ledger.SENTENCE_BERT,
         fits=frozenset({("tokens", "classification"), ("tokens", "regression")}),
         module="sentence_bert",
         model="SentenceBert",
@@ -301,10 +136,10 @@ BEYOND_BERT: tuple[Architecture, ...] = (
         name="BART",
         year=2019,
         paper="Lewis et al., BART: denoising sequence-to-sequence pre-training, 1910.13461",
-        parents=("bert", "transformer", "gpt"),
+        parents=("bert", "transformer", "gpt", "roberta"),
         adds="a decoder that writes the whole text, spans of any length behind one mask, sentences shuffled",
         removes="the head for hidden words, the second text, segments, the pooler",
-        departures=_BART_DEPARTURES,
+        departures=ledger.BART,
         fits=frozenset({("tokens", "translation")}),
         module="bart",
         model="BART",
@@ -320,7 +155,7 @@ BEYOND_BERT: tuple[Architecture, ...] = (
         parents=("bert",),
         adds="words predicted in an order drawn anew, two streams, distances in place of positions, a memory",
         removes="the mask among the words, the second text's question, positions, biases of q, k and v",
-        departures=_XLNET_DEPARTURES,
+        departures=ledger.XLNET,
         fits=ENCODER_FITS,
         module="xlnet",
         model="XLNet",
@@ -338,7 +173,7 @@ BEYOND_BERT: tuple[Architecture, ...] = (
         parents=("bert", "albert", "distilbert"),
         adds="a bottleneck around every block with four feed-forward nets, three words side by side, NoNorm",
         removes="the width of blocks, statistics of normalisation, GELU, the pooler's layer",
-        departures=_MOBILE_DEPARTURES,
+        departures=ledger.MOBILEBERT,
         fits=ENCODER_FITS,
         module="mobilebert",
         model="MobileBert",

@@ -3,27 +3,12 @@
 from typing import Any
 
 from anncestry.timeline.architecture import Architecture, Preset
-from anncestry.timeline.common import CLASSES, departure
+from anncestry.timeline.common import CLASSES
+from anncestry.timeline.ledgers import convolutional as ledgers
 
 _IMAGES = frozenset({("image", CLASSES), ("image", "regression")})
 _IMAGENET = {"task": CLASSES, "input_shape": (3, 224, 224), "output_size": 1000}
 _CIFAR = {"task": CLASSES, "input_shape": (3, 32, 32), "output_size": 10}
-_SMALL = departure(
-    "images smaller than 64 x 64",
-    "ImageNet's 224 x 224 alone",
-    "fewer and narrower layers, an average to one place; the presets have the published sizes",
-)
-_FIRST_ANSWERS = departure(
-    "start of the last layer",
-    "as the other layers",
-    "N(0, 0.01^2), so that the first answers are near undecided",
-)
-_LAST_RELU = departure(
-    "behind the last convolution",
-    "a ReLU before the average",
-    "none: a class whose map has become zero everywhere would never come back",
-    "a ReLU before the average",
-)
 
 
 def _preset(name: str, num_parameters: int, source: str, *sizes: dict[str, Any], **more: Any) -> Preset:
@@ -115,22 +100,7 @@ CONVOLUTIONAL: tuple[Architecture, ...] = (
         parents=("cnn",),
         adds="trainable subsampling; answers by the distance to codes",
         removes="strided convolutions, one unit for each class",
-        departures=(
-            departure(
-                "codes",
-                "drawings of characters, 7 x 12",
-                "random signs, the same for everybody: any set of classes has some",
-            ),
-            departure(
-                "loss",
-                "distance to the right code, with a rubbish class (equations 8 and 9)",
-                "cross-entropy over the negative distances: equation 9 without the rubbish class",
-            ),
-            departure("training", "stochastic diagonal Levenberg-Marquardt", "Adam"),
-            departure(
-                "border", "28 x 28 digits centred in a field of 32 x 32", "the edge is continued to 32"
-            ),
-        ),
+        departures=ledgers.LENET_5,
         fits=frozenset({("image", CLASSES)}),
         module="lenet5",
         model="LeNet5",
@@ -154,21 +124,7 @@ CONVOLUTIONAL: tuple[Architecture, ...] = (
         parents=("lenet-5",),
         adds="ReLU, dropout, overlapping pooling, response normalisation, two cards",
         removes="sigmoids, subsampling with weights, codes",
-        departures=(
-            departure(
-                "two groups",
-                "two cards that exchange maps at two layers",
-                "grouped convolutions on one device; response normalisation runs over both groups",
-            ),
-            departure("input", "224 x 224, which gives 55 x 55 only as 227 x 227", "224 with a border of 2"),
-            departure(
-                "preset alexnet-2014",
-                "two groups, response normalisation",
-                "Krizhevsky, 1404.5997, as torchvision has it: one group, none, fewer channels",
-            ),
-            _SMALL,
-            _FIRST_ANSWERS,
-        ),
+        departures=ledgers.ALEXNET,
         fits=_IMAGES,
         module="alexnet",
         model="AlexNet",
@@ -215,7 +171,7 @@ CONVOLUTIONAL: tuple[Architecture, ...] = (
         parents=("alexnet",),
         adds="1x1 convolutions: a perceptron that slides over the image; the global average",
         removes="the dense layers",
-        departures=(_LAST_RELU, _FIRST_ANSWERS),
+        departures=ledgers.NIN,
         fits=_IMAGES,
         module="nin",
         model="NIN",
@@ -234,15 +190,7 @@ CONVOLUTIONAL: tuple[Architecture, ...] = (
         parents=("alexnet",),
         adds="depth by stacks of 3x3 convolutions",
         removes="large kernels, strides, groups, response normalisation",
-        departures=(
-            departure(
-                "start",
-                "shallow nets are trained first and deeper ones begin with their weights",
-                "He's deviation (1502.01852), with which all depths train from the beginning",
-            ),
-            _SMALL,
-            _FIRST_ANSWERS,
-        ),
+        departures=ledgers.VGG,
         fits=_IMAGES,
         module="vgg",
         model="VGG",
@@ -268,11 +216,7 @@ CONVOLUTIONAL: tuple[Architecture, ...] = (
         parents=("nin", "vgg"),
         adds="convolutions with stride 2 in place of pooling",
         removes="pooling layers, large kernels",
-        departures=(
-            departure("border", "not said", "zeros: every convolution with stride 1 keeps the image's size"),
-            _LAST_RELU,
-            _FIRST_ANSWERS,
-        ),
+        departures=ledgers.ALL_CNN,
         fits=_IMAGES,
         module="all_cnn",
         model="AllCNN",
@@ -304,15 +248,7 @@ CONVOLUTIONAL: tuple[Architecture, ...] = (
         parents=("vgg",),
         adds="dilations that double: the field of view grows exponentially, the resolution stays",
         removes="pooling, dense layers",
-        departures=(
-            departure(
-                "answer",
-                "a class for every pixel",
-                "the average of each class's map: one answer for an image",
-            ),
-            departure("front end", "VGG-16 with its last two pooling layers removed", "one 3x3 convolution"),
-            departure("dilations", "1 to 16 on 64 x 64 maps", "those that are smaller than the image"),
-        ),
+        departures=ledgers.CONTEXT_NET,
         fits=_IMAGES,
         module="context_net",
         model="ContextNet",
@@ -327,26 +263,7 @@ CONVOLUTIONAL: tuple[Architecture, ...] = (
         parents=("vgg",),
         adds="shortcuts: a block learns what to add to its input; batch normalisation",
         removes="the wide dense layers; dropout",
-        departures=(
-            departure(
-                "stride of a bottleneck that halves the image",
-                "in the first 1x1 convolution",
-                "in the 3x3 one; `stride_first` has the paper's",
-                "in the 3x3 one since the Torch version of 2016",
-            ),
-            departure(
-                "option A",
-                "zeros for the new channels",
-                "zeros behind the old channels",
-                "zeros behind the old channels",
-            ),
-            departure(
-                "learning rate on CIFAR",
-                "a tenth at 32,000 and 48,000 of 64,000 steps",
-                "a tenth at half and at three quarters",
-                "a tenth at half and at three quarters",
-            ),
-        ),
+        departures=ledgers.RESNET,
         fits=_IMAGES,
         module="resnet",
         model="ResNet",
@@ -373,26 +290,7 @@ CONVOLUTIONAL: tuple[Architecture, ...] = (
         parents=("resnet",),
         adds="every layer reads the maps of all layers before it, and adds few of its own",
         removes="the sum of a block and its shortcut",
-        departures=(
-            departure(
-                "channels of the first convolution on CIFAR",
-                "16, or 2k with a bottleneck",
-                "16, or 2k with a bottleneck",
-                "2k for all; its published sizes agree with 16",
-            ),
-            departure(
-                "dropout",
-                "after every convolution but the first",
-                "the same",
-                "the same; torchvision's: the 3x3",
-            ),
-            departure("names of the weights", "-", "torchvision's", "numbers of a Torch container"),
-            departure(
-                "transition of an odd image",
-                "does not occur",
-                "the last row and column count too (28 x 28 to 14 to 7, 7 to 4)",
-            ),
-        ),
+        departures=ledgers.DENSENET,
         fits=_IMAGES,
         module="densenet",
         model="DenseNet",

@@ -1,24 +1,10 @@
 """The recurrent line: Elman's network, gated cells, both directions, depth."""
 
 from anncestry.timeline.architecture import Architecture, Preset
-from anncestry.timeline.common import CAUSAL, SEQUENCES, departure
+from anncestry.timeline.common import CAUSAL, SEQUENCES
+from anncestry.timeline.ledgers import recurrent as ledgers
 
 _RECURRENT_RECIPE = {"learning_rate": 2e-3, "clip_norm": 1.0}
-_FULL_GRADIENT = departure(
-    "gradient",
-    "cut where it leaves the memory cell through the gates (1997, 2000)",
-    "full back-propagation through the window",
-)
-_FORGET_BIAS = departure(
-    "bias of the forget gate",
-    "differs by experiment",
-    "starts at 1, the later advice of Jozefowicz et al. (2015); `forget_bias`",
-)
-_BOTH_ENDS = departure(
-    "one answer for a whole sequence",
-    "an answer for every step, from both nets at that step",
-    "joins the forward net's last output with the backward net's output at the first step",
-)
 
 
 def _zaremba(
@@ -143,17 +129,10 @@ RECURRENT: tuple[Architecture, ...] = (
         name="Simple recurrent network",
         year=1990,
         paper="Elman, Finding structure in time, Cognitive Science 14",
-        parents=("mlp",),
+        parents=("mlp", "jordan"),
         adds="the hidden state fed back as context",
         removes="the fixed input window",
-        departures=(
-            departure("hidden unit", "the logistic function", "tanh, or ReLU"),
-            departure(
-                "gradient through time",
-                "none: the last hidden state is copied and taken as a constant input",
-                "back-propagation through the whole window",
-            ),
-        ),
+        departures=ledgers.RNN,
         fits=CAUSAL,
         module="rnn",
         model="RNN",
@@ -169,10 +148,7 @@ RECURRENT: tuple[Architecture, ...] = (
         parents=("rnn",),
         adds="a second net that reads from the end",
         removes="the causal restriction",
-        departures=(
-            _BOTH_ENDS,
-            departure("depth", "one layer", "`num_layers`; the layers above the first read both directions"),
-        ),
+        departures=ledgers.BRNN,
         fits=SEQUENCES,
         module="brnn",
         model="BRNN",
@@ -184,20 +160,11 @@ RECURRENT: tuple[Architecture, ...] = (
         id="lstm",
         name="Long short-term memory",
         year=2000,
-        paper="Hochreiter & Schmidhuber, Neural Computation 9 (1997); Gers et al., NC 12 (2000)",
+        paper="Gers et al., NC 12 (2000); Hochreiter & Schmidhuber, Neural Computation 9 (1997)",
         parents=("lstm-1997",),
         adds="a forget gate: the memory cell can be emptied",
         removes="the memory that keeps everything",
-        departures=(
-            _FULL_GRADIENT,
-            departure("blocks", "memory cells may share their gates", "every cell has its own gates"),
-            departure(
-                "squashing",
-                "4 sigma(x) - 2 for the cell's input and 2 sigma(x) - 1 for its output",
-                "tanh for both",
-            ),
-            _FORGET_BIAS,
-        ),
+        departures=ledgers.LSTM,
         fits=CAUSAL,
         module="lstm",
         model="LSTM",
@@ -213,11 +180,7 @@ RECURRENT: tuple[Architecture, ...] = (
         parents=("lstm", "brnn"),
         adds="LSTM cells in both directions",
         removes="the simple units of the BRNN",
-        departures=(
-            departure("peepholes", "the gates see the cell", "they do not"),
-            _BOTH_ENDS,
-            _FORGET_BIAS,
-        ),
+        departures=ledgers.BILSTM,
         fits=SEQUENCES,
         module="bilstm",
         model="BiLSTM",
@@ -233,27 +196,7 @@ RECURRENT: tuple[Architecture, ...] = (
         parents=("lstm",),
         adds="depth: each layer reads the output sequence of the one below",
         removes="the single layer",
-        departures=(
-            departure("peepholes", "the gates see the cell", "they do not"),
-            departure(
-                "first decay of the learning rate (Zaremba's presets)",
-                "after 4, 6 and 14 epochs",
-                "as in the paper",
-                "after one epoch more: it compares the epoch just finished",
-            ),
-            departure(
-                "passes (char-rnn)",
-                "no paper",
-                "the same with `--split char-rnn`; texts split otherwise start each pass afresh",
-                "the state is carried from pass to pass and never reset",
-            ),
-            departure(
-                "direction",
-                "mostly layers in both directions, trained with CTC or a transducer on speech",
-                "one direction, so that the stack can also be run step by step",
-            ),
-            _FORGET_BIAS,
-        ),
+        departures=ledgers.STACKED_LSTM,
         fits=CAUSAL,
         module="stacked_lstm",
         model="StackedLSTM",
@@ -270,23 +213,7 @@ RECURRENT: tuple[Architecture, ...] = (
         parents=("lstm",),
         adds="an update gate that both keeps and writes",
         removes="the separate cell and the output gate",
-        departures=(
-            departure(
-                "reset gate",
-                "before the recurrent product: U (r * h)",
-                "after it: r * (U h + b), as in PyTorch; `reset=before` is the paper's, with other weights",
-            ),
-            departure(
-                "update gate",
-                "z keeps the old state: z h + (1 - z) n",
-                "the same; Chung et al. (1412.3555) write it the other way round",
-            ),
-            departure(
-                "around it",
-                "an encoder and a decoder for phrases",
-                "one network; the last output is read out",
-            ),
-        ),
+        departures=ledgers.GRU,
         fits=CAUSAL,
         module="gru",
         model="GRU",

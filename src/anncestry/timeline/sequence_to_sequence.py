@@ -3,39 +3,12 @@
 from typing import Any
 
 from anncestry.timeline.architecture import Architecture, Preset
-from anncestry.timeline.common import departure
+from anncestry.timeline.ledgers import sequence_to_sequence as ledger
 
 _TRANSLATION = frozenset({("tokens", "translation")})
 _CAPTIONING = frozenset({("image", "captioning")})
 _RECIPE = {"learning_rate": 2e-3, "clip_norm": 1.0}
 _WORDS = 25  # of a typical sentence with its end, by which sums over time are made means
-_LOSS = departure(
-    "loss",
-    "a sum over the words of a sentence, a mean over the batch",
-    f"a mean over words; the presets' learning rate and clipping are scaled for sentences of {_WORDS} words",
-)
-_SAMPLING = departure(
-    "scheduled sampling",
-    "not there; Bengio et al. (1506.03099) raise the probability in training and also draw the word",
-    "`scheduled_sampling`: one probability, the best word; no gradient goes through the choice",
-)
-_START = departure(
-    "initial weights",
-    "N(0, 0.01^2), recurrent matrices orthogonal",
-    "PyTorch's; `published_start` (in the preset) is the paper's",
-)
-_FIRST_WORD = departure("before the first word", "not said", "a token of its own, whose embedding is learnt")
-_ADADELTA = departure("optimizer", "Adadelta, rho 0.95, epsilon 1e-6", "Adam")
-_FORGET_BIAS = departure(
-    "bias of the forget gate",
-    "not said",
-    "starts at 1; `forget_bias` (the presets start within `init_range`)",
-)
-_CNN = departure(
-    "convolutional net",
-    "a large one, pre-trained on ImageNet's classes",
-    "a small one of 3 x 3 convolutions and max-pooling, learnt with the rest: `channels`, `num_convs`",
-)
 
 
 def _sgd(learning_rate: float, epochs: int, decay: float, decay_after: int) -> dict[str, Any]:
@@ -164,21 +137,7 @@ SEQUENCE_TO_SEQUENCE: tuple[Architecture, ...] = (
         parents=("gru",),
         adds="a second net that writes, with the first one's last state before it at every step",
         removes="the answer of fixed length",
-        departures=(
-            departure(
-                "reset gate of the decoder",
-                "multiplies U h + C c, behind the products (appendix A.1.2)",
-                "the authors' code",
-                "multiplies h before the product; C c is not gated",
-            ),
-            departure(
-                "what it is for", "scoring the phrase pairs of another system", "writing whole sentences"
-            ),
-            _START,
-            _FIRST_WORD,
-            _ADADELTA,
-            _SAMPLING,
-        ),
+        departures=ledger.RNN_ENCODER_DECODER,
         fits=_TRANSLATION,
         module="rnn_encoder_decoder",
         model="RNNEncoderDecoder",
@@ -195,14 +154,7 @@ SEQUENCE_TO_SEQUENCE: tuple[Architecture, ...] = (
         parents=("stacked-lstm", "rnn-encoder-decoder"),
         adds="a second stack that starts from the states of the first; the source reversed",
         removes="the answer of fixed length",
-        departures=(
-            _LOSS,
-            departure(
-                "learning rate", "halved every half epoch after 5 epochs", "a quarter after every whole one"
-            ),
-            _FORGET_BIAS,
-            _SAMPLING,
-        ),
+        departures=ledger.SEQ2SEQ,
         fits=_TRANSLATION,
         module="seq2seq",
         model="Seq2Seq",
@@ -219,24 +171,7 @@ SEQUENCE_TO_SEQUENCE: tuple[Architecture, ...] = (
         parents=("rnn-encoder-decoder", "brnn"),
         adds="an alignment with every place of the source, which is kept in both directions",
         removes="the fixed context",
-        departures=(
-            departure(
-                "state of alignment and readout",
-                "the previous one, s_{i-1}",
-                "the previous one, s_{i-1}",
-                "the previous one: hidden states are shifted by one step",
-            ),
-            departure(
-                "scores of words",
-                "one matrix behind the maxout",
-                "one matrix; `output_rank` (620 in the preset `rnnsearch-groundhog`) has the code's factor",
-                "two factors, 500 x 620 and 620 x 30,000",
-            ),
-            _START,
-            _FIRST_WORD,
-            _ADADELTA,
-            _SAMPLING,
-        ),
+        departures=ledger.RNNSEARCH,
         fits=_TRANSLATION,
         module="rnnsearch",
         model="RNNSearch",
@@ -266,7 +201,7 @@ SEQUENCE_TO_SEQUENCE: tuple[Architecture, ...] = (
         parents=("seq2seq", "cnn"),
         adds="a convolutional net for a reader: the image is the first word",
         removes="the source text",
-        departures=(_CNN, departure("optimizer", "SGD", "Adam"), _FORGET_BIAS, _SAMPLING),
+        departures=ledger.SHOW_AND_TELL,
         fits=_CAPTIONING,
         module="show_and_tell",
         model="ShowAndTell",
@@ -283,29 +218,7 @@ SEQUENCE_TO_SEQUENCE: tuple[Architecture, ...] = (
         parents=("rnnsearch", "seq2seq"),
         adds="scores that are products, with the state of the same step; local windows; input feeding",
         removes="the maxout, and the encoder's second direction",
-        departures=(
-            departure(
-                "concat",
-                "v . tanh(W [h; a])",
-                "the code's; `score=additive` has a matrix for either",
-                "v . tanh(W h + a): the annotation has no matrix",
-            ),
-            departure(
-                "local-p",
-                "p = S sigma(...), a Gaussian at p over a window",
-                "the code's: the Gaussian is not normalised again",
-                "p from the first to the last place; softmax around floor(p), then the Gaussian at p",
-            ),
-            departure("local-m past the end", "not said", "looks around the last place"),
-            departure(
-                "order of the annotations",
-                "as read, the source reversed",
-                "always the source's, so that the t-th place is the same either way",
-            ),
-            _LOSS,
-            _FORGET_BIAS,
-            _SAMPLING,
-        ),
+        departures=ledger.LUONG_ATTENTION,
         fits=_TRANSLATION,
         module="luong_attention",
         model="LuongAttention",
@@ -339,15 +252,7 @@ SEQUENCE_TO_SEQUENCE: tuple[Architecture, ...] = (
         parents=("show-and-tell", "rnnsearch"),
         adds="an alignment with the places of the feature map, and a gate for what was seen",
         removes="the one vector for the image",
-        departures=(
-            _CNN,
-            departure(
-                "doubly stochastic attention", "a term that asks each place to be looked at", "left out"
-            ),
-            departure("hard attention", "a second model, learnt by REINFORCE", "soft attention alone"),
-            departure("optimizer", "RMSprop or Adam", "Adam"),
-            _SAMPLING,
-        ),
+        departures=ledger.SHOW_ATTEND_AND_TELL,
         fits=_CAPTIONING,
         module="show_attend_and_tell",
         model="ShowAttendAndTell",
@@ -363,53 +268,7 @@ SEQUENCE_TO_SEQUENCE: tuple[Architecture, ...] = (
         parents=("luong-attention", "residual-stack"),
         adds="shortcuts around the layers; the bottom of the decoder alone asks, every layer gets the answer",
         removes="the attentional state, and every wait of an upper layer for the attention",
-        departures=(
-            departure(
-                "context above the bottom layer",
-                "the bottom's own: found with its output of the step before",
-                "the paper's; `new_context` (in the presets) has gnmt_v2",
-                "`gnmt`: the paper's; `gnmt_v2`, in the published settings: found with the same step's",
-            ),
-            departure(
-                "before the first word",
-                "not said",
-                "the code's; the state in which the encoder's lowest layer has read back to front goes first",
-                "the decoder's layers start from the encoder's last states, and from a context of zeros",
-            ),
-            departure(
-                "score",
-                "a net with one hidden layer",
-                "the paper's; `normed` (in the presets) is the code's",
-                "the same with v normed and a bias",
-            ),
-            departure(
-                "dropout",
-                "of 0.2 to 0.3 on the layers' inputs",
-                "the code's",
-                "on what each layer reads, its shortcut left out; none before the scores of words",
-            ),
-            departure(
-                "vocabulary",
-                "wordpieces, 8,000 to 32,000 for both languages",
-                "whatever the data have",
-                "byte pairs, 32,000 merges for both languages, with separate embeddings",
-            ),
-            departure(
-                "initial weights",
-                "uniform in plus or minus 0.04",
-                "PyTorch's; `init_range` (0.1 in the presets) is for biases and v's length too",
-                "uniform in plus or minus 0.1; biases 0, v's length 1 / sqrt(1024)",
-            ),
-            departure(
-                "training",
-                "Adam for 60,000 steps, then SGD, then a reward for whole sentences; clipped so as to be "
-                "quantised",
-                "Adam; the presets have the code's, with a quarter after every whole epoch",
-                "SGD for 10 epochs, the rate halved every half epoch after 5",
-            ),
-            _LOSS,
-            _SAMPLING,
-        ),
+        departures=ledger.GNMT,
         fits=_TRANSLATION,
         module="gnmt",
         model="GNMT",

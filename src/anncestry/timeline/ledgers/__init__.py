@@ -1,0 +1,1 @@
+"""The fidelity ledgers of branches whose entries fill a file by themselves."""

@@ -1,0 +1,155 @@
+"""anncestry log."""
+
+import json
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from anncestry.cli.log import Arguments, run
+from anncestry.cli.main import main
+from anncestry.errors import UserError
+from anncestry.timeline import TIMELINE
+from anncestry.timeline.ancestry import ancestors, descendants, main_line
+
+
+def rows(capsys, **options):
+    """The ids in the order that ``--json`` prints them."""
+    assert run(Arguments(json=True, **options)) == 0
+    return [row["id"] for row in json.loads(capsys.readouterr().out)]
+
+
+def test_a_commit(capsys):
+    assert main(["log", "distilbert"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("commit 1910.01108 (HEAD -> distilbert, tag: distilbert-base)")
+    assert "Merge:  bert roberta\n        roberta gave: masks drawn anew" in printed
+    assert "Author: Sanh et al.\nDate:   2019\nPaper:  Sanh et al., DistilBERT, a distilled" in printed
+    assert "\n\n    DistilBERT\n\n    + a teacher's scores" in printed
+    assert "\n    - half of the layers, segments, the pooler" in printed
+    assert "\n\ncommit 1907.11692 (roberta, tag: " in printed
+    assert "\x1b" not in printed  # no terminal, no colours
+
+
+def test_colours(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    run(Arguments(name="adaline"))
+    printed = capsys.readouterr().out
+    assert "\x1b[33mcommit adaline" in printed
+    assert "\x1b[32m    + the squared error" in printed
+    assert "\x1b[31m    - the threshold" in printed
+    monkeypatch.setenv("NO_COLOR", "1")
+    run(Arguments(name="adaline"))
+    assert "\x1b[3" not in capsys.readouterr().out
+
+
+def test_a_preset_is_a_tag_of_its_architecture(capsys):
+    run(Arguments(name="bert-12x128"))
+    assert capsys.readouterr().out.startswith("commit 1810.04805 (HEAD -> bert, tag: bert-12x128, tag: ")
+    assert rows(capsys, name="bert-12x128") == rows(capsys, name="bert")
+
+
+def test_newest_first_or_oldest(capsys):
+    ids = [entry.id for entry in ancestors("xlm")]
+    assert rows(capsys, name="xlm") == ids[::-1]
+    assert rows(capsys, name="xlm", reverse=True) == ids
+    run(Arguments(name="xlm", oneline=True))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "1901.07291 (HEAD -> xlm) 2019 XLM"
+    assert lines[-1] == "perceptron 1958 Perceptron"
+
+
+def test_which_part_of_the_family(capsys):
+    every = {entry.id for entry in TIMELINE}
+    assert set(rows(capsys, all=True)) == set(rows(capsys, name="gru", all=True)) == every
+    assert rows(capsys, name="xlm", first_parent=True)[::-1] == [entry.id for entry in main_line("xlm")]
+    assert set(rows(capsys, name="bert", forks=True)) == {entry.id for entry in descendants("bert")}
+    assert len(rows(capsys, name="bert", forks=True)) >= 14
+    assert "show-and-tell" in rows(capsys, name="cnn", forks=True)
+    assert "show-and-tell" not in rows(capsys, name="cnn", forks=True, first_parent=True)
+    assert "densenet" in rows(capsys, name="cnn", forks=True, first_parent=True)
+
+
+@pytest.mark.parametrize("command", ["list", "log"])
+def test_filters(command, capsys):
+    words = [command, *(["--all"] if command == "log" else []), "--json"]
+
+    def asked(*more):
+        assert main([*words, *more]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    assert {row["year"] for row in asked("--since", "1989", "--until", "1997")} == {1989, 1990, 1997}
+    assert {row["id"] for row in asked("--kind", "generative")} == {"autoencoder", "vae"}
+    assert {row["kind"] for row in asked("--kind", "generative")} == {"generative"}
+    captions = asked("--task", "captioning", "--since", "2015")
+    assert captions
+    assert all("captioning" in row["tasks"] and row["year"] >= 2015 for row in captions)
+    assert asked("--until", "1900") == []
+
+
+def test_json_tells_what_a_commit_tells(capsys):
+    run(Arguments(name="elmo", json=True))
+    elmo = json.loads(capsys.readouterr().out)[0]
+    assert (elmo["commit"], elmo["authors"], elmo["year"]) == ("1802.05365", "Peters et al.", 2018)
+    assert elmo["parents"] == ["residual-stack", "lstmp", "bilstm"]
+    assert list(elmo["ideas"]) == ["lstmp", "bilstm"]
+    assert (elmo["removed"], elmo["kept"]) == ([elmo["removes"]], [])
+
+
+def test_a_graph(capsys):
+    run(Arguments(name="lstm", graph=True))
+    assert capsys.readouterr().out.splitlines() == [
+        "* lstm (HEAD -> lstm) 2000 Long short-term memory",
+        "* lstm-1997 1997 Long short-term memory of 1997",
+        "* rnn 1990 Simple recurrent network",
+        "|\\",
+        "| * jordan 1986 Jordan network",
+        "|/",
+        "* mlp 1986 Multi-layer perceptron",
+        "|\\",
+        "| * adaline 1960 ADALINE",
+        "|/",
+        "* perceptron 1958 Perceptron",
+    ]
+    run(Arguments(all=True, graph=True, since=2000))
+    assert capsys.readouterr().out.count("*") == sum(entry.year >= 2000 for entry in TIMELINE)
+
+
+def test_a_picture(capsys, tmp_path):
+    path = tmp_path / "tree.svg"
+    run(Arguments(name="lstm", svg=path))
+    assert "Family tree of 7 architectures: " in capsys.readouterr().out
+    ids = {group.get("id") for group in ET.parse(path).iter("{http://www.w3.org/2000/svg}g")}
+    assert {"lstm", "perceptron"} <= ids
+    assert "gru" not in ids
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "NAME: got None; say whose history, as in `anncestry log bert`, or ask for --all."),
+        (["--forks", "--all"], "NAME: got None; say whose history"),
+        (["bert", "--forks", "--all"], "--forks: got True; is a part of --all"),
+        (["brt"], "model: got 'brt'; is not on the timeline. Choices: bert"),
+        (["bert", "--kind", "convolutionl"], "--kind: got 'convolutionl'; is not a kind. Choices: convol"),
+        (["bert", "--task", "flying"], "--task: got 'flying'; is not a task. Choices: classification"),
+        (
+            ["bert", "--since", "2018", "--until", "2017"],
+            "--since: got 2018; must not come after --until 2017",
+        ),
+        (["bert", "--graph", "--reverse"], "--reverse: got True; a graph grows upwards only."),
+        (["bert", "--until", "1900", "--svg", "tree.svg"], "--svg: got 'tree.svg'; nothing is left to draw."),
+        (["bert", "--svg", "nowhere/tree.svg"], "--svg: got 'nowhere/tree.svg'; cannot be written (No such"),
+    ],
+)
+def test_mistakes(words, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["log", *words]) == 2
+    assert message in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_error_is_an_error_in_python_too():
+    with pytest.raises(UserError):
+        run(Arguments())
