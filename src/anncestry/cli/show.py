@@ -48,26 +48,50 @@ class Arguments:
     """Examples that FLOPs and memory are counted for."""
     set: Overrides = ()
     """Fields of the architecture's config, as name=value."""
+    ledger: tyro.conf.FlagCreatePairsOff[bool] = False
+    """What paper, authors' code and this project do, and the test that holds it."""
+    diagram: Path | None = None
+    """Draw the module tree into this SVG file."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print JSON."""
 
 
 def run(arguments: Arguments) -> int:
-    """Print the layers and the summary; of what has heads of attention, also the other kinds of layer."""
+    """Print the layers and the summary; of what has heads of attention, also the other kinds of layer.
+
+    Or the ledger, where that is asked for; a drawing alone is announced in a line.
+    """
+    architecture, config = configured(arguments)
+    if arguments.diagram is not None:
+        from anncestry.report.diagram import write_diagram
+
+        write_diagram(architecture, config, arguments.diagram)
+        if not (arguments.ledger or arguments.json):
+            print(f"Drew {arguments.diagram}.")
+            return 0
+    if arguments.ledger:
+        from anncestry.cli.ledger import print_ledger_json, show_ledger
+
+        print_ledger_json(architecture) if arguments.json else show_ledger(architecture, config)
+        return 0
+    show_costs(architecture, config, arguments)
+    return 0
+
+
+def show_costs(architecture: Architecture, config: Any, arguments: Arguments) -> None:
+    """The layers and what they cost."""
     from anncestry.inspection.costs import costs
     from anncestry.inspection.layer_costs import layer_costs
 
-    architecture, config = configured(arguments)
     found = costs(config, batch_size=arguments.batch_size)
     sizes = (config.signature.shape[0], config.hidden_size) if hasattr(config, "num_heads") else None
     kinds = () if sizes is None else layer_costs(*sizes)
     if arguments.json:
         print_json(architecture, config, found, kinds)
-        return 0
+        return
     show_tables(architecture, config.signature, found)
     if sizes is not None:
         show_kinds(*sizes, kinds)
-    return 0
 
 
 def configured(arguments: Arguments) -> tuple[Architecture, Any]:
