@@ -19,7 +19,7 @@ billion parameters take no longer than ten. What is counted, and by which conven
 import copy
 import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -112,9 +112,13 @@ def costs(model: Any, signature: Signature | None = None, *, batch_size: int = 1
 
 
 def _built_without_weights(config: Any) -> nn.Module:
-    """The model of a config on the meta device."""
+    return without_weights(lambda: build(config))
+
+
+def without_weights(make: Callable[[], nn.Module]) -> nn.Module:
+    """The model that a function makes, on the meta device."""
     with torch.device("meta"):
-        model = build(config)
+        model = make()
     for module in model.modules():
         for name, buffer in module.named_buffers(recurse=False):
             if buffer.dim() == 0:  # a count, which may decide how much there is to do
