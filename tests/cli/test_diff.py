@@ -125,6 +125,7 @@ def test_sequences_are_cut_to_the_shorter():
         ),
         (("mlp", "lstm", "--task", "tagging"), "--task: got 'tagging'; does not fit mlp"),
         (("bert", "albrt"), "model: got 'albrt'; is not on the timeline. Choices: albert"),
+        (("bert", "no/where"), "model: got 'no/where'; is no folder"),
         (("bert", "nowhere:Net"), "model: got 'nowhere:Net'; cannot be imported"),
         (("bert", "json:"), "must be written module:attribute"),
         (("mlp", "json:dump"), "cannot be made without arguments"),

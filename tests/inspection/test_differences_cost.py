@@ -27,7 +27,7 @@ def test_a_shared_block_is_called_for_every_layer():
         ("lstm", 50),  # up once, and 49 steps
         ("dilated-rnn", 4 + 7),  # up four layers; 49 = 6 x 8 + 1
         ("bert", 2), ("albert", 2), ("gpt", 4),  # layers; a shared one each time
-        ("bilstm", None), ("transformer", None), ("mlp", None),
+        ("bilstm", None), ("elmo", None), ("transformer", None), ("mlp", None),
     ],
 )  # fmt: skip
 def test_path_length(name, length):

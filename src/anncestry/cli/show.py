@@ -63,7 +63,7 @@ def run(arguments: Arguments) -> int:
     """
     architecture, config = configured(arguments)
     if arguments.diagram is not None:
-        from anncestry.report.diagram import write_diagram
+        from anncestry.studies.diagram import write_diagram
 
         write_diagram(architecture, config, arguments.diagram)
         if not (arguments.ledger or arguments.json):

@@ -91,8 +91,9 @@ def _is_run(name: str) -> bool:
 
 def require_fits(name: str, input: str | None, task: str | None) -> None:
     """Raise a `UserError` that says what an architecture fits, where it does not fit what is given."""
-    if Path(name).is_dir() and "/" in name:
-        configured(Arguments(name))  # says that it is no run folder
+    if "/" in name:
+        folder = "is a folder, but no run folder" if Path(name).is_dir() else "is no folder"
+        raise UserError("model", name, f"{folder}: there is no config.json in it")
     architecture = find(name)
     kinds = sorted({kind for kind, _ in architecture.fits})
     if input is not None:
@@ -152,9 +153,14 @@ def _built(make: type[Side], name: str, architecture: Architecture, config: Any,
 
 
 def _of_run(name: str, input: str | None, task: str | None) -> Side:
+    import json
+
     from anncestry.runs import Run
 
     folder = Path(name).expanduser()
+    if "architectures" in json.loads((folder / "config.json").read_text(encoding="utf-8")):
+        rule = "is a folder of Hugging Face's"
+        raise UserError("model", name, rule, hint=f"Import it first: anncestry import {name} FOLDER")
     architecture, config = configured(Arguments(str(folder), input=input, task=task))
     made = _built(Side, name, architecture, config, run=folder)
     if not (folder / "model.safetensors").is_file():
@@ -167,13 +173,11 @@ def _own(name: str, input: str | None, task: str | None, other: "Signature | Non
     from torch import nn
 
     found: Any = _attribute(name)
-    make: Any
-    shadow: Any
     if isinstance(found, nn.Module):
         make, shadow = lambda: found, found
     elif callable(found):
         try:
-            make, shadow = found, _shadow(found)
+            make, shadow = found, _shadow(make=found)
         except Exception as error:  # it is the person's code, which may raise anything
             rule = f"cannot be made without arguments ({type(error).__name__}: {error})"
             hint = "Name a torch.nn.Module, or a function without arguments that makes one."
@@ -190,7 +194,7 @@ def _own(name: str, input: str | None, task: str | None, other: "Signature | Non
     return Side(name=name, signature=signature, shadow=shadow, make=make, trained=trained)
 
 
-def _shadow(make: "Callable[[], nn.Module]") -> "nn.Module":
+def _shadow(make: Any) -> Any:
     """On the meta device where that can be: a person's own module may look at its weights."""
     from anncestry.inspection.costs import without_weights
 

@@ -70,7 +70,7 @@ def _maps(out: Callable[..., None], names: tuple[str, str], maps: Sequence[list[
     blocks = [_map(name, of) for name, of in zip(names, maps, strict=True) if of]
     height = max(map(len, blocks))
     width = max(len(line) for block in blocks for line in block)
-    out("influence of each input (column) on each output (row); a dot is none at all:")
+    out("influence of each input (column, as read) on each output (row); a dot is none at all:")
     for place in range(height):
         lines = [block[place] if place < len(block) else "" for block in blocks]
         out("   ".join(f"{line:<{width}}" for line in lines).rstrip())

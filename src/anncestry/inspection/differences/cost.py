@@ -6,7 +6,7 @@ FLOPs, activations and sequential steps go by the conventions of `anncestry.insp
   averages in single precision. Of a model with a rule of its own: its weights alone.
 - **Path length**: layers, or steps of recurrence, on the shortest way from the first input of a sequence to
   the output at the last, as in `anncestry.inspection.path_length`; a layer of self-attention is one. Not
-  defined where a net reads in both directions, or writes an answer.
+  defined where a recurrent net reads in both directions, or a net writes an answer.
 - **Receptive field**: the height and width, in pixels, that a unit of the last maps (of more than one place)
   sees; of a temporal convolutional net the steps that an output sees.
 """
@@ -101,7 +101,7 @@ def path_length(model: nn.Module, signature: Signature, calls: Counter[str]) -> 
     Args:
         calls: how often each module is called: a shared layer is as many as its calls.
     """
-    if signature.inputs not in ("series", "tokens", "characters") or isinstance(model, EncoderDecoder):
+    if signature.inputs not in ("series", "tokens") or isinstance(model, EncoderDecoder):
         return None
     modules = dict(model.named_modules())
     kinds = SelfAttention | RelativeAttention
