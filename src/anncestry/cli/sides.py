@@ -173,6 +173,7 @@ def _own(name: str, input: str | None, task: str | None, other: "Signature | Non
     from torch import nn
 
     found: Any = _attribute(name)
+    make: Any
     if isinstance(found, nn.Module):
         make, shadow = lambda: found, found
     elif callable(found):
