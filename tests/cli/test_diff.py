@@ -191,6 +191,15 @@ def test_two_runs_of_one_architecture(tmp_path, capsys, monkeypatch):
     assert "~ test.accuracy  0.5 -> 0.75" in text
 
 
+def test_a_folder_of_hugging_face_is_to_be_imported_first(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    with pytest.raises(UserError, match="Import it first: anncestry import"):
+        differences(Arguments(str(tmp_path), "bert"))
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(UserError, match="is not the config of a run"):
+        differences(Arguments(str(tmp_path), "bert"))
+
+
 def test_json(capsys):
     assert main(["diff", "lstm", "gru", "--json", "--cost", "--structure"]) == 0
     found = json.loads(capsys.readouterr().out)

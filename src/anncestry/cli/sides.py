@@ -92,8 +92,9 @@ def _is_run(name: str) -> bool:
 def require_fits(name: str, input: str | None, task: str | None) -> None:
     """Raise a `UserError` that says what an architecture fits, where it does not fit what is given."""
     if "/" in name:
-        folder = "is a folder, but no run folder" if Path(name).is_dir() else "is no folder"
-        raise UserError("model", name, f"{folder}: there is no config.json in it")
+        is_folder = Path(name).expanduser().is_dir()
+        rule = "is a folder, but no run folder: it has no config.json" if is_folder else "is no folder"
+        raise UserError("model", name, rule)
     architecture = find(name)
     kinds = sorted({kind for kind, _ in architecture.fits})
     if input is not None:
@@ -153,15 +154,16 @@ def _built(make: type[Side], name: str, architecture: Architecture, config: Any,
 
 
 def _of_run(name: str, input: str | None, task: str | None) -> Side:
-    import json
-
     from anncestry.runs import Run
 
     folder = Path(name).expanduser()
-    if "architectures" in json.loads((folder / "config.json").read_text(encoding="utf-8")):
-        rule = "is a folder of Hugging Face's"
-        raise UserError("model", name, rule, hint=f"Import it first: anncestry import {name} FOLDER")
-    architecture, config = configured(Arguments(str(folder), input=input, task=task))
+    try:
+        architecture, config = configured(Arguments(str(folder), input=input, task=task))
+    except UserError as error:
+        if '"model_type"' not in (folder / "config.json").read_text(encoding="utf-8", errors="replace"):
+            raise
+        hint = f"Import it first: anncestry import {name} FOLDER"
+        raise UserError("model", name, "is a folder of Hugging Face's", hint=hint) from error
     made = _built(Side, name, architecture, config, run=folder)
     if not (folder / "model.safetensors").is_file():
         return made

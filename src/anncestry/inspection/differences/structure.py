@@ -101,7 +101,9 @@ class Structure:
         )
 
     def to_json(self) -> dict[str, Any]:
-        same = [{"a": a.path, "b": b.path, "parameters": a.parameters} for a, b in self.same]
+        same = [
+            {"a": a.path, "b": b.path, "parameters": min(a.parameters, b.parameters)} for a, b in self.same
+        ]
         return {"changes": [asdict(change) for change in self.changes], "same": same}
 
 
