@@ -121,7 +121,7 @@ def test_sequences_are_cut_to_the_shorter():
     [
         (
             ("perceptron", "bert", "--input", "64"),
-            "--input: got '64'; is a vector input, which does not fit bert",
+            "--input: got '64'; reads as vector, which does not fit bert",
         ),
         (("mlp", "lstm", "--task", "tagging"), "--task: got 'tagging'; does not fit mlp"),
         (("bert", "albrt"), "model: got 'albrt'; is not on the timeline. Choices: albert"),

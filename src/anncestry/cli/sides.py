@@ -101,7 +101,7 @@ def require_fits(name: str, input: str | None, task: str | None) -> None:
         kind = parse_shape(input)[0]
         if kind not in kinds:
             choices = [f"{known} ({DEFAULT_INPUTS[known]})" for known in kinds]
-            raise UserError("--input", input, f"is a {kind} input, which does not fit {name}", choices)
+            raise UserError("--input", input, f"reads as {kind}, which does not fit {name}", choices)
         kinds = [kind]
     if task is not None and not any((kind, task) in architecture.fits for kind in kinds):
         choices = sorted({known for kind, known in architecture.fits if kind in kinds})
