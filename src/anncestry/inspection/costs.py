@@ -103,15 +103,15 @@ def costs(model: Any, signature: Signature | None = None, *, batch_size: int = 1
     if isinstance(model, nn.Module):
         config, shadow = getattr(model, "config", None), _without_weights(model)
     else:
-        config, shadow = model, _built_without_weights(model)
+        config, shadow = model, built_without_weights(model)
     signature = signature or getattr(config, "signature", None)
     if signature is None:
         rule = "is needed for a model without a config: it gives the shape of the input"
         raise UserError("signature", None, rule)
-    return _measure(shadow, _meta_batch(shadow, signature, batch_size), _meta_targets(signature, batch_size))
+    return _measure(shadow, meta_batch(shadow, signature, batch_size), meta_targets(signature, batch_size))
 
 
-def _built_without_weights(config: Any) -> nn.Module:
+def built_without_weights(config: Any) -> nn.Module:
     return without_weights(lambda: build(config))
 
 
@@ -136,7 +136,8 @@ def _without_weights(model: nn.Module) -> nn.Module:
     return copy.deepcopy(model, shadows)
 
 
-def _meta_batch(model: nn.Module, signature: Signature, batch_size: int) -> Tensor:
+def meta_batch(model: nn.Module, signature: Signature, batch_size: int) -> Tensor:
+    """Inputs of a learning problem, (B, \\*shape), without contents."""
     shape = (batch_size, *signature.shape)
     if signature.inputs in ("tokens", "characters"):
         return torch.empty(shape, dtype=torch.int64, device="meta")
@@ -144,7 +145,7 @@ def _meta_batch(model: nn.Module, signature: Signature, batch_size: int) -> Tens
     return torch.empty(shape, dtype=next(kinds, torch.float32), device="meta")
 
 
-def _meta_targets(signature: Signature, batch_size: int) -> Tensor | None:
+def meta_targets(signature: Signature, batch_size: int) -> Tensor | None:
     """What a model that writes is to write."""
     if signature.task not in WRITING_TASKS:
         return None

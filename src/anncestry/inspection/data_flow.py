@@ -16,7 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from anncestry.errors import UserError
-from anncestry.inspection.costs import _built_without_weights, _meta_batch, _meta_targets
+from anncestry.inspection.costs import built_without_weights, meta_batch, meta_targets
 from anncestry.inspection.tensors import tensors_in
 from anncestry.protocols import outputs_of
 
@@ -76,11 +76,11 @@ def data_flow(config: Any) -> Flow:
     Raises:
         UserError: the model cannot be run without weights.
     """
-    model = _built_without_weights(config).train()  # norms stay by themselves, as nothing is folded
+    model = built_without_weights(config).train()  # norms stay by themselves, as nothing is folded
     for module in model.modules():
         if isinstance(module, _BatchNorm):
             module.eval()  # refuses to train on a single value
-    x, targets = _meta_batch(model, config.signature, 1), _meta_targets(config.signature, 1)
+    x, targets = meta_batch(model, config.signature, 1), meta_targets(config.signature, 1)
     inputs = {INPUT: x} | ({} if targets is None else {TARGETS: targets})
     recorder = _Recorder(model, inputs)
     try:
