@@ -144,7 +144,7 @@ def test_one_rate_for_all_layers():
 
 def test_published_recipes():
     settings = TrainingSettings(**usual_settings("albert-base"))
-    assert (settings.optimizer, settings.learning_rate, settings.batch_size) == ("adamw", 1.76e-3, 4096)
+    assert (settings.optimizer, settings.learning_rate, settings.batch_size) == ("lamb", 1.76e-3, 4096)
     assert (settings.warmup_steps, settings.max_steps) == (3125, 125_000)
 
 

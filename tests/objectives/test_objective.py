@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -54,6 +55,16 @@ def test_regression_is_scikit_learns_in_the_targets_units():
     y, p = targets * torch.tensor(scale), outputs * torch.tensor(scale)
     assert found["rmse"] == pytest.approx(math.sqrt(sk.mean_squared_error(y, p)), rel=1e-5)
     assert found["mae"] == pytest.approx(sk.mean_absolute_error(y, p), rel=1e-5)
+
+
+def test_correlation_is_the_mean_of_numpys_over_the_targets():
+    objective = objective_for(NUMBERS, (10.0, 3.0))
+    outputs, targets = some(NUMBERS, 200, 3)
+    found = objective.metrics(objective.tally(targets + outputs, targets))["pearson"]
+    pairs = zip((targets + outputs).T.numpy(), targets.T.numpy(), strict=True)
+    assert found == pytest.approx(np.mean([np.corrcoef(*pair)[0, 1] for pair in pairs]), rel=1e-5)
+    constant = objective.metrics(objective.tally(torch.full_like(targets, 0.3), targets))["pearson"]
+    assert math.isnan(constant)  # it has none
 
 
 def test_r2_of_one_target_is_scikit_learns():

@@ -57,7 +57,7 @@ def test_the_constants_of_adam_are_the_settings():
     assert (group["betas"], group["eps"], group["weight_decay"]) == ((0.9, 0.98), 1e-9, 0.1)
 
 
-@pytest.mark.parametrize("name", ["adam", "adamw", "bert-adam", "sgd", "rmsprop"])
+@pytest.mark.parametrize("name", ["adam", "adamw", "bert-adam", "lamb", "sgd", "rmsprop"])
 def test_every_optimizer_goes_downhill(name):
     model = nn.Linear(3, 1)
     optimizer = make_optimizer(model, TrainingSettings(optimizer=name, learning_rate=0.01))
@@ -142,8 +142,42 @@ def test_berts_adam_is_its_formula():
             torch.testing.assert_close(moved, 0.1 / 0.001**0.5 * rate * gradient.sign(), rtol=1e-3, atol=0)
 
 
-def test_a_resumed_berts_adam_stays_uncorrected():
-    settings = TrainingSettings(optimizer="bert-adam", learning_rate=0.01)
+def test_lamb_is_its_formula():
+    """Algorithm 2 of the paper by hand: a matrix moves by the rate times its own length, a bias by Adam's."""
+    torch.manual_seed(1)
+    settings = TrainingSettings(optimizer="lamb", learning_rate=0.01, weight_decay=0.1, epsilon=1e-6)
+    model = nn.Linear(3, 2).double()
+    optimizer = make_optimizer(model, settings)
+    values = {name: p.detach().clone() for name, p in model.named_parameters()}
+    m, v = ({name: torch.zeros_like(p) for name, p in values.items()} for _ in range(2))
+    x = torch.randn(5, 3).double()
+    for step in range(1, 5):
+        optimizer.zero_grad()
+        model(x).square().sum().backward()
+        gradients = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+        optimizer.step()
+        for name, p in model.named_parameters():
+            gradient, before = gradients[name], values[name]
+            m[name], v[name] = 0.9 * m[name] + 0.1 * gradient, 0.999 * v[name] + 0.001 * gradient**2
+            adam = m[name] / (1 - 0.9**step) / ((v[name] / (1 - 0.999**step)).sqrt() + 1e-6)
+            update = adam + 0.1 * before
+            ratio = before.norm() / update.norm() if name == "weight" else 1.0
+            values[name] = before - 0.01 * ratio * update
+            torch.testing.assert_close(p.detach(), values[name], rtol=1e-12, atol=1e-12)
+
+
+def test_lamb_takes_adams_step_from_zero():
+    """A matrix of zeros has no length to go by, and would never leave."""
+    model = nn.Linear(3, 2, bias=False)
+    nn.init.zeros_(model.weight)
+    model(torch.ones(1, 3)).sum().backward()
+    make_optimizer(model, TrainingSettings(optimizer="lamb", learning_rate=0.01)).step()
+    torch.testing.assert_close(model.weight.detach(), torch.full((2, 3), -0.01))
+
+
+@pytest.mark.parametrize("name", ["bert-adam", "lamb"])
+def test_a_resumed_optimizer_goes_on_as_it_was(name):
+    settings = TrainingSettings(optimizer=name, learning_rate=0.01)
     models = [nn.Linear(3, 1), nn.Linear(3, 1)]
     models[1].load_state_dict(models[0].state_dict())
     first, second = (make_optimizer(model, settings) for model in models)
@@ -162,15 +196,17 @@ def test_a_resumed_berts_adam_stays_uncorrected():
     assert torch.equal(models[0].weight, models[1].weight)
 
 
-@pytest.mark.parametrize("name", ["adamw", "bert-adam", "sgd"])
-def test_decay_may_spare_biases_and_gains(name):
-    settings = TrainingSettings(optimizer=name, weight_decay=0.5, decay_on="matrices", learning_rate=0.1)
+@pytest.mark.parametrize(
+    ("optimizer", "left"),
+    [("adamw", 0.95), ("bert-adam", 0.95), ("sgd", 0.95), ("lamb", 0.9)],  # of lamb's step decay is the whole
+)
+def test_decay_may_spare_biases_and_gains(optimizer, left):
+    settings = TrainingSettings(optimizer=optimizer, weight_decay=0.5, decay_on="matrices", learning_rate=0.1)
     model = nn.Sequential(nn.Linear(3, 2), nn.LayerNorm(2))
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
-    optimizer = make_optimizer(model, settings)
     torch.stack([0 * p.sum() for p in model.parameters()]).sum().backward()
-    optimizer.step()
+    make_optimizer(model, settings).step()
     for name, p in model.named_parameters():
-        shrunk = 0.95 if name == "0.weight" else 1.0
+        shrunk = left if name == "0.weight" else 1.0
         torch.testing.assert_close(p.detach(), shrunk * before[name])
     assert len(make_optimizer(model, TrainingSettings(weight_decay=0.5)).param_groups) == 1

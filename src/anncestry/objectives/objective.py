@@ -91,10 +91,11 @@ class Classification:
 
 
 class Regression:
-    """Squared error over K standardised target values; root mean squared error and R^2.
+    """Squared error over K standardised target values; root mean squared error, R^2 and correlation.
 
-    R^2 is 1 minus the squared error over that of always answering the mean. Errors are in standardised
-    units (the training targets have mean 0 and deviation 1); ``target_scale`` (K,) turns them back.
+    R^2 is 1 minus the squared error over that of always answering the mean; Pearson's correlation is the mean
+    over the K values. Errors are in standardised units (the training targets have mean 0 and deviation 1);
+    ``target_scale`` (K,) turns them back.
     """
 
     primary = "rmse"
@@ -113,21 +114,35 @@ class Regression:
         loss = self.loss(outputs, targets) if loss is None else loss
         scale = self.target_scale.to(outputs.device)
         error = (outputs.detach() - targets).double() * scale
-        truth = targets.double() * scale
-        return torch.stack([
+        truth, given = targets.double(), outputs.detach().double()
+        scaled = truth * scale
+        whole = torch.stack([
             loss.detach().double(),
             error.new_tensor(self.count(targets)),
             error.square().mean(1).sum(),
             error.abs().mean(1).sum(),
-            truth.mean(1).sum(),
-            truth.square().mean(1).sum(),
+            scaled.mean(1).sum(),
+            scaled.square().mean(1).sum(),
         ])  # fmt: skip
+        moments = [given, truth, given.square(), truth.square(), given * truth]
+        return torch.cat([whole, *(moment.sum(0) for moment in moments)])
 
     def metrics(self, sums: Tensor) -> dict[str, float]:
-        loss, count, squared, absolute, total, total_squared = sums.tolist()
+        loss, count, squared, absolute, total, total_squared = sums[:6].tolist()
         variance = total_squared / count - (total / count) ** 2
         r2 = 1 - squared / count / variance if variance > 0 else float("nan")
-        return {"loss": loss / count, "rmse": math.sqrt(squared / count), "mae": absolute / count, "r2": r2}
+        given, truth, given_squared, truth_squared, product = (sums[6:] / count).view(5, -1)
+        spread = (given_squared - given.square()) * (truth_squared - truth.square())
+        # What does not vary has no correlation; of its variance rounding leaves a little.
+        defined = spread > 1e-20
+        pearson = torch.where(defined, (product - given * truth) / spread.abs().sqrt(), torch.nan).mean()
+        return {
+            "loss": loss / count,
+            "rmse": math.sqrt(squared / count),
+            "mae": absolute / count,
+            "r2": r2,
+            "pearson": pearson.item(),
+        }
 
     def initial_loss(self) -> float | None:
         return None

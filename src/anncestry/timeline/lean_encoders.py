@@ -13,7 +13,8 @@ _ALBERT_SEPARATOR = 3
 # ---- ALBERT ---------------------------------------------------------------------------------------------
 
 _ALBERT_RECIPE: dict[str, Any] = {
-    **PRETRAINING, "learning_rate": 1.76e-3, "warmup_steps": 3125, "max_steps": 125_000, "batch_size": 4096,
+    **PRETRAINING, "optimizer": "lamb", "learning_rate": 1.76e-3, "warmup_steps": 3125,
+    "max_steps": 125_000, "batch_size": 4096,
 }  # fmt: skip
 
 
@@ -72,11 +73,11 @@ _ALBERT_ENTRY = Architecture(
         departure(
             "optimizer",
             "LAMB, 0.00176, batches of 4096",
-            "AdamW in the preset's recipe, at the paper's rate, which needs LAMB",
-            "LAMB",
-            why="there is no LAMB here",
+            "LAMB in the presets' recipe: its paper's formula, but for biases and gains, which take Adam's step",
+            "LAMB without a correction of its first steps; biases and gains take Adam's step",
+            why="in a small net of a person's own AdamW is used, whose batches are small",
             switch="--optimizer",
-            test="ledger/test_lean_encoders.py::test_published_recipes",
+            test="training/test_optimizers.py::test_lamb_is_its_formula",
         ),
         departure(
             "dropout",

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from anncestry.arrays import Tensor
 from anncestry.training.settings import TrainingSettings
 
 LATE = 2.0**40  # steps after which no correction for bias is left of Adam, whatever beta2
@@ -32,18 +33,59 @@ class BertAdam(torch.optim.AdamW):
                 self.state[p] = {"step": step, **moments}
 
 
-_ADAMS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "bert-adam": BertAdam}
+class Lamb(torch.optim.Optimizer):
+    """Adam's step, as long for each tensor as the tensor is (You et al., 1904.00962, algorithm 2).
+
+        r = m^ / (sqrt(v^) + eps) + decay p;   p = p - lr (|p| / |r|) r
+
+    m^ and v^ are Adam's corrected means. What weight decay would spare (a bias, the gain of a normalisation)
+    takes Adam's own step, as a tensor that is all zeros does.
+    """
+
+    def __init__(
+        self, params, lr: float, betas: tuple[float, float], eps: float, weight_decay: float
+    ) -> None:
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:
+        """One step from the gradients; parameters without one stay."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    self._move(p, p.grad, group)
+
+    def _move(self, p: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        slots = self.state[p]
+        if not slots:
+            slots |= {"step": torch.zeros(())} | {
+                name: torch.zeros_like(p) for name in ("exp_avg", "exp_avg_sq")
+            }
+        slots["step"] += 1
+        count, mean, square = slots["step"].item(), slots["exp_avg"], slots["exp_avg_sq"]
+        beta1, beta2 = group["betas"]
+        mean.lerp_(gradient, 1 - beta1)
+        square.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
+        root = (square / (1 - beta2**count)).sqrt_().add_(group["eps"])
+        update = (mean / (1 - beta1**count)).div_(root).add_(p, alpha=group["weight_decay"])
+        ratio = p.norm() / update.norm() if p.dim() > 1 else p.new_ones(())
+        ratio = torch.where(ratio.isfinite() & (ratio > 0), ratio, 1.0)
+        p.sub_(update.mul_(ratio * group["lr"]))
+
+
+_OWN = {"bert-adam": BertAdam, "lamb": Lamb}
+_ADAMS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, **_OWN}
 
 
 def make_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
     """The optimizer of the settings over every parameter that learns.
 
-    The Adam family runs fused: one kernel for all parameters.
+    PyTorch's Adams run fused: one kernel for all parameters.
     """
     parameters = _decayed(model, settings)
     rate, decay = settings.learning_rate, settings.weight_decay
     if settings.optimizer in _ADAMS:
-        betas, fused = (0.9, settings.beta2), {} if settings.optimizer == "bert-adam" else {"fused": True}
+        betas, fused = (0.9, settings.beta2), {} if settings.optimizer in _OWN else {"fused": True}
         kind = _ADAMS[settings.optimizer]
         return kind(parameters, rate, betas, settings.epsilon, weight_decay=decay, **fused)
     if settings.optimizer == "sgd":

@@ -19,14 +19,15 @@ class TrainingSettings:
         max_steps: stop after so many steps.
         max_seconds: stop after so many seconds of training, scoring and saving not counted (`--max-time 5m`).
         batch_size: examples in one step over all devices and accumulated parts; streams of a text.
-        optimizer: `adam`, `adamw`, `bert-adam` (BERT's: AdamW without a correction of its first steps), `sgd`
-            (with momentum) or `rmsprop`.
+        optimizer: `adam`, `adamw`, `bert-adam` (BERT's: AdamW without a correction of its first steps),
+            `lamb` (AdamW with steps as long as the weights are, for large batches), `sgd` (with momentum) or
+            `rmsprop`.
         learning_rate: its step size.
         momentum: of `sgd`.
         nesterov: whether `sgd` looks ahead along its momentum (Nesterov's form).
         beta2: of the Adam family: how slowly the mean of squared gradients forgets.
         epsilon: of the Adam family: added to its root.
-        weight_decay: decoupled for `adamw` and `bert-adam`, an L2 penalty for the others.
+        weight_decay: decoupled for `adamw`, `bert-adam` and `lamb`, an L2 penalty for the others.
         decay_on: what weight decay acts on: `all` parameters, or `matrices` alone, which spares biases and
             the gains of normalisations.
         schedule: the learning rate after the warm-up: `constant`, `cosine` to zero, `linear` to zero,
@@ -59,7 +60,7 @@ class TrainingSettings:
     max_steps: int | None = None
     max_seconds: float | None = None
     batch_size: int = 64
-    optimizer: Literal["adam", "adamw", "bert-adam", "sgd", "rmsprop"] = "adam"
+    optimizer: Literal["adam", "adamw", "bert-adam", "lamb", "sgd", "rmsprop"] = "adam"
     learning_rate: float = 1e-3
     momentum: float = 0.9
     nesterov: bool = False
