@@ -10,6 +10,7 @@ import torch
 from anncestry.cli import predict as cli
 from anncestry.cli.train import default
 from anncestry.data import DataOptions
+from anncestry.errors import UserError
 from anncestry.runs import load
 from anncestry.timeline import usual_settings
 from anncestry.training.settings import TrainingSettings
@@ -119,3 +120,20 @@ def test_the_recipe_of_a_task_wherever_a_run_begins_with_another(tmp_path: Path)
     assert "--learning-rate 0.003" in reproduce(run)
     assert "--clip-norm 0.0" in reproduce(run)  # against the recipe of a task, which has a limit
     assert default(["--from", str(tmp_path / "run"), "--data", "text:a"]).training != fine_tuned
+
+
+def test_a_named_tokenizer_decides_the_kind_of_pieces(tmp_path: Path) -> None:
+    """The kind that goes with the architecture is no word of the person's."""
+    rows = [f"a fine film in {town}\tgood\na dull film in {town}\tbad" for town in TOWNS]
+    (tmp_path / "all.tsv").write_text("\n".join(rows))
+    data = f"sentences:{tmp_path / 'all.tsv'}"
+    first = fit(tmp_path, data)
+    once = TrainingSettings(max_steps=1, batch_size=4, accelerator="cpu")
+    usual = DataOptions(level="byte-bpe", tokenizer=str(first.folder))
+    run, _ = train(
+        "roberta", data, out=tmp_path / "second", settings=once, data_options=usual, model=SIZES,
+    )  # fmt: skip
+    assert run.processor.tokenizer.kind == "wordpiece"
+    told = DataOptions(level="word-bpe", tokenizer=str(first.folder))
+    with pytest.raises(UserError, match="level: got 'word-bpe'; is the tokenizer's"):
+        train("roberta", data, out=tmp_path / "third", settings=once, data_options=told, model=SIZES)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from anncestry.timeline.architecture import Architecture, Preset
-from anncestry.timeline.common import departure
+from anncestry.timeline.common import OWN_PIECES, departure
 from anncestry.timeline.pretrained_encoders import ENCODER_FITS, PRETRAINING, SMALL_RECIPE, encoder_preset
 
 _BASE, _LARGE = (12, 768, 12), (24, 1024, 16)
@@ -203,6 +203,7 @@ _ROBERTA_ENTRY = Architecture(
     model="Roberta",
     config="RobertaConfig",
     recipe=SMALL_RECIPE,
+    data={"level": "byte-bpe"},
     presets=(
         _roberta(
             "roberta-base", _BASE, _ROBERTA, 124_645_632,
@@ -226,6 +227,7 @@ _CAMEMBERT_ENTRY = Architecture(
     removes="English, and bytes as pieces",
     departures=(
         *_ROBERTA_DEPARTURES,
+        OWN_PIECES,
         departure(
             "vocabulary",
             "32,000 pieces",

@@ -30,3 +30,15 @@ def departure(
     """A line of the fidelity ledger."""
     known = {"subject": subject, "paper": paper, "authors_code": authors_code, "ours": ours}
     return Departure(**known, why=why, switch=switch, test=test)
+
+
+OWN_PIECES = departure(
+    "pieces of a person's own text",
+    "SentencePiece",
+    "BERT's WordPiece, unless told; the published files of SentencePiece are read",
+    "SentencePiece",
+    why="a new vocabulary needs no second way of learning it",
+    switch="--level",
+    test="data/sources/test_masked_text.py::test_each_encoder_learns_its_own_kind_of_pieces",
+)
+"""Of encoders that were published with SentencePiece."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from anncestry.timeline.architecture import Architecture, Preset
-from anncestry.timeline.common import departure
+from anncestry.timeline.common import OWN_PIECES, departure
 from anncestry.timeline.pretrained_encoders import ENCODER_FITS, PRETRAINING, SMALL_RECIPE, encoder_preset
 
 _BASE, _LARGE = (12, 768, 12), (24, 1024, 16)
@@ -37,6 +37,7 @@ _ALBERT_ENTRY = Architecture(
     adds="one block for all layers; tables of 128 features; which text is first; runs of words are hidden",
     removes="each layer's own weights, and the question whether a second text is another's",
     departures=(
+        OWN_PIECES,
         departure(
             "GELU",
             "x Phi(x)",
@@ -73,7 +74,7 @@ _ALBERT_ENTRY = Architecture(
         departure(
             "optimizer",
             "LAMB, 0.00176, batches of 4096",
-            "LAMB in the presets' recipe: its paper's formula, but for biases and gains, which take Adam's step",
+            "LAMB in the presets' recipe: its paper's formula; biases and gains take Adam's step",
             "LAMB without a correction of its first steps; biases and gains take Adam's step",
             why="in a small net of a person's own AdamW is used, whose batches are small",
             switch="--optimizer",

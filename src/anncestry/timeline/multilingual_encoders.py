@@ -202,6 +202,7 @@ MULTILINGUAL_ENCODERS: tuple[Architecture, ...] = (
         model="XLM",
         config="XLMConfig",
         recipe=SMALL_RECIPE,
+        data={"level": "word-bpe"},
         presets=_XLM_PRESETS,
     ),
     Architecture(
@@ -218,6 +219,7 @@ MULTILINGUAL_ENCODERS: tuple[Architecture, ...] = (
         model="XLM",
         config="XLMConfig",
         recipe=SMALL_RECIPE,
+        data={"level": "word-bpe"},
         presets=_FLAUBERT_PRESETS,
     ),
 )

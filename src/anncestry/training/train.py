@@ -106,6 +106,8 @@ def train(
     processor, sizes = None, {}
     if before is not None:
         data_options, processor = before.reading(data_options)
+    if data_options.tokenizer is not None:
+        data_options = _without_usual(data_options, usual_options(name, data))
     dataset = load_data(data, data_options, settings.seed, processor)
     if before is not None and width is None:
         sizes = before.sizes(architecture.config_class(), dataset.signature)
@@ -175,6 +177,12 @@ def _teacher_of(run: Run) -> nn.Module | None:
     return (
         Teacher(run.config["teacher"], run.config["data"]["name"]).model if "teacher" in run.config else None
     )
+
+
+def _without_usual(options: DataOptions, usual: dict[str, Any]) -> DataOptions:
+    """What only goes with the architecture gives way to a tokenizer, which decides it."""
+    given_up = {key: None for key in ("level", "vocab_size") if getattr(options, key) == usual.get(key)}
+    return dataclasses.replace(options, **given_up)
 
 
 def _finish(run: Run, result: Fit, dataset: Dataset, fabric: Any) -> None:

@@ -152,6 +152,19 @@ def test_a_task_goes_with_the_model() -> None:
 
 
 @pytest.mark.parametrize(
+    ("model", "kind"),
+    [("roberta", "byte-bpe"), ("xlm", "word-bpe"), ("flaubert", "word-bpe"), ("bert", "wordpiece"),
+     ("albert", "wordpiece"), ("camembert", "wordpiece"), ("xlnet", "wordpiece")],
+)  # fmt: skip
+def test_each_encoder_learns_its_own_kind_of_pieces(model: str, kind: str) -> None:
+    """Bytes for RoBERTa, words' characters for XLM; for those of SentencePiece what BERT has."""
+    given = DataOptions(**{**usual_options(model, "pydoc"), "max_chars": 20_000, "vocab_size": 400})
+    processor = load_data("pydoc", given).processor
+    assert isinstance(processor, MaskedWordsProcessor)
+    assert processor.tokenizer.kind == kind
+
+
+@pytest.mark.parametrize(
     ("fields", "message"),
     [
         ({"level": "char"}, "level: got 'char'; is no level at which words are hidden"),

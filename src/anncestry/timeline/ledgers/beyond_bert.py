@@ -1,7 +1,7 @@
 """Where Sentence-BERT, BART, XLNet and MobileBERT part ways with their papers and their authors' code."""
 
 from anncestry.timeline.architecture import Departure
-from anncestry.timeline.common import departure
+from anncestry.timeline.common import OWN_PIECES, departure
 
 _SMALLER_TEST = "ledger/test_pretrained_encoders.py::test_smaller_sizes_unless_told"
 
@@ -145,6 +145,7 @@ BART: tuple[Departure, ...] = (
 )
 
 XLNET: tuple[Departure, ...] = (
+    OWN_PIECES,
     departure(
         "the order",
         "of all tokens; the last sixth is predicted",
