@@ -140,7 +140,7 @@ def test_a_picture(capsys, tmp_path):
         ),
         (["bert", "--graph", "--reverse"], "--reverse: got True; a graph grows upwards only."),
         (["bert", "--until", "1900", "--svg", "tree.svg"], "--svg: got 'tree.svg'; nothing is left to draw."),
-        (["bert", "--svg", "nowhere/tree.svg"], "--svg: got 'nowhere/tree.svg'; cannot be written (No such"),
+        (["bert", "--svg", "nowhere/tree.svg"], "--svg: got 'nowhere/tree.svg'; there is no folder nowhere"),
     ],
 )
 def test_mistakes(words, message, capsys, tmp_path, monkeypatch):

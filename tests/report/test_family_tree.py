@@ -3,6 +3,7 @@
 import re
 import xml.etree.ElementTree as ET
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -145,3 +146,13 @@ def test_spreading_keeps_order_and_distance(items):
 def test_spreading_leaves_alone_what_has_room():
     assert spread([50.0, 100.0], [1.0, 1.0], [10.0, 10.0], 200.0) == [50.0, 100.0]
     assert spread([50.0, 50.0], [1.0, 3.0], [10.0, 10.0], 200.0) == pytest.approx([33.5, 55.5])
+
+
+PICTURE = Path(__file__).parents[2] / "docs" / "pictures" / "family-tree.svg"
+
+
+@pytest.mark.skipif(not PICTURE.is_file(), reason="no documents beside the tests")
+def test_the_picture_of_the_readme_is_todays():
+    """``anncestry log --all --svg docs/pictures/family-tree.svg`` draws it again."""
+    entries = in_order()
+    assert PICTURE.read_text(encoding="utf-8") == family_tree(entries, kinship(entries))

@@ -155,7 +155,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("anncestry.studies.diagram.os.replace", full)
+    monkeypatch.setattr("anncestry.report.drawing_file.os.replace", full)
     with pytest.raises(UserError, match="No space left"):
         write_diagram(*configured(Arguments(name="mlp")), path)
     assert path.read_text() == "old"

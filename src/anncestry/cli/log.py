@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import tyro
 
 from anncestry.cli.filters import Filters
-from anncestry.errors import UserError, require
+from anncestry.errors import require
 from anncestry.timeline import Architecture, find, find_preset
 from anncestry.timeline.ancestry import (
     ancestors,
@@ -108,13 +108,12 @@ def write_svg(path: Path, chosen: Sequence[Architecture], first_parent: bool) ->
     Raises:
         UserError: there is nothing to draw, or the file cannot be written.
     """
+    from anncestry.report.drawing_file import check_drawing, write_drawing
     from anncestry.report.family_tree import family_tree
 
     require(bool(chosen), "--svg", str(path), "nothing is left to draw")
-    try:
-        path.write_text(family_tree(chosen, kinship(chosen, first_parent)), encoding="utf-8")
-    except OSError as error:
-        raise UserError("--svg", str(path), f"cannot be written ({error.strerror})") from error
+    check_drawing(path, "--svg")
+    write_drawing(path, family_tree(chosen, kinship(chosen, first_parent)), "--svg")
     print(f"Family tree of {len(chosen)} architectures: {path}")
 
 

@@ -12,7 +12,7 @@ from anncestry.timeline.beyond_bert import BEYOND_BERT
 from anncestry.timeline.cells import CELL_ENTRIES
 from anncestry.timeline.convolutional import CONVOLUTIONAL
 from anncestry.timeline.dilated import DILATED
-from anncestry.timeline.feed_forward import FEED_FORWARD
+from anncestry.timeline.feed_forward import FEED_FORWARD, FIRST_CONVOLUTIONAL
 from anncestry.timeline.generative import GENERATIVE
 from anncestry.timeline.lean_encoders import LEAN_ENCODERS
 from anncestry.timeline.pretrained_decoders import PRETRAINED_DECODERS
@@ -39,7 +39,7 @@ __all__ = [
 
 KINDS: dict[str, tuple[Architecture, ...]] = {
     "feed-forward": FEED_FORWARD,
-    "convolutional": CONVOLUTIONAL,
+    "convolutional": (FIRST_CONVOLUTIONAL, *CONVOLUTIONAL),
     "generative": GENERATIVE,
     "recurrent": (*RECURRENT, *CELL_ENTRIES, *DILATED, *SHORTCUTS),
     "temporal": TEMPORAL,

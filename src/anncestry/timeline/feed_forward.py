@@ -1,4 +1,4 @@
-"""The feed-forward line: the perceptrons, the multi-layer perceptron, the convolutional nets."""
+"""The feed-forward line: the perceptrons and the multi-layer perceptron; and the first convolutional net."""
 
 from anncestry.timeline.architecture import Architecture, Departure, Preset
 from anncestry.timeline.common import CLASSES, FLAT, FLAT_CLASSES, departure
@@ -198,61 +198,6 @@ FEED_FORWARD: tuple[Architecture, ...] = (
         aliases=("feed-forward", "ffn"),
     ),
     Architecture(
-        id="cnn",
-        name="Convolutional network",
-        year=1989,
-        paper="LeCun et al., Backpropagation applied to handwritten zip code recognition, Neural Comp. 1",
-        parents=("mlp",),
-        adds="convolution kernels: local windows with shared weights, trained by back-propagation",
-        removes="the dense first layers",
-        departures=(
-            departure(
-                "going coarser",
-                "every second place is taken (stride 2)",
-                "pooling layers; CONV5/2 in a pattern takes every second place",
-                switch="pattern",
-                test="ledger/test_feed_forward.py::test_a_cnn_pools_unless_a_stride_is_written",
-            ),
-            departure(
-                "connections of the second layer",
-                "a table says which maps each map reads",
-                "every map reads all maps of the layer before",
-                why="the table saved multiplications; no choice of maps is known to be better",
-                test="models/test_cnn.py::test_planned_shapes_and_parameters_are_those_of_the_layers",
-            ),
-            departure(
-                "hidden unit",
-                "scaled tanh",
-                "ReLU with He's initialisation; TANH in a pattern",
-                switch="pattern, init",
-                test="models/test_cnn.py::test_he_initialisation",
-            ),
-            _LOSS,
-        ),
-        fits=frozenset({("image", CLASSES), ("image", "regression")}),
-        module="cnn",
-        model="CNN",
-        config="CNNConfig",
-        presets=(
-            _lenet(
-                "lenet-1-modern",
-                28,
-                "INPUT -> CONV5-4 -> TANH -> AVGPOOL2 -> CONV5-12 -> TANH -> AVGPOOL2 -> FC",
-                3_246,
-                "the maps of LeNet-1 (LeCun et al. 1990), fully connected, plain average pooling",
-            ),
-            _lenet(
-                "lenet-5-modern",
-                32,
-                "INPUT -> CONV5-6 -> TANH -> AVGPOOL2 -> CONV5-16 -> TANH -> AVGPOOL2"
-                " -> FC-120 -> TANH -> FC-84 -> TANH -> FC",
-                61_706,
-                "the sizes of LeNet-5 (LeCun et al. 1998) with full C3, plain pooling and a dense output",
-            ),
-        ),
-        aliases=("convnet",),
-    ),
-    Architecture(
         id="averaged-perceptron",
         name="Averaged perceptron",
         year=1999,
@@ -304,3 +249,60 @@ FEED_FORWARD: tuple[Architecture, ...] = (
         has_width=False,
     ),
 )
+
+FIRST_CONVOLUTIONAL = Architecture(
+    id="cnn",
+    name="Convolutional network",
+    year=1989,
+    paper="LeCun et al., Backpropagation applied to handwritten zip code recognition, Neural Comp. 1",
+    parents=("mlp",),
+    adds="convolution kernels: local windows with shared weights, trained by back-propagation",
+    removes="the dense first layers",
+    departures=(
+        departure(
+            "going coarser",
+            "every second place is taken (stride 2)",
+            "pooling layers; CONV5/2 in a pattern takes every second place",
+            switch="pattern",
+            test="ledger/test_feed_forward.py::test_a_cnn_pools_unless_a_stride_is_written",
+        ),
+        departure(
+            "connections of the second layer",
+            "a table says which maps each map reads",
+            "every map reads all maps of the layer before",
+            why="the table saved multiplications; no choice of maps is known to be better",
+            test="models/test_cnn.py::test_planned_shapes_and_parameters_are_those_of_the_layers",
+        ),
+        departure(
+            "hidden unit",
+            "scaled tanh",
+            "ReLU with He's initialisation; TANH in a pattern",
+            switch="pattern, init",
+            test="models/test_cnn.py::test_he_initialisation",
+        ),
+        _LOSS,
+    ),
+    fits=frozenset({("image", CLASSES), ("image", "regression")}),
+    module="cnn",
+    model="CNN",
+    config="CNNConfig",
+    presets=(
+        _lenet(
+            "lenet-1-modern",
+            28,
+            "INPUT -> CONV5-4 -> TANH -> AVGPOOL2 -> CONV5-12 -> TANH -> AVGPOOL2 -> FC",
+            3_246,
+            "the maps of LeNet-1 (LeCun et al. 1990), fully connected, plain average pooling",
+        ),
+        _lenet(
+            "lenet-5-modern",
+            32,
+            "INPUT -> CONV5-6 -> TANH -> AVGPOOL2 -> CONV5-16 -> TANH -> AVGPOOL2"
+            " -> FC-120 -> TANH -> FC-84 -> TANH -> FC",
+            61_706,
+            "the sizes of LeNet-5 (LeCun et al. 1998) with full C3, plain pooling and a dense output",
+        ),
+    ),
+    aliases=("convnet",),
+)
+"""Of the convolutional branch; what it shares with the nets here is here."""
