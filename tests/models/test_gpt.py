@@ -63,6 +63,19 @@ def test_cached_equals_uncached(kind):
 
 
 @both
+@torch.no_grad()
+def test_what_follows_a_text_is_of_its_last_token(kind):
+    """And the state goes on from there."""
+    model, text = tiny(kind), tokens(3, P)
+    wanted = model.scores(model.read(text))
+    scores, state = read_prompt(model, text[:, : P - 1])
+    torch.testing.assert_close(scores, wanted[:, P - 2], atol=1e-12, rtol=0)
+    torch.testing.assert_close(model.step(text[:, P - 1], state)[0], wanted[:, P - 1], atol=1e-12, rtol=0)
+    answering = tiny(kind, task="classification", output_size=2)
+    torch.testing.assert_close(answering.after(text)[0], answering(text)[0], atol=1e-12, rtol=0)
+
+
+@both
 def test_nothing_sees_the_future(kind):
     model, text = tiny(kind), tokens(2, P)
     embedded = model.embedding(text).detach().requires_grad_()

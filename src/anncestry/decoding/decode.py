@@ -26,8 +26,13 @@ def read_source(
 
 @torch.no_grad()
 def read_prompt(model: SequenceModel, prompt: Int[Tensor, "N T"]) -> tuple[Float[Tensor, "N V"], State]:
-    """The scores of what a language model writes after each prompt, read in one pass, and the state."""
+    """The scores of what a language model writes after each prompt, read in one pass, and the state.
+
+    A model that has ``after`` makes no scores of what follows the earlier tokens.
+    """
     require(prompt.shape[1] >= 1, "prompt", "", "must hold at least one token")
+    if hasattr(model, "after"):
+        return model.after(prompt)  # pyright: ignore[reportAttributeAccessIssue]
     outputs, state = outputs_of(model, prompt)  # pyright: ignore[reportArgumentType]
     return outputs[:, -1], state
 

@@ -245,6 +245,11 @@ class GPT(nn.Module):
         cache = KeyValueCache.empty(*sizes, like, min(places + 32, self.config.num_positions))
         return GPTState(cache, torch.empty(len(like), 0, dtype=torch.long, device=like.device))
 
+    def after(self, tokens: Int[Tensor, "N T"]) -> tuple[Float[Tensor, "N K"], GPTState]:
+        """What `forward` gives for the last token, and the state: the scores of all others are not made."""
+        features, state = self.read_on(tokens)
+        return self._out(features[:, -1]), state
+
     def step(self, x_t: Int[Tensor, "R"], state: GPTState) -> tuple[Float[Tensor, "R K"], GPTState]:
         """One token of each row: scores of what follows it, or the answers so far. Several rows may follow
         one text (`anncestry.layers.key_value_cache`). Without a position left, the older half is dropped."""
@@ -260,9 +265,9 @@ class GPT(nn.Module):
 
     def _read_again(self, x_t: Tensor, state: GPTState) -> tuple[Tensor, GPTState]:
         kept = state.tokens[:, state.tokens.shape[1] - self.config.num_positions // 2 :]
-        features, fresh = self.read_on(torch.cat([kept, x_t.unsqueeze(1)], dim=1))
+        outputs, fresh = self.after(torch.cat([kept, x_t.unsqueeze(1)], dim=1))
         cache = fresh.cache.side_by_side(state.cache.num_sources)
-        return self._out(features[:, -1]), fresh._replace(cache=cache)
+        return outputs, fresh._replace(cache=cache)
 
     def _out(self, x: Float[Tensor, "R D"]) -> Float[Tensor, "R K"]:
         return self.scores(x) if self.config.task == "language-model" else self.answer(x)
