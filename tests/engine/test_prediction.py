@@ -6,7 +6,7 @@ from torch import nn
 
 from anncestry.decoding import Search
 from anncestry.engine import packed, packed_lstm, prediction, workers
-from anncestry.engine.int8 import int8_works
+from anncestry.engine.int8 import int8_kind
 from anncestry.engine.keeping import is_keeping, keeping
 from anncestry.engine.packed_lstm import PackedLSTM, lstm_packing_works
 from anncestry.engine.prediction import Prediction, in_bfloat16, inference
@@ -169,7 +169,7 @@ def test_image_nets_in_bfloat16_are_near_themselves_folded_or_not(name):
 @pytest.mark.parametrize("precision", ["bf16", "int8"])
 @pytest.mark.parametrize("norm", ["post", "pre"])
 def test_a_transformer_writes_nearly_the_same_in_fewer_bits(precision, norm, monkeypatch):
-    if precision == "int8" and not int8_works():
+    if precision == "int8" and int8_kind() is None:
         pytest.skip("this PyTorch or processor has no products of 8-bit integers")
     monkeypatch.setattr(packed, "SMALLEST", 1)
     torch.manual_seed(1)

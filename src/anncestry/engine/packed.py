@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 
 from anncestry.arrays import Float, Tensor
-from anncestry.engine.int8 import Int8Weight, int8_works
+from anncestry.engine.int8 import int8_kind
 from anncestry.engine.keeping import is_keeping, kept, wants_int8
 
 SMALLEST = 2**18
@@ -72,8 +72,8 @@ def linear(
     """
     if not (is_keeping() and _can_lay_out(x, weight)):
         product = torch.nn.functional.linear(x, weight, bias)
-    elif wants_int8() and int8_works():
-        product = kept((weight,), lambda: Int8Weight(weight))(x, bias)
+    elif wants_int8() and (kind := int8_kind()) is not None:
+        product = kept((weight,), lambda: kind(weight))(x, bias)
     elif has_avx512() and activation in _FUSED:
         return kept((weight,), lambda: PackedLinear(weight))(x, bias, activation)
     elif has_avx512() or 1 < x.numel() // x.shape[-1] <= FEW:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Tensor
-from anncestry.engine.int8 import int8_works
+from anncestry.engine.int8 import int8_kind
 from anncestry.engine.keeping import keeping
 from anncestry.engine.precision import fast_float32
 from anncestry.errors import require
@@ -24,8 +24,8 @@ class Prediction:
     """How a model predicts.
 
     Attributes:
-        precision: ``32``; ``bf16``: weights and all that is computed in bfloat16; ``int8``: like ``bf16``,
-            with the products of linear layers in 8-bit integers.
+        precision: ``32``; ``bf16``: weights and all that is computed in bfloat16; ``int8``: the products of
+            linear layers in 8-bit integers, and all else in bfloat16 where this processor is fast at it.
         shelf: what was made of the weights, for the next time.
     """
 
@@ -36,15 +36,15 @@ class Prediction:
         require(self.precision in PRECISIONS, "precision", self.precision, "must be one of", PRECISIONS)
 
     def prepared(self, model: nn.Module) -> nn.Module:
-        """The model that predicts in this precision: a copy, unless it is 32.
+        """The model that predicts in this precision: a copy, where its weights are other ones.
 
         Raises:
             UserError: int8 is asked for and this processor or PyTorch has no such products.
         """
         if self.precision == "int8":
-            rule = "needs a processor with products of 8-bit integers, and a PyTorch with oneDNN"
-            require(int8_works(), "precision", self.precision, rule)
-        return model if self.precision == "32" else in_bfloat16(model, always=True)
+            rule = "needs a processor with products of 8-bit integers, and a PyTorch with oneDNN or FBGEMM"
+            require(int8_kind() is not None, "precision", self.precision, rule)
+        return model if self.precision == "32" else in_bfloat16(model, always=self.precision == "bf16")
 
     @contextmanager
     def scope(self, device: torch.device) -> Iterator[None]:
