@@ -15,11 +15,23 @@ from anncestry.data.processors.image import ImageProcessor
 from anncestry.data.vocabulary import Vocabulary
 from anncestry.decoding import Search
 from anncestry.generation import answer, compare_texts, generate, usual_search, written_scores
+from anncestry.models.create import create
 from anncestry.protocols import Memory
 from anncestry.runs import Run
 from anncestry.signature import BEGIN, END, PAD, Signature
 from anncestry.training.settings import TrainingSettings
 from anncestry.training.train import train
+
+
+def test_no_text_is_longer_than_there_are_positions() -> None:
+    signature = Signature("translation", "tokens", (6,), 13, 13, target_len=40)
+    model = create("bart", signature=signature, width=16, num_positions=9, output_bias=True).eval()
+    with torch.no_grad():
+        model.readout.bias[END] = -100.0  # it never ends of itself
+    source = torch.randint(END + 1, 13, (3, 6))
+    found = generate(model, source, torch.tensor([6, 2, 4]), usual_search(signature))
+    assert [len(hypotheses[0].tokens) for hypotheses in found] == [9, 9, 9]
+    assert not any(hypotheses[0].finished for hypotheses in found)
 
 
 class Copied(NamedTuple):

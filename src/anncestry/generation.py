@@ -6,7 +6,7 @@ Texts are compared as a reader sees them, by sacrebleu (Post, 1804.08771); its s
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -116,6 +116,9 @@ def generate(
     """
     prediction = prediction or Prediction()
     device = next(iter(model.parameters())).device
+    config = getattr(model, "config", None)
+    if getattr(config, "positions", "") == "learned":  # nothing can be written behind the last of them
+        search = replace(search, most=config.num_positions)  # pyright: ignore[reportOptionalMemberAccess]
 
     def search_rows(rows: Tensor) -> list[list[Hypothesis]]:
         source, of = inputs[rows], None if lengths is None else lengths[rows].to(device)

@@ -33,6 +33,7 @@ class Search(Constraints):
             costs where the source was hardly looked at; 0 for no such penalty.
         max_length, max_factor: no text is longer than ``max_length`` and ``max_factor`` times the length of
             its source together.
+        most: nor than this, where it is not 0.
     """
 
     beam: int = 1
@@ -42,6 +43,7 @@ class Search(Constraints):
     coverage: float = 0.0
     max_length: int = 100
     max_factor: float = 0.0
+    most: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -58,6 +60,7 @@ class Search(Constraints):
         require(self.max_length >= self.min_length, "--max-length", self.max_length, rule)
         rule = "must be 0 (the source does not count) or more"
         require(0 <= self.max_factor < math.inf, "--max-factor", self.max_factor, rule)
+        require(self.most >= 0, "most", self.most, "must be 0 (no such limit) or more")
 
     def penalty(self, length: Length) -> Length:
         """lp of a length."""
@@ -68,9 +71,10 @@ class Search(Constraints):
 
     def limits(self, num_sources: int, lengths: Int[Tensor, "N"] | None) -> Int[Tensor, "N"]:
         """The longest text of each source."""
-        if lengths is None:
-            return torch.full((num_sources,), self.max_length)
-        return (lengths.double() * self.max_factor).long() + self.max_length
+        limits = torch.full((num_sources,), self.max_length)
+        if lengths is not None:
+            limits = (lengths.double() * self.max_factor).long() + self.max_length
+        return limits.clamp(max=self.most) if self.most else limits
 
     def uncovered(
         self, looked: Float[Tensor, "N k S"], lengths: Int[Tensor, "N"] | None
