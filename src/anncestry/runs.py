@@ -144,7 +144,9 @@ class Run:
         data = self.config["data"]
         if data is None:
             raise UserError("run", str(self.folder), "was imported; it has no data of its own: name some")
-        dataset = load_data(data["name"], DataOptions(**data["options"]), data["seed"])
+        goes_on = "teacher" in self.config or ("from" in self.config and not self.config["fresh"])
+        read_by = self.processor if goes_on else None  # else what is learnt of the data is learnt again
+        dataset = load_data(data["name"], DataOptions(**data["options"]), data["seed"], read_by)
         if dataset.fingerprint() != data["fingerprint"]:
             rule = "has changed since this run was trained; it would go on with other examples"
             raise UserError("data", data["name"], rule, hint="Put the old files back, or start a new run.")

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anncestry.data.sentence_pairs import full_sentences, sentence_pairs, truncated_sizes
+from anncestry.data.sentence_pairs import full_sentences, sentence_pairs, truncated_sizes, within_documents
 from anncestry.data.token_files import TokenFile
 
 
@@ -44,6 +44,21 @@ def test_blocks_are_the_text_in_whole_sentences(lengths: list[int], room: int) -
         if after is not None and last in starts:  # the next line had no room
             line = text.lines.tolist().index(last)
             assert last - first + lengths[line] > room
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    documents=st.lists(st.lists(st.integers(1, 20), min_size=1, max_size=8), max_size=10),
+    room=st.integers(1, 30),
+)
+def test_no_block_goes_over_the_border_of_a_document(documents: list[list[int]], room: int) -> None:
+    text = text_of(documents)
+    wanted, first = [], 0
+    for document in documents:  # each as if it were alone
+        blocks = full_sentences(text_of([document]), room)[:, :2] + first
+        wanted += blocks.tolist()
+        first += sum(document)
+    assert within_documents(text, room).tolist() == wanted
 
 
 def naive_truncated(first: int, second: int, room: int) -> tuple[int, int]:

@@ -180,7 +180,7 @@ def _looks(trained, source: str, rows: list[dict]) -> list:
             maps = attended(best.alignment, *pixels.shape[1:])
             figure = lit_images(row["input"], words, pixels.numpy(), maps.numpy())
         else:
-            read = processor.whole(processor.source.encode(row["input"]))
+            read = processor.whole(processor.cut([row["input"]])[0])
             figure = heat_map(labels_of(processor.source, read), words, best.alignment.numpy())
         about = f"Score {best.score:.4g}, log probability {best.log_prob:.4g}."
         about += f" Note: {row['note']}." if "note" in row else ""

@@ -22,7 +22,7 @@ from anncestry.protocols import IGNORED, Batch
 SCORED_SEED = 12345  # of masks and pairs that are scored
 DRAWN_TOGETHER = 64
 """Rows whose masks are drawn from one seed where they are scored, whatever the size of a batch."""
-_SEEDS = 2**62
+SEEDS = 2**62
 _Rows = tuple[Tensor, Tensor, Tensor]  # inputs and targets (B, T), and lengths (B,)
 
 
@@ -88,7 +88,7 @@ class MaskedBlocks:
 
     def _shuffled_plan(self, order: torch.Generator) -> np.ndarray:
         """As many rows as are scored, from a plan of its own."""
-        seed = int(torch.randint(_SEEDS, (), generator=order))
+        seed = int(torch.randint(SEEDS, (), generator=order))
         plan = self._scored_plan if self.pairs == "none" else self._plan(seed)
         rows = torch.randperm(len(plan), generator=order).numpy()
         return plan[np.resize(rows, len(self))]
@@ -103,7 +103,7 @@ class MaskedBlocks:
             plan, seed = self._scored_plan, None
         else:
             plan = self._shuffled_plan(order)
-            seed = int(torch.randint(_SEEDS, (), generator=order))
+            seed = int(torch.randint(SEEDS, (), generator=order))
         for index in range(start, self.num_batches(batch_size)):
             rows = range(index * batch_size, min((index + 1) * batch_size, len(plan)))
             if seed is None:

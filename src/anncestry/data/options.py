@@ -7,7 +7,7 @@ from anncestry.errors import require
 
 CSV_TASKS = ("classification", "regression", "forecasting")
 IMAGE_TASKS = ("classification", "reconstruction")
-RUNNING_TEXT_TASKS = ("language-model", "masked-lm")
+RUNNING_TEXT_TASKS = ("language-model", "masked-lm", "denoising")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,10 +19,10 @@ class DataOptions:
         drop: csv: columns to leave out (an identifier, say), by name or position, with commas between them.
         task: csv: what to predict; found from the target column unless told. `forecasting` predicts the
             target from the rows before it. Images: `reconstruction` takes the image itself as the target.
-            Running text: what comes next, `language-model`, or what was hidden, `masked-lm`; what the
-            architecture fits.
+            Running text: what comes next, `language-model`, what was hidden, `masked-lm`, or the text that
+            noise was put on, `denoising` (BART); what the architecture fits.
         window: forecasting: past values a prediction sees. Text: tokens read before a gradient is cut; of
-            masked-lm, tokens of an input, 128 unless told.
+            masked-lm and denoising, tokens of an input, 128 unless told.
         horizon: forecasting: how many steps ahead.
         header: csv: whether the first row holds names; found out unless told.
         image_size: images: height and width everything is resized to; that of the first image unless told,
@@ -30,13 +30,14 @@ class DataOptions:
         max_chars: text: read at most so many characters.
         level: texts: what a token is, a `char` or a `word` between blanks, or a piece of one: `byte-bpe` as
             GPT-2's, `word-bpe` as GPT's, `wordpiece` as BERT's; `characters` has words as rows of
-            characters, for ELMo. A character unless told, and words for labelled sentences in a file.
+            characters, for ELMo. A character unless told, `byte-bpe` for denoising, and words for labelled
+            sentences in a file.
             Translations and captions: words unless told, or `bpe`.
         vocab_size: words: keep so many of the most frequent words; the others become <unk>. Subwords or
             pieces: at most so many, 8,000 unless told.
         min_count: translations and captions: how often a token must occur in training to be one; words twice
             unless told.
-        lowercase: translations, captions and masked-lm: read and write lower case.
+        lowercase: translations, captions, masked-lm and denoising: read and write lower case.
         joint: translations: one vocabulary for both languages.
         max_tokens: translations: longer pairs are left out of training, and cut elsewhere; 256 unless told.
         batch_tokens: translations and captions: fill batches up to so many tokens, with padding, in place of
@@ -56,8 +57,8 @@ class DataOptions:
         pairs: masked-lm: `none` fills inputs with sentences, a line each, over the borders of documents,
             which blank lines part; `next`: does the second text follow the first (BERT); `order`: or did they
             change places (ALBERT); `three`: does it follow, come before, or neither (StructBERT).
-        cache: masked-lm: the folder where a text is kept in tokens, so that it is cut but once; texts of more
-            than a million characters are kept in the user's cache folder unless told.
+        cache: masked-lm and denoising: the folder where a text is kept in tokens, so that it is cut but once;
+            texts of more than a million characters are kept in the user's cache folder unless told.
         cut: texts that are read in pieces: cut those that are too long instead of stopping.
     """
 
@@ -65,7 +66,13 @@ class DataOptions:
     drop: str | None = None
     task: (
         Literal[
-            "classification", "regression", "forecasting", "reconstruction", "language-model", "masked-lm"
+            "classification",
+            "regression",
+            "forecasting",
+            "reconstruction",
+            "language-model",
+            "masked-lm",
+            "denoising",
         ]
         | None
     ) = None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.data.dataset import POOL
@@ -33,6 +34,12 @@ class Sequences:
         lengths = np.fromiter(map(len, rows), np.int64, len(rows))
         flat = np.fromiter((token for row in rows for token in row), np.int64, int(lengths.sum()))
         return cls(torch.from_numpy(flat), torch.from_numpy(np.concatenate([[0], lengths.cumsum()])))
+
+    @classmethod
+    def of_padded(cls, tokens: Int[Tensor, "N T"], lengths: Int[Tensor, "N"]) -> "Sequences":
+        """What `padded` undoes."""
+        inside = torch.arange(tokens.shape[1]) < lengths[:, None]
+        return cls(tokens[inside], nn.functional.pad(lengths.cumsum(0), (1, 0)))
 
     def __len__(self) -> int:
         return self.starts.shape[0] - 1
@@ -77,7 +84,7 @@ class Pairs:
     sources: Sequences | Float[Tensor, "M C H W"]
     targets: Sequences
     source_of: Int[Tensor, "N"]
-    references: tuple[tuple[str, ...], ...]
+    references: Sequence[tuple[str, ...]]
     batch_tokens: int | None = None
     groups: tuple[str, ...] = ()
 

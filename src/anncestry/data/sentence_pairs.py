@@ -28,8 +28,23 @@ TRIES = 10  # to find another document
 
 def full_sentences(text: TokenFile, room: int) -> np.ndarray:
     """(N, 5) int64: blocks of whole lines, one text each."""
-    starts, total = text.lines, len(text.tokens)
-    blocks, first = [], 0
+    blocks = _blocks(text.lines, 0, len(text.tokens), room)
+    plan = np.zeros((len(blocks), 5), np.int64)
+    if blocks:
+        plan[:, :2] = blocks
+    return plan
+
+
+def within_documents(text: TokenFile, room: int) -> np.ndarray:
+    """(N, 2) int64: blocks of whole lines that go over the border of no document."""
+    borders = pairwise(text.lines[text.documents].tolist())
+    blocks = [block for first, last in borders for block in _blocks(text.lines, first, last, room)]
+    return np.array(blocks, np.int64).reshape(-1, 2)
+
+
+def _blocks(starts: np.ndarray, first: int, total: int, room: int) -> list[tuple[int, int]]:
+    """What lies from ``first`` to ``total``, in blocks of whole lines; one that is too long is cut."""
+    blocks = []
     while first < total:
         last = first + room
         if last >= total:
@@ -41,10 +56,7 @@ def full_sentences(text: TokenFile, room: int) -> np.ndarray:
                 last = begin
         blocks.append((first, last))
         first = last
-    plan = np.zeros((len(blocks), 5), np.int64)
-    if blocks:
-        plan[:, :2] = blocks
-    return plan
+    return blocks
 
 
 def sentence_pairs(text: TokenFile, room: int, kind: str, seed: int) -> np.ndarray:

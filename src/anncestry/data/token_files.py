@@ -16,23 +16,38 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import numpy as np
 import torch
 
 from anncestry.arrays import Int, Tensor
 from anncestry.data.readers.lines import Lines
-from anncestry.data.tokenizer import Tokenizer
 from anncestry.errors import UserError
 
 CHUNK = 1_000_000
 """Characters that are cut at once; about so many are cut again after an interruption."""
 _PARTS = {"tokens": None, "lines": "<i8", "documents": "<i8"}
+
+
+class Cutter(Protocol):
+    """What cuts lines into tokens."""
+
+    def __len__(self) -> int:
+        """How many tokens there are."""
+        ...
+
+    def encode_all(self, texts: Sequence[str]) -> list[list[int]]:
+        """The tokens of each line."""
+        ...
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything that decides how it cuts."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +82,7 @@ def key_of(*parts: Any) -> str:
 
 
 def cut_text(
-    lines: Lines, key: str, tokenizer: Tokenizer, separator: int | None, folder: Path | None
+    lines: Lines, key: str, tokenizer: Cutter, separator: int | None, folder: Path | None
 ) -> TokenFile:
     """A text as tokens.
 
@@ -109,7 +124,7 @@ class _Writer:
         counts: lines read of the text, tokens and lines written, and whether a document ended before them.
     """
 
-    def __init__(self, files: Mapping[str, IO[bytes]], tokenizer: Tokenizer, separator: int | None) -> None:
+    def __init__(self, files: Mapping[str, IO[bytes]], tokenizer: Cutter, separator: int | None) -> None:
         self.files, self.tokenizer, self.separator = files, tokenizer, separator
         self.kinds = {**_PARTS, "tokens": "<u2" if len(tokenizer) <= 2**16 else "<i4"}
         self.counts = {"read": 0, "tokens": 0, "lines": 0, "ended": 1}
@@ -160,7 +175,7 @@ def _chunks(lines: Iterable[str]) -> Iterator[list[str]]:
         yield chunk
 
 
-def _cut_into(folder: Path, lines: Lines, tokenizer: Tokenizer, separator: int | None) -> None:
+def _cut_into(folder: Path, lines: Lines, tokenizer: Cutter, separator: int | None) -> None:
     """Write a folder of the cache, or go on with one that was begun."""
     begun = folder.with_name(f"{folder.name}.part")
     place = begun / "place.json"

@@ -7,8 +7,8 @@ denoising sequence-to-sequence pre-training for natural language generation, tra
     x = Drop(LN(E[token] + P[position + 2]))        on both sides, each with its P and its LN; one E
     encoder, decoder and p(y_t) = softmax(E x_t):   the Transformer's, with gelu and with biases in attention
 
-The source is the noised text: spans of Poisson(3) words have become one mask each, and sentences have changed
-places (section 2.2). The target is the text as it was.
+The source is the noised text: spans of Poisson(3) tokens have become one mask each, and sentences have
+changed places (section 2.2; `anncestry.data.noising`). The target is the text as it was.
 
 Differs from BERT: a decoder writes the whole text, so a mask may stand for any number of words. Differs from
 the Transformer: learned positions, a normalisation above the embeddings and no sqrt(d) there, GELU.

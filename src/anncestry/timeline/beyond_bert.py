@@ -54,6 +54,7 @@ _DENOISING: dict[str, Any] = {
     "warmup_steps": 30_000,
     "max_steps": 500_000,
     "batch_size": 8000,
+    "label_smoothing": 0.0,  # the paper's 0.1 is of fine-tuning (its section 5.3)
 }
 _BYTES = 50_265
 

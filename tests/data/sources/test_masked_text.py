@@ -131,7 +131,7 @@ def test_a_second_run_cuts_and_learns_nothing(tmp_path: Path, monkeypatch: pytes
 
 def test_large_texts_are_kept_in_the_users_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr("anncestry.data.sources.masked_text.SMALL", 100)
+    monkeypatch.setattr("anncestry.data.sources.running_text.SMALL", 100)
     dataset = load_data(write(tmp_path), options())
     assert isinstance(dataset.train, MaskedBlocks)
     assert isinstance(dataset.train.text.tokens, np.memmap)

@@ -13,6 +13,7 @@ from anncestry.data.processors.characters import (
     CharacterTagProcessor,
     CharacterWordsProcessor,
 )
+from anncestry.data.processors.denoising import DenoisingProcessor
 from anncestry.data.processors.image import ImageProcessor, PixelProcessor
 from anncestry.data.processors.masked_words import MaskedWordsProcessor
 from anncestry.data.processors.packed_answers import (
@@ -36,6 +37,7 @@ __all__ = [
     "CharacterClassProcessor",
     "CharacterTagProcessor",
     "CharacterWordsProcessor",
+    "DenoisingProcessor",
     "ImageProcessor",
     "MaskedWordsProcessor",
     "PackedClassesProcessor",
@@ -75,6 +77,7 @@ _KINDS: dict[str, type[Processor]] = {
         PlainProcessor,
         PixelProcessor,
         TranslationProcessor,
+        DenoisingProcessor,
         CaptionProcessor,
         CharacterWordsProcessor,
         CharacterTagProcessor,

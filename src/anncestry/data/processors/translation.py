@@ -11,8 +11,11 @@ from anncestry.data.pairs import Sequences
 from anncestry.data.processors.sentences import pad
 from anncestry.data.readers.files import existing_file, is_file, read_bytes
 from anncestry.data.vocabulary import Vocabulary
+from anncestry.data.written_pieces import WrittenPieces
 from anncestry.errors import UserError
 from anncestry.signature import END, PAD
+
+Words = Vocabulary | WrittenPieces
 
 
 class Given(NamedTuple):
@@ -29,12 +32,12 @@ class Given(NamedTuple):
     note: str = ""
 
 
-def answers(vocabulary: Vocabulary, texts: Sequence[str]) -> list[list[int]]:
+def answers(vocabulary: Words, texts: Sequence[str]) -> list[list[int]]:
     """The target tokens of texts: each with its end."""
     return [[*row, END] for row in vocabulary.encode_all(texts)]
 
 
-def texts_of(vocabulary: Vocabulary, outputs: Float[Tensor, "B T V"]) -> list[str]:
+def texts_of(vocabulary: Words, outputs: Float[Tensor, "B T V"]) -> list[str]:
     """The texts of the likeliest token of each step."""
     return [vocabulary.decode(row) for row in outputs.argmax(-1).tolist()]
 
@@ -49,8 +52,8 @@ class TranslationProcessor:
         source_end: whether a source ends with `END` as a target does.
     """
 
-    source: Vocabulary
-    target: Vocabulary
+    source: Words
+    target: Words
     max_tokens: int
     source_end: bool = False
 
@@ -60,6 +63,10 @@ class TranslationProcessor:
     def target_scale(self) -> tuple[float, ...] | None:
         """None: the targets are tokens."""
         return None
+
+    def cut(self, texts: Sequence[str]) -> list[list[int]]:
+        """The source tokens of texts that a person gave."""
+        return self.source.encode_all(texts)
 
     def whole(self, row: Sequence[int]) -> list[int]:
         """The tokens of a source as a model reads them: cut to ``max_tokens``, with an end if it has one."""
@@ -90,7 +97,7 @@ class TranslationProcessor:
                 texts.append("")
                 notes.append(f"is no UTF-8: the byte 0x{line[error.start]:02x} at position {error.start}")
         given = []
-        for line, row, note in zip(lines, self.source.encode_all(texts), notes, strict=True):
+        for line, row, note in zip(lines, self.cut(texts), notes, strict=True):
             if len(row) > self.max_tokens:
                 note = f"only its first {self.max_tokens} of {len(row)} tokens were read"
             given.append(Given(line.decode(errors="replace").strip(), self.whole(row) if row else None, note))
@@ -113,7 +120,7 @@ class TranslationProcessor:
 
     def sequences(self, texts: Sequence[str]) -> Sequences:
         """The source tokens of texts, each `whole`."""
-        return Sequences.of([self.whole(row) for row in self.source.encode_all(texts)])
+        return Sequences.of([self.whole(row) for row in self.cut(texts)])
 
     def decode(self, outputs: Float[Tensor, "B T V"]) -> list[dict[str, Any]]:
         """``{"translation": ...}`` of the likeliest token of each step."""

@@ -15,6 +15,8 @@ PIECES = ("tokenizer", "cut", "level", "vocab_size", "lowercase", "max_tokens")
 TEXT_TASKS = ("classification", "regression")
 HIDDEN_WORDS = ("tokenizer", "lowercase", "masking", "pairs", "cache")
 """Options of running text where its words are hidden."""
+LEARNT_AS = {"denoising": "translation"}
+"""What a model is asked for in a task of a source, where that has another name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,7 +249,7 @@ def usual_options(model: str | None, data: str | None) -> dict[str, Any]:
     if source is None:
         return {}
     tasks, preset = find(model).tasks, find_preset(model)
-    fitting = [task for task in source.tasks if task in tasks]
+    fitting = [task for task in source.tasks if LEARNT_AS.get(task, task) in tasks]
     usual: dict[str, Any] = {"task": fitting[0]} if fitting and fitting[0] != source.tasks[0] else {}
     published = find(model).data | (preset.data if preset else {})
     if published.get("level") == "characters" and "characters" not in source.levels:

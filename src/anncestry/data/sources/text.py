@@ -1,6 +1,7 @@
 """Texts, read by characters, words or pieces of words: a file, a folder of parts, Python's documentation."""
 
 import platform
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,12 +12,14 @@ from anncestry.data.dataset import Dataset, ParallelStreams, Processor, Split, S
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.characters import CharacterWordsProcessor
 from anncestry.data.processors.common import expect
+from anncestry.data.processors.denoising import DenoisingProcessor
+from anncestry.data.processors.masked_words import MaskedWordsProcessor
 from anncestry.data.processors.pieces import LEVELS, PieceTextProcessor
 from anncestry.data.processors.text import TextProcessor, WordTextProcessor
 from anncestry.data.readers.files import absolute, existing_file, existing_folder, read_text
 from anncestry.data.readers.lines import lines_of_file, lines_of_text
+from anncestry.data.sources import masked_text, noised_text
 from anncestry.data.sources.characters import LEVEL, spelt_text
-from anncestry.data.sources.masked_text import is_asked, masked_text
 from anncestry.errors import UserError, require
 from anncestry.signature import Signature
 
@@ -26,6 +29,16 @@ SHARES = {"tail": (0.90, 0.95), "tail-10": (0.90, 0.90)}
 """Where the training part of a text ends, and where the test part begins."""
 PARTS = {"training": ("train",), "validation": ("valid", "dev"), "test": ("test",)}
 """What the names of a folder's files have in them."""
+_HIDING = (masked_text.TASK, noised_text.TASK)
+_TASKS_OF = {
+    "masking": (masked_text.TASK,),
+    "pairs": (masked_text.TASK,),
+    "cache": _HIDING,
+    "tokenizer": _HIDING,
+    "lowercase": _HIDING,
+}
+"""Options that are for some tasks alone."""
+_READ_BY = {MaskedWordsProcessor: masked_text.masked_text, DenoisingProcessor: noised_text.noised_text}
 CHAR_RNN_STREAMS, CHAR_RNN_WINDOW, CHAR_RNN_HELD_OUT = 50, 50, 0.05
 
 
@@ -141,14 +154,32 @@ def _dataset(
     )
 
 
+def _line_reader(options: DataOptions, given: Processor | None) -> Callable[..., Dataset] | None:
+    """What reads a text line by line, where words are hidden in it; None for a language model's text.
+
+    Raises:
+        UserError: an option is not for the task.
+    """
+    if given is not None:
+        return next((read for kind, read in _READ_BY.items() if isinstance(given, kind)), None)
+    usual = DataOptions()
+    for name, tasks in _TASKS_OF.items():
+        value = getattr(options, name)
+        rule = f"is for text of which words are hidden: --task {' or '.join(tasks)}"
+        require(options.task in tasks or value == getattr(usual, name), name, value, rule)
+    readers = {masked_text.TASK: masked_text.masked_text, noised_text.TASK: noised_text.noised_text}
+    return readers.get(options.task or "")
+
+
 def load_text(argument: str, options: DataOptions, seed: int, processor: Processor | None = None) -> Dataset:
     """``text:PATH``: a UTF-8 file, gzipped or not, or a folder with a file for each of the three parts."""
     if absolute(argument).is_dir():
         return _load_folder(existing_folder(argument), options, processor)
     path = existing_file(argument)
-    if is_asked(options, processor):
+    read = _line_reader(options, processor)
+    if read is not None:
         lines = lines_of_file(path, options.max_chars)
-        return masked_text([lines], f"text:{path}", options, processor, path)
+        return read([lines], f"text:{path}", options, processor, path)
     return text_dataset(read_text(path, options.max_chars), f"text:{path}", options, processor, path)
 
 
@@ -165,9 +196,10 @@ def _load_folder(folder: Path, options: DataOptions, processor: Processor | None
             raise UserError("folder", str(folder), rule, [path.name for path in names] or ["no such file"])
         found.append(fitting[0])
     note = f"the folder's own split: {', '.join(path.name for path in found)}"
-    if is_asked(options, processor):
+    read = _line_reader(options, processor)
+    if read is not None:
         lines = [lines_of_file(path, options.max_chars) for path in found]
-        return masked_text(lines, f"text:{folder}", options, processor, folder, (note,))
+        return read(lines, f"text:{folder}", options, processor, folder, (note,))
     parts = [read_text(path, options.max_chars) for path in found]
     about = {"name": f"text:{folder}", "options": asdict(options), "source": folder}
     return _of_parts(parts, options, processor, (note,), about)
@@ -179,7 +211,8 @@ def load_pydoc(argument: str, options: DataOptions, seed: int, processor: Proces
 
     text = "\n\n".join(topics[name].strip() for name in sorted(topics))
     note = f"the text of Python {platform.python_version()}; other versions differ"
-    if is_asked(options, processor):
+    read = _line_reader(options, processor)
+    if read is not None:
         text = text if options.max_chars is None else text[: options.max_chars]
-        return masked_text([lines_of_text(text)], "pydoc", options, processor, notes=(note,))
+        return read([lines_of_text(text)], "pydoc", options, processor, notes=(note,))
     return text_dataset(text, "pydoc", options, processor, notes=(note,))

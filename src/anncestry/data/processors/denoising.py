@@ -1,0 +1,57 @@
+"""Texts of which something is missing: ``Paris <mask> of France.``"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from anncestry.data.processors.masked_words import MASK
+from anncestry.data.processors.translation import TranslationProcessor
+from anncestry.data.tokenizer import Tokenizer
+from anncestry.data.written_pieces import WrittenPieces
+from anncestry.errors import UserError
+
+
+@dataclass(frozen=True)
+class DenoisingProcessor(TranslationProcessor):
+    """Reads and writes texts by one tokenizer; a mask may stand for any number of words.
+
+    A net that learns another task from there, answers for texts, goes on with the same processor.
+    """
+
+    source: WrittenPieces
+    target: WrittenPieces
+
+    kind = "denoising"
+
+    @classmethod
+    def of(cls, tokenizer: Tokenizer, max_tokens: int) -> "DenoisingProcessor":
+        """
+        Args:
+            tokenizer: with its tokens in any order.
+            max_tokens: of a text, without its end; what is longer is cut.
+
+        Raises:
+            UserError: the tokenizer lacks a special token.
+        """
+        if tokenizer.special.mask is None:
+            rule = "has no token that stands for hidden words"
+            raise UserError("tokenizer", tokenizer.kind, rule)
+        pieces = WrittenPieces.of(tokenizer)
+        return cls(pieces, pieces, max_tokens, source_end=True)
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """That of both sides."""
+        return self.source.tokenizer
+
+    def cut(self, texts: Sequence[str]) -> list[list[int]]:
+        """The source tokens of texts; `MASK`, or what the tokenizer calls it, is one token."""
+        mask = self.tokenizer.tokens[self.tokenizer.special.mask or 0]
+        return self.source.encode_all([text.replace(MASK, mask) for text in texts], special=True)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": self.kind, "tokenizer": self.tokenizer.to_json(), "max_tokens": self.max_tokens}
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> "DenoisingProcessor":
+        return cls.of(Tokenizer.from_json(fields["tokenizer"]), fields["max_tokens"])
