@@ -18,6 +18,10 @@ MULTI30K = parallel:$(DATA)/multi30k/train.en.gz,$(DATA)/multi30k/train.de.gz
 # A net with attention and one with a fixed context of about as many parameters get the same recipe.
 RNN = --lowercase --batch-tokens 4000 --set dropout=0.4 --schedule cosine --warmup-steps 200 --epochs 14 --evaluations 7
 TINY = --schedule cosine --set dropout=0.2 --average 3
+# A small GPT and a small BERT read the same text for the same time, each on one core.
+SMALL = --vocab-size 8000 --set hidden_size=128 --set num_layers=2 --set num_heads=4
+PRETRAIN = $(SMALL) --max-time 10m --evaluations 5 --data text:reports/data/wikitext-2
+SST2 = --data sentences:$(DATA)/sst2/sentence --cut --epochs 6 --evaluations 12
 DATES = rnnsearch --data dates --width 96 --schedule cosine --max-time 170s --evaluations 5
 
 .PHONY: help demo test check format wheel bench reproduce clean
@@ -132,6 +136,16 @@ reproduce: .venv/.test  ## re-measure the claims, then the published figures (ho
 			--evaluations 10 --seed $$seed || exit 1; \
 		$(call TRAIN,reports/tagger-plain-$$seed) bilstm-tagger --data conllu:reports/data/ewt-tenth \
 			--evaluations 10 --seed $$seed || exit 1; done
+	export OMP_NUM_THREADS=1; \
+	($(call TRAIN,reports/gpt-wikitext) gpt --level word-bpe $(PRETRAIN)) & \
+	($(call TRAIN,reports/bert-wikitext) bert $(PRETRAIN)); bert=$$?; wait $$! && exit $$bert
+	for seed in 0 1; do for net in gpt bert; do \
+		$(call TRAIN,reports/$$net-sst2-$$seed) --from reports/$$net-wikitext $(SST2) --seed $$seed || exit 1; \
+		for rate in 3e-4 1e-3; do \
+			$(call TRAIN,reports/$$net-sst2-$$rate-$$seed) --from reports/$$net-wikitext $(SST2) \
+				--learning-rate $$rate --seed $$seed || exit 1; done; \
+		$(call TRAIN,reports/$$net-scratch-$$seed) $$net $(SST2) --tokenizer reports/$$net-wikitext \
+			$(wordlist 3,100,$(SMALL)) --seed $$seed || exit 1; done; done
 
 clean:  ## remove what the other targets made
 	rm -rf .venv build dist reports runs
