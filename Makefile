@@ -24,6 +24,10 @@ PRETRAIN = $(SMALL) --max-time 10m --evaluations 5 --data text:reports/data/wiki
 SST2 = --data sentences:$(DATA)/sst2/sentence --cut --epochs 6 --evaluations 12
 DATES = rnnsearch --data dates --width 96 --schedule cosine --max-time 170s --evaluations 5
 
+# Many small steps: a net that fills in words knows but their frequency for the first thousand or so.
+TINY_BERT = --vocab-size 800 --window 24 --batch-size 16 --learning-rate 3e-3 --set num_layers=1 \
+	--set hidden_size=96 --set dropout=0 --set attention_dropout=0
+
 .PHONY: help demo test check format wheel bench reproduce clean
 .DEFAULT_GOAL := help
 
@@ -53,11 +57,11 @@ help:  ## list the targets
 # The story in four steps, from the perceptron to a small BERT; each fits in a minute or so.
 demo: .venv/.run  ## the family's story on data that come with it, in five minutes: races, then a small BERT
 	$(BIN)/anncestry compare --data digits --models perceptron,mlp,cnn,lenet-5,rnn,lstm,resnet,densenet,tcn \
-		--budget 4s --seeds 2
-	$(BIN)/anncestry compare --data dates --models rnn-encoder-decoder,rnnsearch,transformer --budget 15s --seeds 1
-	$(BIN)/anncestry compare --data pydoc --models rnn,lstm,gpt2 --budget 10s --seeds 1
+		--budget 3s --seeds 2
+	$(BIN)/anncestry compare --data dates --models rnn-encoder-decoder,rnnsearch,transformer --budget 12s --seeds 1
+	$(BIN)/anncestry compare --data pydoc --models rnn,lstm,gpt2 --budget 8s --seeds 1
 	test -f runs/bert-pydoc/model.safetensors || \
-		$(BIN)/anncestry train bert --data pydoc --vocab-size 2000 --max-time 40s --evaluations 3
+		$(BIN)/anncestry train bert --data pydoc $(TINY_BERT) --max-time 60s --evaluations 3
 	$(BIN)/anncestry predict runs/bert-pydoc "The value of the [MASK] is returned ." "If the [MASK] is not found, an error is raised ."
 
 test: .venv/.test  ## run the test suite

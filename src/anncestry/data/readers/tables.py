@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from anncestry.errors import UserError, nearest
 
 DELIMITERS = "\t;,"  # in the order of preference: a comma may also be a decimal comma
 MISSING = frozenset(("", "?", "na", "n/a", "nan", "null"))
+MAX_INTEGER_CLASSES = 20  # a target of whole numbers with more different ones is a quantity, not a class
 _SAMPLE = 100  # rows looked at to find the delimiter and the header
 
 
@@ -106,6 +108,14 @@ class Table:
         """Whether at least half of the cells of a column that have a value hold numbers."""
         num_present = len(self) - len(self.gaps(column))
         return num_present > 0 and 2 * np.isfinite(self.values[column]).sum() >= num_present
+
+    def usual_task(self, target: int) -> Literal["classification", "regression"]:
+        """Classification for texts and for few different whole numbers in a column, else regression."""
+        if not self.is_numeric(target):
+            return "classification"
+        numbers = np.unique(self.numbers(target))
+        few = len(numbers) <= max(2, min(MAX_INTEGER_CLASSES, len(self) // 5))
+        return "classification" if few and (numbers % 1 == 0).all() else "regression"
 
     def check_missing(self, columns: Sequence[int]) -> None:
         """Raise a `UserError` that counts the cells without a value in those columns and names the first."""

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -29,8 +29,6 @@ MAX_CATEGORIES = 32
 """A column of texts with more different ones is left out: a name, a date, a sentence."""
 
 TEXT_OPTIONS = ("tokenizer", "cut", "level", "vocab_size", "lowercase", "max_tokens")
-MAX_INTEGER_CLASSES = 20
-"""A target of whole numbers with more different ones is a quantity, not a class."""
 
 
 def load_csv(argument: str, options: DataOptions, seed: int, processor: Processor | None = None) -> Dataset:
@@ -64,7 +62,7 @@ def table_dataset(
 ) -> Dataset:
     """The learning problem in a table.
 
-    The target is the last column that is not empty unless told; `find_task` finds the task. Columns of
+    The target is the last column that is not empty unless told; `Table.usual_task` finds the task. Columns of
     numbers are standardised with the training split (so is the target of a regression), columns of few
     different texts become one-hot vectors, others are left out with a note. A forecast reads all columns
     of numbers in the order of the rows.
@@ -141,7 +139,7 @@ def learn_table(
     if target not in used:
         raise UserError("target", table.names[target], "is an empty column", [table.names[c] for c in used])
     table.check_missing([target])
-    task = options.task or find_task(table, target)
+    task = options.task or table.usual_task(target)
     if task == "forecasting":
         processor, more = _learn_series(table, used, target, options)
         return processor, [*notes, *more]
@@ -150,15 +148,6 @@ def learn_table(
         raise UserError("task", task, rule, hint="Set the task, or leave them out.")
     processor, more = _learn_vectors(table, used, target, task, seed)
     return processor, [*notes, *more]
-
-
-def find_task(table: Table, target: int) -> Literal["classification", "regression"]:
-    """Classification for texts and for few different whole numbers, else regression."""
-    if not table.is_numeric(target):
-        return "classification"
-    numbers = np.unique(table.numbers(target))
-    few = len(numbers) <= max(2, min(MAX_INTEGER_CLASSES, len(table) // 5))
-    return "classification" if few and (numbers % 1 == 0).all() else "regression"
 
 
 def _learn_vectors(

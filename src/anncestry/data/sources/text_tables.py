@@ -15,7 +15,6 @@ from anncestry.data.processors.table import class_name
 from anncestry.data.readers.files import absolute, existing_file, read_text
 from anncestry.data.readers.tables import Table, is_missing, looks_like_header
 from anncestry.data.sources.labelled_texts import Labelled, Part, labelled_texts, official_parts
-from anncestry.data.sources.table import find_task
 from anncestry.errors import UserError, nearest
 
 TABLES = (".tsv", ".csv", ".txt")
@@ -94,7 +93,7 @@ def text_table(
             notes.append(f"{files[part]} has no {train.label(target)}: it is left out")
             continue
         parts[part] = _labelled(table, columns, files[part])
-    task = options.task or find_task(train, target)
+    task = options.task or train.usual_task(target)
     if task not in ("classification", "regression"):
         raise UserError("task", task, "is not for texts with answers", ("classification", "regression"))
     if task == "classification":
