@@ -61,7 +61,7 @@ demo: .venv/.run  ## the family's story on data that come with it, in five minut
 	$(BIN)/anncestry compare --data dates --models rnn-encoder-decoder,rnnsearch,transformer --budget 12s --seeds 1
 	$(BIN)/anncestry compare --data pydoc --models rnn,lstm,gpt2 --budget 8s --seeds 1
 	test -f runs/bert-pydoc/model.safetensors || \
-		$(BIN)/anncestry train bert --data pydoc $(TINY_BERT) --max-time 60s --evaluations 3
+		$(BIN)/anncestry train bert --data pydoc $(TINY_BERT) --max-time 45s --evaluations 3
 	$(BIN)/anncestry predict runs/bert-pydoc "The value of the [MASK] is returned ." "If the [MASK] is not found, an error is raised ."
 
 test: .venv/.test  ## run the test suite

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from anncestry.data import DataOptions
+from anncestry.data import DataOptions, load_data
 from anncestry.errors import UserError
 from anncestry.runs import Run
 from anncestry.studies import trial
@@ -14,6 +14,7 @@ from anncestry.studies.budget import Budget
 from anncestry.studies.compare import compare
 from anncestry.studies.results import Results
 from anncestry.studies.workers import Workers
+from anncestry.timeline import TIMELINE, find
 from anncestry.training.fit import Diverged
 
 QUICK = {"data": "toy2d:xor", "models": ["mlp", "adaline"], "epochs": 1, "seeds": 2}
@@ -143,6 +144,19 @@ def test_equal_parameters_operations_and_threads():
     assert (mlp.width, mlp.parameters) == (66, 332)
     assert mlp.steps == round(1e6 / (3 * 32 * 2 * (2 * 66 + 66 * 2)))
     assert mlp.stopped == "max_steps"
+
+
+@pytest.mark.parametrize(("seconds", "times"), [(0.5, 4), (8.0, 8), (300.0, 20), (None, 20)])
+def test_a_short_budget_is_scored_less_often(seconds, times):
+    """Once a second, and four times at least; scoring is not in the budget."""
+    dataset, architecture = load_data("toy2d:xor"), find("mlp")
+    config = architecture.configure(dataset.signature)
+    budget = Budget(seconds=seconds) if seconds is not None else Budget(epochs=3)
+    assert trial._settings(0, architecture, config, dataset, budget).evaluations == times
+
+
+def test_no_recipe_averages_more_than_the_fewest_evaluations():
+    assert all(entry.recipe.get("average", 0) <= trial.FEWEST_EVALUATIONS for entry in TIMELINE)
 
 
 def test_the_same_split_is_scored_once_by_a_baseline(monkeypatch):

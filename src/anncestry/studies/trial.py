@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 SMALL, SMALL_BATCH, LARGE_BATCH = 10_000, 32, 128  # below so many training examples batches are small
 STREAMS = 32  # parallel streams of a text
 LATENCY_REPEATS, LATENCY_SECONDS = 50, 0.5
+FEWEST_EVALUATIONS = 4  # of a run, however short
 SIZE_TOLERANCE = 0.1  # a model further than this from the asked size gets a note
 
 
@@ -103,7 +104,11 @@ def train_run(
 def _settings(
     seed: int, architecture: Architecture, config: Any, dataset: Dataset, budget: Budget
 ) -> TrainingSettings:
-    """The architecture's recipe within the budget; the batch size depends on the data alone."""
+    """The architecture's recipe within the budget; the batch size depends on the data alone.
+
+    A budget of few seconds is scored once for each of them: scoring stops the clock, and would take longer
+    than training.
+    """
     batch_size = SMALL_BATCH if len(dataset.train) < SMALL else LARGE_BATCH
     if isinstance(dataset.train, Stream):
         batch_size = STREAMS
@@ -120,6 +125,9 @@ def _settings(
         "batch_size": batch_size,
         "seed": seed,
     }
+    if budget.seconds is not None:
+        usual = TrainingSettings.evaluations
+        limits["evaluations"] = min(usual, max(FEWEST_EVALUATIONS, int(budget.seconds)))
     return TrainingSettings(**{**architecture.recipe, **limits})
 
 
