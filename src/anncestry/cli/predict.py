@@ -97,7 +97,12 @@ def _embed(trained, arguments: Arguments) -> int:
     if out is not None and out.suffix != ".npy":
         raise UserError("--out", str(out), "vectors are written to a NumPy file; its name ends with .npy")
     lines = [line for source in arguments.inputs for line in read_lines(source)]
-    vectors = trained.embed([as_pair(line) for line in lines])
+    texts = [as_pair(line) for line in lines]
+    vectors = trained.embed(texts)
+    if num_cut := trained.processor.encode_counted(texts)[2]:
+        most = trained.processor.max_tokens
+        remark = f"{num_cut} of {len(texts)} were longer than {most} tokens, the net's limit, and were cut"
+        print(remark, file=sys.stderr)
     if out is not None:
         array = io.BytesIO()
         np.save(array, vectors.numpy())
