@@ -366,7 +366,7 @@ def test_vectors_of_texts(tmp_path, capsys, pooling, normalize, inner):
     array = np.load(out, allow_pickle=False)
     assert array.dtype == np.float32
     np.testing.assert_allclose(array, wanted, atol=1e-5)
-    assert "1 of 4 were longer than 7 tokens, the net's limit, and were cut" in capsys.readouterr().err
+    assert "2 of 4 were longer than 7 tokens, the net's limit, and were cut" in capsys.readouterr().err
     assert main(["predict", str(tmp_path / "run"), str(lines), "--out", str(tmp_path / "vectors.csv")]) == 2
     capsys.readouterr()
     assert main(["predict", str(tmp_path / "run"), texts[0], "--json"]) == 0
