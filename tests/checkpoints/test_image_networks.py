@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from anncestry.checkpoints.converters.image_networks import from_torchvision, recognise
-from anncestry.checkpoints.importing import export_weights, import_weights
+from anncestry.checkpoints.importing import import_weights
 from anncestry.checkpoints.store import read_tensors, write_tensors
 from anncestry.errors import UserError
 from anncestry.foreign_runs import write_import
@@ -45,7 +45,7 @@ def test_a_file_comes_in_and_goes_out_byte_for_byte(name, more, tmp_path):
     x = torch.randn(2, *model.config.input_shape)
     with torch.no_grad():
         torch.testing.assert_close(run.model(x), model(x), rtol=1e-4, atol=1e-5)
-    write_tensors(ours, export_weights(run.model.state_dict(), "torch"))
+    write_tensors(ours, run.model.state_dict())
     assert ours.read_bytes() == theirs.read_bytes()
 
 
@@ -107,5 +107,5 @@ def test_other_names_are_nobodys():
 
 
 def test_reading_what_was_exported(tmp_path):
-    write_tensors(tmp_path / "w.safetensors", export_weights(net("vgg").state_dict(), "torch"))
+    write_tensors(tmp_path / "w.safetensors", net("vgg").state_dict())
     assert recognise(read_tensors(tmp_path / "w.safetensors")[0]) == "vgg"

@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from anncestry.checkpoints.importing import export_weights, import_weights
+from anncestry.checkpoints.exporting import keras_arrays, torch_weights
+from anncestry.checkpoints.importing import import_weights
 from anncestry.checkpoints.store import load_weights, write_tensors
 from anncestry.errors import UserError
 from anncestry.timeline import find
@@ -104,9 +105,11 @@ def test_export_and_import_are_inverse(tmp_path, name, layers, to, tokens):
     sizes = {"inputs": "tokens", "input_size": V, "embed_dim": D} if tokens else {"input_size": D}
     config = architecture.config_class()(hidden_size=H, output_size=K, num_layers=layers, **sizes)
     model = architecture.build(config)
-    exported = export_weights(model.state_dict(), to)
     path = tmp_path / ("weights.npz" if to == "keras" else "weights.safetensors")
-    np.savez(path, **exported) if to == "keras" else write_tensors(path, exported)
+    if to == "keras":
+        np.savez(path, **keras_arrays(model.state_dict()))
+    else:
+        write_tensors(path, torch_weights(model.state_dict()))
     imported = import_weights(path)
     assert imported.architecture == name
     for field, value in imported.config.items():
@@ -213,11 +216,3 @@ def test_a_pickle_is_refused_whatever_its_name(tmp_path, name):
         import_weights(tmp_path / name)
     with pytest.raises(UserError, match="there is no such file"):
         import_weights(tmp_path / "none")
-
-
-def test_what_cannot_be_exported_is_said():
-    state = find("mlp").build(find("mlp").config_class()(input_shape=(2,), output_size=2)).state_dict()
-    with pytest.raises(UserError, match="is not a recurrent network with one readout"):
-        export_weights(state, "torch")
-    with pytest.raises(UserError, match=r"to: got 'onnx'; is not a form of weights. Choices: torch, keras"):
-        export_weights(state, "onnx")

@@ -30,11 +30,22 @@ MAY_IMPORT = {
     "generation": JOINED,
     "runs": JOINED | {"generation", "encoding"},
     "foreign_runs": JOINED | {"runs"},
+    "exports": JOINED | {"runs"},
     "training": JOINED | {"encoding", "generation", "runs"},
     "studies": JOINED | {"encoding", "generation", "runs", "training", "report"},
     "explorer": JOINED | {"encoding", "generation", "runs", "training", "report", "studies"},
     "cli": JOINED
-    | {"encoding", "foreign_runs", "generation", "runs", "training", "report", "studies", "explorer"},
+    | {
+        "encoding",
+        "exports",
+        "foreign_runs",
+        "generation",
+        "runs",
+        "training",
+        "report",
+        "studies",
+        "explorer",
+    },
     "__main__": {"cli"},
     **dict.fromkeys(BASE, BASE),
 }

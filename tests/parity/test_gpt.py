@@ -83,7 +83,7 @@ def test_a_net_of_ours_goes_out(tmp_path, kind):
     ).eval()  # fmt: skip
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
-    made = to_gpt(model.state_dict(), model.config, kind)
+    made = to_gpt(kind, model.state_dict(), model.config)
     save_file(made.tensors, tmp_path / "model.safetensors", {"format": "pt"})
     (tmp_path / "config.json").write_text(json.dumps(made.config))
     theirs = MODELS[kind][1].from_pretrained(tmp_path).eval()
@@ -198,4 +198,4 @@ def test_what_does_not_go_out(kind, changes, message):
     sizes = {"input_size": V, "output_size": V, "hidden_size": D, "num_layers": 1, "num_heads": 4}
     model = create(kind, **{**sizes, **changes})
     with pytest.raises(UserError, match=message):
-        to_gpt(model.state_dict(), model.config, kind)
+        to_gpt(kind, model.state_dict(), model.config)

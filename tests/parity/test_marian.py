@@ -246,7 +246,9 @@ def test_only_transformers_go_out(tmp_path, capsys):
     save_file(state, tmp_path / "lstm.safetensors")
     assert main(["import", str(tmp_path / "lstm.safetensors"), str(tmp_path / "run")]) == 0
     assert main(["export", str(tmp_path / "run"), "--to", "marian", "--out", str(tmp_path / "out")]) == 2
-    assert "holds Transformers; this run is not one" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "holds runs of transformer; this run is lstm" in told
+    assert "Choices: torch, keras" in told
     assert not (tmp_path / "out").exists()
 
 

@@ -1,9 +1,10 @@
-"""Whole networks as folders that Hugging Face's transformers reads."""
+"""Whole networks under the names of other programs: PyTorch's, Keras's, and Hugging Face's transformers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from anncestry.checkpoints.converters.bert import to_bert
@@ -12,21 +13,65 @@ from anncestry.checkpoints.converters.beyond_bert import BEYOND_BERT, to_beyond_
 from anncestry.checkpoints.converters.beyond_bert_bart import to_bart
 from anncestry.checkpoints.converters.encoders import Exported
 from anncestry.checkpoints.converters.gpt import to_gpt
-from anncestry.errors import UserError
-from anncestry.timeline import find
+from anncestry.checkpoints.converters.keras import to_keras
+from anncestry.checkpoints.converters.torch_rnn import to_torch
+from anncestry.checkpoints.store import some_of
+from anncestry.errors import UserError, require
 
-_ENCODERS: Mapping[str, Callable[[Mapping[str, Tensor], Any, Sequence[str], int], Exported]] = {
+RECURRENT = ("rnn", "lstm", "stacked-lstm", "gru", "bilstm", "brnn")
+"""Nets of one stack of equal layers, as PyTorch and Keras have them."""
+IMAGES = ("alexnet", "vgg", "resnet", "densenet")
+"""Nets whose names are torchvision's."""
+HUGGING_FACE: Mapping[str, Callable[[Mapping[str, Tensor], Any, Sequence[str], int], Exported]] = {
     "bert": to_bert,
     "bart": to_bart,
+    **{name: partial(to_gpt, name) for name in ("gpt", "gpt2")},
     **{name: partial(to_beyond_bert, name) for name in BEYOND_BERT},
     **{
         name: partial(to_bert_fork, name)
         for name in ("roberta", "camembert", "albert", "distilbert", "electra")
     },
 }
-_WRITERS = ("gpt", "gpt2")
-EXPORTED = (*_WRITERS, *_ENCODERS)
-"""The architectures that have a counterpart there."""
+"""What makes the files of each architecture that has a counterpart in transformers: from a state dict, a
+config, the names of classes, tags or values (where it answers with such), and the tokens of the longest text
+that is read (as the network has it where it is 0)."""
+
+
+def torch_weights(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A recurrent net's weights: ``rnn.weight_ih_l0``, ``embedding.weight``, ``readout.weight``.
+
+    Args:
+        tensors: the state dict of one of `RECURRENT`.
+
+    Raises:
+        UserError: its wiring is not one stack of equal layers, or it has other parts.
+    """
+    wiring, rest = _parts(tensors)
+    return {f"rnn.{name}": tensor for name, tensor in to_torch(wiring).items()} | rest
+
+
+def keras_arrays(tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    """The same by Keras's names: ``lstm/kernel``, ``embedding/embeddings``, ``dense/kernel``."""
+    wiring, rest = _parts(tensors)
+    arrays = {name: tensor.detach().cpu().numpy().copy() for name, tensor in rest.items()}
+    below = {"embedding/embeddings": arrays["embedding.weight"]} if "embedding.weight" in arrays else {}
+    above = {"dense/kernel": arrays["readout.weight"].T.copy(), "dense/bias": arrays["readout.bias"]}
+    return below | to_keras(wiring) | above
+
+
+def _parts(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The wiring, with one vector of biases for each cell, and what is below and above it."""
+    wiring = {name.removeprefix("wiring."): t for name, t in tensors.items() if name.startswith("wiring.")}
+    rest = {name: tensor for name, tensor in tensors.items() if not name.startswith("wiring.")}
+    if "embedding.weight" in rest:  # a readout may be tied to it
+        rest.setdefault("readout.weight", rest["embedding.weight"])
+    unknown = set(rest) - {"embedding.weight", "readout.weight", "readout.bias"}
+    if unknown or "readout.weight" not in rest:
+        raise UserError("model", some_of(sorted(tensors)), "is not a recurrent network with one readout")
+    for name in [name for name in wiring if name.endswith("cell.second_bias")]:
+        bias = name.replace("second_bias", "bias")
+        wiring[bias] = wiring[bias] + wiring.pop(name)
+    return wiring, rest
 
 
 def to_hugging_face(
@@ -36,22 +81,10 @@ def to_hugging_face(
     classes: Sequence[str] = (),
     max_tokens: int = 0,
 ) -> Exported:
-    """The files of a network of ours, but for its tokenizer's.
-
-    Args:
-        architecture: its id.
-        tensors: its state dict.
-        config: its config.
-        classes: the names of classes, tags or values, where it answers with such.
-        max_tokens: of the longest text that is read; as the network has it unless told.
+    """The files of a network of ours, but for its tokenizer's; see `HUGGING_FACE`.
 
     Raises:
         UserError: there is no counterpart of it there.
     """
-    if architecture in _WRITERS:
-        made = to_gpt(tensors, config, architecture)
-        return Exported(made.config, made.tensors)
-    if architecture not in _ENCODERS:
-        rule = f"holds {', '.join(EXPORTED)}; this run is another: {find(architecture).name}"
-        raise UserError("--to", "huggingface", rule)
-    return _ENCODERS[architecture](tensors, config, classes, max_tokens)
+    require(architecture in HUGGING_FACE, "--to", "huggingface", f"has no {architecture}", HUGGING_FACE)
+    return HUGGING_FACE[architecture](tensors, config, classes, max_tokens)

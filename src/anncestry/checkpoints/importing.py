@@ -29,13 +29,13 @@ from anncestry.checkpoints.converters.ctranslate2 import from_ctranslate2
 from anncestry.checkpoints.converters.elmo import find_elmo, from_elmo
 from anncestry.checkpoints.converters.gpt import from_gpt, is_gpt
 from anncestry.checkpoints.converters.image_networks import from_torchvision, recognise
-from anncestry.checkpoints.converters.keras import from_keras, to_keras
+from anncestry.checkpoints.converters.keras import from_keras
 from anncestry.checkpoints.converters.keras_files import activation_of, read_keras
 from anncestry.checkpoints.converters.marian import from_marian, is_marian
 from anncestry.checkpoints.converters.recurrent import RecurrentSizes, from_state, measure
 from anncestry.checkpoints.converters.sentence_bert import from_sentence_bert, is_sentence_bert
 from anncestry.checkpoints.converters.tensor2tensor import from_tensor2tensor
-from anncestry.checkpoints.converters.torch_rnn import from_torch, to_torch
+from anncestry.checkpoints.converters.torch_rnn import from_torch
 from anncestry.checkpoints.converters.torch_transformer import from_torch_transformer, is_torch_transformer
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.store import holds_pickle, read_tensors, some_of
@@ -153,35 +153,6 @@ def _recurrent(parts: _Parts, architecture: str | None, source: str) -> Imported
     if parts.activation is not None:
         config["activation"] = parts.activation
     return Imported(_architecture(sizes, architecture, source), config, tensors)
-
-
-def export_weights(tensors: Mapping[str, Tensor], to: str) -> dict[str, Tensor] | dict[str, np.ndarray]:
-    """The weights of a network of ours under foreign names; `import_weights` takes them back.
-
-    Args:
-        tensors: the state dict of a recurrent model (its wiring one stack of equal layers), or of an
-            AlexNet, VGG, ResNet or DenseNet.
-        to: ``torch`` (``rnn.weight_ih_l0``, ``embedding.weight``, ``readout.weight``, or torchvision's
-            names) or ``keras`` (``lstm/kernel``, ``embedding/embeddings``, ``dense/kernel``).
-
-    Raises:
-        UserError: the form is unknown, or the model is no such network.
-    """
-    if to not in ("torch", "keras"):
-        raise UserError("to", to, "is not a form of weights", ("torch", "keras"))
-    if to == "torch" and recognise(tensors) is not None:
-        return dict(tensors)
-    wiring = {name.removeprefix("wiring."): t for name, t in tensors.items() if name.startswith("wiring.")}
-    rest = {name: t for name, t in tensors.items() if not name.startswith("wiring.")}
-    unknown = set(rest) - {"embedding.weight", "readout.weight", "readout.bias"}
-    if unknown or "readout.weight" not in rest:
-        raise UserError("model", some_of(sorted(tensors)), "is not a recurrent network with one readout")
-    if to == "torch":
-        return {f"rnn.{name}": tensor for name, tensor in to_torch(wiring).items()} | rest
-    arrays = {name: tensor.detach().cpu().numpy().copy() for name, tensor in rest.items()}
-    below = {"embedding/embeddings": arrays["embedding.weight"]} if "embedding.weight" in arrays else {}
-    above = {"dense/kernel": arrays["readout.weight"].T.copy(), "dense/bias": arrays["readout.bias"]}
-    return below | to_keras(wiring) | above
 
 
 def _transformer(path: Path, source: str) -> Imported | None:

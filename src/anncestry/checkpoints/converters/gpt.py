@@ -11,14 +11,15 @@ All of them keep the matrices of linear layers as (in, out), the transpose of ou
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from anncestry.checkpoints.converters.encoders import Exported
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.rename import KeyMap
 from anncestry.checkpoints.store import read_tensors, some_of
@@ -56,13 +57,6 @@ _TF_NAME = re.compile(r"model/(?:h([0-9]+)/)?(.+?)(?:/([wbg]))?")
 _SHAPES, _SLICE = "params_shapes.json", "params_{}.npy"
 _TENSORS_PER_LAYER = 12
 _TOKENIZERS = ("tokenizer.json", "vocab.json", "encoder.json", "encoder_bpe_40000.json")
-
-
-class Exported(NamedTuple):
-    """What Hugging Face reads: config.json, and the tensors of model.safetensors."""
-
-    config: dict[str, Any]
-    tensors: dict[str, Tensor]
 
 
 def is_gpt(path: str | Path) -> bool:
@@ -194,13 +188,16 @@ def _said(kind: str, config: Mapping[str, Any], source: str) -> dict[str, Any]:
     }
 
 
-def to_gpt(tensors: Mapping[str, Tensor], config: Any, kind: str) -> Exported:
+def to_gpt(
+    kind: str, tensors: Mapping[str, Tensor], config: Any, classes: Sequence[str] = (), max_tokens: int = 0
+) -> Exported:
     """The files of a language model of ours, for OpenAIGPTLMHeadModel or GPT2LMHeadModel.
 
     Args:
+        kind: ``gpt`` or ``gpt2``.
         tensors: the state dict.
         config: its `GPTConfig`.
-        kind: ``gpt`` or ``gpt2``.
+        classes, max_tokens: have no meaning here.
 
     Raises:
         UserError: it answers about texts, which has no counterpart there (our answers have biases); or its

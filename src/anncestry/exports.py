@@ -1,0 +1,204 @@
+"""Runs under the names of other programs: a row of `EXPORTERS` for each form, and what all of them share.
+
+A form is written whole or not at all: a folder under another name that takes its own when all is in it. What
+is not quite the same there, or was left out, is told in notes.
+"""
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import safetensors.torch
+
+from anncestry.checkpoints.converters.elmo import OPTIONS, WEIGHTS, elmo_bytes, to_elmo
+from anncestry.checkpoints.converters.encoders import Exported
+from anncestry.checkpoints.converters.marian import to_marian
+from anncestry.checkpoints.converters.torch_transformer import to_torch_transformer
+from anncestry.checkpoints.exporting import (
+    HUGGING_FACE,
+    IMAGES,
+    RECURRENT,
+    keras_arrays,
+    to_hugging_face,
+    torch_weights,
+)
+from anncestry.checkpoints.store import write_bytes, write_tensors
+from anncestry.data.tokenizer import write_tokenizer
+from anncestry.errors import UserError
+from anncestry.runs import Run, make_folder, write_json
+
+
+class Exporter(NamedTuple):
+    """A form in which other programs keep whole networks.
+
+    Attributes:
+        holds: of which runs there is such a form.
+        fault: why a run has none, as far as its architecture and task say; None where it has.
+        write: writes a run to a path where nothing is yet; returns notes on what is not the same there.
+        options: names of further arguments of ``write``.
+    """
+
+    holds: str
+    fault: Callable[[Run], str | None]
+    write: Callable[..., tuple[str, ...]]
+    options: tuple[str, ...] = ()
+
+
+def export_run(run: Run, to: str, out: Path, **options: Any) -> tuple[str, ...]:
+    """Write a run in another program's form.
+
+    Args:
+        to: a name of `EXPORTERS`.
+        out: a new file or folder; a folder that is there must be empty.
+        options: of the exporter.
+
+    Returns:
+        Notes for a person: what is not quite the same there.
+
+    Raises:
+        UserError: the run has no such form, or not with its config; ``out`` exists; an option is of another
+            form; the disk is full.
+    """
+    if to not in EXPORTERS:
+        raise UserError("--to", to, "is not a form of weights", EXPORTERS)
+    exporter = EXPORTERS[to]
+    for name in options:
+        if name not in exporter.options:
+            able = [form for form, row in EXPORTERS.items() if name in row.options]
+            raise UserError(f"--{name.replace('_', '-')}", options[name], f"is no option of {to}", able)
+    fault = exporter.fault(run)
+    if fault is not None:
+        able = [form for form, row in EXPORTERS.items() if row.fault(run) is None]
+        what = f"{run.architecture.id} ({run.architecture.name}) with the task {run.signature.task}"
+        rule = f"{fault}; this run is {what}, {'to be had as' if able else 'which no form holds'}"
+        raise UserError("--to", to, rule, able or None)
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise UserError("--out", str(out), "exists already")
+    return exporter.write(run, out, **options)
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A new folder beside the one that is meant, which takes its place at the end, whole or not at all.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    make_folder(folder.absolute().parent)
+    beside = folder.absolute().with_name(f".{secrets.token_hex(8)}.tmp")
+    try:
+        beside.mkdir()
+        yield beside
+        if folder.is_dir():
+            folder.rmdir()  # is empty
+        os.replace(beside, folder)
+    except OSError as error:
+        raise UserError("--out", str(folder), f"cannot be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+# ---- what each form holds, and what writes it -----------------------------------------------------------
+
+
+def _of(*architectures: str, task: str | None = None) -> Callable[[Run], str | None]:
+    """The fault of runs of other architectures than these, or of another task."""
+
+    def fault(run: Run) -> str | None:
+        if run.architecture.id not in architectures:
+            return f"holds runs of {', '.join(architectures)}"
+        if task is not None and run.signature.task != task:
+            return f"holds runs whose task is {task}"
+        return None
+
+    return fault
+
+
+def _torch(run: Run, out: Path) -> tuple[str, ...]:
+    weights = run.model.state_dict()
+    if run.architecture.id == "transformer":
+        write_tensors(out, *to_torch_transformer(weights, run.model.config))  # pyright: ignore[reportArgumentType]
+        return ()
+    if run.architecture.id in IMAGES:
+        write_tensors(out, weights)
+        return ()
+    write_tensors(out, torch_weights(weights))
+    return _of_cells(run, "torch.nn.RNN(nonlinearity='relu')")
+
+
+def _keras(run: Run, out: Path) -> tuple[str, ...]:
+    import io
+
+    import numpy as np
+
+    archive = io.BytesIO()
+    np.savez(archive, **keras_arrays(run.model.state_dict()))  # pyright: ignore[reportArgumentType]
+    write_bytes(out, archive.getvalue())
+    return _of_cells(run, "SimpleRNN(activation='relu')")
+
+
+def _of_cells(run: Run, relu: str) -> tuple[str, ...]:
+    """What the weights of recurrent cells do not say."""
+    config: Any = run.model.config
+    return (f"its units are ReLU: {relu}",) if getattr(config, "activation", "") == "relu" else ()
+
+
+def _marian(run: Run, out: Path) -> tuple[str, ...]:
+    processor: Any = run.processor
+    sides = (processor.source.tokens, processor.target.tokens)
+    made = to_marian(run.model.state_dict(), run.model.config, sides)
+    with whole_folder(out) as folder:
+        _write_network(folder, Exported(made.config, made.tensors, made.vocabularies))
+    return made.notes
+
+
+def _elmo(run: Run, out: Path) -> tuple[str, ...]:
+    options, arrays = to_elmo(run.model.state_dict(), run.model.config)  # pyright: ignore[reportArgumentType]
+    with whole_folder(out) as folder:
+        write_bytes(folder / WEIGHTS, elmo_bytes(arrays))
+        write_json(folder / OPTIONS, options)
+    return ()
+
+
+def _hugging_face(run: Run, out: Path) -> tuple[str, ...]:
+    processor: Any = run.processor if (run.folder / "processor.json").is_file() else None
+    classes = getattr(processor, "classes", None) or getattr(processor, "tags", None) or ()
+    longest = getattr(processor, "max_tokens", 0)
+    made = to_hugging_face(run.architecture.id, run.model.state_dict(), run.model.config, classes, longest)
+    tokenizer = getattr(processor, "tokenizer", None)
+    with whole_folder(out) as folder:
+        for place, part in {"": made, **made.folders}.items():
+            _write_network(folder / place, part)
+            if tokenizer is not None:
+                write_tokenizer(tokenizer, folder / place)
+    mean, scale = getattr(processor, "mean", 0.0), getattr(processor, "scale", 1.0)
+    if run.signature.task == "regression" and (mean, scale) != (0.0, 1.0):
+        return *made.notes, f"its answers there are (value - {mean:g}) / {scale:g}"
+    return made.notes
+
+
+def _write_network(folder: Path, made: Exported) -> None:
+    """The weights, the config and what lies beside them."""
+    make_folder(folder)
+    write_bytes(folder / "model.safetensors", safetensors.torch.save(made.tensors, {"format": "pt"}))
+    for name, content in {"config.json": made.config, **made.files}.items():
+        make_folder((folder / name).parent)
+        write_json(folder / name, content)
+
+
+EXPORTERS: dict[str, Exporter] = {
+    "torch": Exporter(
+        "recurrent nets, Transformers and nets of images", _of(*RECURRENT, *IMAGES, "transformer"), _torch
+    ),
+    "keras": Exporter("recurrent nets", _of(*RECURRENT), _keras),
+    "marian": Exporter(
+        "Transformers with the normalisation behind", _of("transformer", task="translation"), _marian
+    ),
+    "huggingface": Exporter("what transformers has a class for", _of(*HUGGING_FACE), _hugging_face),
+    "elmo": Exporter("ELMo's language models", _of("elmo"), _elmo),
+}
+"""Every form, by its name."""
