@@ -1,11 +1,12 @@
 """The command line: answers at once, names what is wrong, exits with 2 and without a traceback."""
 
+import json
 import subprocess
 import sys
 
 import pytest
 
-from anncestry.cli.main import COMMANDS, main, with_seconds
+from anncestry.cli.main import COMMANDS, main
 
 
 def test_help_lists_every_command(capsys):
@@ -35,12 +36,6 @@ def test_every_command_has_a_module_with_help():
         assert module.run
 
 
-def test_times_are_seconds():
-    assert with_seconds(["--max-time", "5m", "x"]) == ["--max-seconds", "300.0", "x"]
-    assert with_seconds(["--max-time=1.5h"]) == ["--max-seconds", "5400.0"]
-    assert with_seconds(["--max-time", "90"]) == ["--max-seconds", "90.0"]
-
-
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -55,7 +50,7 @@ def test_times_are_seconds():
         ),
         (
             ["train", "mlp", "--data", "digits", "--max-time", "soon"],
-            "--max-time: got 'soon'; is a time like",
+            "--max-time: got 'soon'; is a time such as",
         ),
         (
             ["train", "mlp", "--data", "digits", "--set", "depth=3"],
@@ -149,4 +144,64 @@ def test_a_resumed_run_keeps_what_its_folder_decided(words, message, tmp_path, c
     assert main(["train", "--resume", str(tmp_path), *words]) == 2
     said = capsys.readouterr().err
     assert message in said
-    assert "Choices: --epochs, --max-steps, --max-seconds" in said
+    assert "Choices: --epochs, --max-steps, --max-time" in said
+
+
+TINY_GPT = [
+    "--set",
+    "hidden_size=16",
+    "num_heads=2",
+    "num_layers=1",
+    "--data",
+    "pydoc",
+    "--max-chars",
+    "9000",
+]
+SETTINGS = ["--window", "16", "--level", "char", "--max-steps", "1"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["gpt2", *TINY_GPT, *SETTINGS], [*TINY_GPT, *SETTINGS, "gpt2"], [*SETTINGS, *TINY_GPT, "--", "gpt2"]],
+)
+def test_an_architecture_has_its_recipe_wherever_it_stands(words, tmp_path, capsys):
+    assert main(["train", "--out", str(tmp_path / "run"), *words]) == 0, capsys.readouterr().err
+    training = json.loads((tmp_path / "run" / "config.json").read_text())["training"]
+    assert training["optimizer"] == "adamw"
+    assert training["schedule"] == "cosine"
+
+
+def test_a_run_to_start_from_may_have_a_blank_in_its_path(tmp_path, capsys):
+    """NAME may be left out, and fine-tuning has its own learning rate."""
+    table = tmp_path / "reviews.csv"
+    table.write_text(
+        "text,stars\n" + "".join(f"film {i} was {'good' if i % 2 else 'bad'},{i % 2}\n" for i in range(40))
+    )
+    base = str(tmp_path / "my bert")
+    tiny = ["--vocab-size", "150", "--width", "16", "--set", "num_layers=1", "num_heads=2"]
+    words = [
+        "train",
+        "bert",
+        "--data",
+        "pydoc",
+        "--max-chars",
+        "9000",
+        *tiny,
+        "--max-steps",
+        "1",
+        "--out",
+        base,
+    ]
+    assert main(words) == 0, capsys.readouterr().err
+    words = ["--data", f"csv:{table}", "--text", "text", "--max-steps", "1", "--out", str(tmp_path / "tuned")]
+    assert main(["train", "--from", base, *words]) == 0, capsys.readouterr().err
+    assert json.loads((tmp_path / "tuned" / "config.json").read_text())["training"]["learning_rate"] == 5e-5
+
+
+def test_an_option_given_at_its_default_is_given(tmp_path, capsys):
+    """The line says what stood on it: a recipe gives way, also to a value that is the usual one elsewhere."""
+    words = ["train", "gpt2", *TINY_GPT, *SETTINGS, "--schedule", "constant", "--out", str(tmp_path / "run")]
+    assert main(words) == 0, capsys.readouterr().err
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["training"]["schedule"] == "constant"
+    assert main(["train", "--resume", str(tmp_path / "run"), "--batch-size", "64"]) == 2
+    assert "--batch-size: got 64; is fixed by the run folder" in capsys.readouterr().err

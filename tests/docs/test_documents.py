@@ -42,8 +42,6 @@ def test_the_commands_of_the_readme_are_understood(monkeypatch, capsys):
 
     import tyro
 
-    from anncestry.cli.main import with_seconds
-
     lines = [
         line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()
     ]
@@ -51,5 +49,4 @@ def test_the_commands_of_the_readme_are_understood(monkeypatch, capsys):
     assert len(commands) >= len(COMMANDS)
     for _, word, *words in commands:
         module = importlib.import_module(f"anncestry.cli.{word}")
-        default = {"default": module.default(words)} if hasattr(module, "default") else {}
-        tyro.cli(module.Arguments, args=with_seconds(words), **default)
+        tyro.cli(module.Arguments, args=words)

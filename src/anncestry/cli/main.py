@@ -5,7 +5,6 @@ imported when it is asked for, and imports torch when it runs, so that help and 
 """
 
 import importlib
-import re
 import sys
 from collections.abc import Sequence
 
@@ -26,8 +25,6 @@ COMMANDS = {
     "export": "write a run's weights under the names of PyTorch, Keras or Marian",
 }
 
-_SECONDS = {"s": 1, "m": 60, "h": 3600}
-
 
 def usage() -> str:
     """The help of the command as a whole."""
@@ -37,36 +34,6 @@ def usage() -> str:
     lines += [f"  {word:<{width}}  {meaning}" for word, meaning in COMMANDS.items()]
     lines += ["", "Start with:  anncestry compare --data digits --budget 5s"]
     return "\n".join(lines)
-
-
-def with_seconds(words: Sequence[str]) -> list[str]:
-    """``--max-time 5m`` is ``--max-seconds 300``.
-
-    Raises:
-        UserError: the time is not a number with s, m or h behind it.
-    """
-    result: list[str] = []
-    waiting = False
-    for word in words:
-        name, _, value = word.partition("=")
-        if name == "--max-time":
-            result.append("--max-seconds")
-            waiting = not value
-            if value:
-                result.append(_seconds(value))
-        elif waiting:
-            result.append(_seconds(word))
-            waiting = False
-        else:
-            result.append(word)
-    return result
-
-
-def _seconds(text: str) -> str:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
-    if match is None:
-        raise UserError("--max-time", text, "is a time like 90, 90s, 5m or 1h")
-    return str(float(match[1]) * _SECONDS.get(match[2], 1))
 
 
 def main(words: Sequence[str]) -> int:
@@ -86,10 +53,8 @@ def main(words: Sequence[str]) -> int:
         import tyro
 
         module = importlib.import_module(f"anncestry.cli.{command}")
-        words = with_seconds(words[1:])
-        default = {"default": module.default(words)} if hasattr(module, "default") else {}
         arguments = tyro.cli(
-            module.Arguments, args=words, prog=f"anncestry {command}", description=module.__doc__, **default
+            module.Arguments, args=words[1:], prog=f"anncestry {command}", description=module.__doc__
         )
         return module.run(arguments) or 0
     except UserError as error:

@@ -1,20 +1,17 @@
 """What every entrant of a race is given: seconds, parameters, floating-point operations."""
 
 import math
-import re
 from dataclasses import dataclass
 
 import torch
 
-from anncestry.errors import UserError, require
+from anncestry.amounts import parse_count, parse_seconds
+from anncestry.errors import require
 from anncestry.signature import Signature
 from anncestry.timeline import Architecture
 
 DEFAULT_SECONDS = 20.0
 DEFAULT_EPOCHS = 10
-_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
-_COUNTS = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
-_AMOUNT = re.compile(r"([0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*([a-z]*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +51,7 @@ class Budget:
         Raises:
             UserError: text that is no amount, or an amount that is not above 0.
         """
-        seconds = None if seconds is None else parse_seconds(seconds)
+        seconds = None if seconds is None else parse_seconds(seconds, "--budget")
         params = None if params is None else round(parse_count(params, "--params"))
         flops = None if flops is None else parse_count(flops, "--flops")
         if seconds is None and flops is None and epochs is None:
@@ -72,26 +69,6 @@ def affordable_steps(flops: float, training_flops: float) -> int:
         training_flops: of one step with its whole batch (`anncestry.inspection.costs`).
     """
     return max(1, round(flops / max(training_flops, 1)))
-
-
-def parse_seconds(text: str | float, field: str = "--budget") -> float:
-    """``"60s"``, ``"2m"``, ``"1.5h"`` or a plain number, in seconds."""
-    return _parse(text, field, _SECONDS, "is a time such as 60s, 2m or 1h")
-
-
-def parse_count(text: str | float, field: str = "--params") -> float:
-    """``"50k"``, ``"1.5M"``, ``"1e12"`` or a plain number."""
-    return _parse(text, field, _COUNTS, "is a count such as 50k, 1.5M or 1e12")
-
-
-def _parse(text: str | float, field: str, units: dict[str, float], rule: str) -> float:
-    match = _AMOUNT.fullmatch(str(text).strip())
-    unit = match[2].lower() if match else None
-    if match is None or unit not in units:
-        raise UserError(field, text, rule)
-    amount = float(match[1]) * units[unit]
-    require(amount > 0 and math.isfinite(amount), field, text, "must be above 0")
-    return amount
 
 
 def count_parameters(architecture: Architecture, signature: Signature, width: int | None = None) -> int:
