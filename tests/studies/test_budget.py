@@ -9,34 +9,12 @@ from anncestry.studies.budget import (
     Budget,
     affordable_steps,
     count_parameters,
-    parse_count,
-    parse_seconds,
     solve_width,
 )
 from anncestry.timeline import TIMELINE, find
 
 VECTOR = Signature("classification", "vector", (20,), 3)
 SERIES = Signature("classification", "series", (8, 5), 3)
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("60s", 60), ("2m", 120), ("1.5h", 5400), ("90", 90), (" 3 min ", 180), (0.5, 0.5)]
-)
-def test_seconds(text, seconds):
-    assert parse_seconds(text) == seconds
-
-
-@pytest.mark.parametrize(
-    ("text", "count"), [("50k", 50_000), ("1.5M", 1.5e6), ("1e12", 1e12), ("2b", 2e9), ("1T", 1e12), (7, 7)]
-)
-def test_counts(text, count):
-    assert parse_count(text) == count
-
-
-@pytest.mark.parametrize("text", ["", "fast", "10 parsecs", "-5s", "1e", "0s", "1,5m", "1e999"])
-def test_what_is_no_time_is_refused_by_name(text):
-    with pytest.raises(UserError, match="--budget: got"):
-        parse_seconds(text)
 
 
 def test_without_a_limit_a_run_gets_seconds_and_with_a_size_alone_passes():
