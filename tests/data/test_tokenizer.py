@@ -8,6 +8,7 @@ import subprocess
 import sys
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -283,3 +284,10 @@ def test_learning_is_the_same_in_every_process():
 def test_what_is_refused(make, message):
     with pytest.raises(UserError, match=message):
         make()
+
+
+@pytest.mark.parametrize("kind", ["byte-bpe", "word-bpe", "wordpiece"])
+def test_a_word_of_a_hundred_thousand_letters_is_learnt_in_parts(kind: Any) -> None:
+    """Whole, it takes minutes: what learning a word costs grows with the square of its length."""
+    learnt = Tokenizer.learn(["a" * 100_000 + " \udc80", "the cat"], kind, 290)
+    assert max(map(len, learnt.tokens)) <= 2004

@@ -17,12 +17,12 @@ word.
 import dataclasses
 import functools
 import json
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from anncestry.data.readers.files import whole_characters
 from anncestry.errors import UserError, require
 
 Kind = Literal["wordpiece", "byte-bpe", "word-bpe", "unigram"]
@@ -35,7 +35,6 @@ _PACKED: dict[Template, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "none": (("A",), ("A", "B")),
 }
 """What stands round a text A, and round two; GPT's are start, delimiter and extract (its section 3.3)."""
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -134,7 +133,7 @@ class Tokenizer:
             "word-bpe": byte_pairs.learn_words,
         }
         require(kind in learners, "kind", kind, "is not learnt here", learners)
-        fields = learners[kind](texts, size, lowercase)
+        fields = learners[kind](map(whole_characters, texts), size, lowercase)
         fields["special"] = Special(**fields["special"])
         return cls(kind=kind, lowercase=lowercase, **fields)
 
@@ -183,7 +182,7 @@ class Tokenizer:
     def encode_all(self, texts: Sequence[str], special: bool = False) -> list[list[int]]:
         """`encode` for each of many texts, at once."""
         backend = self._special_backend if special else self._backend
-        found = backend.encode_batch_fast([_whole(text) for text in texts], add_special_tokens=False)
+        found = backend.encode_batch_fast(list(map(whole_characters, texts)), add_special_tokens=False)
         return [encoding.ids for encoding in found]
 
     def encode_words(self, words: Sequence[str]) -> list[list[int]]:
@@ -202,7 +201,7 @@ class Tokenizer:
         No span begins or ends with a blank. Pieces that share a character (the bytes of an emoji) share its
         span.
         """
-        found = self._backend.encode(_whole(text), add_special_tokens=False)
+        found = self._backend.encode(whole_characters(text), add_special_tokens=False)
         return found.ids, [_without_blanks(text, *span) for span in found.offsets]
 
     def pack(self, first: Sequence[int], second: Sequence[int] | None = None) -> list[int]:
@@ -285,11 +284,6 @@ def write_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
 def packed_parts(template: Template) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What stands round one text A, and round A and B."""
     return _PACKED[template]
-
-
-def _whole(text: str) -> str:
-    """Half a surrogate pair is no character: it is read as U+FFFD."""
-    return _SURROGATE.sub("\ufffd", text)
 
 
 def _without_blanks(text: str, start: int, end: int) -> tuple[int, int]:

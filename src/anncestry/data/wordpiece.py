@@ -12,8 +12,9 @@ of Unicode than Python's.
 """
 
 import json
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from anncestry.errors import require
@@ -22,6 +23,7 @@ CONTINUES = "##"
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _ALPHABET = 1000
 """So many different characters are learnt at most; rarer ones are unknown."""
+_LONG_WORD = re.compile(r"\S{2000}(?=\S)")
 
 
 def rules(lowercase: bool, strip_accents: bool | None, split_cjk: bool) -> dict[str, Any]:
@@ -98,7 +100,17 @@ def train(
         show_progress=False,
         **options,
     )
-    backend.train_from_iterator(texts, trainer)
+    backend.train_from_iterator((part for text in texts for part in _in_parts(text)), trainer)
     learnt = json.loads(backend.to_str())["model"]
     tokens = sorted(learnt["vocab"], key=learnt["vocab"].__getitem__)
     return tuple(tokens), tuple((one, other) for one, other in learnt["merges"])
+
+
+def _in_parts(text: str) -> Iterator[str]:
+    """A text, cut within words of thousands of characters: what learning costs grows with their square."""
+    start = 0
+    for found in _LONG_WORD.finditer(text):
+        yield text[start : found.end()]
+        start = found.end()
+    if start < len(text):
+        yield text[start:]

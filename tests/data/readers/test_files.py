@@ -12,6 +12,8 @@ from anncestry.data.readers.files import (
     is_file,
     read_standard_input,
     read_text,
+    split_lines,
+    whole_characters,
 )
 from anncestry.errors import UserError
 
@@ -26,7 +28,7 @@ def write(folder: Path, data: bytes) -> Path:
     ("data", "text"),
     [
         (b"one\r\ntwo\r\n", "one\ntwo\n"),
-        (b"one\rtwo\r", "one\ntwo\n"),
+        (b"one\rtwo\r", "one\rtwo\r"),
         (b"\xef\xbb\xbfone\ntwo", "one\ntwo"),
         (b"\xef\xbb\xbfone\r\n\r\ntwo", "one\n\ntwo"),
         ("Grüße, 世界 🦉".encode(), "Grüße, 世界 🦉"),
@@ -34,6 +36,17 @@ def write(folder: Path, data: bytes) -> Path:
 )
 def test_marks_and_line_ends_are_removed(tmp_path: Path, data: bytes, text: str) -> None:
     assert read_text(write(tmp_path, data)) == text
+
+
+def test_only_lf_and_crlf_end_a_line() -> None:
+    odd = "one\x0b\x0c\x1c\x85\u2028\u2029\rtwo"
+    assert split_lines(f"{odd}\r\n\n{odd}\n") == [odd, "", odd]
+    assert split_lines("\n\nend") == ["", "", "end"]
+    assert split_lines("") == []
+
+
+def test_half_a_surrogate_pair_is_read_as_a_replacement() -> None:
+    assert whole_characters("a\ud83d b🦉\udcff") == "a\ufffd b🦉\ufffd"
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,16 @@ def test_lines_of_json(tmp_path: Path) -> None:
     assert sum(split_sizes(one)) == 18
 
 
+def test_half_a_surrogate_pair_in_a_line_of_json(tmp_path: Path) -> None:
+    rows = [{"text": f"{text} \ud83d", "label": label} for text, label in ROWS]
+    (tmp_path / "all.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    dataset = load_data(
+        f"jsonl:{tmp_path / 'all.jsonl'}", DataOptions(**SMALL | {"level": "byte-bpe", "vocab_size": 270})
+    )
+    text = dataset.processor.tokenizer.decode(dataset.train.inputs[0].tolist())  # pyright: ignore
+    assert "\ufffd" in text
+
+
 def test_words_with_tags(tmp_path: Path) -> None:
     lines = [f"{word}\t{'X' if word == 'film' else 'Y'}" for word in ("a", "coldest", "film")]
     (tmp_path / "all.tsv").write_text("\n\n".join(["\n".join(lines)] * 20) + "\n")

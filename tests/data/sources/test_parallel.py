@@ -75,6 +75,16 @@ def test_official_files_beside_it(tmp_path):
     assert [len(split) for split in (dataset.train, dataset.validation, dataset.test)] == [38, 2, 4]
 
 
+def test_a_carriage_return_within_a_line_shifts_no_pair(tmp_path):
+    files = write(tmp_path, "x.en", EN), write(tmp_path, "x.de", DE)
+    for path, word in ((files[0], b" a "), (files[1], b" ein ")):
+        path.write_bytes(path.read_bytes().replace(word, word + b"\r", 1 + (word == b" a ")))
+    dataset = load(files)
+    sides = [row[0].replace("\r", "") for split in (dataset.train, dataset.validation, dataset.test)
+             for row in split.references]  # fmt: skip
+    assert sorted(sides) == sorted(DE)
+
+
 def test_different_numbers_of_lines_are_named(tmp_path):
     files = write(tmp_path, "x.en", EN), write(tmp_path, "x.de", DE[:-3])
     with pytest.raises(ValueError, match=r"x\.en has 40 and x\.de has 37"):

@@ -113,3 +113,9 @@ def test_the_real_names_and_sentences(shared: Path) -> None:
     trec = load_data(f"sentences:{shared / 'trec'}")
     assert len(trec.classes) == 6
     assert [len(split) for split in splits(trec)] == [4907, 545, 500]
+
+
+def test_a_separator_within_a_text_ends_no_line(tmp_path: Path) -> None:
+    text = labelled("{text}\t{label}").replace("a fine film", "a fine\u2028film", 1)
+    (tmp_path / "all.tsv").write_text(text.replace("dull and cold", "dull\x0c\r\x85cold", 1), newline="")
+    assert load_data(f"sentences:{tmp_path / 'all.tsv'}").classes == ("neg", "pos")

@@ -92,12 +92,31 @@ def test_answers_in_other_places(tmp_path: Path) -> None:
         ('{"data": [{"paragraphs": [{"qas": []}]}]}', "article 1, paragraph 1'; must hold a text 'context'"),
         ('{"data": [{"paragraphs": [{"context": "a", "qas": [{}]}]}]}', "must hold a text 'question'"),
         ('{"data": []}', "holds no question"),
+        ("[" * 100_000, "must be JSON of SQuAD's form"),
     ],
 )
 def test_damaged_files(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "all.json").write_text(content)
     with pytest.raises(UserError, match=message):
         load_data(f"squad:{tmp_path / 'all.json'}")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("answers", 3, "paragraph 1, question 0a'; must hold a list 'answers'"),
+        ("answers", {"text": "the film"}, "must hold a list 'answers'"),
+        ("answers", ["the film"], "must hold a text 'text'"),
+        ("question", ["who"], "must hold a text 'question'"),
+        ("is_impossible", "false", r"got 'false'; must be true or false \(article 1, paragraph 1"),
+    ],
+)
+def test_parts_of_other_types_are_named(tmp_path: Path, field: str, value: Any, message: str) -> None:
+    whole = {"data": [article(n) for n in range(12)]}
+    whole["data"][0]["paragraphs"][0]["qas"][0][field] = value
+    (tmp_path / "all.json").write_text(json.dumps(whole))
+    with pytest.raises(UserError, match=message):
+        read_squad(tmp_path / "all.json")
 
 
 def test_too_few_questions(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import codecs
 import gzip
 import os
+import re
 import sys
 import zlib
 from pathlib import Path
@@ -14,6 +15,9 @@ MAX_BYTES = 8 * 2**30
 
 MEMORY_PER_BYTE = 20
 """Roughly what one byte of a text or table takes in memory while it is read (measured: 14 to 18)."""
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def check_memory(num_bytes: int, field: str, value: object, hint: str) -> None:
@@ -69,7 +73,7 @@ def is_file(source: str) -> bool:
 
 
 def read_text(path: Path, max_chars: int | None = None) -> str:
-    """The text of a UTF-8 file, gzipped or not: without byte order mark, every line end as ``\\n``.
+    """The text of a UTF-8 file, gzipped or not: without byte order mark, CRLF as LF (see `split_lines`).
 
     Args:
         path: an existing file.
@@ -122,6 +126,23 @@ def _gunzip(path: Path, max_chars: int | None) -> tuple[bytes, int, int]:
     return data[:limit], limit if len(data) > limit else len(data), len(data)
 
 
+def split_lines(text: str) -> list[str]:
+    """The lines of a text: LF and CRLF end a line, and nothing else does. Blank lines count.
+
+    A lone CR, a form feed or U+2028 may stand in one of two parallel files and not in the other; what
+    `str.splitlines` makes of them shifts every line behind.
+    """
+    lines = text.replace("\r\n", "\n").split("\n")
+    if not lines[-1]:  # what is behind the last line end is no line
+        lines.pop()
+    return lines
+
+
+def whole_characters(text: str) -> str:
+    """A text with U+FFFD for each half of a surrogate pair, which is no character (a tweet that was cut)."""
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+
+
 def read_standard_input() -> str:
     """All of standard input, checked as a file is."""
     return decode_text(sys.stdin.buffer.read(), "standard input")
@@ -146,7 +167,7 @@ def decode_text(data: bytes, name: str, whole: bool = True) -> str:
         rule = f"must be UTF-8 text; the byte 0x{data[start]:02x} at position {start} (line {line}) is not"
         hint = "Save it again as UTF-8, for example with: iconv -f latin1 -t utf-8"
         raise UserError("file", name, rule, hint=hint) from None
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = text.replace("\r\n", "\n")
     if not text.strip():
         raise UserError("file", name, "must hold text; it is empty or blank")
     return text

@@ -17,14 +17,15 @@ Lines = Callable[[], Iterable[str]]
 
 
 def lines_of_file(path: Path, max_chars: int | None = None) -> Lines:
-    """The lines of a UTF-8 file, gzipped or not; any line end counts, a byte order mark does not.
+    """The lines of a UTF-8 file, gzipped or not; LF and CRLF end a line, a byte order mark is none of it.
 
     Iterating over them raises a `UserError` where the file cannot be read, is not UTF-8 or holds NUL bytes.
     """
 
     def lines() -> Iterator[str]:
         try:
-            with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig") as file:
+            how = {"encoding": "utf-8-sig", "newline": "\n"}  # what `split_lines` says of the others
+            with (gzip.open if path.suffix == ".gz" else open)(path, "rt", **how) as file:  # pyright: ignore
                 yield from _stripped(file, max_chars, str(path))  # pyright: ignore[reportArgumentType]
         except OSError as error:
             damaged = isinstance(error, gzip.BadGzipFile)

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from anncestry.data.questions import Question
-from anncestry.data.readers.files import existing_file, read_text
-from anncestry.errors import UserError
+from anncestry.data.readers.files import existing_file, read_text, whole_characters
+from anncestry.errors import UserError, require
+
+MAX_NAME = 200
+"""Characters that are kept of the id of a question."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +58,15 @@ def read_squad(path: str | Path) -> Squad:
 
 
 def _question(asked: Any, context: str, where: str, counts: dict[str, int]) -> Question:
-    text, name = _text(asked, "question", where), str(asked.get("id", ""))
+    text, name = _text(asked, "question", where), str(asked.get("id", ""))[:MAX_NAME]
+    where = f"{where}, question {name or repr(text[:40])}"
     answers, starts, unplaced = [], [], []
-    if not asked.get("is_impossible", False):
-        for answer in asked.get("answers") or []:
-            words, start = _text(answer, "text", f"{where}, question {name}"), answer.get("answer_start")
+    impossible = asked.get("is_impossible", False)
+    rule = f"must be true or false ({where})"
+    require(isinstance(impossible, bool), "is_impossible", impossible, rule)
+    if not impossible:
+        for answer in [] if asked.get("answers") is None else _list(asked, "answers", where):
+            words, start = _text(answer, "text", where), answer.get("answer_start")
             if not isinstance(start, int) or context[start : start + len(words)] != words or start < 0:
                 start = context.find(words)
                 counts["moved" if start >= 0 else "lost"] += 1
@@ -82,4 +89,4 @@ def _text(value: Any, name: str, where: str) -> str:
     found = value.get(name) if isinstance(value, dict) else None
     if not isinstance(found, str) or not found.strip():
         raise UserError("file", where, f"must hold a text '{name}', as files of SQuAD's form do")
-    return found
+    return whole_characters(found)

@@ -10,6 +10,7 @@ from anncestry.data.dataset import Dataset, Examples, Processor
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.characters import CharacterWordsProcessor
 from anncestry.data.processors.common import expect
+from anncestry.data.readers.files import split_lines
 from anncestry.data.spelt import TEXT_BEGINS, TEXT_ENDS, Speller, Spelt
 from anncestry.errors import UserError, require
 from anncestry.protocols import IGNORED
@@ -42,7 +43,7 @@ def spelt_text(
     Args:
         notes: the first one says how the text was split.
     """
-    lines = [[words for line in part.split("\n") if (words := line.split())] for part in parts]
+    lines = [[words for line in split_lines(part) if (words := line.split())] for part in parts]
     require(all(lines), "text", about["name"], "a part of it has no word")
     if given is None:
         given = CharacterWordsProcessor.learn(lines[0], options.vocab_size)

@@ -9,7 +9,7 @@ from anncestry.data.processors.characters import CharacterTagProcessor
 from anncestry.data.processors.common import expect, relabel
 from anncestry.data.processors.packed_answers import PackedTagsProcessor
 from anncestry.data.processors.sentences import TagProcessor, pad
-from anncestry.data.readers.files import absolute, existing_file, existing_folder, read_text
+from anncestry.data.readers.files import absolute, existing_file, existing_folder, read_text, split_lines
 from anncestry.data.sources.characters import LEVEL, spelt_examples
 from anncestry.data.sources.labelled_texts import reads_pieces, stored, task_tokenizer
 from anncestry.errors import UserError
@@ -145,7 +145,7 @@ def read_tagged(path: Path, column: str = "upos") -> Sentences:
     sentences: Sentences = []
     words: list[str] = []
     tags: list[str] = []
-    for number, line in enumerate([*read_text(path).split("\n"), ""], 1):
+    for number, line in enumerate([*split_lines(read_text(path)), ""], 1):
         if not line.strip():
             if words:
                 sentences.append((words, tags))

@@ -11,7 +11,7 @@ from anncestry.data.options import DataOptions
 from anncestry.data.pairs import Pairs, Sequences
 from anncestry.data.processors.common import expect
 from anncestry.data.processors.translation import TranslationProcessor, answers
-from anncestry.data.readers.files import absolute, existing_file, read_text
+from anncestry.data.readers.files import absolute, existing_file, read_text, split_lines
 from anncestry.data.splits import generator, random_split
 from anncestry.data.vocabulary import Level, Vocabulary
 from anncestry.errors import UserError
@@ -59,8 +59,7 @@ def _paths(argument: str) -> tuple[Path, Path]:
 
 def _read(paths: tuple[Path, Path], notes: list[str]) -> Lines:
     """The pairs of lines of two files, without those of which a side is blank."""
-    # Only a line feed ends a line: other separators may stand in one file and not in the other.
-    sources, targets = (read_text(path).removesuffix("\n").split("\n") for path in paths)
+    sources, targets = (split_lines(read_text(path)) for path in paths)
     if len(sources) != len(targets):
         rule = (
             f"both files must have equally many lines; {paths[0].name} has {len(sources)} and "

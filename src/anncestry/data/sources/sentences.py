@@ -11,7 +11,7 @@ from anncestry.data.options import DataOptions
 from anncestry.data.processors.characters import CharacterClassProcessor
 from anncestry.data.processors.common import expect, relabel
 from anncestry.data.processors.sentences import SentenceProcessor, rank, split_text
-from anncestry.data.readers.files import absolute, decode_text, existing_file, existing_folder
+from anncestry.data.readers.files import absolute, decode_text, existing_file, existing_folder, split_lines
 from anncestry.data.readers.files import read_text as read_utf8
 from anncestry.data.sources.characters import LEVEL, spelt_examples
 from anncestry.data.sources.labelled_texts import Labelled, Part, labelled_texts, reads_pieces
@@ -108,14 +108,14 @@ def _read_folder(folder: Path, notes: list[str]) -> tuple[list[Pairs], bool]:
     if len(texts) < 2:
         rule = "must hold a file CLASS.txt for each class, or train, dev and test files of labelled lines"
         raise UserError("folder", str(folder), rule)
-    pairs = [(line.strip(), path.stem) for path in texts for line in read_utf8(path).splitlines()]
+    pairs = [(line.strip(), path.stem) for path in texts for line in split_lines(read_utf8(path))]
     return [[(text, label) for text, label in pairs if text]], True
 
 
 def _read_labelled(path: Path, notes: list[str]) -> Pairs:
     """``text<TAB>label``, ``label text``, or ``coarse:fine text`` lines."""
     text = _read(path, notes)
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    lines = [(number, line) for number, line in enumerate(split_lines(text), 1) if line.strip()]
     if lines and lines[0][1].lower().split("\t") in (["sentence", "label"], ["text", "label"]):
         lines = lines[1:]
     tabs = all("\t" in line for _, line in lines)

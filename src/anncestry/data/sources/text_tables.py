@@ -12,7 +12,7 @@ from anncestry.data.dataset import Dataset, Processor
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.packed import Text
 from anncestry.data.processors.table import class_name
-from anncestry.data.readers.files import absolute, existing_file, read_text
+from anncestry.data.readers.files import absolute, existing_file, read_text, split_lines, whole_characters
 from anncestry.data.readers.tables import Table, is_missing, looks_like_header
 from anncestry.data.sources.labelled_texts import Labelled, Part, labelled_texts, official_parts
 from anncestry.errors import UserError, nearest
@@ -112,7 +112,7 @@ def read_objects(path: Path) -> list[tuple[int, dict[str, Any]]]:
         UserError: a line is no object of JSON.
     """
     objects = []
-    for number, line in enumerate(read_text(path).split("\n"), 1):
+    for number, line in enumerate(split_lines(read_text(path)), 1):
         if not line.strip():
             continue
         try:
@@ -143,7 +143,7 @@ def _as_table(rows: Sequence[tuple[int, dict[str, Any]]], columns: list[str], pa
                 near = nearest(name, list(row))
                 rule = f"line {number} must hold a text or a number '{name}'"
                 raise UserError("file", path, rule, near or ["no field"])
-        cells.append([str(row[name]) for name in columns])
+        cells.append([whole_characters(str(row[name])) for name in columns])
     lines = tuple(number for number, _ in rows)
     return Table(tuple(columns), True, tuple(zip(*cells, strict=True)), lines)
 
