@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from anncestry.checkpoints import foreign_files
 from anncestry.checkpoints.converters import bert as converter
 from anncestry.checkpoints.converters.bert import to_bert
 from anncestry.checkpoints.converters.encoders import bert_names, fitted, foreign
@@ -127,14 +128,14 @@ def test_what_the_authors_fine_tune(tmp_path, monkeypatch):
             arrays["bert/pooler/dense/bias"] = np.zeros(D, np.float32)
         more = {f"{name}/{part}": array for name, array in arrays.items() for part in ("adam_m", "adam_v")}
         more["global_step"] = np.array(7)
-        monkeypatch.setattr(converter, "list_bundle", lambda path, a=arrays, m=more: {**a, **m})
+        monkeypatch.setattr(foreign_files, "list_bundle", lambda path, a=arrays, m=more: {**a, **m})
         monkeypatch.setattr(converter, "read_bundle", lambda path, names, a=arrays: {n: a[n] for n in names})
         found = import_weights(tmp_path)
         assert found.config["task"] == task
         same(found, model)
         assert any("pooler was left out" in note for note in found.notes) == (task == "span")
     monkeypatch.setattr(
-        converter, "list_bundle", lambda path: dict.fromkeys([converter._TF_LAYER, "bert/x/odd"])
+        foreign_files, "list_bundle", lambda path: dict.fromkeys([converter._TF_LAYER, "bert/x/odd"])
     )
     with pytest.raises(UserError, match=r"no such tensors.*bert/x/odd"):
         import_weights(tmp_path)

@@ -130,7 +130,7 @@ def test_a_pickle_is_recognised_and_never_loaded(tmp_path, monkeypatch, name, ki
         )
     known = kind != "protocol-0" or path.suffix in (".pt", ".bin")  # protocol 0 is text without a mark
     text = (
-        "can run code and is never loaded. Convert it to safetensors"
+        "can run code and is never loaded. Where you trust it, make safetensors of it"
         if known
         else "is not a safetensors file"
     )

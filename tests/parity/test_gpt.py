@@ -13,6 +13,7 @@ from anncestry.checkpoints.importing import import_weights
 from anncestry.cli.main import main
 from anncestry.decoding import sample
 from anncestry.errors import UserError
+from anncestry.fields import Fields
 from anncestry.foreign_runs import write_import
 from anncestry.models.create import create
 from anncestry.models.gpt import MultipleChoice
@@ -113,7 +114,9 @@ def _converted(theirs):
     from anncestry.checkpoints.converters.gpt import _imported
 
     found = {n.removeprefix("transformer."): t for n, t in theirs.state_dict().items()}
-    made = _imported("gpt", found, theirs.config.to_dict(), "test", __import__("pathlib").Path("nowhere"))
+    made = _imported(
+        "gpt", found, Fields(theirs.config.to_dict(), "test"), "test", __import__("pathlib").Path("nowhere")
+    )
     assert any("multiple_choice_head was left out" in note for note in made.notes)
     return made.tensors
 

@@ -13,7 +13,7 @@ Without a linear layer the readout becomes the identity: the outputs are the hid
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,11 +23,13 @@ from torch import Tensor
 
 from anncestry.checkpoints.converters.bert import from_bert, is_bert
 from anncestry.checkpoints.converters.bert_forks import from_bert_fork, is_bert_fork
+from anncestry.checkpoints.converters.bert_kin import KIN
 from anncestry.checkpoints.converters.beyond_bert import from_beyond_bert, is_beyond_bert
 from anncestry.checkpoints.converters.beyond_bert_bart import from_bart, is_bart
+from anncestry.checkpoints.converters.beyond_bert_families import FAMILIES
 from anncestry.checkpoints.converters.ctranslate2 import from_ctranslate2
 from anncestry.checkpoints.converters.elmo import find_elmo, from_elmo
-from anncestry.checkpoints.converters.gpt import from_gpt, is_gpt
+from anncestry.checkpoints.converters.gpt import GPT_TYPES, from_gpt, is_gpt
 from anncestry.checkpoints.converters.image_networks import from_torchvision, recognise
 from anncestry.checkpoints.converters.keras import from_keras
 from anncestry.checkpoints.converters.keras_files import activation_of, read_keras
@@ -37,9 +39,10 @@ from anncestry.checkpoints.converters.sentence_bert import from_sentence_bert, i
 from anncestry.checkpoints.converters.tensor2tensor import from_tensor2tensor
 from anncestry.checkpoints.converters.torch_rnn import from_torch
 from anncestry.checkpoints.converters.torch_transformer import from_torch_transformer, is_torch_transformer
+from anncestry.checkpoints.foreign_files import ForeignFiles
 from anncestry.checkpoints.imported import Imported
-from anncestry.checkpoints.store import holds_pickle, read_tensors, some_of
-from anncestry.errors import UserError, require
+from anncestry.checkpoints.store import holds_pickle, some_of
+from anncestry.errors import UserError
 from anncestry.timeline import find
 
 _RECURRENT = re.compile(r"(?P<module>.*?)(?P<name>(?:weight|bias)_(?:ih|hh|hr)_l[0-9]+(?:_reverse)?)")
@@ -60,6 +63,20 @@ class _Parts(NamedTuple):
     activation: str | None = None
 
 
+class Row(NamedTuple):
+    """One kind of foreign files.
+
+    Attributes:
+        what: how the last resort lists it.
+        recognise: whether files are of this kind; it raises where they are but cannot be read.
+        read: the network, given the files and the id of what it must be, if that was told.
+    """
+
+    what: str
+    recognise: Callable[[ForeignFiles], bool]
+    read: Callable[[ForeignFiles, str | None], Imported]
+
+
 def import_weights(path: str | Path, architecture: str | None = None) -> Imported:
     """Read a foreign file of weights.
 
@@ -75,48 +92,32 @@ def import_weights(path: str | Path, architecture: str | None = None) -> Importe
         UserError: the file cannot be read (a pickle never is), holds something else than one network that
             is known here, or another architecture.
     """
-    path = Path(path)
-    if is_sentence_bert(path):
-        return from_sentence_bert(path, str(path), lambda inner: _network(inner, architecture))
-    return _network(path, architecture)
+    return _network(ForeignFiles(path), architecture, _ROWS)
 
 
-def _network(path: Path, architecture: str | None) -> Imported:
-    """The network of a file, or of a folder with one network in it."""
-    source = str(path)
-    elmo = find_elmo(path)
-    if elmo is not None:
-        return _checked(from_elmo(elmo, source), architecture, source)
-    if is_gpt(path):
-        return _checked(from_gpt(path, source), architecture, source)
-    if is_bert(path):
-        return _checked(from_bert(path, source), architecture, source)
-    if is_bert_fork(path):
-        return _checked(from_bert_fork(path, source), architecture, source)
-    if is_beyond_bert(path):
-        return _checked(from_beyond_bert(path, source), architecture, source)
-    if is_bart(path):
-        return _checked(from_bart(path, source), architecture, source)
-    transformer = _transformer(path, source)
-    if transformer is not None:
-        _check_transformer(architecture, source)
-        return transformer
-    if _is_keras(path):
-        return _recurrent(_keras_parts(path, source), architecture, source)
-    if path.is_dir():
-        found = [
-            path / name for name in ("model.safetensors", "pytorch_model.bin") if (path / name).is_file()
-        ]
-        rule = "is a folder without model.bin, model.safetensors, or a checkpoint of TensorFlow"
-        require(bool(found), "file", source, rule)
-        path = found[0]  # a pickle is refused, with the reason
-    tensors, metadata = read_tensors(path)
-    if recognise(tensors) is not None:
-        return from_torchvision(tensors, source, architecture)
-    if is_torch_transformer(tensors):
-        _check_transformer(architecture, source)
-        return from_torch_transformer(tensors, source, metadata, path.parent)
-    return _recurrent(_torch_parts(tensors, source), architecture, source)
+def _network(files: ForeignFiles, architecture: str | None, rows: Sequence[Row]) -> Imported:
+    """The network of the first kind that recognises the files."""
+    for row in rows:
+        if row.recognise(files):
+            found = row.read(files, architecture)
+            if architecture is not None and find(architecture).id != found.architecture:
+                name = find(found.architecture).name
+                rule = f"{files.name} holds a {name}"
+                raise UserError("architecture", architecture, rule, [found.architecture])
+            return found
+    raise _unknown(files)
+
+
+def _unknown(files: ForeignFiles) -> UserError:
+    """What is said of files that nobody recognises: what they say they are, and what is known."""
+    if files.model_type is not None:
+        return UserError("model_type", files.model_type, "is no network that is read here", _MODEL_TYPES)
+    said = files.config.get("architectures") if files.of_folder else None
+    if said:
+        return UserError("architectures", said, "is no network that is read here", _MODEL_TYPES)
+    names = some_of(files.weights) or "no tensors"
+    kinds = list(dict.fromkeys(row.what for row in _ROWS))
+    return UserError(files.name, names, "holds no network that is known here", kinds)
 
 
 def _recurrent(parts: _Parts, architecture: str | None, source: str) -> Imported:
@@ -155,46 +156,13 @@ def _recurrent(parts: _Parts, architecture: str | None, source: str) -> Imported
     return Imported(_architecture(sizes, architecture, source), config, tensors)
 
 
-def _transformer(path: Path, source: str) -> Imported | None:
-    """The Transformer of a folder, or of a file of one; None where it is something else."""
-    folder = path if path.is_dir() else path.parent
-    if (path if path.is_file() else path / "model.bin").name == "model.bin" and (
-        folder / "model.bin"
-    ).is_file():
-        return from_ctranslate2(folder, source)
-    if (path.is_dir() or path.suffix in (".safetensors", ".bin", ".json")) and is_marian(folder):
-        return from_marian(folder, source)
-    if _is_bundle(path):
-        return from_tensor2tensor(path, source)
-    return None
+def _is_ctranslate2(files: ForeignFiles) -> bool:
+    return "model.bin" in files.names and (files.is_folder or files.path.name == "model.bin")
 
 
-def _is_bundle(path: Path) -> bool:
-    """Whether it is a checkpoint of TensorFlow: its folder, its prefix or one of its files."""
-    if path.is_dir():
-        return (path / "checkpoint").is_file()
-    return (
-        path.name.endswith(".index")
-        or ".data-" in path.name
-        or path.with_name(path.name + ".index").is_file()
-    )
-
-
-def _check_transformer(wanted: str | None, source: str) -> None:
-    if wanted is not None and find(wanted).id != "transformer":
-        raise UserError("architecture", wanted, f"{source} holds a Transformer", ["transformer"])
-
-
-def _checked(found: Imported, wanted: str | None, source: str) -> Imported:
-    """What was found, where it is of the architecture that it must be."""
-    if wanted is not None and find(wanted).id != found.architecture:
-        name = find(found.architecture).name
-        raise UserError("architecture", wanted, f"{source} holds a {name}", [found.architecture])
-    return found
-
-
-def _is_keras(path: Path) -> bool:
-    """By its first bytes. An archive with a pickle is left to `read_tensors`, which says why not."""
+def _is_keras(files: ForeignFiles) -> bool:
+    """By its first bytes. An archive with a pickle is left to `open_weights`, which says why not."""
+    path = files.path
     if not path.is_file():
         return False
     with open(path, "rb") as file:
@@ -213,6 +181,21 @@ def _architecture(sizes: RecurrentSizes, wanted: str | None, source: str) -> str
     if find(wanted).id not in found:
         raise UserError("architecture", wanted, f"{source} holds {kind}", found)
     return find(wanted).id
+
+
+def _tensors(files: ForeignFiles) -> Mapping[str, Tensor]:
+    """The tensors, to be recognised by their names; none where they cannot be read and a config says of what
+    type they are: then the type is what has to be told."""
+    try:
+        return files.weights
+    except UserError:
+        if files.model_type is None:
+            raise
+        return {}
+
+
+def _is_recurrent(files: ForeignFiles) -> bool:
+    return any(_RECURRENT.fullmatch(name) for name in _tensors(files))
 
 
 def _torch_parts(tensors: Mapping[str, Tensor], source: str) -> _Parts:
@@ -260,3 +243,63 @@ def _keras_parts(path: Path, source: str) -> _Parts:
         else:
             unused.append(layer)
     return _Parts(from_keras(arrays, source), embedding, readouts, unused, activation)
+
+
+def _read_elmo(files: ForeignFiles, _: str | None) -> Imported:
+    found = find_elmo(files.path)
+    assert found is not None
+    return from_elmo(found, files.name)
+
+
+def _read_transformer(files: ForeignFiles, _: str | None) -> Imported:
+    return from_torch_transformer(files.weights, files.name, files.weights.metadata, files.folder)
+
+
+def _read_keras(files: ForeignFiles, wanted: str | None) -> Imported:
+    return _recurrent(_keras_parts(files.path, files.name), wanted, files.name)
+
+
+def _read_recurrent(files: ForeignFiles, wanted: str | None) -> Imported:
+    return _recurrent(_torch_parts(files.weights, files.name), wanted, files.name)
+
+
+_MODEL_TYPES = ("bert", *KIN, *FAMILIES, "bart", "marian", *GPT_TYPES)
+_HUGGING_FACE = "a folder of Hugging Face's (" + ", ".join(_MODEL_TYPES) + ")"
+_ROWS = (
+    Row(
+        "a folder of sentence-transformers",
+        is_sentence_bert,
+        lambda files, wanted: from_sentence_bert(files, lambda inner: _network(inner, wanted, _ROWS[1:])),
+    ),
+    Row("ELMo's options and HDF5", lambda files: find_elmo(files.path) is not None, _read_elmo),
+    Row(_HUGGING_FACE, is_gpt, lambda files, _: from_gpt(files)),
+    Row(_HUGGING_FACE, is_bert, lambda files, _: from_bert(files)),
+    Row(_HUGGING_FACE, is_bert_fork, lambda files, _: from_bert_fork(files)),
+    Row(_HUGGING_FACE, is_beyond_bert, lambda files, _: from_beyond_bert(files)),
+    Row(_HUGGING_FACE, is_bart, lambda files, _: from_bart(files)),
+    Row(
+        "a folder of CTranslate2",
+        _is_ctranslate2,
+        lambda files, _: from_ctranslate2(files.folder, files.name),
+    ),
+    Row(_HUGGING_FACE, is_marian, lambda files, _: from_marian(files)),
+    Row(
+        "a checkpoint of tensor2tensor",
+        lambda files: files.bundle is not None,
+        lambda files, _: from_tensor2tensor(files.path, files.name),
+    ),
+    Row("a file of Keras", _is_keras, _read_keras),
+    Row(
+        "AlexNet, VGG, ResNet or DenseNet of torchvision or timm",
+        lambda files: recognise(_tensors(files)) is not None,
+        lambda files, wanted: from_torchvision(files.weights, files.name, wanted),
+    ),
+    Row(
+        "a module with a torch.nn.Transformer",
+        lambda files: is_torch_transformer(_tensors(files)),
+        _read_transformer,
+    ),
+    Row("a module with one torch.nn.RNN, LSTM or GRU (weight_ih_l0, ...)", _is_recurrent, _read_recurrent),
+)
+"""The kinds of foreign files, each asked in turn; the files are opened once. Those that are told by the
+names of their tensors come last."""

@@ -7,6 +7,7 @@ pickle can run code while it is read, so none is ever loaded.
 
 import contextlib
 import errno
+import glob
 import hashlib
 import json
 import os
@@ -27,9 +28,11 @@ FORMAT = 1
 _KEY = "anncestry"
 _MAX_HEADER_BYTES = 100_000_000  # of JSON: names, shapes and metadata; the limit of safetensors itself
 _PICKLE_RULE = "is a pickle; a pickle can run code and is never loaded"
-_PICKLE_HINT = (
-    "Convert it to safetensors where you trust it: "
-    "safetensors.torch.save_file(torch.load(path, weights_only=True), 'model.safetensors')."
+_PICKLE_HINT = (  # clone: tied weights share memory, which safetensors does not store
+    'Where you trust it, make safetensors of it: python -c "import glob, torch; '
+    "from safetensors.torch import save_file; read = lambda f: torch.load(f, 'cpu', weights_only=True); "
+    "w = {{n: t for f in glob.glob({pattern}) for n, t in read(f).items()}}; w = w.get('state_dict', w); "
+    "save_file({{n: t.clone().contiguous() for n, t in w.items() if hasattr(t, 'clone')}}, {made})\""
 )
 _PICKLE_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
 _WRITE_FAILURES = {
@@ -112,12 +115,12 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[
     """
     path = Path(path)
     try:
-        _check_container(path)
+        check_container(path)
         with safetensors.safe_open(path, framework="pt", device="cpu") as file:
             notes = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     except (OSError, safetensors.SafetensorError) as error:
-        raise UserError("file", str(path), f"cannot be read: {_reason(error)}") from error
+        raise unreadable(path, error) from error
     if _KEY not in notes:
         return tensors, {}
     try:
@@ -177,7 +180,7 @@ def some_of(names: Iterable[str], limit: int = 8) -> str:
     return ", ".join(names[:limit]) + rest
 
 
-def _check_container(path: Path) -> None:
+def check_container(path: Path) -> None:
     """Raise a `UserError` unless the file begins as safetensors do: header length (8 bytes), then JSON."""
     size = path.stat().st_size
     if not path.is_file():  # opening a pipe would wait for ever
@@ -189,11 +192,13 @@ def _check_container(path: Path) -> None:
         if header_bytes > size - 8:
             raise UserError("file", str(path), "is cut short: its header is longer than the file")
         return
+    if path.name.endswith(".bin.index.json"):
+        raise UserError("file", str(path), f"lists shards each of which {_PICKLE_RULE}", hint=_advice(path))
     is_archive = start.startswith(b"PK\x03\x04")
     if is_archive and not holds_pickle(path):
         raise UserError("file", str(path), "is a zip archive, not a safetensors file")
     if is_archive or (start[:1] == b"\x80" and start[1:2] <= b"\x05") or path.suffix in _PICKLE_SUFFIXES:
-        raise UserError("file", str(path), _PICKLE_RULE, hint=_PICKLE_HINT)
+        raise UserError("file", str(path), _PICKLE_RULE, hint=_advice(path))
     raise UserError("file", str(path), "is cut short" if size < 9 else "is not a safetensors file")
 
 
@@ -204,6 +209,21 @@ def holds_pickle(path: Path) -> bool:
             return any(name.endswith(".pkl") for name in archive.namelist())
     except zipfile.BadZipFile:  # cut short; torch.save is by far its likeliest origin
         return True
+
+
+def _advice(path: Path) -> str:
+    """How a pickle becomes safetensors beside it, all its shards together."""
+    shards = f"{glob.escape(path.name.removesuffix('.bin.index.json'))}*.bin"
+    pattern = shards if path.name.endswith(".index.json") else glob.escape(path.name)
+    made = path.with_name("model.safetensors" if path.name.startswith("pytorch_model") else path.stem)
+    made = made.with_suffix(".safetensors")
+    here = glob.escape(str(path.parent))
+    return _PICKLE_HINT.format(pattern=repr(f"{here}/{pattern}"), made=repr(str(made)))
+
+
+def unreadable(path: Path, error: Exception) -> UserError:
+    """What a file that cannot be read is told by."""
+    return UserError("file", str(path), f"cannot be read: {_reason(error)}")
 
 
 def _reason(error: Exception) -> str:

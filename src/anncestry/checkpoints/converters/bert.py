@@ -21,24 +21,24 @@ from torch import Tensor
 
 from anncestry.checkpoints.converters.encoders import (
     Exported,
-    Fields,
+    activation_of,
     bert_names,
     fitted,
     foreign,
     labelled,
     labels_of,
     modern,
-    read_hugging_face,
-    read_object,
     their_activation,
     without_copies,
 )
 from anncestry.checkpoints.converters.sentence_bert import sentence_files
+from anncestry.checkpoints.foreign_files import BOOKKEEPING, CONFIG, ForeignFiles
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.rename import KeyMap
 from anncestry.checkpoints.store import some_of
-from anncestry.checkpoints.tensorflow_bundle import list_bundle, read_bundle
+from anncestry.checkpoints.tensorflow_bundle import read_bundle
 from anncestry.errors import require
+from anncestry.fields import Fields
 
 _PREFIX = "bert."
 _WORDS = {
@@ -54,7 +54,7 @@ _IGNORED = (
     "classifier_dropout", "directionality", "pooler_fc_size", "pooler_num_attention_heads",
     "pooler_num_fc_layers", "pooler_size_per_head", "pooler_type",
 )  # fmt: skip
-_CONFIGS = ("config.json", "bert_config.json")
+_CONFIGS = (CONFIG, "bert_config.json")
 _TF_LAYER = "bert/encoder/layer_0/attention/self/query/kernel"
 _TRAINING = re.compile(
     r"(.*/)?(adam_[mv]|lamb_[mv]|Adam(_[0-9]+)?|AdamWeightDecayOptimizer(_[0-9]+)?|global_step"
@@ -97,44 +97,39 @@ class _Task(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def is_bert(path: str | Path) -> bool:
-    """Whether a folder, or a file in it, is BERT's."""
-    path = Path(path)
-    if (bundle := _bundle(path)) is not None:
-        return _TF_LAYER in list_bundle(bundle)
-    if not path.is_dir() and path.suffix not in (".safetensors", ".bin", ".json"):
+def is_bert(files: ForeignFiles) -> bool:
+    """Whether it is BERT's."""
+    if files.bundle is not None:
+        return _TF_LAYER in files.bundled
+    if not files.of_folder:
         return False
-    folder = path if path.is_dir() else path.parent
-    if (folder / _CONFIGS[0]).is_file():
-        config = read_object(folder / _CONFIGS[0])
-        if "model_type" in config:
-            return config["model_type"] == "bert"
-        return str(_class_of(config)).startswith("Bert")
-    return (folder / _CONFIGS[1]).is_file()
+    if CONFIG in files.names:
+        if "model_type" in files.config:
+            return files.model_type == "bert"
+        return str(_class_of(files.config)).startswith("Bert")
+    return _CONFIGS[1] in files.names
 
 
-def from_bert(path: str | Path, source: str = "checkpoint") -> Imported:
+def from_bert(files: ForeignFiles) -> Imported:
     """The network of what `is_bert` accepts.
 
     Raises:
         UserError: a file is missing, a pickle or damaged; tensors are missing, unknown or misshapen; the
             config is of a network that is not one of ours.
     """
-    path = Path(path)
-    folder = path if path.is_dir() else path.parent
-    bundle = _bundle(path)
-    if bundle is not None:
-        config, theirs = read_object(_config_beside(folder)), _read_tensorflow(bundle)
-        notes = ()
-        if config.get("hidden_act", "gelu") == "gelu":
-            why = "the authors' program computes x Phi(x) by a tanh since February 2019"
-            notes = (f"activation=gelu is assumed: {why} (--set activation=gelu-tanh)",)
-        return _imported(config, theirs, source, folder, notes)
-    return _imported(*read_hugging_face(folder), source, folder)
+    if files.bundle is None:
+        return _imported(files.config, files.weights, files.name, files.folder)
+    beside = next((name for name in reversed(_CONFIGS) if name in files.names), _CONFIGS[1])
+    config, theirs = files.json(beside, BOOKKEEPING), _read_tensorflow(files)
+    notes = ()
+    if config.get("hidden_act", "gelu") == "gelu":
+        why = "the authors' program computes x Phi(x) by a tanh since February 2019"
+        notes = (f"activation=gelu is assumed: {why} (--set activation=gelu-tanh)",)
+    return _imported(config, theirs, files.name, files.folder, notes)
 
 
 def _imported(
-    config: Mapping[str, Any],
+    fields: Fields,
     theirs: Mapping[str, Tensor],
     source: str,
     folder: Path | None,
@@ -148,9 +143,8 @@ def _imported(
         "cls.predictions.decoder.bias": "cls.predictions.bias",
     }
     theirs = without_copies(theirs, copies, source)
-    fields = Fields(config, source)
     sizes = _sizes(fields)
-    task = _task(config, theirs, source, sizes, f"{prefix}pooler.dense.weight" in theirs)
+    task = _task(fields, theirs, source, sizes, f"{prefix}pooler.dense.weight" in theirs)
     names = bert_names(prefix, task.heads)
     if not task.pools and any(name.startswith(f"{prefix}pooler.") for name in theirs):
         theirs = {name: t for name, t in theirs.items() if not name.startswith(f"{prefix}pooler.")}
@@ -184,7 +178,7 @@ def _sizes(fields: Fields) -> dict[str, Any]:
         "num_segments": fields.size("type_vocab_size", 2),
         "dropout": fields.number("hidden_dropout_prob", 0.1),
         "attention_dropout": fields.number("attention_probs_dropout_prob", 0.1),
-        "activation": fields.activation("hidden_act"),
+        "activation": activation_of(fields, "hidden_act"),
         "norm_eps": fields.number("layer_norm_eps", 1e-12),
         "seq_len": min(128, num_positions),
     }
@@ -314,27 +308,11 @@ def _their_class(config: Any) -> str:
 # ---- the authors' files ---------------------------------------------------------------------------------
 
 
-def _bundle(path: Path) -> Path | None:
-    """A checkpoint of TensorFlow: what `read_bundle` takes; None where there is none."""
-    if path.is_dir():
-        if (path / "checkpoint").is_file():
-            return path
-        found = sorted(path.glob("*.index"))
-        return found[0] if len(found) == 1 else None
-    if path.name.endswith(".index") or ".data-" in path.name:
-        return path
-    return path if path.with_name(path.name + ".index").is_file() else None
-
-
-def _config_beside(folder: Path) -> Path:
-    found = [folder / name for name in reversed(_CONFIGS) if (folder / name).is_file()]
-    require(bool(found), "file", str(folder / _CONFIGS[1]), "is missing; it must lie beside the checkpoint")
-    return found[0]
-
-
-def _read_tensorflow(bundle: Path) -> dict[str, Tensor]:
+def _read_tensorflow(files: ForeignFiles) -> dict[str, Tensor]:
     """The weights under Hugging Face's names, without what training keeps beside them."""
-    wanted = [name for name in list_bundle(bundle) if not _TRAINING.fullmatch(name)]
+    bundle = files.bundle
+    assert bundle is not None
+    wanted = [name for name in files.bundled if not _TRAINING.fullmatch(name)]
     named = {name: _tf_name(name) for name in wanted}
     unknown = [name for name, new in named.items() if new is None]
     rule = "BERT has no such tensors, as far as is known"

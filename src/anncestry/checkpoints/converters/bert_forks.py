@@ -7,7 +7,6 @@ written so. A generator alone is a BERT with small tables.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -16,22 +15,22 @@ from torch import Tensor
 from anncestry.checkpoints.converters.bert_kin import ELECTRA, GENERATOR, KIN, Kin
 from anncestry.checkpoints.converters.encoders import (
     Exported,
-    Fields,
+    activation_of,
     bert_names,
     fitted,
     foreign,
-    holds_model_of,
     labelled,
     labels_of,
     modern,
-    read_hugging_face,
     their_activation,
     without_copies,
 )
 from anncestry.checkpoints.converters.sentence_bert import sentence_files
+from anncestry.checkpoints.foreign_files import ForeignFiles
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.rename import KeyMap
 from anncestry.errors import require
+from anncestry.fields import Fields
 
 BESIDE = "generator"
 """The folder of ELECTRA's generator, in that of its discriminator."""
@@ -66,34 +65,32 @@ class _Task(NamedTuple):
     reader: dict[str, Any] | None
 
 
-def is_bert_fork(path: str | Path) -> bool:
-    """Whether a folder, or a file in it, is one of `KIN`."""
-    return holds_model_of(path, KIN)
+def is_bert_fork(files: ForeignFiles) -> bool:
+    """Whether it is one of `KIN`."""
+    return files.model_type in KIN
 
 
-def from_bert_fork(path: str | Path, source: str = "checkpoint") -> Imported:
+def from_bert_fork(files: ForeignFiles) -> Imported:
     """The network of what `is_bert_fork` accepts.
 
     Raises:
         UserError: a file is missing, a pickle or damaged; tensors are missing, unknown or misshapen; the
             config is of a network that is not one of ours.
     """
-    path = Path(path)
-    folder = path if path.is_dir() else path.parent
-    kin, config, theirs = _read(folder, source)
-    fields = Fields(config, source)
+    source, folder, fields = files.name, files.folder, files.config
+    kin, theirs = _read(files)
     sizes = _sizes(kin, fields)
     prefix = kin.prefix if any(name.startswith(kin.prefix) for name in theirs) else ""
-    task = _task(kin, config, theirs, prefix, source)
+    task = _task(kin, fields, theirs, prefix, source)
     notes: tuple[str, ...] = ()
     told_apart: Mapping[str, Tensor] = {}
     if kin is ELECTRA and task.config["task"] == "masked-lm":
         if (folder / BESIDE).is_dir():
-            of_generator, told_apart = _beside(folder / BESIDE, sizes, theirs, source)
+            of_generator, told_apart = _beside(ForeignFiles(folder / BESIDE), sizes, theirs)
             sizes |= of_generator
         else:
             theirs = {name: tensor for name, tensor in theirs.items() if name.startswith(prefix)}
-            task = _task(kin, config, theirs, prefix, source)
+            task = _task(kin, fields, theirs, prefix, source)
             notes += ("the head that tells replaced tokens was left out: no generator lies beside it",)
     if task.config["task"] == "masked-lm" and kin.gelu:
         require(sizes["activation"] == "gelu", source, sizes["activation"], "the head has gelu", ["gelu"])
@@ -112,10 +109,9 @@ def from_bert_fork(path: str | Path, source: str = "checkpoint") -> Imported:
     return Imported(kin.architecture, ours, tensors, None, notes, folder, reader, optional)
 
 
-def _read(folder: Path, source: str) -> tuple[Kin, dict[str, Any], dict[str, Tensor]]:
-    """The fork of a folder, its config, and its tensors, each once."""
-    config, theirs = read_hugging_face(folder)
-    kin, theirs = KIN[config["model_type"]], modern(theirs)
+def _read(files: ForeignFiles) -> tuple[Kin, dict[str, Tensor]]:
+    """The fork of a folder, and its tensors, each once."""
+    kin, theirs = KIN[str(files.model_type)], modern(files.weights)
     if kin is ELECTRA and any(name.startswith("generator_") for name in theirs):
         kin = GENERATOR
     prefix = kin.prefix if any(name.startswith(kin.prefix) for name in theirs) else ""
@@ -123,7 +119,7 @@ def _read(folder: Path, source: str) -> tuple[Kin, dict[str, Any], dict[str, Ten
         copy: f"{prefix}{name}" if name.startswith("embeddings.") else name
         for copy, name in kin.copies.items()
     }
-    return kin, config, without_copies(theirs, copies, source)
+    return kin, without_copies(theirs, copies, files.name)
 
 
 def _names(
@@ -154,7 +150,7 @@ def _sizes(kin: Kin, fields: Fields) -> dict[str, Any]:
     fields.ignore(*kin.ignored)
     sizes: dict[str, Any] = {ours: fields.size(theirs) for ours, theirs in kin.sizes.items()}
     sizes |= {ours: fields.number(theirs, usual) for ours, (theirs, usual) in kin.numbers.items()}
-    sizes["activation"] = fields.activation(kin.activation)
+    sizes["activation"] = activation_of(fields, kin.activation)
     sizes["num_positions"] -= kin.first_position
     width = sizes["hidden_size"]
     sizes["inner_size"] = 0 if sizes["inner_size"] == 4 * width else sizes["inner_size"]
@@ -207,13 +203,14 @@ def _task(
 
 
 def _beside(
-    folder: Path, sizes: Mapping[str, Any], discriminator: Mapping[str, Tensor], source: str
+    files: ForeignFiles, sizes: Mapping[str, Any], discriminator: Mapping[str, Tensor]
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """ELECTRA's generator: the field of ours that its sizes make, and its tensors but for the tables."""
-    kin, config, theirs = _read(folder, source)
-    require(kin is GENERATOR, str(folder), config["model_type"], "must hold the generator of ELECTRA")
-    fields = Fields(config, str(folder))
-    found = _sizes(kin, fields)
+    folder, fields = files.name, files.config
+    known = files.model_type == "electra"
+    kin, theirs = _read(files) if known else (None, {})
+    require(kin is GENERATOR, folder, files.model_type, "must hold the generator of ELECTRA")
+    found = _sizes(GENERATOR, fields)
     divisor = max(1, sizes["hidden_size"] // max(1, found["hidden_size"]))
     table = sizes["embed_dim"] or sizes["hidden_size"]
     wanted = {
@@ -223,12 +220,14 @@ def _beside(
     wanted["embed_dim"] = 0 if table == wanted["hidden_size"] else table
     other = [name for name in wanted if found[name] != wanted[name] and "dropout" not in name]
     rule = f"must be the discriminator's, width and heads through one number; differs in {', '.join(other)}"
-    require(not other, str(folder), {name: found[name] for name in other}, rule)
-    shared = tuple(f"{kin.prefix}{module}." for module in kin.embeddings if module.startswith("embeddings."))
+    require(not other, folder, {name: found[name] for name in other}, rule)
+    shared = tuple(
+        f"{GENERATOR.prefix}{module}." for module in GENERATOR.embeddings if module.startswith("embeddings.")
+    )
     for name, tensor in theirs.items():
         if name.startswith(shared):
             same = name in discriminator and torch.equal(discriminator[name], tensor)
-            require(same, str(folder), name, "differs from the discriminator's; in ours the two are one")
+            require(same, folder, name, "differs from the discriminator's; in ours the two are one")
     own = {f"{BESIDE}/{name}": tensor for name, tensor in theirs.items() if not name.startswith(shared)}
     return {"generator_divisor": divisor}, own
 

@@ -4,7 +4,6 @@ What sets their files apart is in `anncestry.checkpoints.converters.beyond_bert_
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -12,16 +11,14 @@ from torch import Tensor
 from anncestry.checkpoints.converters.beyond_bert_families import FAMILIES, Family, mobile_body
 from anncestry.checkpoints.converters.encoders import (
     Exported,
-    Fields,
     fitted,
     foreign,
-    holds_model_of,
     labelled,
     labels_of,
     modern,
-    read_hugging_face,
     without_copies,
 )
+from anncestry.checkpoints.foreign_files import ForeignFiles
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.rename import KeyMap
 
@@ -35,23 +32,20 @@ _CLASS_OF = {
 BEYOND_BERT = tuple(FAMILIES)
 
 
-def is_beyond_bert(path: str | Path) -> bool:
-    """Whether a folder, or a file in it, is of one of these families."""
-    return holds_model_of(path, FAMILIES)
+def is_beyond_bert(files: ForeignFiles) -> bool:
+    """Whether it is of one of these families."""
+    return files.model_type in FAMILIES
 
 
-def from_beyond_bert(path: str | Path, source: str = "checkpoint") -> Imported:
+def from_beyond_bert(files: ForeignFiles) -> Imported:
     """The network of what `is_beyond_bert` accepts.
 
     Raises:
         UserError: a file is missing, a pickle or damaged; tensors are missing, unknown or misshapen; the
             config is of a network that is not one of ours.
     """
-    path = Path(path)
-    folder = path if path.is_dir() else path.parent
-    config, theirs = read_hugging_face(folder)
-    kind = config["model_type"]
-    family, fields = FAMILIES[kind], Fields(config, source)
+    source, folder, fields, kind = files.name, files.folder, files.config, str(files.model_type)
+    family, theirs = FAMILIES[kind], files.weights
     prefix = family.prefix if any(name.startswith(family.prefix) for name in theirs) else ""
     heads = {name for listed in family.heads.values() for name in listed}
 
@@ -62,7 +56,7 @@ def from_beyond_bert(path: str | Path, source: str = "checkpoint") -> Imported:
     theirs = without_copies(modern(theirs), copies, source)
     poolers = tuple(name for name in theirs if name.startswith(f"{prefix}pooler."))
     sizes = family.read(fields)
-    said, task, reader = _task(family, config, theirs, sizes, source)
+    said, task, reader = _task(family, fields, theirs, sizes, source)
     notes: tuple[str, ...] = ()
     if poolers and task == "embedding":
         theirs = {name: tensor for name, tensor in theirs.items() if name not in poolers}

@@ -7,7 +7,6 @@ after these four come the other rows, in the file's order.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,19 +14,18 @@ from torch import Tensor
 
 from anncestry.checkpoints.converters.encoders import (
     Exported,
-    Fields,
+    activation_of,
     fitted,
     foreign,
-    holds_model_of,
-    read_hugging_face,
-    read_object,
     their_activation,
     without_copies,
 )
 from anncestry.checkpoints.converters.transformers import SILENT, Words, arrange
+from anncestry.checkpoints.foreign_files import ForeignFiles
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.rename import KeyMap
 from anncestry.errors import require
+from anncestry.fields import Fields
 from anncestry.models.bart import FIRST_POSITION
 from anncestry.signature import BEGIN, END, PAD
 
@@ -63,26 +61,23 @@ _NAMES = KeyMap(
 )
 
 
-def is_bart(path: str | Path) -> bool:
-    """Whether a folder, or a file in it, is BART's."""
-    return holds_model_of(path, ("bart",))
+def is_bart(files: ForeignFiles) -> bool:
+    """Whether it is BART's."""
+    return files.model_type == "bart"
 
 
-def from_bart(path: str | Path, source: str = "checkpoint") -> Imported:
+def from_bart(files: ForeignFiles) -> Imported:
     """The network of what `is_bart` accepts.
 
     Raises:
         UserError: a file is missing, a pickle or damaged; tensors are missing, unknown or misshapen; the
             config is of a network that is not one of ours.
     """
-    path = Path(path)
-    folder = path if path.is_dir() else path.parent
-    config, theirs = read_hugging_face(folder)
+    source, fields, theirs = files.name, files.config, files.weights
     if not any(name.startswith("model.") for name in theirs):  # BartModel
         theirs = {name if name == _BIAS else f"model.{name}": tensor for name, tensor in theirs.items()}
     theirs = without_copies(theirs, _COPIES, source)
-    fields = Fields(config, source)
-    words = words_of(fields, folder)
+    words = words_of(fields, files)
     sizes = _sizes(fields, len(words.rows))
     table = theirs.get(_SHARED)
     if table is not None:
@@ -97,20 +92,20 @@ def from_bart(path: str | Path, source: str = "checkpoint") -> Imported:
     return Imported("bart", sizes, tensors, notes=(note, *fields.notes()))
 
 
-def words_of(fields: Fields, folder: Path | None = None) -> Words:
+def words_of(fields: Fields, files: ForeignFiles | None = None) -> Words:
     """Which rows of the table our tokens have.
 
     Args:
         fields: the config.
-        folder: where ``vocab.json`` may say which one is unknown.
+        files: where ``vocab.json`` may say which one is unknown.
     """
     count = fields.size("vocab_size")
     special = [fields.size(f"{name}_token_id", usual) for name, usual in
                (("pad", 1), ("decoder_start", 2), ("eos", 2))]  # fmt: skip
     require(max(special) < count, fields.source, special, f"pad, start and end must be below {count}")
     unknown = _UNKNOWN
-    if folder is not None and (folder / "vocab.json").is_file():
-        unknown = read_object(folder / "vocab.json").get("<unk>", -1)
+    if files is not None and "vocab.json" in files.names:
+        unknown = files.json("vocab.json").get("<unk>", -1)
     elif unknown in special or unknown >= count:
         unknown = -1
     return arrange([str(row) for row in range(count)], special[0], unknown, *special[1:])
@@ -144,7 +139,7 @@ def _sizes(fields: Fields, num_words: int) -> dict[str, Any]:
         "inner_size": 0 if inner == 4 * width else inner,
         "num_positions": fields.size("max_position_embeddings", 1024),
         "output_bias": True,
-        "activation": fields.activation("activation_function"),
+        "activation": activation_of(fields, "activation_function"),
         "dropout": fields.number("dropout", 0.1),
         "attention_dropout": fields.number("attention_dropout", 0.0),
         "inner_dropout": fields.number("activation_dropout", 0.0),

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from anncestry.checkpoints.converters.encoders import ACTIVATIONS, Fields, their_activation
+from anncestry.checkpoints.converters.encoders import activation_of, their_activation
 from anncestry.errors import require
+from anncestry.fields import Fields
 
 _SEPARATOR = 4  # XLNet's, of its authors' pieces: no config says it
 _XLNET_HEADS = "qkvor"
@@ -78,7 +79,7 @@ def _read_xlm(fields: Fields) -> dict[str, Any]:
         "pad_index", "unk_index", "mask_index", "lang_id", "lang2id", "id2lang", "n_langs", "use_lang_emb",
         "mask_token_id", "pre_norm", "layerdrop", "gelu_activation", "n_words",
     )  # fmt: skip
-    config = fields.values
+    config = fields
     count = config.get("n_langs", 1) if config.get("use_lang_emb", True) else 0
     named = config.get("id2lang") or {}
     languages = [str(named.get(str(place), f"language-{place}")) for place in range(count)]
@@ -153,8 +154,6 @@ def _read_xlnet(fields: Fields) -> dict[str, Any]:
         "init_range", "init_std", "n_token", "ff_activation",
     )  # fmt: skip
     width, inner, words = fields.size("d_model"), fields.size("d_inner"), fields.size("vocab_size")
-    activation = fields.values.get("ff_activation", "gelu")
-    require(activation in ACTIVATIONS, fields.source, activation, "is an unknown ff_activation", ACTIVATIONS)
     return {
         "input_size": words,
         "hidden_size": width,
@@ -164,7 +163,7 @@ def _read_xlnet(fields: Fields) -> dict[str, Any]:
         "separator": min(_SEPARATOR, words - 1),
         "dropout": fields.number("dropout", 0.1),
         "attention_dropout": fields.number("dropout", 0.1),
-        "activation": ACTIVATIONS[activation],
+        "activation": activation_of(fields, "ff_activation"),
         "norm_eps": fields.number("layer_norm_eps", 1e-12),
     }
 
@@ -277,7 +276,7 @@ def _read_mobile(fields: Fields) -> dict[str, Any]:
         "num_segments": fields.size("type_vocab_size", 2),
         "dropout": fields.number("hidden_dropout_prob", 0.0),
         "attention_dropout": fields.number("attention_probs_dropout_prob", 0.1),
-        "activation": fields.activation("hidden_act", "relu"),
+        "activation": activation_of(fields, "hidden_act", "relu"),
         "norm_eps": fields.number("layer_norm_eps", 1e-12),
     }
 

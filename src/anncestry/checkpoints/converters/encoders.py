@@ -12,9 +12,7 @@ built; `fitted` does the rest, `foreign` the way back:
 Queries, keys and values are apart in all of these files, and one matrix in ours.
 """
 
-import json
-from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -22,8 +20,9 @@ from torch import Tensor
 
 from anncestry.checkpoints.converters.transformers import join_projections, split_projections
 from anncestry.checkpoints.rename import KeyMap
-from anncestry.checkpoints.store import read_tensors, some_of
-from anncestry.errors import UserError, require
+from anncestry.checkpoints.store import some_of
+from anncestry.errors import require
+from anncestry.fields import Fields
 from anncestry.models.create import create
 
 BLOCK: Mapping[str, str] = {
@@ -50,18 +49,6 @@ ACTIVATIONS: Mapping[str, str] = {  # the first of two names is the one that is 
     "relu": "relu", "silu": "silu", "swish": "silu",
 }  # fmt: skip
 """Their names of the functions of feed-forward nets, and ours."""
-BOOKKEEPING = frozenset({
-    "architectures", "model_type", "torch_dtype", "dtype", "transformers_version", "_name_or_path",
-    "name_or_path", "initializer_range", "use_cache", "gradient_checkpointing", "output_attentions",
-    "output_hidden_states", "output_past", "return_dict", "use_return_dict", "torchscript", "id2label",
-    "label2id", "num_labels", "_num_labels", "problem_type", "finetuning_task", "task_specific_params",
-    "pad_token_id", "bos_token_id", "eos_token_id", "sep_token_id", "cls_token_id", "mask_token_id",
-    "unk_token_id", "decoder_start_token_id", "tokenizer_class", "language", "name", "prefix",
-    "chunk_size_feed_forward", "is_encoder_decoder", "tie_word_embeddings", "tie_encoder_decoder",
-    "cross_attention_hidden_size", "pruned_heads", "attn_implementation", "_attn_implementation",
-    "_attn_implementation_autoset", "use_bfloat16", "tf_legacy_loss",
-})  # fmt: skip
-"""Keys of a config.json that change nothing in what a body computes."""
 
 
 class Exported(NamedTuple):
@@ -193,100 +180,9 @@ def without_copies(theirs: Mapping[str, Tensor], copies: Mapping[str, str], sour
     return kept
 
 
-def read_hugging_face(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """config.json, and the tensors of model.safetensors.
-
-    Raises:
-        UserError: one is missing, damaged, or a pickle.
-    """
-    config = read_object(folder / "config.json")
-    weights = folder / "model.safetensors"
-    if not weights.is_file() and (folder / "pytorch_model.bin").is_file():
-        weights = folder / "pytorch_model.bin"  # is refused, with the reason
-    return config, read_tensors(weights)[0]
-
-
-def holds_model_of(path: str | Path, types: Collection[str]) -> bool:
-    """Whether a Hugging Face folder, or a file in it, is of a network of one of these types."""
-    path = Path(path)
-    if not path.is_dir() and path.suffix not in (".safetensors", ".bin", ".json"):
-        return False
-    config = (path if path.is_dir() else path.parent) / "config.json"
-    return config.is_file() and read_object(config).get("model_type") in types
-
-
-def read_object(path: Path) -> dict[str, Any]:
-    """The object of a JSON file.
-
-    Raises:
-        UserError: there is no such file, or it holds something else.
-    """
-    try:
-        value = json.loads(path.read_bytes())
-    except FileNotFoundError as error:
-        raise UserError("file", str(path), "cannot be read: there is no such file") from error
-    except (ValueError, OSError, RecursionError) as error:
-        raise UserError("file", str(path), f"cannot be read as JSON ({error})") from error
-    require(isinstance(value, dict), "file", str(path), "must hold an object")
-    return value
-
-
-class Fields:
-    """The fields of a config.json, read with care; what nobody asked for is told at the end.
-
-    Args:
-        values: the object.
-        source: for messages.
-    """
-
-    def __init__(self, values: Mapping[str, Any], source: str) -> None:
-        self.values, self.source = values, source
-        self._asked: set[str] = set(BOOKKEEPING)
-
-    def size(self, name: str, default: int | None = None) -> int:
-        """A whole number of at least 0; required where there is no default."""
-        value = self._value(name, default)
-        whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-        require(whole, self.source, value, f"{name} must be a whole number of at least 0")
-        return value
-
-    def number(self, name: str, default: float) -> float:
-        """A number; null is the default."""
-        value = self._value(name, default)
-        value = default if value is None else value
-        fits = isinstance(value, int | float) and not isinstance(value, bool)
-        require(fits, self.source, value, f"{name} must be a number")
-        return float(value)
-
-    def activation(self, name: str, default: str = "gelu") -> str:
-        """Our name of a function."""
-        value = self._value(name, default)
-        known = isinstance(value, str) and value in ACTIVATIONS
-        require(known, self.source, value, f"is an unknown {name}", ACTIVATIONS)
-        return ACTIVATIONS[value]
-
-    def must_be(self, name: str, usual: Any) -> None:
-        """A field that makes another network where it is not as usual."""
-        value = self._value(name, usual)
-        fits = value == usual or (value is None and not usual)
-        require(fits, self.source, value, f"{name} makes another network than ours; must be", [usual])
-
-    def ignore(self, *names: str) -> None:
-        """Fields that need not be read."""
-        self._asked |= set(names)
-
-    def notes(self) -> tuple[str, ...]:
-        """A note on keys that were not read, if there are any."""
-        unknown = sorted(set(self.values) - self._asked)
-        if not unknown:
-            return ()
-        return (f"the config has keys that are not known here and were not heeded: {some_of(unknown)}",)
-
-    def _value(self, name: str, default: Any) -> Any:
-        self._asked.add(name)
-        if name not in self.values and default is None:
-            raise UserError(self.source, sorted(self.values), f"its config must say {name}")
-        return self.values.get(name, default)
+def activation_of(fields: Fields, name: str, default: str = "gelu") -> str:
+    """Our name of the function that a field names."""
+    return fields.one_of(name, ACTIVATIONS, default)
 
 
 def labels_of(config: Mapping[str, Any], count: int, source: str) -> tuple[str, ...]:

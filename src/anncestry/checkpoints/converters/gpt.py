@@ -20,13 +20,17 @@ import torch
 from torch import Tensor
 
 from anncestry.checkpoints.converters.encoders import Exported
+from anncestry.checkpoints.foreign_files import CONFIG, ForeignFiles
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.rename import KeyMap
-from anncestry.checkpoints.store import read_tensors, some_of
-from anncestry.checkpoints.tensorflow_bundle import list_bundle, read_bundle
+from anncestry.checkpoints.store import some_of
+from anncestry.checkpoints.tensorflow_bundle import read_bundle
 from anncestry.errors import UserError, require
+from anncestry.fields import Fields
 
 _TYPES = {"openai-gpt": "gpt", "gpt2": "gpt2"}
+GPT_TYPES = tuple(_TYPES)
+"""Their ``model_type``."""
 _LAYER = {
     "attn.c_attn": "attention.qkv", "attn.c_proj": "attention.out", "ln_1": "around_attention.norm",
     "mlp.c_fc": "feed_forward.inner", "mlp.c_proj": "feed_forward.out", "ln_2": "around_feed_forward.norm",
@@ -52,61 +56,52 @@ _ACTIVATIONS: dict[str, dict[str, str]] = {  # what GPT calls gelu is the approx
         "relu": "relu", "silu": "silu", "swish": "silu",
     },
 }  # fmt: skip
+_SHOWN_BY_WEIGHTS = ("vocab_size", "n_positions", "n_ctx", "n_embd", "n_layer", "n_inner")
+_IDLE = (  # the order of a sum; of a head for texts with several answers
+    "reorder_and_upcast_attn", "predict_special_tokens", "summary_type", "summary_use_proj",
+    "summary_activation", "summary_proj_to_labels", "summary_first_dropout", "resid_pdrop",
+)  # fmt: skip
 _OFF = ("scale_attn_by_inverse_layer_idx", "add_cross_attention")
 _TF_NAME = re.compile(r"model/(?:h([0-9]+)/)?(.+?)(?:/([wbg]))?")
+_HPARAMS = "hparams.json"
 _SHAPES, _SLICE = "params_shapes.json", "params_{}.npy"
 _TENSORS_PER_LAYER = 12
 _TOKENIZERS = ("tokenizer.json", "vocab.json", "encoder.json", "encoder_bpe_40000.json")
 
 
-def is_gpt(path: str | Path) -> bool:
-    """Whether a folder, or a file in it, is GPT's or GPT-2's."""
-    path = Path(path)
-    folder = path if path.is_dir() else path.parent
-    if path.is_dir() or path.suffix in (".safetensors", ".bin", ".json", ".npy"):
-        if _original(folder) is not None:
+def is_gpt(files: ForeignFiles) -> bool:
+    """Whether it is GPT's or GPT-2's."""
+    if files.of_folder or files.path.suffix == ".npy":
+        if _original(files.folder) is not None:
             return True
-        if (folder / "config.json").is_file():
-            return _json(folder / "config.json").get("model_type") in _TYPES
-    if (path / "checkpoint").is_file() or path.with_name(_prefix(path) + ".index").is_file():
-        return "model/wte" in list_bundle(path)
-    return False
+        if CONFIG in files.names:
+            return files.model_type in _TYPES
+    return "model/wte" in files.bundled
 
 
-def from_gpt(path: str | Path, source: str = "checkpoint") -> Imported:
+def from_gpt(files: ForeignFiles) -> Imported:
     """The network of what `is_gpt` accepts.
 
     Raises:
         UserError: a file is missing, a pickle, damaged or of another size than it must be; the network is not
             one of ours.
     """
-    path = Path(path)
-    folder = path if path.is_dir() else path.parent
+    source, folder = files.name, files.folder
     original = _original(folder)
     if original is not None:
-        return _imported("gpt", _read_original(original), {}, source, original)
-    if (folder / "config.json").is_file() and not path.with_name(_prefix(path) + ".index").is_file():
-        return _from_hugging_face(folder, source)
-    arrays = read_bundle(path, lambda name: name.startswith("model/"))
+        return _imported("gpt", _read_original(original), Fields({}, _SHAPES), source, original)
+    if files.model_type in _TYPES and "model/wte" not in files.bundled:
+        tensors = {name.removeprefix("transformer."): tensor for name, tensor in files.weights.items()}
+        return _imported(_TYPES[str(files.model_type)], tensors, files.config, source, folder)
+    assert files.bundle is not None
+    arrays = read_bundle(files.bundle, lambda name: name.startswith("model/"))
     tensors = {_tf_name(name): torch.from_numpy(np.array(array)) for name, array in arrays.items()}
-    hparams = _json(folder / "hparams.json") if (folder / "hparams.json").is_file() else {}
-    known = {key: hparams[key] for key in ("n_head",) if key in hparams}
-    return _imported("gpt2", tensors, known, source, folder)
+    hparams = files.json(_HPARAMS) if _HPARAMS in files.names else Fields({}, _HPARAMS)
+    hparams.ignore("n_vocab", "n_ctx", "n_embd", "n_layer")
+    return _imported("gpt2", tensors, hparams, source, folder)
 
 
-def _from_hugging_face(folder: Path, source: str) -> Imported:
-    config = _json(folder / "config.json")
-    weights = folder / "model.safetensors"
-    if not weights.is_file() and (folder / "pytorch_model.bin").is_file():
-        weights = folder / "pytorch_model.bin"  # is refused, with the reason
-    theirs, _ = read_tensors(weights)
-    tensors = {name.removeprefix("transformer."): tensor for name, tensor in theirs.items()}
-    return _imported(_TYPES[config["model_type"]], tensors, config, source, folder)
-
-
-def _imported(
-    kind: str, theirs: Mapping[str, Tensor], config: Mapping[str, Any], source: str, folder: Path
-) -> Imported:
+def _imported(kind: str, theirs: Mapping[str, Tensor], config: Fields, source: str, folder: Path) -> Imported:
     """The network of tensors under Hugging Face's names, without ``transformer.``."""
     kept = {n: t for n, t in theirs.items() if not _MASKS.fullmatch(n) and not _OTHER_HEADS.fullmatch(n)}
     renamed = _NAMES[kind].apply(kept)
@@ -136,6 +131,7 @@ def _imported(
     heads = sorted({name.partition(".")[0] for name in theirs if _OTHER_HEADS.fullmatch(name)})
     notes += tuple(f"{name} was left out: it is for texts with several answers" for name in heads)
     tokenizer = folder if any((folder / name).is_file() for name in _TOKENIZERS) else None
+    notes += config.notes()
     if tokenizer is None and classes is None:
         notes += ("no tokenizer lies beside the weights: the run takes tokens, not texts",)
     return Imported(kind, fields, ours, notes=notes, tokenizer=None if classes is not None else tokenizer)
@@ -146,16 +142,14 @@ def _turned(name: str, tensor: Tensor) -> Tensor:
     return tensor.squeeze(0).t().contiguous() if _TURNED.fullmatch(name) else tensor
 
 
-def _sizes(
-    ours: Mapping[str, Tensor], config: Mapping[str, Any], source: str
-) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _sizes(ours: Mapping[str, Tensor], config: Fields, source: str) -> tuple[dict[str, Any], tuple[str, ...]]:
     vocab_size, width = ours["embedding.weight"].shape
     layers = {int(name.split(".")[1]) for name in ours if name.startswith("blocks.")}
     first = ours.get("blocks.0.feed_forward.inner.weight")
     rule = "its layers must be numbered from 0 on, each with a feed-forward net"
     require(layers == set(range(len(layers))) and first is not None, source, sorted(layers), rule)
     inner = len(first)  # pyright: ignore[reportArgumentType]
-    num_heads, notes = config.get("n_head"), ()
+    num_heads, notes = config.size("n_head") if "n_head" in config else None, ()
     if num_heads is None:
         num_heads = max(1, width // 64)
         notes = (f"num_heads={num_heads} is assumed: weights do not say (--set num_heads=N)",)
@@ -171,20 +165,19 @@ def _sizes(
     }, notes
 
 
-def _said(kind: str, config: Mapping[str, Any], source: str) -> dict[str, Any]:
+def _said(kind: str, config: Fields, source: str) -> dict[str, Any]:
     """What a config says that weights do not."""
     on = [name for name in _OFF if config.get(name)]
     on += ["scale_attn_weights"] if config.get("scale_attn_weights") is False else []
     require(not on, source, on, "make another network than ours")
-    known, field = _ACTIVATIONS[kind], "afn" if kind == "gpt" else "activation_function"
-    activation = config.get(field, "gelu" if kind == "gpt" else "gelu_new")
-    require(activation in known, source, activation, f"is an unknown {field}", known)
+    config.ignore(*_SHOWN_BY_WEIGHTS, *_IDLE)
+    activation = ("afn", "gelu") if kind == "gpt" else ("activation_function", "gelu_new")
     return {
-        "activation": known[activation],
-        "norm_eps": config.get("layer_norm_epsilon", 1e-5),
-        "dropout": config.get("resid_pdrop", 0.1),
-        "embedding_dropout": config.get("embd_pdrop", 0.1),
-        "attention_dropout": config.get("attn_pdrop", 0.1),
+        "activation": config.one_of(activation[0], _ACTIVATIONS[kind], activation[1]),
+        "norm_eps": config.number("layer_norm_epsilon", 1e-5),
+        "dropout": config.number("resid_pdrop", 0.1),
+        "embedding_dropout": config.number("embd_pdrop", 0.1),
+        "attention_dropout": config.number("attn_pdrop", 0.1),
     }
 
 
@@ -235,10 +228,6 @@ def to_gpt(
 # ---- OpenAI's files -------------------------------------------------------------------------------------
 
 
-def _prefix(path: Path) -> str:
-    return re.sub(r"\.(index|meta|data-[0-9]{5}-of-[0-9]{5})$", "", path.name)
-
-
 def _tf_name(name: str) -> str:
     """``model/h0/attn/c_attn/w`` as ``h.0.attn.c_attn.weight``."""
     match = _TF_NAME.fullmatch(name)
@@ -287,12 +276,3 @@ def _slice(path: Path) -> np.ndarray:
     fits = isinstance(array, np.ndarray) and array.dtype == np.float32 and array.ndim == 1
     require(fits, "file", str(path), "must be a vector of float32")
     return array
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_bytes())
-    except (ValueError, OSError, RecursionError) as error:
-        raise UserError("file", str(path), f"cannot be read as JSON ({error})") from error
-    require(isinstance(value, dict), "file", str(path), "must hold an object")
-    return value

@@ -9,9 +9,7 @@ Interleaved sinusoids are concatenated ones with the features in another order, 
 depends on that order: on the way out all weights follow it.
 """
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -28,10 +26,11 @@ from anncestry.checkpoints.converters.transformers import (
     split_projections,
     vocabulary_json,
 )
+from anncestry.checkpoints.foreign_files import ForeignFiles
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.rename import KeyMap
-from anncestry.checkpoints.store import read_tensors
 from anncestry.errors import UserError, require
+from anncestry.fields import Fields
 from anncestry.layers.positions import LAYOUTS
 from anncestry.signature import BEGIN, END, PAD
 
@@ -61,6 +60,13 @@ _SHARED, _BIAS = "model.shared.weight", "final_logits_bias"
 _POSITIONS = [f"model.{side}.embed_positions.weight" for side in ("encoder", "decoder")]
 _TABLES = {"source_embedding.weight": "encoder", "embedding.weight": "decoder", "readout.weight": ""}
 _END_NAME = "</s>"
+_IDLE = (  # weights and vocabularies show them, or they are of training or of how answers are searched
+    "vocab_size", "decoder_vocab_size", "d_model", "encoder_layers", "decoder_layers", "num_hidden_layers",
+    "static_position_embeddings", "share_encoder_decoder_embeddings", "init_std", "encoder_layerdrop",
+    "decoder_layerdrop", "classifier_dropout", "classif_dropout", "is_decoder", "extra_pos_embeddings",
+    "num_beams", "max_length", "min_length", "length_penalty", "no_repeat_ngram_size", "early_stopping",
+    "forced_bos_token_id", "forced_eos_token_id", "bad_words_ids",
+)  # fmt: skip
 _OFF = ("normalize_before", "normalize_embedding", "add_final_layer_norm", "add_bias_logits")
 
 
@@ -77,13 +83,12 @@ class Exported(NamedTuple):
     notes: tuple[str, ...]
 
 
-def is_marian(folder: Path) -> bool:
-    """Whether a folder's config.json says so."""
-    path = folder / "config.json"
-    return path.is_file() and _json(path).get("model_type") == "marian"
+def is_marian(files: ForeignFiles) -> bool:
+    """Whether config.json says so."""
+    return files.model_type == "marian"
 
 
-def from_marian(folder: str | Path, source: str = "checkpoint") -> Imported:
+def from_marian(files: ForeignFiles) -> Imported:
     """The Transformer of a folder.
 
     Without ``.spm`` files texts are pieces of vocab.json with blanks between them.
@@ -92,12 +97,9 @@ def from_marian(folder: str | Path, source: str = "checkpoint") -> Imported:
         UserError: a file is missing, a pickle, damaged or another model's; the vocabulary does not fit the
             weights.
     """
-    folder = Path(folder)
-    config = _json(folder / "config.json")
-    weights = folder / "model.safetensors"
-    if not weights.is_file() and (folder / "pytorch_model.bin").is_file():
-        weights = folder / "pytorch_model.bin"  # is refused, with the reason
-    theirs, _ = read_tensors(weights)
+    config, source, folder, theirs = files.config, files.name, files.folder, dict(files.weights)
+    if not any(name.startswith("model.") for name in theirs):  # MarianModel
+        theirs = {n if n.startswith((_BIAS, "lm_head.")) else f"model.{n}": t for n, t in theirs.items()}
     on = [name for name in _OFF if config.get(name)]
     require(not on, source, on, "make another Transformer than ours of Marian's")
     bias, positions = theirs.pop(_BIAS, None), [theirs.pop(name) for name in _POSITIONS if name in theirs]
@@ -117,49 +119,49 @@ def from_marian(folder: str | Path, source: str = "checkpoint") -> Imported:
     if len(positions) == 2:
         found, learnt = positions_of(positions)
         ours, tensors = ours | found, tensors | learnt
-    words = [_words(folder, side, config, source) for side in ("source", "target")]
-    longest = config.get("max_position_embeddings", 512) - 1
+    words = [_words(files, side) for side in ("source", "target")]
+    longest = config.size("max_position_embeddings", 512) - 1
     vocabularies = [vocabulary_json(folder, *pair) for pair in zip(("source", "target"), words, strict=True)]
     processor = processor_json(*vocabularies, source_end=True, max_tokens=longest)
     if bias is not None and not bias.any() and not words[1].silent:
         del tensors["readout.bias"]
-    return imported(tensors, (words[0], words[1]), ours, source, processor)
+    config.ignore(*_IDLE)
+    return imported(tensors, (words[0], words[1]), ours, source, processor, config.notes())
 
 
-def _config(config: Mapping[str, Any], source: str) -> dict[str, Any]:
+def _config(config: Fields, source: str) -> dict[str, Any]:
     heads = {config.get(f"{side}_attention_heads") for side in ("encoder", "decoder")}
     inner = {config.get(f"{side}_ffn_dim") for side in ("encoder", "decoder")}
     rule = "must be given, and be the same in encoder and decoder"
     for name, values in (("attention_heads", heads), ("ffn_dim", inner)):
         require(len(values) == 1 and None not in values, source, list(values), f"{name} {rule}")
-    activation = config.get("activation_function", "gelu")
-    known = activation in _ACTIVATIONS
-    require(known, source, activation, "is an unknown activation_function", _ACTIVATIONS)
     return {
         "num_heads": heads.pop(),
         "norm": "post",
         "positions": "concatenated",
-        "activation": _ACTIVATIONS[activation],
-        "scale_embeddings": bool(config.get("scale_embedding", False)),
+        "activation": config.one_of("activation_function", _ACTIVATIONS, "gelu"),
+        "scale_embeddings": config.flag("scale_embedding", False),
         "norm_eps": _EPS,
-        "dropout": config.get("dropout", 0.1),
-        "attention_dropout": config.get("attention_dropout", 0.0),
-        "inner_dropout": config.get("activation_dropout", 0.0),
+        "dropout": config.number("dropout", 0.1),
+        "attention_dropout": config.number("attention_dropout", 0.0),
+        "inner_dropout": config.number("activation_dropout", 0.0),
     }
 
 
-def _words(folder: Path, side: str, config: Mapping[str, Any], source: str) -> Words:
-    path = folder / "vocab.json"
-    if side == "target" and (folder / "target_vocab.json").is_file():
-        path = folder / "target_vocab.json"
-    places = _json(path)
+def _words(files: ForeignFiles, side: str) -> Words:
+    config, path = files.config, files.folder / "vocab.json"
+    if side == "target" and "target_vocab.json" in files.names:
+        path = files.folder / "target_vocab.json"
+    places = dict(files.json(path.name))
     names: list[str] = sorted(places, key=lambda name: places[name])
     rule = "must number its words from 0 on, each with a number of its own"
     require([places[name] for name in names] == list(range(len(names))), "file", str(path), rule)
     special = [config.get(f"{name}_token_id") for name in ("pad", "decoder_start", "eos")]
     pad, begin, end = (-1 if token is None else token for token in special)
     if not (isinstance(end, int) and 0 <= end < len(names) and -1 <= max(pad, begin) < len(names)):
-        raise UserError(source, special, f"pad, start and end must be among the {len(names)} of {path.name}")
+        raise UserError(
+            files.name, special, f"pad, start and end must be among the {len(names)} of {path.name}"
+        )
     return arrange(names, pad, places.get("<unk>", -1), begin, end)
 
 
@@ -251,14 +253,3 @@ def _numbered(tokens: tuple[str, ...]) -> dict[str, int]:
     twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     require(not twice, "vocabulary", twice, "names of two tokens each; vocab.json tells them apart by name")
     return {name: number for number, name in enumerate(names)}
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_bytes())
-    except FileNotFoundError as error:
-        raise UserError("file", str(path), "cannot be read: there is no such file") from error
-    except (ValueError, OSError, RecursionError) as error:
-        raise UserError("file", str(path), f"cannot be read as JSON ({error})") from error
-    require(isinstance(value, dict), "file", str(path), "must hold an object")
-    return value

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from anncestry.checkpoints.converters.encoders import read_object
+from anncestry.checkpoints.foreign_files import ForeignFiles, read_object
 from anncestry.checkpoints.imported import Imported
 from anncestry.errors import UserError, require
 
@@ -27,12 +27,12 @@ class _Module(NamedTuple):
     folder: Path
 
 
-def is_sentence_bert(path: Path) -> bool:
+def is_sentence_bert(files: ForeignFiles) -> bool:
     """Whether a folder says of which parts it is made."""
-    return path.is_dir() and (path / _MODULES).is_file()
+    return files.is_folder and _MODULES in files.names
 
 
-def from_sentence_bert(path: Path, source: str, read: Callable[[Path], Imported]) -> Imported:
+def from_sentence_bert(files: ForeignFiles, read: Callable[[ForeignFiles], Imported]) -> Imported:
     """The encoder of a folder, with what brings its tokens' vectors together.
 
     Args:
@@ -42,11 +42,12 @@ def from_sentence_bert(path: Path, source: str, read: Callable[[Path], Imported]
         UserError: a file is missing or damaged; a part is of a kind that is not known here, or the encoder
             embeds no texts.
     """
-    modules = _modules(path, source)
+    source = files.name
+    modules = _modules(files.path)
     kinds = tuple(module.kind for module in modules)
     known = kinds in (_PARTS, _PARTS[:2])
     require(known, source, list(kinds), f"must be made of {', '.join(_PARTS)}, the last one or not")
-    found = read(modules[0].folder)
+    found = read(ForeignFiles(modules[0].folder))
     embeds = found.config.get("task") == "embedding"
     require(embeds, source, found.config.get("task"), f"must hold a body without a head: {_WITHOUT_TEXT}")
     pooling = _pooling(modules[1].folder / "config.json", source)
@@ -86,7 +87,7 @@ def sentence_files(config: Any, max_tokens: int) -> dict[str, Any]:
     }
 
 
-def _modules(path: Path, source: str) -> list[_Module]:
+def _modules(path: Path) -> list[_Module]:
     file = path / _MODULES
     try:
         listed = json.loads(file.read_bytes())

@@ -1,0 +1,128 @@
+"""What an import was given, opened once: the listing of its folder, its JSON files, its tensors."""
+
+import functools
+import json
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from anncestry.checkpoints.tensorflow_bundle import list_bundle
+from anncestry.checkpoints.weights import Weights, open_weights
+from anncestry.errors import UserError, require
+from anncestry.fields import Fields
+
+CONFIG = "config.json"
+LARGEST = 256 * 2**20
+"""Bytes of a JSON file."""
+_OF_A_FOLDER = (".safetensors", ".bin", ".json")
+BOOKKEEPING = frozenset({
+    "architectures", "model_type", "torch_dtype", "dtype", "transformers_version", "_name_or_path",
+    "name_or_path", "initializer_range", "use_cache", "gradient_checkpointing", "output_attentions",
+    "output_hidden_states", "output_past", "return_dict", "use_return_dict", "torchscript", "id2label",
+    "label2id", "num_labels", "_num_labels", "problem_type", "finetuning_task", "task_specific_params",
+    "pad_token_id", "bos_token_id", "eos_token_id", "sep_token_id", "cls_token_id", "mask_token_id",
+    "unk_token_id", "decoder_start_token_id", "tokenizer_class", "language", "name", "prefix",
+    "chunk_size_feed_forward", "is_encoder_decoder", "tie_word_embeddings", "tie_encoder_decoder",
+    "cross_attention_hidden_size", "pruned_heads", "attn_implementation", "_attn_implementation",
+    "_attn_implementation_autoset", "use_bfloat16", "tf_legacy_loss",
+})  # fmt: skip
+"""Fields of a config.json that change nothing in what a body computes."""
+
+
+class ForeignFiles:
+    """A file, or a folder.
+
+    Attributes:
+        path: as it was given.
+        folder: it, or the one the file lies in.
+        name: of both in messages.
+        names: the files in the folder.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.is_folder = self.path.is_dir()
+        self.folder = self.path if self.is_folder else self.path.parent
+        self.name = str(path)
+        try:
+            listed = [entry.name for entry in self.folder.iterdir() if entry.is_file()]
+        except OSError:  # of a folder that is not there; who asks for the file says so
+            listed = []
+        self.names = frozenset(listed)
+        self._objects: dict[str, Fields] = {}
+
+    @property
+    def of_folder(self) -> bool:
+        """Whether the folder's config speaks for it: it is the folder, or one of the files that it names."""
+        return self.is_folder or (self.path.is_file() and self.path.suffix in _OF_A_FOLDER)
+
+    @functools.cached_property
+    def config(self) -> Fields:
+        """config.json; empty where there is none."""
+        return self.json(CONFIG, BOOKKEEPING) if CONFIG in self.names else Fields({}, CONFIG)
+
+    @property
+    def model_type(self) -> str | None:
+        """Which network Hugging Face's config.json says it is."""
+        found = self.config.get("model_type") if self.of_folder else None
+        return found if isinstance(found, str) else None
+
+    @functools.cached_property
+    def weights(self) -> Weights:
+        """The tensors: of the file, where it is one of tensors; else the folder's."""
+        path = self.path
+        if path.suffix == ".json" and not path.name.endswith(".index.json"):
+            path = self.folder
+        return open_weights(path)
+
+    @functools.cached_property
+    def bundle(self) -> Path | None:
+        """A checkpoint of TensorFlow: its folder, its prefix or one of its files; None for anything else."""
+        if self.is_folder:
+            found = [name for name in self.names if name.endswith(".index")]
+            if "checkpoint" in self.names:
+                return self.path
+            return self.path / found[0] if len(found) == 1 else None
+        name = self.path.name
+        if name.endswith((".index", ".meta")) or ".data-" in name or f"{name}.index" in self.names:
+            return self.path
+        return None
+
+    @functools.cached_property
+    def bundled(self) -> Collection[str]:
+        """The names in the checkpoint of TensorFlow."""
+        return () if self.bundle is None else list_bundle(self.bundle)
+
+    def json(self, name: str, idle: Collection[str] = ()) -> Fields:
+        """The object of a JSON file of the folder, read once.
+
+        Args:
+            idle: fields that change nothing.
+
+        Raises:
+            UserError: there is no such file, or it holds something else.
+        """
+        if name not in self._objects:
+            self._objects[name] = Fields(read_object(self.folder / name), name)
+        self._objects[name].ignore(*idle)
+        return self._objects[name]
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The object of a JSON file.
+
+    Raises:
+        UserError: there is no such file, or it holds something else.
+    """
+    try:
+        size = path.stat().st_size
+        require(size <= LARGEST, "file", str(path), f"has {size} bytes; it must not have more than {LARGEST}")
+        value = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise UserError("file", str(path), "cannot be read: there is no such file") from error
+    except UserError:
+        raise
+    except (ValueError, OSError, RecursionError) as error:
+        raise UserError("file", str(path), f"cannot be read as JSON ({error})") from error
+    require(isinstance(value, dict), "file", str(path), "must hold an object")
+    return value

@@ -1,0 +1,147 @@
+"""The tensors of a foreign file or folder, whatever holds them: a safetensors file, or shards with an index.
+
+They are read one at a time, when they are asked for. Names lose what wrappers put before all of them:
+``module.`` (DataParallel), ``_orig_mod.`` (torch.compile), ``model.`` (Lightning, a class of one's own). A
+pickle can run code while it is read: it is refused, with a command that makes safetensors of it.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+from torch import Tensor
+
+from anncestry.checkpoints.store import check_container, read_tensors, some_of, unreadable
+from anncestry.errors import UserError, require
+
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
+_ELSEWHERE = ("tf_model.h5", "flax_model.msgpack", "model.onnx", "rust_model.ot", "adapter_model.safetensors")
+_WRAPPERS = ("module.", "_orig_mod.", "model.")
+_LARGEST_INDEX = 100_000_000  # bytes
+
+
+class Weights(Mapping[str, Tensor]):
+    """Tensors by name, on the CPU, each read when it is asked for.
+
+    Args:
+        held: where each is: its file, and its name there.
+        metadata: what one of our own files says beside its tensors.
+    """
+
+    def __init__(self, held: Mapping[str, tuple[Path, str]], metadata: Mapping[str, Any]) -> None:
+        self._held, self.metadata = _unwrapped(held), metadata
+        self._opened: dict[Path, Any] = {}
+
+    def __getitem__(self, name: str) -> Tensor:
+        path, stored = self._held[name]
+        try:
+            return self._file(path).get_tensor(stored)
+        except (OSError, safetensors.SafetensorError) as error:
+            raise unreadable(path, error) from error
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._held)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._held
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The sizes of a tensor, which is not read."""
+        path, stored = self._held[name]
+        return tuple(self._file(path).get_slice(stored).get_shape())
+
+    def _file(self, path: Path) -> Any:
+        if path not in self._opened:
+            self._opened[path] = _open(path)
+        return self._opened[path]
+
+
+def open_weights(path: Path) -> Weights:
+    """The tensors of a file, or those of a folder.
+
+    Args:
+        path: a safetensors file, an index of shards, or a folder with one of these.
+
+    Raises:
+        UserError: there is none, it is a pickle, cut short or damaged; a shard is missing, lies outside of
+            the folder, or lacks a tensor that the index names.
+    """
+    if path.is_dir():
+        path = _of_folder(path)
+    if path.name.endswith(".safetensors.index.json"):
+        return Weights(_sharded(path), {})
+    with _open(path) as file:
+        names, ours = file.keys(), "anncestry" in (file.metadata() or {})
+    metadata = read_tensors(path)[1] if ours else {}  # its checksum is looked at too
+    return Weights({name: (path, name) for name in names}, metadata)
+
+
+def holds_weights(folder: Path) -> bool:
+    """Whether a folder has tensors under one of the usual names, pickles among them."""
+    return any((folder / name).is_file() for name in (WEIGHTS, INDEX, *PICKLES))
+
+
+def _of_folder(folder: Path) -> Path:
+    found = [folder / name for name in (WEIGHTS, INDEX, *PICKLES) if (folder / name).is_file()]
+    if found:
+        return found[0]  # a pickle is refused, with the reason
+    others = sorted(file.name for file in folder.glob("*.safetensors"))
+    others += [name for name in _ELSEWHERE if (folder / name).is_file() and name not in others]
+    rule = f"is a folder without model.bin, {WEIGHTS}, its index of shards, or a checkpoint of TensorFlow"
+    if others:
+        rule += f"; what it has instead is not read unless it is named: {some_of(others)}"
+    raise UserError("folder", str(folder), rule)
+
+
+def _sharded(index: Path) -> dict[str, tuple[Path, str]]:
+    """Every tensor of the shards that an index lists; where two have it, the index says which one counts."""
+    folder, source = index.parent, str(index)
+    try:
+        require(index.stat().st_size <= _LARGEST_INDEX, "file", source, "is too large for an index")
+        placed = json.loads(index.read_bytes())["weight_map"]
+        pairs = [(str(name), placed[name]) for name in placed]
+    except UserError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UserError("file", source, f"must be JSON with a weight_map ({error!r})") from error
+    wrong = [shard for _, shard in pairs if not isinstance(shard, str)]
+    require(not wrong and bool(pairs), "file", source, "weight_map must name a file for each tensor")
+    held: dict[str, tuple[Path, str]] = {}
+    known: dict[str, set[str]] = {}
+    for shard in dict.fromkeys(shard for _, shard in pairs):
+        inside = not Path(shard).is_absolute() and ".." not in Path(shard).parts
+        require(inside, source, shard, "lies outside of the index's folder")
+        require((folder / shard).is_file(), source, shard, "is a shard that is missing in the folder")
+        with _open(folder / shard) as file:
+            known[shard] = set(file.keys())
+        held |= {name: (folder / shard, name) for name in sorted(known[shard])}
+    lost = [name for name, shard in pairs if name not in known[shard]]
+    rule = "must name tensors that its shards hold; these are not where it says"
+    require(not lost, "file", source, f"{rule}: {some_of(lost)}")
+    return held | {name: (folder / shard, name) for name, shard in pairs}
+
+
+def _open(path: Path) -> Any:
+    try:
+        check_container(path)
+        return safetensors.safe_open(path, framework="pt", device="cpu")
+    except (OSError, safetensors.SafetensorError) as error:
+        raise unreadable(path, error) from error
+
+
+def _unwrapped(held: Mapping[str, tuple[Path, str]]) -> dict[str, tuple[Path, str]]:
+    """Without what stands before all names; torch.compile's mark goes wherever it stands."""
+    names = {name: name.replace("_orig_mod.", "") for name in held}
+    while names:
+        wrapper = next((w for w in _WRAPPERS if all(n.startswith(w) for n in names.values())), None)
+        if wrapper is None:
+            break
+        names = {name: short.removeprefix(wrapper) for name, short in names.items()}
+    plain = {short: held[name] for name, short in names.items()}
+    return plain if len(plain) == len(held) else dict(held)
