@@ -4,6 +4,7 @@ A form is written whole or not at all: a folder under another name that takes it
 is not quite the same there, or was left out, is told in notes.
 """
 
+import dataclasses
 import os
 import secrets
 import shutil
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 import safetensors.torch
 
 from anncestry.checkpoints.converters.elmo import OPTIONS, WEIGHTS, elmo_bytes, to_elmo
-from anncestry.checkpoints.converters.encoders import Exported
+from anncestry.checkpoints.converters.encoders import Exported, Reads
 from anncestry.checkpoints.converters.marian import to_marian
 from anncestry.checkpoints.converters.torch_transformer import to_torch_transformer
 from anncestry.checkpoints.exporting import (
@@ -27,8 +28,9 @@ from anncestry.checkpoints.exporting import (
     torch_weights,
 )
 from anncestry.checkpoints.store import write_bytes, write_tensors
-from anncestry.data.tokenizer import write_tokenizer
-from anncestry.errors import UserError
+from anncestry.data.tokenizer import Special, Tokenizer, write_tokenizer
+from anncestry.errors import UserError, require
+from anncestry.models.xlnet import NUM_TEXTS
 from anncestry.runs import Run, make_folder, write_json
 
 
@@ -166,19 +168,48 @@ def _elmo(run: Run, out: Path) -> tuple[str, ...]:
 
 def _hugging_face(run: Run, out: Path) -> tuple[str, ...]:
     processor: Any = run.processor if (run.folder / "processor.json").is_file() else None
-    classes = getattr(processor, "classes", None) or getattr(processor, "tags", None) or ()
-    longest = getattr(processor, "max_tokens", 0)
-    made = to_hugging_face(run.architecture.id, run.model.state_dict(), run.model.config, classes, longest)
+    config: Any = run.model.config
     tokenizer = getattr(processor, "tokenizer", None)
+    if tokenizer is not None:
+        tokenizer = _with_filler(tokenizer, run)
+    longest = min(getattr(processor, "max_tokens", None) or config.num_positions, config.num_positions)
+    special = tokenizer.special if tokenizer is not None else Special()
+    reads = Reads(
+        tuple(getattr(processor, "classes", None) or getattr(processor, "tags", None) or ()),
+        longest, special.pad, special.begin, special.end,
+    )  # fmt: skip
+    made = to_hugging_face(run.architecture.id, run.model.state_dict(), config, reads)
     with whole_folder(out) as folder:
         for place, part in {"": made, **made.folders}.items():
             _write_network(folder / place, part)
             if tokenizer is not None:
-                write_tokenizer(tokenizer, folder / place)
+                write_tokenizer(tokenizer, folder / place, longest, _texts_told_apart(run))
     mean, scale = getattr(processor, "mean", 0.0), getattr(processor, "scale", 1.0)
     if run.signature.task == "regression" and (mean, scale) != (0.0, 1.0):
         return *made.notes, f"its answers there are (value - {mean:g}) / {scale:g}"
     return made.notes
+
+
+def _with_filler(tokenizer: Tokenizer, run: Run) -> Tokenizer:
+    """A tokenizer with something to fill up batches with: the beginning of a text, where nothing else is.
+
+    Behind its end a text is not read, whatever stands there.
+    """
+    special = tokenizer.special
+    if special.pad is not None or special.begin is None or tokenizer.template == "none":
+        return tokenizer
+    counted = getattr(run.model, "first_position", 0)  # positions are counted by what is no filler
+    rule = f"needs a filler of its own in {run.architecture.name}, and this tokenizer has none"
+    require(not counted, "tokenizer", tokenizer.kind, rule)
+    return dataclasses.replace(tokenizer, special=dataclasses.replace(special, pad=special.begin))
+
+
+def _texts_told_apart(run: Run) -> int:
+    """How many texts of an input a net tells apart by the types of their tokens."""
+    config: Any = run.model.config
+    if getattr(config, "separator", -1) < 0:
+        return 1
+    return NUM_TEXTS if run.architecture.id == "xlnet" else max(1, config.num_segments)
 
 
 def _write_network(folder: Path, made: Exported) -> None:

@@ -192,7 +192,6 @@ def test_what_is_not_there_is_said(tmp_path):
 @pytest.mark.parametrize(
     ("kind", "changes", "message"),
     [
-        ("gpt", {"task": "classification", "output_size": 3}, "task: got 'classification'"),
         ("gpt", {"activation": "gelu"}, "activation: got 'gelu'.*Choices:.*gelu-tanh"),
         ("gpt", {"inner_size": 30}, "inner_size: got 30"),
     ],

@@ -1,17 +1,22 @@
 """Whole networks under the names of other programs: PyTorch's, Keras's, and Hugging Face's transformers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from anncestry.checkpoints.converters.bert import to_bert
+from anncestry.checkpoints.converters.bert import (
+    to_bert,
+    to_sentence_bert,
+    to_span_bert,
+    to_struct_bert,
+)
 from anncestry.checkpoints.converters.bert_forks import to_bert_fork
 from anncestry.checkpoints.converters.beyond_bert import BEYOND_BERT, to_beyond_bert
 from anncestry.checkpoints.converters.beyond_bert_bart import to_bart
-from anncestry.checkpoints.converters.encoders import Exported
+from anncestry.checkpoints.converters.encoders import UNTOLD, Exported, Reads
 from anncestry.checkpoints.converters.gpt import to_gpt
 from anncestry.checkpoints.converters.keras import to_keras
 from anncestry.checkpoints.converters.torch_rnn import to_torch
@@ -22,8 +27,11 @@ RECURRENT = ("rnn", "lstm", "stacked-lstm", "gru", "bilstm", "brnn")
 """Nets of one stack of equal layers, as PyTorch and Keras have them."""
 IMAGES = ("alexnet", "vgg", "resnet", "densenet")
 """Nets whose names are torchvision's."""
-HUGGING_FACE: Mapping[str, Callable[[Mapping[str, Tensor], Any, Sequence[str], int], Exported]] = {
+HUGGING_FACE: Mapping[str, Callable[[Mapping[str, Tensor], Any, Reads], Exported]] = {
     "bert": to_bert,
+    "spanbert": to_span_bert,
+    "structbert": to_struct_bert,
+    "sentence-bert": to_sentence_bert,
     "bart": to_bart,
     **{name: partial(to_gpt, name) for name in ("gpt", "gpt2")},
     **{name: partial(to_beyond_bert, name) for name in BEYOND_BERT},
@@ -33,8 +41,7 @@ HUGGING_FACE: Mapping[str, Callable[[Mapping[str, Tensor], Any, Sequence[str], i
     },
 }
 """What makes the files of each architecture that has a counterpart in transformers: from a state dict, a
-config, the names of classes, tags or values (where it answers with such), and the tokens of the longest text
-that is read (as the network has it where it is 0)."""
+config, and how the run reads texts."""
 
 
 def torch_weights(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -78,8 +85,7 @@ def to_hugging_face(
     architecture: str,
     tensors: Mapping[str, Tensor],
     config: Any,
-    classes: Sequence[str] = (),
-    max_tokens: int = 0,
+    reads: Reads = UNTOLD,
 ) -> Exported:
     """The files of a network of ours, but for its tokenizer's; see `HUGGING_FACE`.
 
@@ -87,4 +93,4 @@ def to_hugging_face(
         UserError: there is no counterpart of it there.
     """
     require(architecture in HUGGING_FACE, "--to", "huggingface", f"has no {architecture}", HUGGING_FACE)
-    return HUGGING_FACE[architecture](tensors, config, classes, max_tokens)
+    return HUGGING_FACE[architecture](tensors, config, reads)

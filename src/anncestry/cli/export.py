@@ -23,7 +23,8 @@ class Arguments:
     weights, config, vocab.json; no .spm.
     `huggingface`: a folder for the class of transformers that has the run's architecture and task: weights,
     config, and the tokenizer where the run has one (gpt, gpt2, bart, bert, roberta, camembert, albert,
-    distilbert, electra, xlm, flaubert, xlnet, mobilebert); of an encoder that embeds texts also for
+    distilbert, electra, xlm, flaubert, xlnet, mobilebert; spanbert, structbert and sentence-bert as a BERT,
+    and what is lost is told); of an encoder that embeds texts also for
     sentence-transformers.
     `elmo`: a folder as ELMo's authors keep it, options.json and lm_weights.hdf5 (elmo: the language models
     alone)."""

@@ -274,11 +274,18 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     return read(Path(folder))
 
 
-def write_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
-    """The files from which transformers' ``AutoTokenizer`` and `read_tokenizer` make it again."""
+def write_tokenizer(tokenizer: Tokenizer, folder: Path, max_tokens: int = 0, num_texts: int = 1) -> None:
+    """The files from which transformers' ``AutoTokenizer`` and `read_tokenizer` make it again.
+
+    Args:
+        max_tokens: of the longest input that the model reads, special tokens among them; 0 where nothing
+            limits it.
+        num_texts: of an input, that the model tells apart by the types of their tokens; 1 where it reads no
+            types.
+    """
     from anncestry.data.tokenizer_files import write
 
-    write(tokenizer, Path(folder))
+    write(tokenizer, Path(folder), max_tokens, num_texts)
 
 
 def packed_parts(template: Template) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -115,8 +115,8 @@ def _text(path: Path) -> str:
         raise UserError("file", str(path), f"must be text in UTF-8 ({error})") from error
 
 
-def write(tokenizer: Tokenizer, folder: Path) -> None:
-    """The files from which transformers and `read` make it again."""
+def write(tokenizer: Tokenizer, folder: Path, max_tokens: int = 0, num_texts: int = 1) -> None:
+    """The files from which transformers and `read` make it again; see `anncestry.data.tokenizer`."""
     t = tokenizer
     folder.mkdir(parents=True, exist_ok=True)
     whole = {
@@ -125,12 +125,20 @@ def write(tokenizer: Tokenizer, folder: Path) -> None:
         "padding": None,
         "added_tokens": tokenizer_backend.added(t, read_special=True),
         **tokenizer_backend.rules(t),
-        "post_processor": tokenizer_json.post_processor(t),
+        "post_processor": tokenizer_json.post_processor(t, num_texts),
         "model": tokenizer_backend.model(t, read_special=True),
     }
     _write_json(folder / "tokenizer.json", whole)
     names = tokenizer_json.special_tokens_map(t)
-    settings = {"tokenizer_class": _class_of(t), "do_lower_case": t.lowercase, **names}
+    types = ["token_type_ids"] if num_texts > 1 else []
+    settings = {
+        "tokenizer_class": _class_of(t, num_texts), "do_lower_case": t.lowercase, **names,
+        "model_input_names": ["input_ids", *types, "attention_mask"],
+        # what XLNet answers from stands last
+        "padding_side": "left" if t.template == "xlnet" else "right", "truncation_side": "right",
+        "clean_up_tokenization_spaces": False,
+    }  # fmt: skip
+    settings |= {"model_max_length": max_tokens} if max_tokens else {}
     named = {name: text for name, text in names.items() if text is not None}
     _write_json(folder / "special_tokens_map.json", named)
     if t.kind == "wordpiece":
@@ -147,7 +155,7 @@ def write(tokenizer: Tokenizer, folder: Path) -> None:
     _write_json(folder / "tokenizer_config.json", settings)
 
 
-def _class_of(t: Tokenizer) -> str:
+def _class_of(t: Tokenizer, num_texts: int) -> str:
     """The class of transformers; a special one only where its own rules are the same.
 
     Those make a tokenizer anew from its vocabulary, whatever ``tokenizer.json`` says.
@@ -156,7 +164,10 @@ def _class_of(t: Tokenizer) -> str:
     if plain and t.kind == "wordpiece" and t.template == "bert" and t.max_word_length == 100:
         return "BertTokenizer"
     if plain and t.kind == "byte-bpe" and not t.lowercase and t.template in ("none", "roberta"):
-        return "GPT2Tokenizer" if t.template == "none" else "RobertaTokenizer"
+        if t.template == "none":
+            return "GPT2Tokenizer"
+        if num_texts == 1:  # it tells no texts apart
+            return "RobertaTokenizer"
     return "PreTrainedTokenizerFast"
 
 

@@ -212,24 +212,28 @@ def _part(piece: dict[str, Any], ids: dict[str, int]) -> Any:
     return piece["Sequence"]["id"] if "Sequence" in piece else ids[piece["SpecialToken"]["id"]]
 
 
-def post_processor(t: Tokenizer) -> dict[str, Any] | None:
-    """The template, in the form of a ``tokenizer.json``."""
+def post_processor(t: Tokenizer, num_texts: int = 1) -> dict[str, Any] | None:
+    """The template, in the form of a ``tokenizer.json``.
+
+    Args:
+        num_texts: as for `anncestry.data.tokenizer.write_tokenizer`; a separator ends a text.
+    """
     if t.template == "none":
         return None
     used: dict[str, Any] = {}
 
     def form(parts: tuple[str, ...]) -> list[dict[str, Any]]:
-        found, segment = [], 0
+        found, ended = [], 0
         for part in parts:
+            text = min(ended, num_texts - 1)
             if part in ("A", "B"):
-                segment = int(part == "B" and t.template in ("bert", "xlnet"))
-                found.append({"Sequence": {"id": part, "type_id": segment}})
+                found.append({"Sequence": {"id": part, "type_id": text}})
                 continue
             place = getattr(t.special, part)
             token = t.tokens[place]
             used[token] = {"id": token, "ids": [place], "tokens": [token]}
-            last = 2 if t.template == "xlnet" and part == "begin" else segment  # XLNet's <cls> has its own
-            found.append({"SpecialToken": {"id": token, "type_id": last}})
+            found.append({"SpecialToken": {"id": token, "type_id": text}})
+            ended += place == t.special.separator
         return found
 
     single, pair = map(form, packed_parts(t.template))

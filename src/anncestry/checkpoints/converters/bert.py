@@ -12,6 +12,7 @@ The table of words is the readout of hidden words too; a copy of it in a file mu
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,12 +21,13 @@ import torch
 from torch import Tensor
 
 from anncestry.checkpoints.converters.encoders import (
+    UNTOLD,
     Exported,
+    Reads,
     activation_of,
     bert_names,
     fitted,
     foreign,
-    labelled,
     labels_of,
     modern,
     their_activation,
@@ -247,16 +249,13 @@ def _class_of(config: Mapping[str, Any]) -> str | None:
 # ---- the way back ---------------------------------------------------------------------------------------
 
 
-def to_bert(
-    tensors: Mapping[str, Tensor], config: Any, classes: Sequence[str] = (), max_tokens: int = 0
-) -> Exported:
+def to_bert(tensors: Mapping[str, Tensor], config: Any, reads: Reads = UNTOLD) -> Exported:
     """The files of a BERT of ours, for the class of theirs that has its task.
 
     Args:
         tensors: the state dict.
         config: its `BertConfig`.
-        classes: the names of classes, tags or values; their numbers where there are none.
-        max_tokens: the longest text that is read; as many as there are positions unless told.
+        reads: how it reads and answers.
 
     Raises:
         UserError: they have no such BERT; names the field and what it would have to be.
@@ -281,18 +280,58 @@ def to_bert(
         "attention_probs_dropout_prob": config.attention_dropout, "layer_norm_eps": config.norm_eps,
         "max_position_embeddings": config.num_positions, "type_vocab_size": config.num_segments or 1,
         "initializer_range": 0.02, "position_embedding_type": "absolute", "pad_token_id": 0,
-        "tie_word_embeddings": True, "dtype": "float32",
+        "tie_word_embeddings": True, "dtype": "float32", **reads.ids(), **reads.answers(config),
     }  # fmt: skip
-    if config.task in ("classification", "regression", "tagging"):
-        described |= labelled(classes or [f"LABEL_{place}" for place in range(config.output_size)])
-        kinds = {"classification": "single_label_classification", "regression": "regression"}
-        if config.task in kinds:
-            described["problem_type"] = kinds[config.task]
     files, notes = {}, ()
     if config.task == "embedding" and config.pooling != "pooler":
-        files = sentence_files(config, max_tokens or config.num_positions)
+        files = sentence_files(config, reads.max_tokens or config.num_positions)
         notes = ("there is no pooler: BertModel takes add_pooling_layer=False to load it",)
     return Exported(described, theirs, files, notes)
+
+
+def to_span_bert(tensors: Mapping[str, Tensor], config: Any, reads: Reads = UNTOLD) -> Exported:
+    """The files of a SpanBERT, whose net is BERT's but for what only training asks."""
+    kept = {name: tensor for name, tensor in tensors.items() if not name.startswith("boundary.")}
+    made = to_bert(kept, config, reads)
+    if len(kept) == len(tensors):
+        return made
+    lost = "the head that tells words from the ends of their span was left out: there is none there"
+    return made._replace(notes=(*made.notes, lost))
+
+
+def to_struct_bert(tensors: Mapping[str, Tensor], config: Any, reads: Reads = UNTOLD) -> Exported:
+    """The files of a StructBERT, whose net is BERT's but that it has a third relation of two texts."""
+    if not config.num_relations:
+        return to_bert(tensors, config, reads)
+    above = ("pooler.", "relation.")
+    kept = {name: tensor for name, tensor in tensors.items() if not name.startswith(above)}
+    made = to_bert(kept, replace(config, num_relations=0), reads)
+    lost = "pooler and scores of three relations of two texts were left out: BERT has two relations"
+    return made._replace(notes=(*made.notes, lost))
+
+
+def to_sentence_bert(tensors: Mapping[str, Tensor], config: Any, reads: Reads = UNTOLD) -> Exported:
+    """The encoder of a Sentence-BERT: what gives a text its vector.
+
+    What compares two vectors has no place there: of values it is their cosine, of classes a layer that is
+    left out.
+
+    Raises:
+        UserError: it answers about single texts from vectors that no pooler makes.
+    """
+    if config.task == "embedding":
+        return to_bert(tensors, config, reads)
+    if not config.compares:
+        rule = "answers about a text from its pooler there; export one whose task is embedding"
+        require(config.pooling == "pooler", "pooling", config.pooling, rule, ["pooler"])
+        return to_bert(tensors, config, reads)
+    lost = "answers are the cosines of two vectors, which there are compared outside of the net"
+    if config.task == "classification":
+        lost = "the layer that puts pairs of vectors into classes was left out: there is none there"
+    kept = {name: tensor for name, tensor in tensors.items() if not name.startswith("head.")}
+    encoder = replace(config, task="embedding", output_size=config.hidden_size)
+    made = to_bert(kept, encoder, reads)
+    return made._replace(notes=(*made.notes, lost))
 
 
 def _names_of(task: str, heads: Mapping[str, str]) -> KeyMap:

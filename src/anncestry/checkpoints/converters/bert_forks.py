@@ -6,7 +6,7 @@ generator's folder inside it, named ``generator``, both become the net that is t
 written so. A generator alone is a BERT with small tables.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -14,12 +14,13 @@ from torch import Tensor
 
 from anncestry.checkpoints.converters.bert_kin import ELECTRA, GENERATOR, KIN, Kin
 from anncestry.checkpoints.converters.encoders import (
+    UNTOLD,
     Exported,
+    Reads,
     activation_of,
     bert_names,
     fitted,
     foreign,
-    labelled,
     labels_of,
     modern,
     their_activation,
@@ -44,9 +45,6 @@ _CLASS_OF = {
     "tagging": "ForTokenClassification",
     "span": "ForQuestionAnswering",
 }
-
-
-_PROBLEMS = {"classification": "single_label_classification", "regression": "regression"}
 
 
 class _Task(NamedTuple):
@@ -239,14 +237,13 @@ def to_bert_fork(
     architecture: str,
     tensors: Mapping[str, Tensor],
     config: Any,
-    classes: Sequence[str] = (),
-    max_tokens: int = 0,
+    reads: Reads = UNTOLD,
 ) -> Exported:
     """The files of a net of ours, for the class of theirs that has its task.
 
     Args:
         architecture: ``roberta``, ``camembert``, ``albert``, ``distilbert`` or ``electra``.
-        tensors, config, classes, max_tokens: as for `anncestry.checkpoints.converters.bert.to_bert`.
+        tensors, config, reads: as for `anncestry.checkpoints.converters.bert.to_bert`.
 
     Raises:
         UserError: they have no such net; names the field and what it would have to be.
@@ -268,19 +265,31 @@ def to_bert_fork(
     if not config.num_segments and "type_vocab_size" in kin.sizes.values():  # they always add one's vector
         size = config.embed_dim or width if "embed_dim" in kin.sizes else width
         theirs[f"{prefix}embeddings.token_type_embeddings.weight"] = torch.zeros(1, size)
-    described = _described(kin, architecture, config)
+    described = _described(kin, architecture, config) | reads.ids() | reads.answers(config)
+    if kin.first_position:
+        theirs, described = _behind_filler(kin, theirs, prefix, described)
     files: Mapping[str, Any] = {}
     notes: tuple[str, ...] = ()
-    if task in ("classification", "regression", "tagging"):
-        described |= labelled(classes or [f"LABEL_{place}" for place in range(config.output_size)])
-        described |= {"problem_type": _PROBLEMS[task]} if task in _PROBLEMS else {}
     if task == "embedding" and config.pooling != "pooler":
-        files = sentence_files(config, max_tokens or config.num_positions)
+        files = sentence_files(config, reads.max_tokens or config.num_positions)
         if kin.pooler:
             notes += (f"there is no pooler: {kin.name}Model takes add_pooling_layer=False to load it",)
     if not generates:
         return Exported(described, theirs, files, notes)
     return _in_two(described, theirs, config, files, notes)
+
+
+def _behind_filler(
+    kin: Kin, theirs: Mapping[str, Tensor], prefix: str, described: dict[str, Any]
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Positions from the row behind the filler's number on, where their programs look for the first one."""
+    first = described["pad_token_id"] + 1
+    name = f"{prefix}embeddings.position_embeddings.weight"
+    table = theirs[name]
+    if first != kin.first_position:
+        read = table[kin.first_position :]
+        table = torch.cat([read.new_zeros(first, read.shape[1]), read])
+    return {**theirs, name: table}, {**described, "max_position_embeddings": len(table)}
 
 
 def _above(kin: Kin, config: Any) -> tuple[Mapping[str, str], bool]:
@@ -309,7 +318,7 @@ def _described(kin: Kin, architecture: str, config: Any) -> dict[str, Any]:
     return {
         "architectures": [f"{kin.name}{kind}"], "model_type": architecture, **sizes, **numbers,
         kin.activation: their_activation(config.activation), "initializer_range": 0.02, **kin.ids,
-        "tie_word_embeddings": True, "dtype": "float32",
+        "position_embedding_type": "absolute", "tie_word_embeddings": True, "dtype": "float32",
     }  # fmt: skip
 
 

@@ -3,17 +3,24 @@
 What sets their files apart is in `anncestry.checkpoints.converters.beyond_bert_families`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
 
-from anncestry.checkpoints.converters.beyond_bert_families import FAMILIES, Family, mobile_body
+from anncestry.checkpoints.converters.beyond_bert_families import (
+    FAMILIES,
+    Family,
+    mobile_body,
+    silent_filler,
+    whole_table,
+)
 from anncestry.checkpoints.converters.encoders import (
+    UNTOLD,
     Exported,
+    Reads,
     fitted,
     foreign,
-    labelled,
     labels_of,
     modern,
     without_copies,
@@ -53,7 +60,7 @@ def from_beyond_bert(files: ForeignFiles) -> Imported:
         return not any(name.startswith(head) for head in (*heads, *family.copies))
 
     copies = {c: n if n.startswith("cls.") else prefix + n for c, n in family.copies.items()}
-    theirs = without_copies(modern(theirs), copies, source)
+    theirs = without_copies(whole_table(modern(theirs), copies), copies, source)
     poolers = tuple(name for name in theirs if name.startswith(f"{prefix}pooler."))
     sizes = family.read(fields)
     said, task, reader = _task(family, fields, theirs, sizes, source)
@@ -136,7 +143,10 @@ def _task(
 
 
 def to_beyond_bert(
-    kind: str, tensors: Mapping[str, Tensor], config: Any, classes: Sequence[str] = (), max_tokens: int = 0
+    kind: str,
+    tensors: Mapping[str, Tensor],
+    config: Any,
+    reads: Reads = UNTOLD,
 ) -> Exported:
     """The files of a network of ours, for the class of theirs that has its task.
 
@@ -144,14 +154,13 @@ def to_beyond_bert(
         kind: ``xlm``, ``flaubert``, ``xlnet`` or ``mobilebert``.
         tensors: the state dict.
         config: its config.
-        classes: the names of classes, tags or values; their numbers where there are none.
-        max_tokens: has no meaning there.
+        reads: how it reads and answers.
 
     Raises:
         UserError: they have no such network; names the field and what it would have to be.
     """
     family, task = FAMILIES[kind], config.task
-    described = family.write(config)
+    described = {"tie_word_embeddings": True} | family.write(config)
     names = _names(family, task, getattr(config, "num_feed_forwards", 0))
     theirs = family.outwards(foreign(tensors, names), config)
     heads = tuple(family.heads["classification" if task == "regression" else task])
@@ -160,10 +169,11 @@ def to_beyond_bert(
     ending = family.words if task == "masked-lm" else _CLASS_OF[task]
     if family.name == "MobileBert":
         ending = "ForPreTraining" if config.num_relations else ending.removesuffix("Simple")
+    if family.name == "MobileBert":
+        theirs, told = silent_filler(theirs, prefix, reads.pad or 0)
+        described |= told
     described |= {
-        "architectures": [f"{family.name}{ending}"], "model_type": kind, "tie_word_embeddings": True,
-        "dtype": "float32",
+        "architectures": [f"{family.name}{ending}"], "model_type": kind, "dtype": "float32",
+        **reads.ids(), **reads.answers(config),
     }  # fmt: skip
-    if task in ("classification", "regression", "tagging"):
-        described |= labelled(classes or [f"LABEL_{place}" for place in range(config.output_size)])
     return Exported(described, theirs)

@@ -6,14 +6,16 @@ never written. Our vocabularies begin with filler, unknown word, beginning and e
 after these four come the other rows, in the file's order.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from anncestry.checkpoints.converters.encoders import (
+    UNTOLD,
     Exported,
+    Reads,
     activation_of,
     fitted,
     foreign,
@@ -146,15 +148,13 @@ def _sizes(fields: Fields, num_words: int) -> dict[str, Any]:
     }
 
 
-def to_bart(
-    tensors: Mapping[str, Tensor], config: Any, classes: Sequence[str] = (), max_tokens: int = 0
-) -> Exported:
+def to_bart(tensors: Mapping[str, Tensor], config: Any, reads: Reads = UNTOLD) -> Exported:
     """The files of a BART of ours, for BartForConditionalGeneration, with the words in our order.
 
     Args:
         tensors: the state dict.
         config: its `BARTConfig`.
-        classes, max_tokens: have no meaning here.
+        reads: how it reads texts.
 
     Raises:
         UserError: they have no such BART; names the field and what it would have to be.
@@ -179,7 +179,8 @@ def to_bart(
         **{f"{side}_ffn_dim": config.inner_size or 4 * width for side in _SIDES},
         "activation_function": their_activation(config.activation), "dropout": config.dropout,
         "attention_dropout": config.attention_dropout, "activation_dropout": config.inner_dropout,
-        "scale_embedding": False, "tie_word_embeddings": True, "pad_token_id": PAD, "bos_token_id": BEGIN,
+        "scale_embedding": False, "normalize_before": False, "normalize_embedding": True,
+        "tie_word_embeddings": True, "pad_token_id": PAD, "bos_token_id": BEGIN,
         "eos_token_id": END, "decoder_start_token_id": BEGIN, "forced_eos_token_id": END, "dtype": "float32",
     }  # fmt: skip
     rows = len(theirs["model.encoder.embed_positions.weight"])

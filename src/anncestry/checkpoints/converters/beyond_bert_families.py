@@ -317,6 +317,39 @@ def _queries_from_keys(theirs: dict[str, Tensor], _: Any) -> dict[str, Tensor]:
     return apart
 
 
+def silent_filler(
+    theirs: Mapping[str, Tensor], prefix: str, pad: int
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """``(tensors, fields of the config)`` with a vector of zeros for the filler.
+
+    Three words side by side are read together, and there the filler is read as a word: so its vector would
+    change the last word of a text. What scores words keeps the table as it was.
+    """
+    name = f"{prefix}embeddings.word_embeddings.weight"
+    table = theirs[name].clone()
+    table[pad] = 0
+    told = {**theirs, name: table}
+    if f"{_PREDICTIONS}bias" not in theirs:
+        return told, {}
+    told[f"{_PREDICTIONS}decoder.weight"] = theirs[name]
+    told[f"{_PREDICTIONS}decoder.bias"] = theirs[f"{_PREDICTIONS}bias"].clone()
+    return told, {"tie_word_embeddings": False}
+
+
+def whole_table(theirs: Mapping[str, Tensor], copies: Mapping[str, str]) -> dict[str, Tensor]:
+    """The way back: the table as the scores have it, where it differs in one row of zeros alone."""
+    found = dict(theirs)
+    for copy, name in copies.items():
+        table, scored = found.get(name), found.get(copy)
+        if table is None or scored is None or table.dim() != 2 or table.shape != scored.shape:
+            continue
+        other = (table != scored).any(1)
+        if other.sum() == 1 and not table[other].any():
+            found[name] = scored.clone()
+    return found
+
+
+_PREDICTIONS = "cls.predictions."
 _TIED = {"pred_layer.proj.weight": "embeddings.weight"}
 FAMILIES: Mapping[str, Family] = {
     "xlm": Family(

@@ -69,6 +69,45 @@ class Exported(NamedTuple):
     folders: Mapping[str, "Exported"] = {}
 
 
+class Reads(NamedTuple):
+    """What is known of how a run reads texts and names its answers.
+
+    Attributes:
+        classes: the names of classes, tags or values; their numbers where there are none.
+        max_tokens: of the longest text that is read; as many as the network has positions where it is 0.
+        pad, begin, end: the ids of these special tokens; None where there are none, or no tokenizer.
+        multi_label: whether a text may have several of the classes.
+    """
+
+    classes: tuple[str, ...] = ()
+    max_tokens: int = 0
+    pad: int | None = None
+    begin: int | None = None
+    end: int | None = None
+    multi_label: bool = False
+
+    def ids(self) -> dict[str, int]:
+        """The fields of a config.json that say which tokens are special."""
+        named = {"pad_token_id": self.pad, "bos_token_id": self.begin, "eos_token_id": self.end}
+        return {name: place for name, place in named.items() if place is not None}
+
+    def answers(self, config: Any) -> dict[str, Any]:
+        """The fields of a config.json that name answers, of a config of ours; none for other tasks."""
+        if config.task not in (*_PROBLEMS, "tagging"):
+            return {}
+        names = self.classes or [f"LABEL_{place}" for place in range(config.output_size)]
+        problem = "multi_label_classification" if self.multi_label else _PROBLEMS.get(config.task)
+        return labelled(names) | ({"problem_type": problem} if problem else {})
+
+
+UNTOLD = Reads()
+"""Nothing is known."""
+_PROBLEMS = {
+    "classification": "single_label_classification", "regression": "regression",
+    "multi-label": "multi_label_classification",
+}  # fmt: skip
+
+
 def bert_names(
     prefix: str = "bert.",
     heads: Mapping[str, str] | None = None,

@@ -11,7 +11,7 @@ All of them keep the matrices of linear layers as (in, out), the transpose of ou
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anncestry.checkpoints.converters.encoders import Exported
+from anncestry.checkpoints.converters.encoders import UNTOLD, Exported, Reads
 from anncestry.checkpoints.foreign_files import CONFIG, ForeignFiles
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.rename import KeyMap
@@ -28,6 +28,7 @@ from anncestry.checkpoints.tensorflow_bundle import read_bundle
 from anncestry.errors import UserError, require
 from anncestry.fields import Fields
 
+_CLASSES = {"gpt": "OpenAIGPT", "gpt2": "GPT2"}
 _TYPES = {"openai-gpt": "gpt", "gpt2": "gpt2"}
 GPT_TYPES = tuple(_TYPES)
 """Their ``model_type``."""
@@ -182,22 +183,28 @@ def _said(kind: str, config: Fields, source: str) -> dict[str, Any]:
 
 
 def to_gpt(
-    kind: str, tensors: Mapping[str, Tensor], config: Any, classes: Sequence[str] = (), max_tokens: int = 0
+    kind: str,
+    tensors: Mapping[str, Tensor],
+    config: Any,
+    reads: Reads = UNTOLD,
 ) -> Exported:
-    """The files of a language model of ours, for OpenAIGPTLMHeadModel or GPT2LMHeadModel.
+    """The files of a GPT of ours, for OpenAIGPT... or GPT2..., LMHeadModel or ForSequenceClassification.
+
+    Answers have no biases there. What ours add is put into the biases of the last normalisation, which makes
+    the same answers. A language model that was learnt beside answers is left out.
 
     Args:
         kind: ``gpt`` or ``gpt2``.
         tensors: the state dict.
         config: its `GPTConfig`.
-        classes, max_tokens: have no meaning here.
+        reads: how it reads and answers.
 
     Raises:
-        UserError: it answers about texts, which has no counterpart there (our answers have biases); or its
-            activation is not known there.
+        UserError: its activation is not known there; there are more answers than features, and biases.
     """
-    writes = config.task == "language-model"
-    require(writes, "task", config.task, "has no counterpart there", ["language-model"])
+    writes, notes = config.task == "language-model", ()
+    if not writes:
+        tensors, notes = _without_biases(kind, tensors, config)
     names = {ours: theirs for theirs, ours in reversed(_ACTIVATIONS[kind].items())}
     known = config.activation in names
     require(known, "activation", config.activation, f"is not known to Hugging Face's {kind}", names)
@@ -205,10 +212,10 @@ def to_gpt(
     for name, tensor in tensors.items():
         new = back.rename(name)
         assert new is not None, f"{name} has no name of theirs"
-        new = new if new.startswith("lm_head") else f"transformer.{new}"
+        new = new if new.startswith(("lm_head", "score")) else f"transformer.{new}"
         theirs[new] = _turned(name, tensor.detach().cpu()).contiguous()
     described = {
-        "architectures": ["OpenAIGPTLMHeadModel" if kind == "gpt" else "GPT2LMHeadModel"],
+        "architectures": [_CLASSES[kind] + ("LMHeadModel" if writes else "ForSequenceClassification")],
         "model_type": {ours: theirs for theirs, ours in _TYPES.items()}[kind],
         "vocab_size": config.input_size, "n_positions": config.num_positions, "n_embd": config.hidden_size,
         "n_layer": config.num_layers, "n_head": config.num_heads, "resid_pdrop": config.dropout,
@@ -219,10 +226,31 @@ def to_gpt(
     }  # fmt: skip
     if kind == "gpt2":
         described |= {"n_inner": config.inner_size or None, "bos_token_id": None, "eos_token_id": None}
+        described |= {"scale_attn_weights": True}
     else:
         usual = config.inner_size in (0, 4 * config.hidden_size)
         require(usual, "inner_size", config.inner_size, "Hugging Face's GPT has 4 hidden_size")
-    return Exported(described, theirs)
+    return Exported(described | reads.ids() | reads.answers(config), theirs, notes=notes)
+
+
+def _without_biases(
+    kind: str, tensors: Mapping[str, Tensor], config: Any
+) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """The tensors of a net that answers, its biases moved from the answers into the last normalisation."""
+    ours, notes = dict(tensors), ()
+    bias, weight = ours.pop("answer.linear.bias"), tensors["answer.linear.weight"]
+    if ours.pop("readout.weight", None) is not None or config.text_weight:
+        notes = ("the language model beside the answers was left out",)
+    if bias.any():
+        of_block = f"blocks.{config.num_layers - 1}.around_feed_forward.norm.bias"
+        last = "norm.bias" if kind == "gpt2" else of_block
+        shift = torch.linalg.pinv(weight.double()) @ bias.double()
+        fits = torch.allclose(weight.double() @ shift, bias.double(), atol=1e-6)
+        rule = "has biases, which Hugging Face's GPT does not, and too many answers to put them elsewhere"
+        require(fits, "output_size", config.output_size, rule)
+        ours[last] = (ours[last].double() + shift).float()
+        notes += ("the biases of the answers are in the last normalisation there, to the same effect",)
+    return ours, notes
 
 
 # ---- OpenAI's files -------------------------------------------------------------------------------------

@@ -16,7 +16,9 @@ from anncestry.errors import UserError, require
 
 _MODULES, _SETTINGS = "modules.json", "sentence_bert_config.json"
 _PARTS = ("Transformer", "Pooling", "Normalize")
-_POOLINGS = {"mean": "pooling_mode_mean_tokens", "first": "pooling_mode_cls_token"}
+_POOLINGS = {
+    "mean": "pooling_mode_mean_tokens", "first": "pooling_mode_cls_token", "max": "pooling_mode_max_tokens",
+}  # fmt: skip
 _FOLDER = "1_Pooling"
 _TYPE = "sentence_transformers.models."
 _WITHOUT_TEXT = "its vectors are of whole texts"
@@ -69,14 +71,14 @@ def sentence_files(config: Any, max_tokens: int) -> dict[str, Any]:
     """The files beside ``config.json`` that make a folder one of sentence-transformers'.
 
     Args:
-        config: of a network of ours whose task is ``embedding``, with ``pooling`` mean or first.
+        config: of a network of ours whose task is ``embedding``, without a pooler.
         max_tokens: how many of a text are read.
     """
     kinds = _PARTS if config.unit_length else _PARTS[:2]
     folders = ("", _FOLDER, "2_Normalize")
     pooled = {"word_embedding_dimension": config.hidden_size}
     pooled |= {name: pooling == config.pooling for pooling, name in _POOLINGS.items()}
-    pooled |= {"pooling_mode_max_tokens": False, "pooling_mode_mean_sqrt_len_tokens": False}
+    pooled |= {"pooling_mode_mean_sqrt_len_tokens": False}
     return {
         _MODULES: [
             {"idx": place, "name": str(place), "path": folders[place], "type": f"{_TYPE}{kind}"}
