@@ -28,6 +28,11 @@ def parse_count(text: str | float, field: str) -> float:
     return _parse(text, field, _COUNTS, "is a count such as 50k, 1.5M or 1e12")
 
 
+def check_seed(seed: int, field: str = "seed") -> None:
+    """Raise a `UserError` unless every library's random numbers can start from ``seed``."""
+    require(0 <= seed < 2**32, field, seed, "must be at least 0 and below 2^32")
+
+
 def _parse(text: str | float, field: str, units: dict[str, float], rule: str) -> float:
     match = _AMOUNT.fullmatch(str(text).strip())
     unit = match[2].lower() if match else None

@@ -27,9 +27,10 @@ from anncestry.checkpoints.exporting import (
     to_hugging_face,
     torch_weights,
 )
-from anncestry.checkpoints.store import write_bytes, write_tensors
+from anncestry.checkpoints.store import write_tensors
 from anncestry.data.tokenizer import Special, Tokenizer, write_tokenizer
 from anncestry.errors import UserError, require
+from anncestry.files import write_bytes
 from anncestry.models.xlnet import NUM_TEXTS
 from anncestry.runs import Run, make_folder, write_json
 

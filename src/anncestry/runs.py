@@ -23,7 +23,7 @@ from torch import nn
 
 import anncestry
 from anncestry.arrays import Tensor
-from anncestry.checkpoints.store import load_weights, read_tensors, write_bytes, write_tensors
+from anncestry.checkpoints.store import load_weights, read_tensors, write_tensors
 from anncestry.data import DataOptions, Dataset, Processor, Split, load_data
 from anncestry.data.processors import (
     MaskedWordsProcessor,
@@ -38,6 +38,7 @@ from anncestry.engine.layout import lay_out
 from anncestry.engine.prediction import Prediction
 from anncestry.engine.workers import shared_out
 from anncestry.errors import UserError, require
+from anncestry.files import write_bytes
 from anncestry.generation import Written, answer, answered, usual_search, written_scores
 from anncestry.layers.linear import Linear, TiedReadout
 from anncestry.models.create import configure

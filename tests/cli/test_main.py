@@ -72,6 +72,9 @@ def test_every_command_has_a_module_with_help():
             ["train", "perceptron", "--data", "digits", "--devices", "2"],
             "--devices: got 2; this model learns",
         ),
+        (["train", "mlp", "--data", "digits", "--width", "0"], "width: got 0; must be at least 1"),
+        (["train", "mlp", "--data", "digits", "--seed", "9" * 30], "seed: got 9999"),
+        (["train", "mlp", "--data", "digits", "--seed", "-1"], "seed: got -1; must be at least 0"),
         (["train", "--resume", "nowhere"], "run: got 'nowhere'; is not a folder"),
         (["evaluate", "nowhere"], "run: got 'nowhere'; is not a folder"),
         (["predict", "nowhere", "x"], "run: got 'nowhere'; is not a folder"),
@@ -205,3 +208,10 @@ def test_an_option_given_at_its_default_is_given(tmp_path, capsys):
     assert json.loads((tmp_path / "run" / "config.json").read_text())["training"]["schedule"] == "constant"
     assert main(["train", "--resume", str(tmp_path / "run"), "--batch-size", "64"]) == 2
     assert "--batch-size: got 64; is fixed by the run folder" in capsys.readouterr().err
+
+
+def test_a_folder_may_look_like_markup(tmp_path, capsys):
+    assert (
+        main(["train", "mlp", "--data", "digits", "--max-steps", "1", "--out", str(tmp_path / "a[/b]c")]) == 0
+    )
+    assert "[/b]c" in capsys.readouterr().out

@@ -155,8 +155,8 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("anncestry.report.drawing_file.os.replace", full)
-    with pytest.raises(UserError, match="No space left"):
+    monkeypatch.setattr("anncestry.files.os.replace", full)
+    with pytest.raises(UserError, match="the disk is full"):
         write_diagram(*configured(Arguments(name="mlp")), path)
     assert path.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == ["mlp.svg"]

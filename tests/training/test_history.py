@@ -3,6 +3,9 @@
 import csv
 import json
 
+import pytest
+
+from anncestry.errors import UserError
 from anncestry.training.history import History
 
 
@@ -29,3 +32,20 @@ def test_tensorboard_gets_every_figure(tmp_path):
     history.add({"step": 1, "epoch": 0.5, "seconds": 0.1, "split": "train", "loss": 2.0})
     history.close()
     assert list((tmp_path / "tensorboard").glob("events*"))
+
+
+def test_a_run_folder_that_was_deleted_is_not_made_again(tmp_path):
+    """A folder with a snapshot and no config could not be used for anything."""
+    import shutil
+
+    from anncestry.training.settings import TrainingSettings
+    from anncestry.training.train import train
+
+    folder = tmp_path / "run"
+
+    def delete(progress):
+        shutil.rmtree(folder, ignore_errors=True)
+
+    with pytest.raises(UserError, match="its folder does not exist"):
+        train("mlp", "digits", out=folder, settings=TrainingSettings(max_steps=4), watch=delete)
+    assert not folder.exists()

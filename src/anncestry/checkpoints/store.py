@@ -5,13 +5,10 @@ A file of tensors is one safetensors file. Its metadata has a single key, ``annc
 pickle can run code while it is read, so none is ever loaded.
 """
 
-import contextlib
-import errno
 import glob
 import hashlib
 import json
 import os
-import secrets
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -23,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from anncestry.errors import UserError
+from anncestry.files import write_bytes
 
 FORMAT = 1
 _KEY = "anncestry"
@@ -35,48 +33,6 @@ _PICKLE_HINT = (  # clone: tied weights share memory, which safetensors does not
     "save_file({{n: t.clone().contiguous() for n, t in w.items() if hasattr(t, 'clone')}}, {made})\""
 )
 _PICKLE_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
-_WRITE_FAILURES = {
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "the disk is full (your quota is used up)",
-    errno.EACCES: "is not writable",
-    errno.EPERM: "is not writable",
-    errno.EROFS: "is not writable (a read-only file system)",
-    errno.EISDIR: "is not writable (it is a folder)",
-    errno.ENOENT: "is not writable (its folder does not exist)",
-    errno.ENOTDIR: "is not writable (its folder is a file)",
-}
-
-
-def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write a file whole or not at all: whoever reads ``path`` sees the old contents or the new ones.
-
-    The bytes go to a temporary file in the same folder, reach the disk, and take the name in one step. When
-    anything fails the temporary file is removed and what was there before is untouched.
-
-    Raises:
-        UserError: the disk is full, or the place is not writable.
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException as error:  # also on Ctrl-C
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        if not isinstance(error, OSError):
-            raise
-        rule = _WRITE_FAILURES.get(error.errno or 0, f"cannot be written: {error.strerror or error}")
-        raise UserError("file", str(path), rule) from error
-    with contextlib.suppress(OSError):  # the new name reaches the disk too; not every file system can do this
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def write_tensors(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import tyro
 
-from anncestry.errors import require
+from anncestry.amounts import check_seed
 from anncestry.studies.claims import CLAIMS, select
 
 STYLES = {"holds": "green", "does not hold here": "red", "undecided": "yellow"}
@@ -31,7 +31,7 @@ def run(arguments: Arguments) -> int:
 
     console = Console()
     claims = select(arguments.names)
-    require(arguments.seed >= 0, "--seed", arguments.seed, "must not be negative")
+    check_seed(arguments.seed, "--seed")
     if arguments.list:
         show_list(console, claims if arguments.names else CLAIMS)
         return 0

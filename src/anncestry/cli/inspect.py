@@ -42,11 +42,14 @@ class Arguments:
 def run(arguments: Arguments) -> int:
     """Write the page; print where it is and what stands out."""
     from anncestry.errors import require
+    from anncestry.files import check_writable
     from anncestry.layers.sequence_network import SequenceNetwork
     from anncestry.runs import Run
 
     require(arguments.units >= 1, "--units", arguments.units, "must be at least 1")
     require(arguments.max_steps >= 2, "--max-steps", arguments.max_steps, "must be at least 2")
+    if arguments.out is not None:
+        check_writable(arguments.out, "--out")
     trained = Run(arguments.run)
     if trained.signature.task == "translation":
         facts, page = _of_translation(trained, arguments)
@@ -63,8 +66,10 @@ def run(arguments: Arguments) -> int:
 
 def _written(arguments: Arguments, facts: list[str], page: str) -> int:
     """Write the page; print what stands out, and where it is."""
+    from anncestry.files import write_text
+
     out = arguments.out or arguments.run / "inside.html"
-    out.write_text(page, encoding="utf-8")
+    write_text(out, page, "--out")
     for fact in facts:
         print(fact)
     print(f"Page: {out}")

@@ -108,12 +108,13 @@ def write_svg(path: Path, chosen: Sequence[Architecture], first_parent: bool) ->
     Raises:
         UserError: there is nothing to draw, or the file cannot be written.
     """
-    from anncestry.report.drawing_file import check_drawing, write_drawing
+    from anncestry.files import write_text
+    from anncestry.report.drawing_file import check_drawing
     from anncestry.report.family_tree import family_tree
 
     require(bool(chosen), "--svg", str(path), "nothing is left to draw")
     check_drawing(path, "--svg")
-    write_drawing(path, family_tree(chosen, kinship(chosen, first_parent)), "--svg")
+    write_text(path, family_tree(chosen, kinship(chosen, first_parent)), "--svg")
     print(f"Family tree of {len(chosen)} architectures: {path}")
 
 

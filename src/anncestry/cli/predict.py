@@ -55,10 +55,12 @@ class Arguments:
 
 def run(arguments: Arguments) -> int:
     """Print the predictions."""
+    from anncestry.amounts import check_seed
     from anncestry.errors import UserError
     from anncestry.runs import Run, embeds_texts
     from anncestry.signature import WRITING_TASKS
 
+    check_seed(arguments.seed, "--seed")
     trained = Run(arguments.run, arguments.precision)
     if not arguments.inputs:
         raise UserError("INPUT", None, "say what to predict: a file, a folder, -, or the input itself")
@@ -88,10 +90,10 @@ def _embed(trained, arguments: Arguments) -> int:
     import numpy as np
     import torch
 
-    from anncestry.checkpoints.store import write_bytes
     from anncestry.data.processors.packed import as_pair
     from anncestry.data.processors.sentences import read_lines
     from anncestry.errors import UserError
+    from anncestry.files import write_bytes
 
     out = arguments.out
     if out is not None and out.suffix != ".npy":
@@ -106,7 +108,7 @@ def _embed(trained, arguments: Arguments) -> int:
     if out is not None:
         array = io.BytesIO()
         np.save(array, vectors.numpy())
-        write_bytes(out, array.getvalue())
+        write_bytes(out, array.getvalue(), "--out")
         print(f"{len(vectors)} vectors of {vectors.shape[1]} numbers: {out}")
         return 0
     for line, vector in zip(lines, vectors, strict=True):
@@ -196,6 +198,7 @@ def _looks(trained, source: str, rows: list[dict]) -> list:
 
 def _write_page(trained, looks: list, out: Path) -> None:
     """Write the page of alignments and print where it is; standard output holds nothing but the texts."""
+    from anncestry.files import write_text
     from anncestry.report.alignments import SMALLEST, alignments_page
     from anncestry.runs import make_folder
 
@@ -211,7 +214,7 @@ def _write_page(trained, looks: list, out: Path) -> None:
         facts.append(f"{SHOWN} of {len(looks)} are shown.")
     page = alignments_page(f"{name}: {trained.folder.name}", facts, looks[:SHOWN])
     make_folder(out.parent)
-    out.write_text(page, encoding="utf-8")
+    write_text(out, page, "--alignments")
     print(f"Page: {out}", file=sys.stderr)
 
 
@@ -219,6 +222,7 @@ def _draw(trained, arguments: Arguments, out: Path) -> None:
     """Write the page of images and print where it is."""
     import torch
 
+    from anncestry.files import write_text
     from anncestry.report.generated import Pictures, generated_page
     from anncestry.runs import make_folder
 
@@ -241,7 +245,7 @@ def _draw(trained, arguments: Arguments, out: Path) -> None:
         f"{len(images)} of {len(given)} images are shown." if len(given) > len(images) else "",
     ]
     make_folder(out.parent)
-    out.write_text(generated_page(f"{name}: {trained.folder.name}", facts, parts), encoding="utf-8")
+    write_text(out, generated_page(f"{name}: {trained.folder.name}", facts, parts), "--out")
     print(f"Page: {out}")
 
 

@@ -7,9 +7,10 @@ Where its arrows start and end is found by running the model without weights
 from pathlib import Path
 from typing import Any
 
+from anncestry.files import write_text
 from anncestry.inspection.data_flow import data_flow
 from anncestry.report.diagram import drawing
-from anncestry.report.drawing_file import check_drawing, write_drawing
+from anncestry.report.drawing_file import check_drawing
 from anncestry.studies.module_boxes import box_tree
 from anncestry.timeline import Architecture
 
@@ -22,7 +23,7 @@ def write_diagram(architecture: Architecture, config: Any, path: Path) -> None:
             be run without weights.
     """
     check_drawing(path, "--diagram")
-    write_drawing(path, diagram(architecture, config), "--diagram")
+    write_text(path, diagram(architecture, config), "--diagram")
 
 
 def diagram(architecture: Architecture, config: Any) -> str:

@@ -6,7 +6,7 @@ import importlib
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from anncestry.errors import UserError, nearest
+from anncestry.errors import UserError, nearest, require
 
 if TYPE_CHECKING:
     from torch import nn
@@ -125,6 +125,7 @@ class Architecture:
             rule = f"does not fit {signature.inputs} inputs with the task {signature.task}"
             raise UserError("model", self.id, rule, fitting or ["none yet"])
         check_fields(self.config_class(), overrides, self.id)
+        require(width is None or width >= 1, "width", width, "must be at least 1")
         return self.config_class().for_signature(signature, width=width, **{**self.fixed, **overrides})
 
     def build(self, config: Any) -> nn.Module:

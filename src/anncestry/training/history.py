@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from anncestry.checkpoints.store import write_bytes
 from anncestry.errors import UserError
+from anncestry.files import write_bytes
 
 
 class History:

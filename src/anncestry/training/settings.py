@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from anncestry.amounts import check_seed
 from anncestry.errors import require
 
 RUNNING_TEXT = ("masked-lm", "language-model", "bidirectional-lm", "embedding")
@@ -92,6 +93,7 @@ class TrainingSettings:
         for name in ("epochs", "max_steps", "max_seconds"):
             value = getattr(self, name)
             require(value is None or value > 0, name, value, "must be above 0")
+        check_seed(self.seed)
         for name in ("batch_size", "accumulate", "evaluations", "devices"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "must be at least 1")
         at_least_zero = ("weight_decay", "warmup_steps", "decay_after", "clip_norm", "clip_value", "patience")

@@ -1,8 +1,12 @@
-"""Ctrl-C and SIGTERM: the step in hand is finished, then the run is saved."""
+"""Ctrl-C, SIGTERM and a closed terminal (SIGHUP): the step in hand is finished, then the run is saved."""
 
 import signal
 import threading
 from types import FrameType
+
+SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)  # Windows knows no SIGHUP
 
 
 class StopRequest:
@@ -20,7 +24,7 @@ class StopRequest:
 
     def __enter__(self) -> "StopRequest":
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in SIGNALS:
                 self._before[number] = signal.signal(number, self._handle)
         return self
 

@@ -68,7 +68,7 @@ def save_snapshot(
     if torch.cuda.is_available():
         tensors["random/cuda"] = torch.cuda.get_rng_state()
     path = snapshot_path(folder, step)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(exist_ok=True)  # not those above: a run folder that was deleted stays so
     write_tensors(path, tensors, metadata)
     for old in snapshot_paths(folder)[:-KEEP]:
         old.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from torch import nn
 from anncestry.data import DataOptions, Dataset, load_data
 from anncestry.data.sources.catalogue import reads_running_text, usual_options
 from anncestry.errors import UserError, require
+from anncestry.files import remove_leftovers
 from anncestry.generation import Written, answered, usual_search, written_scores
 from anncestry.models.create import configure
 from anncestry.objectives import evaluate, objective_for
@@ -152,6 +153,8 @@ def resume(
     dataset = run.dataset()
     fabric = make_fabric(settings)
     fabric.launch()
+    if fabric.is_global_zero:
+        remove_leftovers(run.folder)
     torch.manual_seed(settings.seed)
     network = run.new_model()
     begun = bool(snapshot_paths(run.folder))  # else it was killed at once, and starts again the same way

@@ -11,7 +11,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from anncestry import __version__
-from anncestry.checkpoints.store import write_bytes
+from anncestry.files import write_bytes
 from anncestry.report import svg
 from anncestry.report.claims import claims_page
 from anncestry.studies.claims.claim import Claim, Evidence
