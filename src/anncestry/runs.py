@@ -3,8 +3,8 @@
     config.json          architecture, sizes, data, training settings, version
     processor.json       how inputs are read: columns, means, classes, vocabulary
     model.safetensors    the weights that scored best on the validation split
-    scores.json          metrics of those weights on the validation and test splits
-    metrics.jsonl, .csv  the history
+    scores.json          metrics of those weights on the validation and test splits, and which weights they
+    are metrics.jsonl, .csv  the history
     README.md            a card for people
     checkpoints/         snapshots to resume from
 
@@ -42,13 +42,15 @@ from anncestry.files import write_bytes
 from anncestry.generation import Written, answer, answered, usual_search, written_scores
 from anncestry.layers.linear import Linear, TiedReadout
 from anncestry.models.create import configure
-from anncestry.objectives import evaluate, objective_for, tally_split
+from anncestry.objectives import objective_of, score
 from anncestry.protocols import OwnRule, Unscored, outputs_of
 from anncestry.signature import WRITING_TASKS, Signature
 from anncestry.timeline import Architecture, find
 
 WRITTEN = "written"
 """In ``scores.json``: how texts were compared, beside the figures of the splits."""
+KEPT = "kept"
+"""In ``scores.json``: which weights were kept, and by which figure."""
 FOR_EACH_STEP = {"tags", "next", "previous", "vectors"}
 """Parts of a prediction that have an entry for every step, those of padding among them."""
 
@@ -160,14 +162,9 @@ class Run:
             data: a data name as for training, all of which is scored; None means the run's own.
             split: ``train``, ``validation``, ``test`` or ``held-out`` of the run's own data.
         """
-        objective = objective_for(self.signature, self.processor.target_scale)
         parts = self._parts(data, split)
         with self.prediction.scope(next(iter(self.model.parameters())).device):
-            if len(parts) == 1:
-                figures = evaluate(self.predictor, parts[0], objective)
-            else:
-                sums = [tally_split(self.predictor, part, objective, 256) for part in parts]
-                figures = objective.metrics(torch.stack(sums).sum(0))
+            figures = score(self.predictor, parts, objective_of(self))
         return figures | answered(self.predictor, parts, self.processor, self.prediction)
 
     def written(self, data: str | None = None, split: str = "test", search: Search | None = None) -> Written:
@@ -225,7 +222,7 @@ class Run:
     def _rows(self, inputs: Tensor) -> list[dict[str, Any]]:
         """The predictions for a batch, whose sequences may be padded."""
         if self.signature.task == "reconstruction":
-            objective = objective_for(self.signature, self.processor.target_scale)
+            objective = objective_of(self)
             pairs = zip(self.outputs(inputs).split(1), inputs.split(1), strict=True)
             return [objective.metrics(objective.tally(*pair)) for pair in pairs]
         lengths_of = getattr(self.processor, "lengths_of", None)
@@ -283,7 +280,13 @@ class Run:
         """Metrics by split as training left them; empty for an unfinished run."""
         path = self.folder / "scores.json"
         found = _read_json(path) if path.is_file() else {}
-        return {name: figures for name, figures in found.items() if name != WRITTEN}
+        return {name: figures for name, figures in found.items() if name not in (WRITTEN, KEPT)}
+
+    def kept(self) -> str:
+        """Which weights it holds, in words; empty where that is not known."""
+        path = self.folder / "scores.json"
+        kept = _read_json(path).get(KEPT) if path.is_file() else None
+        return kept_words(kept) if kept else ""
 
 
 def load(folder: str | Path, precision: str = "32") -> Run:
@@ -350,12 +353,14 @@ def finish_run(
     scores: dict[str, dict[str, float]],
     command: str,
     written: dict[str, Written] | None = None,
+    kept: dict[str, Any] | None = None,
 ) -> None:
     """Write the weights, the scores and the card.
 
     Args:
         scores: figures by split.
         written: by split, what those of ``scores`` that compare texts come from.
+        kept: which weights they are (`anncestry.training.outcome.Fit`).
     """
     write_tensors(run.folder / "model.safetensors", model.state_dict(), {"architecture": run.architecture.id})
     written = written or {}
@@ -363,8 +368,17 @@ def finish_run(
         split: {"signatures": found.signatures, **({"exact": found.groups} if found.groups else {})}
         for split, found in written.items()
     }
-    write_json(run.folder / "scores.json", scores | ({WRITTEN: how} if how else {}))
+    beside = ({WRITTEN: how} if how else {}) | ({KEPT: kept} if kept else {})
+    write_json(run.folder / "scores.json", scores | beside)
     write_bytes(run.folder / "README.md", card(run, model, scores, command, written).encode())
+
+
+def kept_words(kept: dict[str, Any]) -> str:
+    """``of epoch 4 (step 40), the best of 12 by validation accuracy (0.93)``."""
+    value = "" if kept["value"] is None else f" ({kept['value']:.4g})"
+    of = "the mean up to" if kept["averaged"] else "of"
+    of = f"{of} epoch {kept['epoch']:g} (step {kept['step']:,})"
+    return f"{of}, the best of {kept['evaluations']} by validation {kept['by']}{value}"
 
 
 def card(
@@ -386,6 +400,7 @@ def card(
         f"- task: {run.signature.task} of {run.signature.inputs} inputs {run.signature.shape}",
         f"- budget: {', '.join(limits)}; batch {training['batch_size']}; {training['optimizer']}, "
         f"learning rate {training['learning_rate']:g}; seed {training['seed']}",
+        *([f"- weights: {run.kept()}"] if run.kept() else []),
         f"- versions: anncestry {run.config['anncestry']}, torch {run.config['torch']}",
         "",
         "| split | " + " | ".join(scores["test"]) + " |",

@@ -16,13 +16,13 @@ from anncestry.protocols import IGNORED
 Task = Literal[
     "classification", "regression", "forecasting", "language-model", "tagging", "next-frame",
     "reconstruction", "translation", "captioning", "masked-lm", "span", "embedding",
-    "bidirectional-lm",
+    "bidirectional-lm", "multi-label",
 ]  # fmt: skip
 InputKind = Literal["vector", "image", "series", "tokens", "characters"]
 TASKS: tuple[str, ...] = (
     "classification", "regression", "forecasting", "language-model", "tagging", "next-frame",
     "reconstruction", "translation", "captioning", "masked-lm", "span", "embedding",
-    "bidirectional-lm",
+    "bidirectional-lm", "multi-label",
 )  # fmt: skip
 EVERY_STEP: tuple[str, ...] = (
     "language-model", "tagging", "next-frame", "masked-lm", "span", "bidirectional-lm",
@@ -55,12 +55,12 @@ class Signature:
         inputs: the kind of one input.
         shape: the shape of one input without the batch: ``(D,)``, ``(C, H, W)``, ``(T, D)``, ``(T,)``,
             or ``(T, C)`` for words as characters.
-        output_size: K, the number of classes, of target values, or the size of the output vocabulary; of a
-            reconstruction the numbers of one input.
+        output_size: K, the number of classes, of labels, of target values, or the size of the output
+            vocabulary; of a reconstruction the numbers of one input.
         vocab_size: the size of the input vocabulary where the inputs are tokens, or of characters
             (262), else 0.
-        background: tagging: the tag that says "nothing here", which no figure but the loss counts; None
-            where every tag counts.
+        background: tagging: the tag that says "nothing here", which F1 does not count; None where every tag
+            counts.
         target_len: writing tasks: T, the tokens of a typical answer with its end; else 0.
         separator: tokens: behind which of them a second text begins, where an input can hold two.
         num_relations: masked-lm: in how many ways the second text may follow the first, which is asked at the
@@ -139,10 +139,11 @@ class Signature:
 
         Returns:
             ``(inputs, targets)``: inputs (B, \\*shape), float32 or int64; targets (B,) int64 for
-            classification, (B, T) int64 for a language model or tagging, (B, T, K) of zeros and ones for
-            the next frame, the inputs themselves for a reconstruction, (B, T) int64 that end with `END` for
-            writing tasks, (B, T) int64 of which about half are `IGNORED` for masked-lm, (B, 2) int64 for a
-            span, (B, T, 2) int64 for bidirectional-lm, else (B, K) float32.
+            classification, (B, K) float32 of zeros and ones for multi-label, (B, T) int64 for a language
+            model or tagging, (B, T, K) of zeros and ones for the next frame, the inputs themselves for a
+            reconstruction, (B, T) int64 that end with `END` for writing tasks, (B, T) int64 of which about
+            half are `IGNORED` for masked-lm, (B, 2) int64 for a span, (B, T, 2) int64 for bidirectional-lm,
+            else (B, K) float32.
         """
         random = torch.Generator().manual_seed(seed)
         if self.inputs in ("tokens", "characters"):
@@ -159,6 +160,8 @@ class Signature:
             return inputs, targets
         if self.task == "classification":
             return inputs, torch.randint(self.output_size, (batch_size,), generator=random)
+        if self.task == "multi-label":
+            return inputs, torch.randint(2, (batch_size, self.output_size), generator=random).float()
         if self.task == "masked-lm":
             targets = torch.randint(self.output_size, inputs.shape, generator=random)
             hidden = torch.rand(inputs.shape, generator=random) < 0.5

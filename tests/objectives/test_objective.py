@@ -1,6 +1,7 @@
 """Objectives add up: any batching gives the same figures, and they are scikit-learn's."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from anncestry.objectives import objective_for
+from anncestry.errors import UserError
+from anncestry.objectives import objective_for, objective_of
 from anncestry.protocols import IGNORED
 from anncestry.signature import Signature
 
@@ -17,6 +19,7 @@ CLASSES = Signature("classification", "vector", (3,), 5)
 NUMBERS = Signature("regression", "vector", (3,), 2)
 TAGS = Signature("tagging", "tokens", (7,), 4, 9)
 FRAMES = Signature("next-frame", "series", (7, 6), 6)
+LABELS = Signature("multi-label", "vector", (3,), 4)
 TEXT = Signature("language-model", "tokens", (7,), 11, 11)
 
 
@@ -28,7 +31,7 @@ def some(signature: Signature, count: int, seed: int):
     return outputs, targets
 
 
-@pytest.mark.parametrize("signature", [CLASSES, NUMBERS, TEXT, TAGS, FRAMES], ids=lambda s: s.task)
+@pytest.mark.parametrize("signature", [CLASSES, LABELS, NUMBERS, TEXT, TAGS, FRAMES], ids=lambda s: s.task)
 @given(cut=st.integers(1, 29), seed=st.integers(0, 50))
 def test_sums_over_parts_are_the_sums_of_the_whole(signature, cut, seed):
     objective = objective_for(signature)
@@ -38,6 +41,48 @@ def test_sums_over_parts_are_the_sums_of_the_whole(signature, cut, seed):
     assert objective.metrics(parts) == pytest.approx(whole, rel=1e-5, abs=1e-5)
 
 
+@pytest.mark.parametrize("signature", [CLASSES, LABELS, NUMBERS, TEXT, TAGS, FRAMES], ids=lambda s: s.task)
+def test_figures_have_the_names_that_can_select(signature):
+    objective = objective_for(signature)
+    outputs, targets = some(signature, 30, 0)
+    found = objective.metrics(objective.tally(outputs, targets))
+    whole = objective.of_whole(outputs, targets) if objective.whole_figures else {}
+    assert (set(objective.figures), set(objective.whole_figures)) == (set(found), set(whole))
+    assert objective.primary == objective.figures[0]
+    objective.select_by("loss")
+    assert (objective.primary, objective.higher_is_better) == ("loss", False)
+    with pytest.raises(UserError, match=r"select: got 'bleu'; is not reported for this task"):
+        objective.select_by("bleu")
+
+
+def test_equal_figures_go_by_the_loss_and_undefined_ones_come_last():
+    objective = objective_for(CLASSES)
+
+    def figures(accuracy: float, loss: float) -> dict[str, float]:
+        return {"accuracy": accuracy, "loss": loss}
+
+    assert objective.better(figures(0.5, 9), figures(0.4, 1))
+    assert objective.better(figures(0.5, 0.1), figures(0.5, 0.2))
+    assert not objective.better(figures(0.5, 0.2), figures(0.5, 0.2))
+    objective.select_by("roc_auc")
+    assert objective.better(figures(0, 1) | {"roc_auc": 0.1}, figures(1, 0.1))
+    assert objective.better(figures(0, 0.1), figures(1, 1))
+    assert not objective.better(figures(0, math.nan), figures(0, 1))
+
+
+def test_where_one_class_is_three_quarters_macro_f1_selects():
+    def problem(*counts: int):
+        targets = torch.arange(5).repeat_interleave(torch.tensor(counts))
+        split = SimpleNamespace(targets=targets)
+        processor = SimpleNamespace(target_scale=None)
+        return SimpleNamespace(signature=CLASSES, processor=processor, train=split, validation=split)
+
+    assert objective_of(problem(9, 1, 0, 0, 0)).primary == "macro_f1"
+    assert objective_of(problem(3, 1, 0, 0, 0)).primary == "macro_f1"
+    assert objective_of(problem(2, 1, 0, 0, 0)).primary == "accuracy"
+    assert objective_of(problem(9, 1, 0, 0, 0), select="accuracy").primary == "accuracy"
+
+
 def test_classification_is_scikit_learns():
     outputs, targets = some(CLASSES, 200, 0)
     found = objective_for(CLASSES).metrics(objective_for(CLASSES).tally(outputs, targets))
@@ -45,6 +90,52 @@ def test_classification_is_scikit_learns():
     assert found["loss"] == pytest.approx(
         sk.log_loss(targets, outputs.double().softmax(1), labels=range(5)), rel=1e-5
     )
+    given = outputs.argmax(1)
+    assert found["balanced_accuracy"] == pytest.approx(sk.balanced_accuracy_score(targets, given))
+    assert found["macro_f1"] == pytest.approx(sk.f1_score(targets, given, average="macro"))
+
+
+@pytest.mark.parametrize("num_classes", [2, 5])
+def test_roc_auc_is_scikit_learns_also_where_scores_are_equal(num_classes):
+    signature = Signature("classification", "vector", (3,), num_classes)
+    outputs, targets = some(signature, 120, 7)
+    if num_classes == 2:
+        outputs = (2 * outputs).round()  # many equal scores
+    found = objective_for(signature).of_whole(outputs, targets)["roc_auc"]
+    scores = outputs.double().softmax(1)
+    if num_classes == 2:
+        expected = sk.roc_auc_score(targets, outputs[:, 1] - outputs[:, 0])
+    else:
+        expected = sk.roc_auc_score(targets, scores, multi_class="ovr")
+    assert found == pytest.approx(expected, abs=1e-6)
+    surer = 1000 * torch.randn(20, 2)  # whose probabilities are 0 and 1
+    targets = (surer[:, 1] > surer[:, 0]).long()
+    assert objective_for(Signature("classification", "vector", (3,), 2)).of_whole(surer, targets) == {
+        "roc_auc": 1
+    }
+
+
+def test_a_roc_auc_that_is_undefined_is_left_out():
+    objective = objective_for(CLASSES)
+    assert objective.of_whole(torch.randn(4, 5), torch.full((4,), 2)) == {}
+    part = objective.of_whole(torch.eye(5)[[1, 2, 2]], torch.tensor([1, 2, 2]))
+    assert part == {"roc_auc": 1}  # of the classes that occur
+
+
+def test_multi_label_is_scikit_learns():
+    outputs, targets = torch.randn(80, 4), (torch.rand(80, 4) < 0.3).float()
+    outputs[:, 1] = outputs[:, 1].round()
+    objective = objective_for(LABELS)
+    found = objective.metrics(objective.tally(outputs, targets)) | objective.of_whole(outputs, targets)
+    given, scores = outputs > 0, outputs.double().numpy()
+    assert found["micro_f1"] == pytest.approx(sk.f1_score(targets, given, average="micro"))
+    assert found["macro_f1"] == pytest.approx(sk.f1_score(targets, given, average="macro"))
+    assert found["subset_accuracy"] == pytest.approx(sk.accuracy_score(targets, given))
+    expected = sk.average_precision_score(targets.numpy(), scores, average="macro")
+    assert found["mean_average_precision"] == pytest.approx(expected)
+    loss = torch.nn.BCEWithLogitsLoss()(outputs, targets).item()
+    assert found["loss"] == pytest.approx(loss, rel=1e-5)
+    assert objective.initial_loss() == pytest.approx(math.log(2))
 
 
 def test_regression_is_scikit_learns_in_the_targets_units():
@@ -94,7 +185,7 @@ def test_tagging_is_scikit_learns_over_the_steps_that_exist():
     true, given = targets[inside], outputs.argmax(-1)[inside]
     assert objective.count(targets) == int(lengths.sum())
     assert found["accuracy"] == pytest.approx(sk.accuracy_score(true, given))
-    assert found["f1"] == pytest.approx(sk.f1_score(true, given, average="macro"))
+    assert found["macro_f1"] == pytest.approx(sk.f1_score(true, given, average="macro"))
     assert found["loss"] == pytest.approx(
         sk.log_loss(true, outputs[inside].double().softmax(-1), labels=range(4)), rel=1e-5
     )
@@ -109,10 +200,11 @@ def test_a_background_tag_earns_nothing():
         outputs = torch.nn.functional.one_hot(torch.tensor([tags]), 3).float()
         return objective.metrics(objective.tally(outputs, targets))
 
-    assert figures(0, 0, 0, 0)["accuracy"] == figures(0, 0, 0, 0)["f1"] == 0
-    assert figures(0, 0, 1, 2)["accuracy"] == figures(0, 0, 1, 2)["f1"] == 1
-    assert figures(0, 0, 1, 1)["accuracy"] == 0.5
-    assert figures(1, 0, 1, 0)["f1"] == pytest.approx(2 * 1 / (2 + 2))
+    assert objective.primary == "micro_f1"
+    assert figures(0, 0, 0, 0)["accuracy"] == 0.5
+    assert figures(0, 0, 0, 0)["micro_f1"] == 0
+    assert figures(0, 0, 1, 2)["accuracy"] == figures(0, 0, 1, 2)["micro_f1"] == 1
+    assert figures(1, 0, 1, 0)["micro_f1"] == pytest.approx(2 * 1 / (2 + 2))
 
 
 def test_the_next_frame_is_scored_by_its_bits():

@@ -57,7 +57,7 @@ def test_a_run_is_described_whole(race):
     assert run.settings["optimizer"] == "adam"
     assert race[0].runs[3].settings["optimizer"] == "its own rule"  # adaline
     assert 0 < run.latency < 1
-    assert set(run.metrics) == {"loss", "accuracy"}
+    assert set(run.metrics) == {"loss", "accuracy", "balanced_accuracy", "macro_f1", "roc_auc"}
     assert run.mistakes["total"] == race[0].data["test"]
 
 

@@ -14,6 +14,7 @@ from anncestry.objectives import objective_for
 from anncestry.signature import Signature
 from anncestry.timeline import find
 from anncestry.training.fit import Diverged, fit
+from anncestry.training.places import next_place, unit_of
 from anncestry.training.settings import TrainingSettings
 from anncestry.training.snapshot import latest_snapshot, snapshot_paths
 
@@ -144,6 +145,100 @@ def test_label_smoothing_trains_and_is_left_out_of_figures(digits):
     assert smooth.history[-1]["loss"] < train[1]
     with pytest.raises(UserError, match=r"label_smoothing: got 0\.1; is for classification and for"):
         objective_for(Signature("regression", "vector", (3,), 1), smoothing=0.1)
+
+
+def test_small_data_are_scored_after_each_of_the_first_passes(digits):
+    batches = digits.train.num_batches(400)
+    settings = TrainingSettings(epochs=30, batch_size=400, evaluations=2)
+    rows = [
+        row for row in fit(build("mlp", digits), digits, settings).history if row["split"] == "validation"
+    ]
+    assert [row["epoch"] for row in rows] == [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 18, 22, 27, 30]
+    short = TrainingSettings(max_seconds=0.2, batch_size=400, evaluations=1)
+    places = [
+        row["step"]
+        for row in fit(build("mlp", digits), digits, short).history
+        if row["split"] == "validation"
+    ]
+    assert places[0] == batches  # whatever the clock says
+
+
+def test_places_lie_ever_further_apart():
+    places = [0]
+    while places[-1] < 1000:
+        places.append(next_place(places[-1], 10))
+    assert places[:12] == [0, 10, 20, 30, 40, 50, 60, 70, 80, 100, 120, 150]
+    assert next_place(85, 10) == 100
+    assert len(places) < 25
+    train, large = (
+        Examples(torch.zeros(50, 1), torch.zeros(50)),
+        Examples(torch.zeros(900, 1), torch.zeros(900)),
+    )
+    assert (unit_of(train, train, 10), unit_of(train, large, 10)) == (5, 90)
+
+
+def small_table(kind: str, tmp_path: Path, seed: int) -> Dataset:
+    if kind in ("diabetes", "wine"):
+        from sklearn import datasets
+
+        table = getattr(datasets, f"load_{kind}")()
+        rows = [
+            [*row, answer] for row, answer in zip(table.data.tolist(), table.target.tolist(), strict=True)
+        ]
+    else:
+        random = torch.Generator().manual_seed(1)
+        x = torch.randn(160, 12, generator=random)
+        noise = torch.randn(160, generator=random)
+        y = x[:, 0] + 2 * noise if kind == "noise" else (x[:, 0] + noise > 2).long()
+        rows = [[*row, answer] for row, answer in zip(x.tolist(), y.tolist(), strict=True)]
+    path = tmp_path / f"{kind}.csv"
+    path.write_text("\n".join(",".join(map(str, row)) for row in rows))
+    return load_data(f"csv:{path}", DataOptions(header=False), seed)
+
+
+@pytest.mark.parametrize("kind", ["diabetes", "wine", "noise", "rare"])
+def test_more_training_is_not_worse_beyond_noise(kind, tmp_path):
+    from anncestry.objectives import evaluate, objective_of
+
+    lost = []
+    for seed in range(3):
+        dataset, found = small_table(kind, tmp_path, seed), []
+        for epochs in (4, 120):
+            settings = TrainingSettings(
+                epochs=epochs, batch_size=32, learning_rate=0.01, evaluations=4, patience=12, seed=seed
+            )
+            found.append(fit(build("mlp", dataset, 64), dataset, settings))
+        objective = objective_of(dataset)
+        assert not objective.better(found[0].best, found[1].best)  # of what both have seen the best is kept
+        scores = [evaluate(result.model, dataset.test, objective)[objective.primary] for result in found]
+        sign = 1 if objective.higher_is_better else -1
+        lost.append(sign * (scores[0] - scores[1]) / abs(scores[0]))
+    assert sum(lost) / len(lost) < 0.05, lost
+
+
+def test_ties_go_by_the_loss_and_the_kept_weights_are_told(tmp_path):
+    dataset = small_table("rare", tmp_path, 0)
+    settings = TrainingSettings(epochs=20, evaluations=1, learning_rate=5e-3, select="accuracy")
+    result = fit(build("mlp", dataset, 16), dataset, settings)
+    rows = [row for row in result.history if row["split"] == "validation"]
+    tied = [row for row in rows if row["accuracy"] == max(row["accuracy"] for row in rows)]
+    lowest = min(tied, key=lambda row: row["loss"])
+    assert result.best["loss"] == lowest["loss"]
+    assert lowest["epoch"] > tied[0]["epoch"]
+    assert result.kept == {
+        "step": lowest["step"], "epoch": lowest["epoch"], "averaged": False, "by": "accuracy",
+        "value": lowest["accuracy"], "evaluations": 13,
+    }  # fmt: skip
+
+
+def test_any_figure_of_the_task_can_select(digits):
+    result = fit(
+        build("mlp", digits), digits, TrainingSettings(max_steps=40, evaluations=4, select="roc_auc")
+    )
+    rows = [row for row in result.history if row["split"] == "validation"]
+    assert result.best["roc_auc"] == max(row["roc_auc"] for row in rows) == result.kept["value"]
+    with pytest.raises(UserError, match=r"select: got 'rmse'; is not reported for this task"):
+        fit(build("mlp", digits), digits, TrainingSettings(max_steps=4, select="rmse"))
 
 
 def test_patience_stops(digits):

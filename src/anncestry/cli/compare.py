@@ -27,6 +27,9 @@ class Arguments:
     """Floating-point operations of training for each run, as in 1e12."""
     epochs: int | None = None
     """Passes over the training data of each run."""
+    select: str | None = None
+    """The figure of the task to rank by, and to keep the best weights of each run by: macro_f1, say; the
+    task's own unless told."""
     seeds: int = 3
     """How often each is run, with other initial weights, data order and (if not official) split."""
     threads: int = 1
@@ -73,6 +76,7 @@ def run(arguments: Arguments) -> int:
             params=arguments.params,
             flops=arguments.flops,
             epochs=arguments.epochs,
+            select=arguments.select,
             seeds=arguments.seeds,
             threads=arguments.threads,
             jobs=arguments.jobs,

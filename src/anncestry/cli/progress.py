@@ -27,9 +27,8 @@ class TrainingProgress:
 
     def __call__(self, progress) -> None:
         figures = f"loss {progress.loss:.3g}"
-        shown = [name for name in ("accuracy", "rmse", "bits") if name in progress.metrics]
-        if shown:
-            figures += f" · {shown[0]} {progress.metrics[shown[0]]:.4g}"
+        if progress.primary in progress.metrics:
+            figures += f" · {progress.primary} {progress.metrics[progress.primary]:.4g}"
         figures += f" · {progress.throughput:,.0f}/s"
         description = f"epoch {progress.epoch:.1f}"
         self._bar.update(self._task, completed=progress.fraction, description=description, figures=figures)

@@ -75,6 +75,8 @@ def run(arguments: Arguments) -> int:
         fresh = ", ".join(trained.config["fresh"])
         console.print(f"New: {fresh}; the rest started from {arguments.start}.", markup=False)
     console.print(f"{fit.step:,} steps, {fit.seconds:.1f} s of training, stopped by {fit.stopped}.")
+    if trained.kept():
+        console.print(f"Kept: the weights {trained.kept()}.", highlight=False)
     for split, figures in trained.scores().items():
         console.print(f"{split:>10}: " + "  ".join(f"{name} {value:.4g}" for name, value in figures.items()))
     console.print(f"Run folder: {trained.folder}", soft_wrap=True, markup=False)

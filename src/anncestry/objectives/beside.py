@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
-from anncestry.objectives.objective import Objective
+from anncestry.objectives.base import Objective
 from anncestry.protocols import WithText
 
 

@@ -10,12 +10,13 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
+from anncestry.objectives.base import Objective
 from anncestry.protocols import IGNORED, Unscored
 
 PIECE = 2**24  # scores that are computed in one go
 
 
-class BidirectionalLanguageModel:
+class BidirectionalLanguageModel(Objective):
     """Cross-entropy of the next word for the forward model and of the one before for the backward one.
 
     The mean loss is half the sum of both in nats for a word. Figures are the perplexity of each direction and
@@ -26,7 +27,7 @@ class BidirectionalLanguageModel:
     """
 
     primary = "perplexity"
-    higher_is_better = False
+    figures = ("perplexity", "loss", "forward", "backward", "accuracy")
 
     def __init__(self, num_words: int) -> None:
         self.num_words = num_words

@@ -9,12 +9,13 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
+from anncestry.objectives.base import Objective
 from anncestry.protocols import IGNORED, Filled
 
 REPLACED_WEIGHT = 50.0  # of telling replaced tokens (Clark et al., 2003.10555, appendix A)
 
 
-class MaskedLanguageModel:
+class MaskedLanguageModel(Objective):
     """Cross-entropy of the hidden words, in nats; perplexity, and how often the best guess is right.
 
     What else is learnt in the same pass is averaged by itself and added: how the second text follows the
@@ -27,7 +28,7 @@ class MaskedLanguageModel:
     """
 
     primary = "bits"
-    higher_is_better = False
+    figures = ("bits", "loss", "perplexity", "accuracy")
 
     def __init__(self, vocab_size: int, num_relations: int = 0) -> None:
         self.vocab_size, self.num_relations = vocab_size, num_relations
@@ -103,14 +104,14 @@ class MaskedLanguageModel:
         return math.log(self.vocab_size)
 
 
-class Span:
+class Span(Objective):
     """Cross-entropy of the first and the last token of the answer; how often both are right.
 
     Outputs (B, T, 2), targets (B, 2); the first token of the input stands for "no answer".
     """
 
     primary = "exact"
-    higher_is_better = True
+    figures = ("exact", "loss")
 
     def loss(self, outputs: Float[Tensor, "B T 2"], targets: Int[Tensor, "B 2"]) -> Tensor:
         total = nn.functional.cross_entropy(outputs.transpose(1, 2).flatten(0, 1), targets.flatten())

@@ -1,96 +1,29 @@
-"""Objectives: the loss that is differentiated and the metrics that are reported, over sums.
-
-An objective adds up over examples, so that a data set scored in batches of any size, or on several
-devices, gets the same numbers: ``tally`` returns sums, ``metrics`` turns the sums of everything into
-figures. ``loss`` is the sum over the batch; who differentiates it divides by ``count``.
-"""
+"""The objective of each task, and the simpler ones."""
 
 import math
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
 from anncestry.errors import require
+from anncestry.objectives.base import Objective
 from anncestry.objectives.bidirectional import BidirectionalLanguageModel
+from anncestry.objectives.classes import Classification, MultiLabel
 from anncestry.objectives.masked import MaskedLanguageModel, Span
 from anncestry.objectives.reconstruction import Autoencoding
+from anncestry.objectives.tagging import Tagging
 from anncestry.objectives.writing import Writing
 from anncestry.protocols import IGNORED
 from anncestry.signature import WRITING_TASKS, Signature
 
-
-class Objective(Protocol):
-    """The contract of this package.
-
-    Attributes:
-        primary: the metric a race is ranked by and early stopping watches.
-        higher_is_better: which way ``primary`` points.
-    """
-
-    primary: str
-    higher_is_better: bool
-
-    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The sum over everything that is counted (a scalar, differentiable)."""
-        ...
-
-    def count(self, targets: Tensor) -> int:
-        """How many answers ``targets`` holds: examples, or tokens of a language model."""
-        ...
-
-    def tally(self, outputs: Tensor, targets: Tensor, loss: Tensor | None = None) -> Tensor:
-        """Float64 sums that add over batches; the first two are the loss and the count."""
-        ...
-
-    def metrics(self, sums: Tensor) -> dict[str, float]:
-        """Figures from the added sums, ``loss`` and the primary one among them."""
-        ...
-
-    def initial_loss(self) -> float | None:
-        """What an untrained model's mean loss is near, or None where nothing is known."""
-        ...
+MAJORITY = 0.75
+"""From this share of the examples in one class on, accuracy does not select."""
 
 
-class Classification:
-    """Cross-entropy over K classes; accuracy.
-
-    Args:
-        num_classes: K.
-        smoothing: as for `Writing`; figures are without it.
-    """
-
-    primary = "accuracy"
-    higher_is_better = True
-
-    def __init__(self, num_classes: int, smoothing: float = 0.0) -> None:
-        self.num_classes, self.smoothing = num_classes, smoothing
-
-    def loss(self, outputs: Float[Tensor, "B K"], targets: Tensor) -> Tensor:
-        smoothing = self.smoothing
-        return nn.functional.cross_entropy(outputs, targets, reduction="sum", label_smoothing=smoothing)
-
-    def count(self, targets: Tensor) -> int:
-        return targets.numel()
-
-    def tally(self, outputs: Tensor, targets: Tensor, loss: Tensor | None = None) -> Tensor:
-        if loss is None or self.smoothing:
-            loss = nn.functional.cross_entropy(outputs, targets, reduction="sum")
-        correct = (outputs.argmax(-1) == targets).sum()
-        return torch.stack(
-            [loss.detach().double(), correct.new_tensor(self.count(targets)).double(), correct.double()]
-        )
-
-    def metrics(self, sums: Tensor) -> dict[str, float]:
-        loss, count, correct = sums.tolist()
-        return {"loss": loss / count, "accuracy": correct / count}
-
-    def initial_loss(self) -> float | None:
-        return math.log(self.num_classes)
-
-
-class Regression:
+class Regression(Objective):
     """Squared error over K standardised target values; root mean squared error, R^2 and correlation.
 
     R^2 is 1 minus the squared error over that of always answering the mean; Pearson's correlation is the mean
@@ -99,7 +32,7 @@ class Regression:
     """
 
     primary = "rmse"
-    higher_is_better = False
+    figures = ("rmse", "loss", "mae", "r2", "pearson")
 
     def __init__(self, target_scale: tuple[float, ...] = (1.0,)) -> None:
         self.target_scale = torch.tensor(target_scale, dtype=torch.float64)
@@ -148,60 +81,14 @@ class Regression:
         return None
 
 
-class Tagging:
-    """Cross-entropy over the tag of every step; accuracy and F1. Steps marked `IGNORED` do not exist.
-
-    F1 is the mean over the tags that occur (macro). Where one tag means "nothing here" (``background``),
-    accuracy is that of the steps with another tag, and F1 is over all of these together (micro): what a
-    model earns by answering "nothing" counts nothing.
-    """
-
-    primary = "accuracy"
-    higher_is_better = True
-
-    def __init__(self, num_tags: int, background: int | None = None) -> None:
-        self.num_tags, self.background = num_tags, background
-
-    def loss(self, outputs: Float[Tensor, "B T K"], targets: Tensor) -> Tensor:
-        flat, wanted = outputs.flatten(0, 1), targets.flatten()
-        return nn.functional.cross_entropy(flat, wanted, reduction="sum", ignore_index=IGNORED)
-
-    def count(self, targets: Tensor) -> int:
-        return int((targets != IGNORED).sum())
-
-    def tally(self, outputs: Tensor, targets: Tensor, loss: Tensor | None = None) -> Tensor:
-        """Loss and count, then for each tag: how often it was right, given, and true."""
-        loss = self.loss(outputs, targets) if loss is None else loss
-        inside = targets != IGNORED
-        true, given = targets[inside], outputs.argmax(-1)[inside]
-        counts = [
-            torch.bincount(tags, minlength=self.num_tags) for tags in (true[true == given], given, true)
-        ]
-        return torch.cat([loss.detach().double()[None], inside.sum().double()[None], *counts])
-
-    def metrics(self, sums: Tensor) -> dict[str, float]:
-        loss, count = sums[:2].tolist()
-        right, given, true = sums[2:].view(3, self.num_tags)
-        if self.background is not None:
-            others = torch.arange(self.num_tags, device=sums.device) != self.background
-            right, given, true = (part[others].sum()[None] for part in (right, given, true))
-        occurs = true + given > 0
-        f1 = (2 * right[occurs] / (true + given)[occurs]).mean() if occurs.any() else sums.new_zeros(())
-        accuracy = right.sum() / true.sum().clamp(min=1)
-        return {"loss": loss / count, "accuracy": accuracy.item(), "f1": f1.item()}
-
-    def initial_loss(self) -> float | None:
-        return math.log(self.num_tags)
-
-
-class NextFrame:
+class NextFrame(Objective):
     """Negative log-likelihood of the next frame of K bits, each an event of its own, in nats per frame.
 
     ``frame_accuracy`` is that of Bay et al. (2009): right / (right + invented + missed) over all bits.
     """
 
     primary = "nll"
-    higher_is_better = False
+    figures = ("nll", "loss", "frame_accuracy")
 
     def __init__(self, num_bits: int) -> None:
         self.num_bits = num_bits
@@ -230,11 +117,11 @@ class NextFrame:
         return self.num_bits * math.log(2)
 
 
-class LanguageModel:
+class LanguageModel(Objective):
     """Cross-entropy over the next token, in nats; perplexity and bits per token."""
 
     primary = "bits"
-    higher_is_better = False
+    figures = ("bits", "loss", "perplexity", "accuracy")
 
     def __init__(self, vocab_size: int) -> None:
         self.vocab_size = vocab_size
@@ -268,13 +155,17 @@ class LanguageModel:
 
 
 def objective_for(
-    signature: Signature, target_scale: tuple[float, ...] | None = None, smoothing: float = 0.0
+    signature: Signature,
+    target_scale: tuple[float, ...] | None = None,
+    smoothing: float = 0.0,
+    tags: Sequence[str] = (),
 ) -> Objective:
-    """The objective of a task.
+    """The objective of a task; `objective_of` where there are data.
 
     Args:
         target_scale: gives real-valued targets their unit back.
         smoothing: label smoothing of what is trained with.
+        tags: the names of the tags of tagging: those of entities are scored by span.
 
     Raises:
         UserError: there is smoothing, and the answers are neither classes nor words that are written.
@@ -284,6 +175,8 @@ def objective_for(
     require(fits or not smoothing, "label_smoothing", smoothing, rule)
     if signature.task == "classification":
         return Classification(signature.output_size, smoothing)
+    if signature.task == "multi-label":
+        return MultiLabel(signature.output_size)
     if signature.task == "language-model":
         return LanguageModel(signature.output_size)
     if signature.task == "bidirectional-lm":
@@ -294,7 +187,7 @@ def objective_for(
         return Span()
     require(signature.task != "embedding", "task", signature.task, "has no answers to be compared with")
     if signature.task == "tagging":
-        return Tagging(signature.output_size, signature.background)
+        return Tagging(signature.output_size, signature.background, tags)
     if signature.task == "next-frame":
         return NextFrame(signature.output_size)
     if signature.task in WRITING_TASKS:
@@ -302,3 +195,40 @@ def objective_for(
     if signature.task == "reconstruction":
         return Autoencoding(signature.shape, target_scale)
     return Regression(target_scale or (1.0,) * signature.output_size)
+
+
+def objective_of(problem: Any, smoothing: float = 0.0, select: str | None = None) -> Objective:
+    """The objective of a data set or of a run.
+
+    Args:
+        smoothing: label smoothing of what is trained with.
+        select: the figure that selects; `usual_selection` unless told.
+
+    Raises:
+        UserError: the task does not report ``select``, or has no smoothing.
+    """
+    processor = problem.processor
+    tags = getattr(processor, "tags", ())
+    objective = objective_for(problem.signature, processor.target_scale, smoothing, tags)
+    select = select or usual_selection(problem)
+    if select is not None:
+        objective.select_by(select)
+    return objective
+
+
+def usual_selection(problem: Any) -> str | None:
+    """``macro_f1`` for a classification of which one class has three quarters of all examples or more.
+
+    There accuracy hardly tells an answer from always giving that class. Of all splits together, so that it is
+    the same however they are drawn. None: the task's own.
+    """
+    if problem.signature.task != "classification":
+        return None
+    targets = [
+        getattr(getattr(problem, part, None), "targets", None) for part in ("train", "validation", "test")
+    ]
+    known = [part for part in targets if part is not None]
+    if not known:
+        return None
+    counts = torch.bincount(torch.cat(known))
+    return "macro_f1" if counts.max() >= MAJORITY * counts.sum() else None

@@ -11,6 +11,7 @@ from typing import Protocol
 import torch
 
 from anncestry.arrays import Float, Tensor
+from anncestry.objectives.base import Objective
 from anncestry.protocols import Reconstruction
 
 
@@ -22,7 +23,7 @@ class Coder(Protocol):
     def decode(self, z: Tensor) -> Tensor: ...
 
 
-class Autoencoding:
+class Autoencoding(Objective):
     """Half the squared error of an image; where the code is a distribution, the KL term is added.
 
     ``loss`` is that sum in nats for an image: in training a sample of -ELBO, in evaluation (with the code at
@@ -35,7 +36,7 @@ class Autoencoding:
     """
 
     primary = "mse"
-    higher_is_better = False
+    figures = ("mse", "loss")
 
     def __init__(self, shape: tuple[int, ...], scale: tuple[float, ...] | None = None) -> None:
         self.num_pixels = math.prod(shape)

@@ -1,17 +1,34 @@
 """Scoring a model on a split."""
 
+from collections.abc import Sequence
+
+import torch
 from torch import nn
 
+from anncestry.arrays import Tensor
 from anncestry.engine.prediction import inference
-from anncestry.objectives.objective import Objective
+from anncestry.objectives.base import Objective
 from anncestry.protocols import outputs_of
 
+MOST_KEPT = 2**25
+"""Outputs that are kept to score them all at once; of more, those figures are left out."""
 
-def tally_split(model: nn.Module, split, objective: Objective, batch_size: int, part: slice | None = None):
+
+def tally_split(
+    model: nn.Module,
+    split,
+    objective: Objective,
+    batch_size: int,
+    part: slice | None = None,
+    kept: list[tuple[Tensor, Tensor]] | None = None,
+) -> Tensor:
     """The objective's sums over a whole split, without gradients and in evaluation mode.
 
     A text is read with the state carried from window to window, unless the model reads each by itself. The
     module's mode is put back.
+
+    Args:
+        kept: gets the outputs and targets of every batch, as long as they are not too many.
     """
     device = next(iter(model.parameters())).device
     was_training = model.training
@@ -25,18 +42,35 @@ def tally_split(model: nn.Module, split, objective: Objective, batch_size: int, 
             outputs, state = outputs_of(model, inputs, before, lengths, targets, asked_only=True)
             tally = objective.tally(outputs, targets)
             sums = tally if sums is None else sums + tally
+            if kept is not None:
+                kept.append((outputs.float().cpu(), batch.targets))
     model.train(was_training)
     assert sums is not None, "an empty split cannot be scored"
     return sums
 
 
+def score(
+    model: nn.Module, parts: Sequence, objective: Objective, batch_size: int | None = None, whole: bool = True
+) -> dict[str, float]:
+    """The figures of ``model`` over one or several splits together.
+
+    Args:
+        batch_size: each split's own choice unless given. For a text it is the number of streams that it is
+            read in, each of which begins without a context.
+        whole: whether to give the figures as well that need all outputs at once.
+    """
+    few = sum(map(len, parts)) * objective.width <= MOST_KEPT
+    kept = [] if whole and objective.whole_figures and few else None
+    sums = [tally_split(model, part, objective, batch_size or part.scored_batch, kept=kept) for part in parts]
+    figures = objective.metrics(torch.stack(sums).sum(0))
+    if kept:
+        outputs, targets = zip(*kept, strict=True)
+        figures |= objective.of_whole(torch.cat(outputs), torch.cat(targets))
+    return figures
+
+
 def evaluate(
     model: nn.Module, split, objective: Objective, batch_size: int | None = None
 ) -> dict[str, float]:
-    """Metrics of ``model`` over a split of a data set (`anncestry.data.Split`).
-
-    Args:
-        batch_size: the split's own choice unless given. For a text it is the number of streams that it is
-            read in, each of which begins without a context.
-    """
-    return objective.metrics(tally_split(model, split, objective, batch_size or split.scored_batch))
+    """Every figure of ``model`` over a split of a data set (`anncestry.data.Split`); see `score`."""
+    return score(model, [split], objective, batch_size)

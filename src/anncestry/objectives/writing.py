@@ -6,10 +6,11 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
+from anncestry.objectives.base import Objective
 from anncestry.protocols import IGNORED
 
 
-class Writing:
+class Writing(Objective):
     """Cross-entropy over the tokens of the answers, their ends among them; perplexity and accuracy.
 
     Each token is scored after the true ones before it. Figures are in nats for a token and without label
@@ -22,7 +23,7 @@ class Writing:
     """
 
     primary = "perplexity"
-    higher_is_better = False
+    figures = ("perplexity", "loss", "accuracy")
 
     def __init__(self, vocab_size: int, smoothing: float = 0.0) -> None:
         self.vocab_size, self.smoothing = vocab_size, smoothing

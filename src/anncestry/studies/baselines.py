@@ -16,7 +16,7 @@ from torch import Tensor
 
 from anncestry.data.dataset import Dataset, Examples, ParallelStreams, Stream
 from anncestry.layers.image_coding import usual_code_size
-from anncestry.objectives import objective_for
+from anncestry.objectives import objective_of
 from anncestry.protocols import IGNORED
 from anncestry.signature import Signature
 from anncestry.studies.ngram import KneserNey, unigram_log_probabilities
@@ -74,9 +74,10 @@ def _flat(split) -> tuple[np.ndarray, np.ndarray]:
 def _metrics(dataset: Dataset, outputs: np.ndarray) -> dict[str, float]:
     """Test metrics of outputs (N, K): log-probabilities of classes, or standardised target values."""
     assert isinstance(dataset.test, Examples)
-    objective = objective_for(dataset.signature, dataset.processor.target_scale)
+    objective = objective_of(dataset)
     tensor = torch.from_numpy(np.ascontiguousarray(outputs, np.float32))
-    return objective.metrics(objective.tally(tensor, dataset.test.targets))
+    targets = dataset.test.targets
+    return objective.metrics(objective.tally(tensor, targets)) | objective.of_whole(tensor, targets)
 
 
 # ---- classification ---------------------------------------------------------------------------------
@@ -211,7 +212,7 @@ def _frequent_tag(dataset: Dataset) -> tuple[dict[str, float], str]:
     counts.view(-1).index_add_(0, pairs, torch.ones(len(pairs)))
     known = counts.sum(1) > 0.011 * K
     counts[~known] = counts.sum(0)  # a word never seen: as all words together
-    objective = objective_for(dataset.signature)
+    objective = objective_of(dataset)
     outputs = (counts / counts.sum(1, keepdim=True)).log()
     return objective.metrics(objective.tally(outputs[test.inputs], test.targets)), ""
 
@@ -219,7 +220,7 @@ def _frequent_tag(dataset: Dataset) -> tuple[dict[str, float], str]:
 def _frame_metrics(dataset: Dataset, on: Tensor) -> dict[str, float]:
     """``on``: the probability of every bit of the test frames."""
     assert isinstance(dataset.test, Examples)
-    objective = objective_for(dataset.signature)
+    objective = objective_of(dataset)
     logits = torch.logit(on.clamp(1e-4, 1 - 1e-4)).expand_as(dataset.test.targets)
     return objective.metrics(objective.tally(logits, dataset.test.targets))
 

@@ -24,12 +24,15 @@ class Budget:
         flops: floating-point operations of training: three times those of the forward passes, two for a
             model with a learning rule of its own.
         epochs: passes over the training split.
+        select: the figure that says which weights of a run are kept, and that the race is ranked by; the
+            task's own unless told. It is no limit, but it goes wherever the limits go.
     """
 
     seconds: float | None = None
     params: int | None = None
     flops: float | None = None
     epochs: int | None = None
+    select: str | None = None
 
     def __post_init__(self) -> None:
         for field in ("seconds", "params", "flops", "epochs"):
@@ -43,6 +46,7 @@ class Budget:
         params: str | int | None = None,
         flops: str | float | None = None,
         epochs: int | None = None,
+        select: str | None = None,
     ) -> "Budget":
         """The budget a person asked for, as text (``"2m"``, ``"50k"``) or as numbers.
 
@@ -59,7 +63,7 @@ class Budget:
                 seconds = DEFAULT_SECONDS
             else:
                 epochs = DEFAULT_EPOCHS
-        return cls(seconds=seconds, params=params, flops=flops, epochs=epochs)
+        return cls(seconds=seconds, params=params, flops=flops, epochs=epochs, select=select)
 
 
 def affordable_steps(flops: float, training_flops: float) -> int:

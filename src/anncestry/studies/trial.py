@@ -4,7 +4,7 @@ import logging
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from anncestry.data.dataset import ParallelStreams
 from anncestry.errors import UserError
 from anncestry.generation import generate, usual_search, written_scores
 from anncestry.inspection.costs import costs
-from anncestry.objectives import evaluate, objective_for
+from anncestry.objectives import evaluate, objective_of
 from anncestry.protocols import OwnRule, outputs_of
 from anncestry.runs import create_run, finish_run
 from anncestry.signature import WRITING_TASKS
@@ -34,7 +34,8 @@ log = logging.getLogger(__name__)
 SMALL, SMALL_BATCH, LARGE_BATCH = 10_000, 32, 128  # below so many training examples batches are small
 STREAMS = 32  # parallel streams of a text
 LATENCY_REPEATS, LATENCY_SECONDS = 50, 0.5
-FEWEST_EVALUATIONS = 4  # of a run, however short
+FEWEST_EVALUATIONS = 4  # even ones of a run, however short
+PATIENCE = 12  # evaluations; the early ones among them lie ever further apart: three times twice the passes
 SIZE_TOLERANCE = 0.1  # a model further than this from the asked size gets a note
 
 
@@ -77,8 +78,7 @@ def train_run(
     if result.stopped == "interrupted":
         raise KeyboardInterrupt
 
-    objective = objective_for(dataset.signature, dataset.processor.target_scale)
-    run.metrics = evaluate(result.model, dataset.test, objective)
+    run.metrics = evaluate(result.model, dataset.test, objective_of(dataset))
     model = result.model.to("cpu").eval()
     run.latency = prediction_latency(model, dataset)
     written = {}
@@ -98,7 +98,7 @@ def train_run(
         history.write(folder)
         scores = {"validation": run.validation, "test": run.metrics}
         scores |= {split: found.figures for split, found in written.items() if split != "test"}
-        finish_run(kept, model, scores, reproduce(kept), written)
+        finish_run(kept, model, scores, reproduce(kept), written, result.kept)
 
 
 def _settings(
@@ -106,8 +106,9 @@ def _settings(
 ) -> TrainingSettings:
     """The architecture's recipe within the budget; the batch size depends on the data alone.
 
-    A budget of few seconds is scored once for each of them: scoring stops the clock, and would take longer
-    than training.
+    A budget of few seconds has an even score for each of them: scoring stops the clock, and would take longer
+    than training. A run ends early that has long been past its best, but where the learning rate is still to
+    fall: that can bring a new best late.
     """
     batch_size = SMALL_BATCH if len(dataset.train) < SMALL else LARGE_BATCH
     if isinstance(dataset.train, Stream):
@@ -128,7 +129,9 @@ def _settings(
     if budget.seconds is not None:
         usual = TrainingSettings.evaluations
         limits["evaluations"] = min(usual, max(FEWEST_EVALUATIONS, int(budget.seconds)))
-    return TrainingSettings(**{**architecture.recipe, **limits})
+    settings = TrainingSettings(**{**architecture.recipe, **limits, "select": budget.select})
+    falls = settings.schedule != "constant" or settings.decay < 1
+    return settings if falls else replace(settings, patience=PATIENCE)
 
 
 def prediction_latency(model: nn.Module, dataset: Dataset) -> float:

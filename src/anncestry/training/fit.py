@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -18,24 +19,25 @@ from anncestry.data.dataset import Dataset, Examples, epoch_order
 from anncestry.engine.memory import keep_freed_memory
 from anncestry.engine.precision import fast_float32
 from anncestry.errors import UserError
-from anncestry.objectives import objective_for, tally_split
+from anncestry.objectives import objective_of, score
 from anncestry.protocols import Batch, OwnRule, State, map_state, outputs_of
 from anncestry.training.distilling import DistillingStep
 from anncestry.training.history import History
 from anncestry.training.optimizers import Place
 from anncestry.training.outcome import Clock, Diverged, Fit, Progress, StepEnd, Stopped
+from anncestry.training.places import next_place, unit_of
 from anncestry.training.settings import TrainingSettings
 from anncestry.training.signals import StopRequest
 from anncestry.training.snapshot import latest_snapshot, restore, save_snapshot, snapshot_paths
 from anncestry.training.steps import GradientStep, RuleStep, Step
 
-LOGS_PER_EVALUATION = 5  # rows of training loss between two scores of the validation split
+LOGS_PER_EVALUATION = 5  # rows of training loss between two even scores of the validation split
 WATCH_SECONDS = 0.2
 
 # What a snapshot keeps of the loop beside tensors; all of it is JSON.
 _KEPT = (
-    "step", "epoch", "batch", "seen", "metrics", "best", "evaluations_since_best", "averaged", "sums",
-    "marks",
+    "step", "epoch", "batch", "seen", "metrics", "best", "kept", "evaluations", "evaluations_since_best",
+    "averaged", "sums", "marks",
 )  # fmt: skip
 
 
@@ -56,8 +58,7 @@ class Loop:
         self.model, self.settings, self.fabric = model, settings, fabric
         self.folder, self.watch = folder, watch
         self.train, self.validation = dataset.train, dataset.validation
-        scale, smoothing = dataset.processor.target_scale, settings.label_smoothing
-        self.objective = objective_for(dataset.signature, scale, smoothing)
+        self.objective = objective_of(dataset, settings.label_smoothing, settings.select)
         self.own_rule = model if isinstance(model, OwnRule) else None
         if teacher is not None:
             self.learn: Step = DistillingStep(model, teacher, self.objective, settings, fabric)
@@ -70,10 +71,14 @@ class Loop:
         self.part = slice(fabric.global_rank, None, fabric.world_size) if fabric.world_size > 1 else None
         self.total_steps = _total_steps(settings, self.train.num_batches(settings.batch_size))
         self.step = self.epoch = self.batch = self.seen = 0
+        self.unit = unit_of(self.train, self.validation, settings.batch_size)
+        self.early = next_place(0, self.unit)  # the step of the next early score
         self.state: State = None
         self.history = history
         self.metrics: dict[str, float] = {}
         self.best: dict[str, float] = {}
+        self.kept: dict[str, Any] = {}  # which weights those are; see `Fit`
+        self.evaluations = 0
         self.best_weights: dict[str, Tensor] | None = None
         self.average: dict[str, Tensor] | None = None  # of the weights at the last evaluations
         self.averaged = 0  # how many evaluations that were
@@ -149,19 +154,22 @@ class Loop:
         stopped = self._why_stop(end)
         finished = stopped is not None and stopped != "interrupted"
         marks = int(end.fraction * self.settings.evaluations * LOGS_PER_EVALUATION + 1e-9)
-        log = marks > self.marks or finished
+        early = self.step >= self.early
+        log = marks > self.marks or finished or early
         save = end.save or (stopped is not None and self.folder is not None)
         watch = self.watch is not None and (log or time.monotonic() - self.watched_at > WATCH_SECONDS)
         if not (log or save or watch):
             return stopped
         self.clock.pause()
         if log:
-            score = finished or marks // LOGS_PER_EVALUATION > self.marks // LOGS_PER_EVALUATION
+            even = finished or marks // LOGS_PER_EVALUATION > self.marks // LOGS_PER_EVALUATION
             self.marks = marks
             self._note_training_loss()
-            if score:
+            if even or early:
+                self.early = next_place(self.step, self.unit)
                 self._score("validation")
-                self._add_to_average()
+                if even:
+                    self._add_to_average()
                 if stopped is None and 0 < self.settings.patience <= self.evaluations_since_best:
                     stopped, save = "patience", self.folder is not None
             if self.folder is not None and self.fabric.is_global_zero:
@@ -190,12 +198,16 @@ class Loop:
         """Score the validation split, note it under that name, and keep the weights where it is the best."""
         texts = not isinstance(self.validation, Examples)
         batch_size = self.settings.batch_size if texts else max(self.settings.batch_size, 256)
-        sums = tally_split(self.model, self.validation, self.objective, batch_size)
-        self.metrics = self.objective.metrics(sums)
+        whole = self.objective.primary in self.objective.whole_figures
+        self.metrics = score(self.model, [self.validation], self.objective, batch_size, whole)
         self._row(row, self.metrics)
+        self.evaluations += 1
         if self._improved():
             self.best = dict(self.metrics)
             self.best_weights = self._weights()
+            by = self.objective.primary
+            place = {"step": self.step, "epoch": self.epochs(), "averaged": row == "averaged"}
+            self.kept = {**place, "by": by, "value": self.best.get(by)}
             self.evaluations_since_best = 0
         else:
             self.evaluations_since_best += 1
@@ -228,13 +240,8 @@ class Loop:
                 self.history.write(self.folder)
 
     def _improved(self) -> bool:
-        name = self.objective.primary
-        if not math.isfinite(self.metrics[name]):
-            return False
-        if not self.best:
-            return True
-        better = self.metrics[name] - self.best[name]
-        return better > 0 if self.objective.higher_is_better else better < 0
+        finite = math.isfinite(self.metrics["loss"])
+        return finite and (not self.best or self.objective.better(self.metrics, self.best))
 
     def _report(self) -> None:
         assert self.watch is not None
@@ -242,7 +249,10 @@ class Loop:
         mean = loss / count if count else self.history.last("train").get("loss", math.nan)
         seconds = self.clock.seconds
         rate = self.seen / seconds if seconds else 0.0
-        self.watch(Progress(self.step, self.epochs(), seconds, self.fraction, mean, self.metrics, rate))
+        primary = self.objective.primary
+        self.watch(
+            Progress(self.step, self.epochs(), seconds, self.fraction, mean, self.metrics, rate, primary)
+        )
         self.watched_at = time.monotonic()
 
     def _diverged(self, field: str, value: float, what: str) -> Diverged:
@@ -294,6 +304,7 @@ class Loop:
             setattr(self, name, progress.get(name, getattr(self, name)))
         self.history.rows[:] = progress["history"]
         self.clock.seconds = progress["seconds"]
+        self.early = next_place(self.step, self.unit)
         if self.batch == self.train.num_batches(self.settings.batch_size):  # saved at the end of a pass
             self.epoch, self.batch = self.epoch + 1, 0
         # A finished run that is given a larger budget has its marks in other places.
@@ -369,7 +380,8 @@ def fit(
     seconds = loop.clock.seconds
     rate = loop.seen / seconds if seconds else 0.0
     number = loop.request.signal_number
-    return Fit(model, loop.step, loop.epochs(), seconds, history.rows, loop.best, stopped, rate, number)
+    kept = loop.kept and {**loop.kept, "evaluations": loop.evaluations}
+    return Fit(model, loop.step, loop.epochs(), seconds, history.rows, loop.best, stopped, rate, number, kept)
 
 
 def make_fabric(settings: TrainingSettings) -> Fabric:

@@ -22,6 +22,7 @@ class Progress:
         loss: mean training loss since the last report.
         metrics: the latest validation metrics; empty before the first.
         throughput: examples (or tokens) in a second of training.
+        primary: the figure that selects.
     """
 
     step: int
@@ -31,6 +32,7 @@ class Progress:
     loss: float
     metrics: dict[str, float]
     throughput: float
+    primary: str = "loss"
 
 
 @dataclass
@@ -42,6 +44,9 @@ class Fit:
         step, epochs, seconds: how long it was trained (seconds of training alone).
         history: rows ``{"step", "epoch", "seconds", "split", "loss", ...metrics}``.
         best: validation metrics of the best weights.
+        kept: which weights those are: the ``step`` and ``epoch`` they are of, the figure they were chosen
+            ``by`` and its ``value``, of how many ``evaluations``; ``averaged`` where they are the mean of the
+            last ones.
         stopped: why it ended.
         throughput: examples (or tokens) in a second of training.
         signal: the number of the signal that interrupted it, or 0.
@@ -56,6 +61,7 @@ class Fit:
     stopped: Stopped
     throughput: float
     signal: int = 0
+    kept: dict[str, Any] = field(default_factory=dict)
 
 
 class Diverged(UserError):

@@ -43,14 +43,18 @@ class TrainingSettings:
         clip_value: largest absolute value of any gradient entry; 0 for no limit.
         label_smoothing: the share of probability that training asks to be spread evenly over all answers, of
             classes or words (Szegedy et al., 1512.00567); figures are reported without it.
-        average: mean of the weights at so many last evaluations, taken at the end where it scores better than
-            the best; 0 for none.
+        average: mean of the weights at so many last even evaluations, taken at the end where it scores better
+            than the best; 0 for none.
         accumulate: parts in which a batch is computed, to save memory.
         precision: `32`, or `bf16` for mixed precision.
         compile: whether PyTorch compiles the model first: minutes before the first step, with a C++ compiler;
             for long runs alone.
-        patience: stop after so many evaluations without a better validation score; 0 for never.
-        evaluations: how many times the validation split is scored over the whole run.
+        patience: stop after so many evaluations (even and early ones) without a better validation score; 0
+            for never.
+        evaluations: at how many even places of the whole run the validation split is scored; besides, it is
+            scored after each of the first eight passes, and then whenever a quarter more is done.
+        select: which figure of the validation split says what the best weights are; unless told the task's
+            own, and macro F1 where one class has three quarters of the examples. Ties go by the loss.
         save_seconds: longest time between two checkpoints.
         seed: fixes initial weights, data order and dropout.
         devices: how many processes share each batch.
@@ -84,6 +88,7 @@ class TrainingSettings:
     compile: bool = False
     patience: int = 0
     evaluations: int = 20
+    select: str | None = None
     save_seconds: float = 60.0
     seed: int = 0
     devices: int = 1

@@ -17,7 +17,7 @@ from anncestry.errors import UserError, require
 from anncestry.files import remove_leftovers
 from anncestry.generation import Written, answered, usual_search, written_scores
 from anncestry.models.create import configure
-from anncestry.objectives import evaluate, objective_for
+from anncestry.objectives import evaluate, objective_of
 from anncestry.runs import Run, check_new_folder, create_run, finish_run
 from anncestry.signature import WRITING_TASKS
 from anncestry.timeline import find, usual_settings
@@ -113,6 +113,9 @@ def train(
     if before is not None and width is None:
         sizes = before.sizes(architecture.config_class(), dataset.signature)
     config = configure(name, {**sizes, **(model or {})}, signature=dataset.signature, width=width)
+    objective_of(
+        dataset, settings.label_smoothing, settings.select
+    )  # says what does not fit, before a folder
     torch.manual_seed(settings.seed)
     network = architecture.build(config)
     fresh = [] if before is None else before.load(network)
@@ -192,7 +195,7 @@ def _finish(run: Run, result: Fit, dataset: Dataset, fabric: Any) -> None:
     """Score the best weights and complete the folder, unless the run was interrupted."""
     if result.stopped == "interrupted" or not fabric.is_global_zero:
         return
-    objective = objective_for(dataset.signature, dataset.processor.target_scale)
+    objective = objective_of(dataset)
     splits = dataset.scored_splits()
     scores = {split: evaluate(result.model, dataset.split(split), objective) for split in splits}
     for split, figures in scores.items():
@@ -205,7 +208,7 @@ def _finish(run: Run, result: Fit, dataset: Dataset, fabric: Any) -> None:
             found = written_scores(result.model, pairs, dataset.processor, search)
             scores[split] |= found.figures
             written[split] = found
-    finish_run(run, result.model, scores, reproduce(run), written)
+    finish_run(run, result.model, scores, reproduce(run), written, result.kept)
 
 
 def _fine_tuned(run: Run) -> bool:
