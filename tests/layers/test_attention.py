@@ -85,15 +85,15 @@ def test_hypotheses_that_take_over_a_past_see_that_past(steps):
     prompt = torch.randn(2, 4, 12, generator=random).double()
     with torch.no_grad():
         cache = KeyValueCache.empty(1, 3, 4, prompt[:, 0], places=2).extended(2, 4)
-        torch.testing.assert_close(mine.step(prompt, cache, 0), mine(prompt, causal=True))
+        torch.testing.assert_close(mine(prompt, cache=cache), mine(prompt, causal=True))
         pasts = [prompt[row // beam] for row in range(6)]
         cache = cache.reordered(torch.arange(2).repeat_interleave(beam))
         for parents, again in steps:
             new = torch.randn(6, 12, generator=random).double()
             grown = cache.extended(6)
             if again:  # another continuation, which must leave no trace
-                mine.step(torch.randn(2, 3, 12, generator=random).double(), cache.extended(6), 0)
-            found = mine.step(new.view(2, beam, 12), grown, 0).flatten(0, 1)
+                mine(torch.randn(2, 3, 12, generator=random).double(), cache.extended(6), layer=0)
+            found = mine(new.view(2, beam, 12), cache=grown).flatten(0, 1)
             pasts = [torch.cat([past, token[None]]) for past, token in zip(pasts, new, strict=True)]
             for row, past in enumerate(pasts):
                 expected = mine(past[None], causal=True)[0, -1]
@@ -107,10 +107,10 @@ def test_a_cache_of_fewer_sources_is_small_and_right():
     mine, x = self_attention(), torch.randn(4, 3, 12).double()
     with torch.no_grad():
         cache = KeyValueCache.empty(1, 3, 4, x[:, 0]).extended(4, 3)
-        mine.step(x, cache, 0)
+        mine(x, cache=cache)
         left = torch.tensor([1, 3])
         cache, new = cache.reordered(left, left), torch.randn(2, 1, 12).double()
-        found = mine.step(new, cache.extended(2), 0)
+        found = mine(new, cache=cache.extended(2))
     torch.testing.assert_close(found, mine(torch.cat([x[left], new], 1), causal=True)[:, -1:])
     assert cache.num_sources == 2
 

@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torch.nn.modules.module import register_module_forward_hook
 
 from anncestry.engine.keeping import keeping
 from anncestry.layers.folding import Folding, bounded, conv_norm, norm_relu_average_conv
@@ -78,9 +79,25 @@ def test_within_keeping_a_sequence_folds_every_pair(maps):
     ).double()
     net.eval()
     wanted = nn.Sequential(*net)(maps)
-    calls = []
-    for module in net:
-        module.register_forward_hook(lambda module, *_: calls.append(type(module).__name__))
+    calls: list[str] = []
+
+    def note(module, *_):
+        calls.append(type(module).__name__)
+
     with torch.no_grad(), keeping():
+        seen = register_module_forward_hook(note)
+        try:
+            torch.testing.assert_close(net(maps), wanted, rtol=1e-12, atol=1e-12)
+        finally:
+            seen.remove()
+        assert calls == [
+            "ReLU",
+            "Conv2d",
+            "ReLU",
+            "BatchNorm2d",
+            "Folding",
+        ]  # the first pair is one convolution
+        calls.clear()
+        net[1].register_forward_hook(note)
         torch.testing.assert_close(net(maps), wanted, rtol=1e-12, atol=1e-12)
-    assert calls == ["ReLU", "Conv2d", "ReLU", "BatchNorm2d"]  # the first pair is one convolution
+        assert calls == ["BatchNorm2d"], "who is watched is called"

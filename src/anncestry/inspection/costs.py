@@ -33,6 +33,7 @@ from anncestry.errors import UserError, require
 from anncestry.inspection.concatenations import Concatenations, concatenations
 from anncestry.inspection.receptive_field import FieldOfView
 from anncestry.inspection.tensors import tensors_in
+from anncestry.layers.watching import unheeded
 from anncestry.models.create import build
 from anncestry.protocols import OwnRule, outputs_of
 from anncestry.signature import WRITING_TASKS, Signature
@@ -168,7 +169,7 @@ def _measure(model: nn.Module, x: Tensor, targets: Tensor | None = None) -> Cost
     calls = _Calls(model, counter, view)
     autograd = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
     try:
-        with torch.enable_grad(), autograd, chain, view, counter:
+        with torch.enable_grad(), unheeded(), autograd, chain, view, counter:
             outputs_of(model, x, targets=targets)
     except (RuntimeError, NotImplementedError) as error:
         rule = f"cannot be run without weights (on the meta device): {error}"

@@ -17,6 +17,7 @@ from anncestry.arrays import Bool, Float, Tensor
 from anncestry.errors import require
 from anncestry.layers.lookup import AdditiveLookup, Lookup, additive_scores
 from anncestry.layers.recurrence import recur
+from anncestry.layers.watching import any_watched, untouched
 
 
 class Score(nn.Module):
@@ -31,6 +32,10 @@ class Score(nn.Module):
 
     def over(self, keys: Float[Tensor, "N S A"]) -> Callable[[Tensor], Tensor]:
         """``forward`` for one source and the queries of the many steps of a loop."""
+        return (lambda query: self(query, keys)) if any_watched(self) else self.prepared(keys)
+
+    def prepared(self, keys: Float[Tensor, "N S A"]) -> Callable[[Tensor], Tensor]:
+        """The same, where no one watches."""
         return lambda query: self(query, keys)
 
 
@@ -49,7 +54,7 @@ class Dot(Score):
         scores = torch.bmm(query, keys.transpose(1, 2))
         return scores if self.scale is None else self.scale * scores
 
-    def over(self, keys):
+    def prepared(self, keys):
         product = Lookup(keys.transpose(1, 2))
         return lambda query: product(query) if self.scale is None else self.scale * product(query)
 
@@ -88,7 +93,9 @@ class Concat(Score):
     def forward(self, query, keys):
         return additive_scores(self.query(query), keys, self.direction())
 
-    def over(self, keys):
+    def prepared(self, keys):
+        if not untouched(self.query, nn.Linear):
+            return super().prepared(keys)
         look = AdditiveLookup(keys, self.direction())
         return lambda query: look(recur(query.flatten(0, 1), self.query.weight).view(*query.shape[:2], -1))
 
@@ -140,6 +147,8 @@ class Location(Score):
         return annotations[..., :0]
 
     def forward(self, query, keys):
+        if not untouched(self.places, nn.Linear):
+            return self.places(query)[..., : keys.shape[1]]
         return nn.functional.linear(query, self.places.weight[: keys.shape[1]])
 
 

@@ -89,17 +89,23 @@ class SelfAttention(Attention):
         return self.heads(queries), self.heads(keys), self.heads(values)
 
     def forward(
-        self, x: Float[Tensor, "N T D"], visible: Bool[Tensor, "N 1 #T T"] | None = None, causal: bool = False
+        self,
+        x: Float[Tensor, "N T D"],
+        visible: Bool[Tensor, "N 1 #T T"] | None = None,
+        causal: bool = False,
+        cache: KeyValueCache | None = None,
+        layer: int = 0,
     ) -> Float[Tensor, "N T D"]:
-        return self.attend(*self.project(x), visible, causal)
-
-    def step(self, x: Float[Tensor, "N T D"], cache: KeyValueCache, layer: int) -> Float[Tensor, "N T D"]:
-        """What the newest places see of all that the cache holds; theirs is written there.
-
-        ``cache`` has already been extended by them. Where several hypotheses follow a sequence, T is their
-        number; else it is that of new tokens.
+        """
+        Args:
+            visible, causal: as for `attend`.
+            cache: in place of them: x are the newest places, which see all that the cache holds of this
+                ``layer``; theirs is written there. It has already been extended by them. Where several
+                hypotheses follow a sequence, T is their number; else it is that of new tokens.
         """
         queries, keys, values = self.project(x)
+        if cache is None:
+            return self.attend(queries, keys, values, visible, causal)
         keys, values = cache.write(layer, keys, values)
         if cache.begins_with(queries.shape[2]):
             return self.attend(queries, keys, values, causal=queries.shape[2] > 1)

@@ -22,6 +22,7 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
+from anncestry.engine.keeping import kept
 from anncestry.engine.packed_lstm import packed_lstm
 from anncestry.errors import require
 from anncestry.layers.recurrence import recur
@@ -60,9 +61,6 @@ class Cell(nn.Module):
         self.weight_ih = nn.Parameter(torch.empty(gates, input_size))
         self.weight_hh = nn.Parameter(torch.empty(gates, hidden_size))
         self.bias = nn.Parameter(torch.empty(gates))
-        # The fused kernels want a recurrent bias too. Ours is zero and learns nothing.
-        self.register_buffer("no_bias", torch.zeros(gates), persistent=False)
-        self.no_bias: Tensor
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -91,9 +89,13 @@ class Cell(nn.Module):
         """The output and the state after one step, from its projected input."""
         raise NotImplementedError
 
-    def step(self, x_t: Float[Tensor, "B D"], state: State) -> tuple[Float[Tensor, "B H"], State]:
+    def forward(self, x_t: Float[Tensor, "B D"], state: State) -> tuple[Float[Tensor, "B H"], State]:
         """The output and the state after one step."""
         return self.advance(self.project(x_t), state)
+
+    def step(self, x_t: Float[Tensor, "B D"], state: State) -> tuple[Float[Tensor, "B H"], State]:
+        """The same."""
+        return self(x_t, state)
 
     def fused(self, x: Tensor, state: State, batch_sizes: Tensor | None = None) -> Fused | None:
         """The whole sequence in PyTorch's own kernel, or None where there is none for this cell.
@@ -104,6 +106,10 @@ class Cell(nn.Module):
             batch_sizes: (T,) how many sequences reach each step, longest first.
         """
         return None
+
+    def no_bias(self) -> Float[Tensor, "G"]:
+        """The recurrent bias that the fused kernels want. Ours is zero and learns nothing."""
+        return kept((self.bias,), lambda: torch.zeros_like(self.bias))
 
     def _kernel(self, kernel, x, hidden, bias_hh, batch_sizes):
         weights = [self.weight_ih, self.weight_hh, self.bias, bias_hh]
@@ -141,7 +147,7 @@ class ElmanCell(Cell):
 
     def fused(self, x, state, batch_sizes=None):
         kernel = torch.rnn_tanh if self.activation == "tanh" else torch.rnn_relu
-        y, h = self._kernel(kernel, x, state.h.unsqueeze(0), self.no_bias, batch_sizes)
+        y, h = self._kernel(kernel, x, state.h.unsqueeze(0), self.no_bias(), batch_sizes)
         return y, HiddenState(h.squeeze(0))
 
 
@@ -196,7 +202,7 @@ class LSTMCell(Cell):
 
     def fused(self, x, state, batch_sizes=None):
         hidden = (state.h.unsqueeze(0), state.c.unsqueeze(0))
-        bias_hh = self.no_bias if self.second_bias is None else self.second_bias
+        bias_hh = self.no_bias() if self.second_bias is None else self.second_bias
         weights = (self.weight_ih, self.weight_hh, self.bias, bias_hh)
         packed = packed_lstm(x, weights) if batch_sizes is None else None
         if packed is not None:
@@ -236,6 +242,6 @@ class GRUCell(Cell):
         return h, HiddenState(h)
 
     def fused(self, x, state, batch_sizes=None):
-        bias_hh = torch.cat([self.no_bias[: 2 * self.hidden_size], self.bias_hn])
+        bias_hh = nn.functional.pad(self.bias_hn, (2 * self.hidden_size, 0))  # of the candidate alone
         y, h = self._kernel(torch.gru, x, state.h.unsqueeze(0), bias_hh, batch_sizes)
         return y, HiddenState(h.squeeze(0))

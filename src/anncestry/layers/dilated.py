@@ -19,7 +19,15 @@ from anncestry.arrays import Float, Int, Tensor
 from anncestry.errors import require
 from anncestry.layers.cells import Cell
 from anncestry.layers.temporal import causal_convolution
-from anncestry.layers.wirings import Unrolled, advance_all, check_lengths, check_state, visible_steps
+from anncestry.layers.wirings import (
+    Unrolled,
+    advance_all,
+    check_lengths,
+    check_state,
+    each_step,
+    step_of,
+    visible_steps,
+)
 from anncestry.protocols import State, map_state
 
 
@@ -52,7 +60,7 @@ class Dilated(nn.Module):
 
     def step(self, x_t: Float[Tensor, "B D"], state: State) -> tuple[Float[Tensor, "B H"], State]:
         """The definition: the oldest state makes the newest."""
-        y_t, new = self.chain.step(x_t, map_state(lambda part: part[:, 0], state))
+        y_t, new = step_of(self.chain, x_t, map_state(lambda part: part[:, 0], state))
         return y_t, map_state(lambda old, part: torch.cat([old[:, 1:], part[:, None]], 1), state, new)
 
     def forward(
@@ -62,6 +70,8 @@ class Dilated(nn.Module):
         if state is None:
             state = self.initial_state(x.shape[0])
         check_state(state, x.shape[0])
+        if torch.compiler.is_exporting():
+            return self._in_a_loop(x, state, lengths)
         if lengths is not None:
             check_lengths(lengths, *x.shape[:2])
             return self._forward_padded(x, state, lengths)
@@ -75,15 +85,19 @@ class Dilated(nn.Module):
             outputs.append(self._unfold(y, batch_size))
         if over:
             rows = over * batch_size
-            y, first = self.chain.step(
-                steps[num_steps - over :].flatten(0, 1), map_state(lambda part: part[:rows], chains)
-            )
+            last = steps[num_steps - over :].flatten(0, 1)
+            y, first = step_of(self.chain, last, map_state(lambda part: part[:rows], chains))
             outputs.append(y.unflatten(0, (over, batch_size)))
             # The next step is that of the first chain that had none left over.
             chains = map_state(lambda part, new: torch.cat([part[rows:], new]), chains, first)
         y = outputs[0] if len(outputs) == 1 else torch.cat(outputs)
         after = map_state(lambda part: part.unflatten(0, (-1, batch_size)).transpose(0, 1), chains)
         return y.transpose(0, 1), after
+
+    def _in_a_loop(self, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
+        """By the definition, for a number of steps that is not known yet."""
+        visible = None if lengths is None else visible_steps(lengths, x.shape[1])
+        return each_step(self.step, x, state, visible)
 
     def _fold(self, steps: Float[Tensor, "T B D"]) -> Float[Tensor, "dB T/d D"]:
         """Row (j, b) holds the steps j, j + d, ... of row b."""
@@ -174,6 +188,8 @@ class Skip(nn.Module):
             check_lengths(lengths, *x.shape[:2])
             visible = visible_steps(lengths, x.shape[1])
             x = x.masked_fill(~visible.unsqueeze(2), 0)
+        if torch.compiler.is_exporting():
+            return each_step(self.step, x, state, visible)
         cell_state, past = state
         projected, outputs = self.cell.project(x), [past]
         for first in range(0, x.shape[1], self.distance):

@@ -13,7 +13,8 @@ from torch import nn
 from anncestry.arrays import Bool, Float, Int, Tensor
 from anncestry.errors import require
 from anncestry.layers.cells import Cell
-from anncestry.layers.wirings import check_lengths, reverse, visible_steps
+from anncestry.layers.watching import any_watched
+from anncestry.layers.wirings import check_lengths, each_step, reverse, visible_steps
 from anncestry.protocols import IGNORED, State
 from anncestry.signature import BEGIN, END, PAD, Signature
 
@@ -149,6 +150,8 @@ def where_ragged(lengths: Int[Tensor, "B"] | None, source: Tensor) -> Int[Tensor
     if lengths is None:
         return None
     check_lengths(lengths, *source.shape[:2])
+    if torch.compiler.is_compiling():  # their values are not known yet
+        return lengths
     return None if int(lengths.min()) == source.shape[1] else lengths
 
 
@@ -189,9 +192,11 @@ class WritingNetwork(nn.Module):
         Args:
             own: probability with which a step but the first reads the best word of the step before.
         """
+        if not own:
+            return each_step(self.step, tokens, state)[0]
         scores: list[Tensor] = []
         for token in tokens.unbind(1):
-            if own and scores:
+            if scores:
                 drawn = torch.rand(token.shape, device=token.device) < own
                 token = torch.where(drawn, scores[-1].argmax(-1), token)
             scores_t, state = self.step(token, state)
@@ -208,7 +213,12 @@ class WritingNetwork(nn.Module):
         state, tokens = self.encode(source, lengths), shifted(targets)
         if self.training and self.config.scheduled_sampling:
             return self.teach_by_step(tokens, state, self.config.scheduled_sampling)
-        return self.teach(tokens, state)
+        return self.teach_by_step(tokens, state) if self.must_step() else self.teach(tokens, state)
+
+    def must_step(self) -> bool:
+        """Whether `teach` would pass by a module that someone watches or has replaced, or write out a loop
+        whose length is not known yet."""
+        return torch.compiler.is_exporting() or any_watched(self)
 
     def start(self) -> None:
         """Weights within ``init_range``, where the config has one."""

@@ -21,6 +21,7 @@ from torch import nn
 
 from anncestry.arrays import Float, Tensor
 from anncestry.engine.keeping import is_keeping, kept
+from anncestry.layers.watching import untouched, watched
 
 
 class Statistics(NamedTuple):
@@ -60,14 +61,19 @@ def seen(norm: nn.BatchNorm2d) -> Statistics:
     return Statistics(norm.running_mean, norm.running_var)
 
 
-def is_fixed(norm: nn.BatchNorm2d) -> bool:
-    """Whether it may be folded: the model predicts, and its weights will not change."""
-    return is_keeping() and not norm.training and not torch.is_grad_enabled()
+def predicts(module: nn.Module) -> bool:
+    """Whether its weights and statistics will not change from call to call."""
+    return is_keeping() and not module.training and not torch.is_grad_enabled()
+
+
+def is_fixed(norm: nn.BatchNorm2d, conv: nn.Conv2d) -> bool:
+    """Whether the two may be folded into one: they predict, and no one watches either."""
+    return predicts(norm) and untouched(norm, nn.BatchNorm2d) and untouched(conv, nn.Conv2d)
 
 
 def conv_norm(conv: nn.Conv2d, norm: nn.BatchNorm2d, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K h w"]:
     """``norm(conv(x))``; one convolution where the normalisation is fixed."""
-    if not is_fixed(norm):
+    if not is_fixed(norm, conv):
         return norm(conv(x))
     parts = (conv.weight, norm.weight, norm.bias, *seen(norm))
     if conv.bias is not None:
@@ -88,7 +94,7 @@ def norm_relu_average_conv(
 ) -> Float[Tensor, "B K h w"]:
     """``conv(pool(ReLU(norm(x))))`` for an averaging ``pool`` and a 1x1 ``conv`` without a bias; where the
     normalisation is fixed, nothing of it is left but the bounds."""
-    if not is_fixed(norm):
+    if watched(pool) or not is_fixed(norm, conv):
         return conv(pool(norm(x).relu_()))
 
     def fold() -> tuple[list[Tensor], Tensor, Tensor]:

@@ -12,6 +12,8 @@ from torch import nn
 
 from anncestry.arrays import Float, Tensor
 from anncestry.errors import require
+from anncestry.layers.computed import Computed
+from anncestry.layers.watching import untouched
 
 LAYOUTS = ("interleaved", "concatenated", "tensor2tensor")
 
@@ -36,7 +38,7 @@ def sinusoids(
     return waves.flatten(1).float()
 
 
-class Sinusoidal(nn.Module):
+class Sinusoidal(Computed):
     """Positions without weights, as many as are asked for.
 
     Args:
@@ -45,20 +47,21 @@ class Sinusoidal(nn.Module):
         first: the position of the first token: 0 in the paper, 1 in OpenNMT.
     """
 
-    table: Tensor
-
     def __init__(self, width: int, layout: str = "interleaved", first: int = 0) -> None:
         super().__init__()
         require(layout in LAYOUTS, "positions", layout, "must be one of", LAYOUTS)
-        self.width, self.layout, self.first = width, layout, first
-        self.register_buffer("table", sinusoids(64, width, layout, first), persistent=False)
+        self.width, self.layout, self.first, self.known = width, layout, first, 64
+        self.refill()
+
+    def compute(self) -> Float[Tensor, "P D"]:
+        return sinusoids(self.known, self.width, self.layout, self.first)
 
     def forward(self, start: int, num_positions: int) -> Float[Tensor, "P D"]:
         """The vectors of so many tokens from the ``start``-th on."""
-        if start + num_positions > len(self.table):
-            table = sinusoids(2 * (start + num_positions), self.width, self.layout, self.first)
-            self.table = table.to(self.table)
-        return self.table[start : start + num_positions]
+        if start + num_positions > self.known:
+            self.known = 2 * (start + num_positions)
+            self.refill()
+        return self.made[start : start + num_positions]
 
     def extra_repr(self) -> str:
         return f"{self.width}, {self.layout}, first={self.first}"
@@ -85,4 +88,8 @@ class Learned(nn.Module):
         largest = self.embedding.num_embeddings
         rule = f"learnt positions end at num_positions, which is {largest}"
         require(start + num_positions <= largest, "length", start + num_positions, rule)
+        if not untouched(self.embedding, nn.Embedding):
+            return self.embedding(
+                torch.arange(start, start + num_positions, device=self.embedding.weight.device)
+            )
         return self.embedding.weight[start : start + num_positions]

@@ -73,7 +73,7 @@ class LSTMPCell(ProjectedCell):
         if x.device.type != "cuda":  # elsewhere PyTorch has a loop of its own for projections, no kernel
             return None
         hidden = (state.h.unsqueeze(0), state.c.unsqueeze(0))
-        weights = [self.weight_ih, self.weight_hh, self.bias, self.no_bias, self.weight_p]
+        weights = [self.weight_ih, self.weight_hh, self.bias, self.no_bias(), self.weight_p]
         training = torch.is_grad_enabled()
         if batch_sizes is None:
             y, h, c = torch.lstm(x, hidden, weights, True, 1, 0.0, training, False, True)

@@ -34,7 +34,7 @@ def recur(
     h: Float[Tensor, "B H"], weight: Float[Tensor, "G H"], added: Tensor | None = None
 ) -> Float[Tensor, "B G"]:
     """``added + h weight^T``; ``added`` is (B, G) or (G,)."""
-    products = getattr(_loop, "products", None)
+    products = None if torch.compiler.is_compiling() else getattr(_loop, "products", None)
     if products is None:
         return plain_product(h, weight, added)
     # A slice of a weight is a new tensor every time. What is prepared holds on to its weight, so that no

@@ -17,35 +17,33 @@ from torch import nn
 
 from anncestry.arrays import Bool, Float, Int, Tensor
 from anncestry.layers.attention import Attention
+from anncestry.layers.computed import Computed
 from anncestry.layers.linear import Linear
 from anncestry.layers.positions import sinusoids
 
 
-class Distances(nn.Module):
+class Distances(Computed):
     """Sinusoids of the distances i - j, from the farthest key behind a query to the farthest ahead.
 
     Args:
         width: D, even.
     """
 
-    table: Tensor
-
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.width = width
-        self.register_buffer("table", self._of(64), persistent=False)
+        self.width, self.farthest = width, 64
+        self.refill()
 
-    def _of(self, farthest: int) -> Float[Tensor, "P D"]:
+    def compute(self) -> Float[Tensor, "P D"]:
         """Of the distances ``farthest`` down to ``1 - farthest``."""
-        return sinusoids(2 * farthest, self.width, "concatenated", 1 - farthest).flip(0)
+        return sinusoids(2 * self.farthest, self.width, "concatenated", 1 - self.farthest).flip(0)
 
     def forward(self, num_queries: int, num_keys: int) -> Float[Tensor, "P D"]:
         """P = S + T vectors, of the distances S, ..., 1 - T."""
-        farthest = len(self.table) // 2
-        if num_keys > farthest:
-            farthest = 2 * num_keys
-            self.table = self._of(farthest).to(self.table)
-        return self.table[farthest - num_keys : farthest + num_queries]
+        if num_keys > self.farthest:
+            self.farthest = 2 * num_keys
+            self.refill()
+        return self.made[self.farthest - num_keys : self.farthest + num_queries]
 
 
 def shifted_naive(scores: Float[Tensor, "N h T P"], num_keys: int) -> Float[Tensor, "N h T S"]:

@@ -10,6 +10,7 @@ from anncestry.errors import require
 from anncestry.layers.cells import LSTMState
 from anncestry.layers.projection import ProjectedCell
 from anncestry.layers.recurrence import recur
+from anncestry.layers.wirings import step_of
 from anncestry.protocols import State
 
 
@@ -87,7 +88,7 @@ class Residual(nn.Module):
         return self.wiring.initial_state(batch_size)
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
-        y_t, state = self.wiring.step(self.dropout(x_t), state)
+        y_t, state = step_of(self.wiring, self.dropout(x_t), state)
         return y_t + x_t, state
 
     def forward(

@@ -14,8 +14,9 @@ from torch import nn
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.errors import require
 from anncestry.layers.cells import Cell
+from anncestry.layers.computed import Computed
 from anncestry.layers.dropout import share_masks
-from anncestry.layers.wirings import Unrolled
+from anncestry.layers.wirings import Unrolled, step_of
 from anncestry.protocols import State
 from anncestry.signature import EVERY_STEP, INPUT_KINDS, TASKS, InputKind, Signature, Task
 
@@ -114,17 +115,20 @@ class SequenceConfig:
         return self.embed_dim or self.input_size
 
 
-class OneHot(nn.Module):
+class OneHot(Computed):
     """Tokens (B, T) -> (B, T, V): a one in the place of the token."""
 
     def __init__(self, vocab_size: int) -> None:
         super().__init__()
-        # A table of unit vectors: one gather, and half the time of torch.nn.functional.one_hot.
-        self.register_buffer("units", torch.eye(vocab_size), persistent=False)
-        self.units: Tensor
+        self.vocab_size = vocab_size
+        self.refill()
+
+    def compute(self) -> Float[Tensor, "V V"]:
+        """A table of unit vectors: one gather, and half the time of ``torch.nn.functional.one_hot``."""
+        return torch.eye(self.vocab_size)
 
     def forward(self, tokens: Int[Tensor, "..."]) -> Float[Tensor, "... V"]:
-        return nn.functional.embedding(tokens, self.units)
+        return nn.functional.embedding(tokens, self.made)
 
 
 class TiedReadout(nn.Module):
@@ -210,5 +214,5 @@ class CausalSequenceNetwork(SequenceNetwork):
 
     def step(self, x_t: Tensor, state: State) -> tuple[Float[Tensor, "B K"], State]:
         """One step: x_t is (B, D), or the tokens (B,); the outputs are (B, K)."""
-        y_t, state = self.wiring.step(self.input_dropout(self.embedding(x_t)), state)
+        y_t, state = step_of(self.wiring, self.input_dropout(self.embedding(x_t)), state)
         return self.answer(y_t), state

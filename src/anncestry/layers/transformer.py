@@ -75,14 +75,18 @@ class Block(nn.Module):
         self.feed_forward, self.around_feed_forward = feed_forward, residual()
 
     def forward(
-        self, x: Float[Tensor, "N T D"], visible: Bool[Tensor, "N 1 #T T"] | None = None, causal: bool = False
+        self,
+        x: Float[Tensor, "N T D"],
+        visible: Bool[Tensor, "N 1 #T T"] | None = None,
+        causal: bool = False,
+        cache: KeyValueCache | None = None,
+        layer: int = 0,
     ) -> Float[Tensor, "N T D"]:
-        x = self.around_attention(x, lambda x: self.attention(x, visible, causal))
-        return self.around_feed_forward(x, self.feed_forward)
-
-    def step(self, x: Float[Tensor, "N T D"], cache: KeyValueCache, layer: int) -> Float[Tensor, "N T D"]:
-        """The newest places alone; ``cache`` holds those before, as in `SelfAttention.step`."""
-        x = self.around_attention(x, lambda x: self.attention.step(x, cache, layer))
+        """
+        Args:
+            visible, causal, cache, layer: as for `SelfAttention`.
+        """
+        x = self.around_attention(x, lambda x: self.attention(x, visible, causal, cache, layer))
         return self.around_feed_forward(x, self.feed_forward)
 
 
@@ -103,29 +107,21 @@ class DecoderBlock(Block):
         super().__init__(attention, feed_forward, residual)
         self.cross_attention, self.around_cross_attention = cross_attention, residual()
 
-    def forward(self, x, keys, values, visible=None):  # pyright: ignore[reportIncompatibleMethodOverride]
-        """All places of known answers, each of which sees those before it.
+    def forward(self, x, keys, values, visible=None, cache=None, layer=0):  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Places of answers, each of which sees those before it.
 
         Args:
             keys, values: of the memory, from `CrossAttention.look_up`.
             visible: (N, 1, 1, S) the places of the memory.
-        """
-        x = self.around_attention(x, lambda x: self.attention(x, causal=True))
-        return self._rest(x, keys, values, visible)
-
-    def step(self, x, cache, layer, keys, values, visible=None):  # pyright: ignore[reportIncompatibleMethodOverride]
-        """The newest places alone.
+            cache, layer: as for `SelfAttention`: x are the newest places alone.
 
         Returns:
             ``(x, asked)``, both (N, T, D): the output, and what the cross-attention's queries were made of,
             for `looks`.
         """
-        asked = self.around_attention(x, lambda x: self.attention.step(x, cache, layer))
-        return self._rest(asked, keys, values, visible), asked
-
-    def _rest(self, x, keys, values, visible):
-        x = self.around_cross_attention(x, lambda x: self.cross_attention(x, keys, values, visible))
-        return self.around_feed_forward(x, self.feed_forward)
+        asked = self.around_attention(x, lambda x: self.attention(x, None, True, cache, layer))
+        x = self.around_cross_attention(asked, lambda x: self.cross_attention(x, keys, values, visible))
+        return self.around_feed_forward(x, self.feed_forward), asked
 
     def looks(self, asked: Float[Tensor, "N T D"], keys, visible=None) -> Float[Tensor, "N h T S"]:
         """How much each head of the cross-attention looks at each place of the memory."""

@@ -24,6 +24,8 @@ from anncestry.arrays import Bool, Float, Int, Tensor
 from anncestry.errors import require
 from anncestry.layers.cells import Cell
 from anncestry.layers.recurrence import prepared
+from anncestry.layers.scanning import scanned
+from anncestry.layers.watching import watched
 from anncestry.protocols import State, flatten_state, map_state
 
 
@@ -37,6 +39,8 @@ def check_lengths(lengths: Int[Tensor, "B"], batch_size: int, num_steps: int) ->
 
     An empty sequence has no last step, hence no output; whoever has one leaves it out of the batch.
     """
+    if torch.compiler.is_compiling():  # their values are not known yet
+        return
     values = lengths.tolist()
     require(len(values) == batch_size, "lengths", values, f"must be one per row of the batch ({batch_size})")
     in_range = all(1 <= length <= num_steps for length in values)
@@ -45,6 +49,8 @@ def check_lengths(lengths: Int[Tensor, "B"], batch_size: int, num_steps: int) ->
 
 def check_state(state: State, batch_size: int) -> None:
     """Raise a `UserError` unless the state is that of so many rows."""
+    if torch.compiler.is_exporting():
+        return
     rows = next((part.shape[0] for part in flatten_state(state)), batch_size)
     require(rows == batch_size, "state", f"of {rows} rows", f"must be that of this batch's {batch_size} rows")
 
@@ -69,6 +75,8 @@ def unroll(
     visible = None if lengths is None else visible_steps(lengths, x.shape[1])
     if visible is not None:  # a NaN in the padding would survive even a multiplication by zero
         x = x.masked_fill(~visible.unsqueeze(2), 0)
+    if watched(cell):
+        return each_step(cell, x, state, visible)
     return advance_all(cell, cell.project(x), state, visible, state_dropout)
 
 
@@ -84,17 +92,35 @@ def advance_all(
     Where a step is not visible the output is 0 and the state stays what it was. With ``state_dropout`` some
     features of the state are kept from the recurrent weights, the same ones at every step.
     """
-    outputs = []
     with prepared(projected.shape[1], state_dropout):
-        for t, projected_t in enumerate(projected.unbind(1)):
-            y_t, after = cell.advance(projected_t, state)
-            if visible is not None:
-                inside = visible[:, t : t + 1]
-                y_t = y_t.masked_fill(~inside, 0)
-                after = map_state(lambda new, old, inside=inside: torch.where(inside, new, old), after, state)
-            state = after
-            outputs.append(y_t)
+        return each_step(cell.advance, projected, state, visible)
+
+
+def each_step(
+    step: Callable[[Tensor, State], tuple[Tensor, State]],
+    x: Float[Tensor, "B T ..."],
+    state: State,
+    visible: Bool[Tensor, "B T"] | None = None,
+) -> tuple[Float[Tensor, "B T H"], State]:
+    """``step`` over a sequence, one after the other; where a step is not visible the output is 0 and the
+    state stays what it was."""
+    if torch.compiler.is_exporting():
+        return scanned(step, x, state, visible)
+    outputs = []
+    for t, x_t in enumerate(x.unbind(1)):
+        y_t, after = step(x_t, state)
+        state, y_t = (after, y_t) if visible is None else _kept_inside(visible[:, t], y_t, after, state)
+        outputs.append(y_t)
     return torch.stack(outputs, dim=1), state
+
+
+def _kept_inside(inside: Bool[Tensor, "B"], y_t: Tensor, after: State, before: State) -> tuple[State, Tensor]:
+    """The state and the output of a step that only some rows have."""
+
+    def chosen(new: Tensor, old: Tensor) -> Tensor:
+        return torch.where(inside.view(-1, *[1] * (new.dim() - 1)), new, old)
+
+    return map_state(chosen, after, before), y_t.masked_fill(~inside.unsqueeze(1), 0)
 
 
 class Unrolled(nn.Module):
@@ -115,7 +141,7 @@ class Unrolled(nn.Module):
         return self.cell.initial_state(batch_size)
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
-        return self.cell.step(x_t, state)
+        return self.cell(x_t, state)
 
     def forward(
         self, x: Float[Tensor, "B T D"], state: State = None, lengths: Int[Tensor, "B"] | None = None
@@ -126,6 +152,8 @@ class Unrolled(nn.Module):
         if state is None:
             state = self.initial_state(x.shape[0])
         check_state(state, x.shape[0])
+        if torch.compiler.is_exporting() or watched(self.cell):
+            return unroll(self.cell, x, state, lengths)
         if self.training and self.state_dropout:
             return unroll(self.cell, x, state, lengths, self.state_dropout)
         fused = self.cell.fused(x, state) if lengths is None else self._fused_packed(x, state, lengths)
@@ -142,6 +170,14 @@ class Unrolled(nn.Module):
         data, after = fused
         y, _ = pad_packed_sequence(packed._replace(data=data), batch_first=True, total_length=x.shape[1])
         return y, map_state(lambda part: part.index_select(0, original), after)
+
+
+def step_of(wiring: Any, x_t: Tensor, state: State) -> tuple[Tensor, State]:
+    """``wiring.step``, by a call that whoever watches the wiring will see."""
+    if not watched(wiring):
+        return wiring.step(x_t, state)
+    y, state = wiring(x_t.unsqueeze(1), state)
+    return y.squeeze(1), state
 
 
 class Stacked(nn.Module):
@@ -169,7 +205,7 @@ class Stacked(nn.Module):
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
         after = []
         for layer, layer_state in zip(self.layers, state, strict=True):
-            x_t, layer_state = layer.step(self.between(x_t) if after else x_t, layer_state)
+            x_t, layer_state = step_of(layer, self.between(x_t) if after else x_t, layer_state)
             after.append(layer_state)
         return x_t, tuple(after)
 

@@ -34,8 +34,9 @@ from anncestry.layers.dense_block import (
     frozen,
     frozen_dense_block,
 )
-from anncestry.layers.folding import Folding, Statistics, is_fixed, norm_relu_average_conv, seen
+from anncestry.layers.folding import Folding, Statistics, norm_relu_average_conv, predicts, seen
 from anncestry.layers.image_network import ImageConfig, is_small, problem, start_he_fan_out
+from anncestry.layers.watching import untouched, watched
 from anncestry.signature import Signature
 
 BOTTLENECK = 4  # a 1x1 convolution writes so many times k channels before each 3x3
@@ -135,6 +136,16 @@ class DenseLayer(nn.Module):
         parts = (first.weight, first.bias, self.conv1.weight, second.weight, second.bias, self.conv2.weight)
         return DenseWeights(*parts)
 
+    def is_untouched(self) -> bool:
+        """Whether what it computes may be computed without calling it and its parts."""
+        norms, convolutions = (self.norm1, self.norm2), (self.conv1, self.conv2)
+        return (
+            untouched(self, DenseLayer)
+            and not watched(self.dropout)
+            and all(untouched(norm, nn.BatchNorm2d) and norm.training == self.training for norm in norms)
+            and all(untouched(conv, nn.Conv2d) for conv in convolutions)
+        )
+
     def _contexts(self):
         """For the forward pass and for computing it again: the running statistics see a batch once."""
         return nullcontext(), _statistics_seen(self.norm1)
@@ -163,9 +174,11 @@ class DenseBlock(nn.ModuleDict):
             self[f"denselayer{number + 1}"] = DenseLayer(in_channels + number * config.growth_rate, config)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D H W"]:
-        if not self.bottleneck or x.device.type != "cpu":
+        if not self.bottleneck or x.device.type != "cpu" or torch.compiler.is_compiling():
             return self.plain(x)
-        if is_fixed(next(iter(self.values())).norm1) and not torch.is_autocast_enabled("cpu"):  # pyright: ignore
+        if not all(layer.is_untouched() for layer in self.values()):  # pyright: ignore
+            return self.plain(x)
+        if predicts(self) and not torch.is_autocast_enabled("cpu"):
             return frozen_dense_block(x, self.frozen(), self.growth_rate)
         if torch.is_grad_enabled() and self.training and self.dropout == 0:
             return self.by_hand(x)

@@ -19,6 +19,7 @@ Only the bottom layer waits for the attention. The layers above it run over the 
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -32,7 +33,7 @@ from anncestry.layers.encoder_decoder import TranslationConfig, WritingNetwork, 
 from anncestry.layers.lookup import Lookup
 from anncestry.layers.recurrence import prepared, recur
 from anncestry.layers.residual import Residual
-from anncestry.layers.wirings import Bidirectional, Stacked, Unrolled
+from anncestry.layers.wirings import Bidirectional, Stacked, Unrolled, step_of
 from anncestry.protocols import Memory
 
 
@@ -131,12 +132,12 @@ class GNMT(WritingNetwork):
     def step(self, x_t, state):
         source = state.memory.parts
         x = torch.cat([self.embedding(x_t), state.context], dim=1)
-        h, bottom = self.bottom.step(self.dropout(x), state.layers[0])
+        h, bottom = self.bottom(self.dropout(x), state.layers[0])
         query = side_by_side(h, source.keys.shape[0])
         found = alignment_weights(self.score(query, source.keys), source.visible)
         context, found = torch.bmm(found, source.annotations).flatten(0, 1), found.flatten(0, 1)
         seen, weights = (context, found) if self.config.new_context else (state.context, state.found)
-        top, above = self.climb(h, seen, [layer.step for layer in self.above], state.layers[1:])
+        top, above = self.climb(h, seen, [partial(step_of, layer) for layer in self.above], state.layers[1:])
         return self.readout(top), GNMTState((bottom, *above), context, found, weights, state.memory)
 
     def teach(self, tokens, state):

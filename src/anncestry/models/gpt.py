@@ -210,7 +210,7 @@ class GPT(nn.Module):
             state = self._nothing(x, tokens.shape[1])
         cache = state.cache.extended(*tokens.shape)
         for layer, block in enumerate(self.blocks):
-            x = block.step(x, cache, layer)
+            x = block(x, cache=cache, layer=layer)
         return self.norm(x), GPTState(cache, torch.cat([state.tokens, tokens], dim=1))
 
     def scores(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B V"]:
@@ -223,7 +223,8 @@ class GPT(nn.Module):
         state: GPTState | None = None,
         lengths: Int[Tensor, "B"] | None = None,
     ):
-        if state is None and (self.training or lengths is not None):
+        exported = torch.compiler.is_exporting()
+        if state is None and (self.training or lengths is not None or exported):
             features = self.read(x)
         else:
             features, state = self.read_on(x, state)
@@ -259,7 +260,7 @@ class GPT(nn.Module):
         x = self.embed(x_t.unsqueeze(1), state.cache.length)
         x = side_by_side(x.squeeze(1), cache.num_sources)  # (N, k, D)
         for layer, block in enumerate(self.blocks):
-            x = block.step(x, cache, layer)
+            x = block(x, cache=cache, layer=layer)
         tokens = torch.cat([state.tokens, x_t.unsqueeze(1)], dim=1)
         return self._out(self.norm(x).flatten(0, 1)), GPTState(cache, tokens)
 

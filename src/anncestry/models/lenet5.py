@@ -22,8 +22,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from anncestry.arrays import Float, Tensor
+from anncestry.arrays import Bool, Float, Tensor
 from anncestry.errors import require
+from anncestry.layers.computed import Computed
 from anncestry.layers.feed_forward import ScaledTanh
 from anncestry.layers.image_network import ImageConfig, problem
 from anncestry.signature import Signature
@@ -68,24 +69,27 @@ class Subsampling(nn.Module):
         return self.squash(4 * self.weight * nn.functional.avg_pool2d(x, 2) + self.bias)
 
 
-class PartialConvolution(nn.Module):
+class PartialConvolution(Computed):
     """5x5 kernels from the maps that `TABLE` names; the others are no parameters at all."""
 
     def __init__(self) -> None:
         super().__init__()
-        mask = torch.zeros(len(TABLE), 6, 1, 1)
-        for k, read in enumerate(TABLE):
-            mask[k, list(read)] = 1
-        self.register_buffer("connected", mask.expand(-1, -1, 5, 5).bool(), persistent=False)
-        self.connected: Tensor
+        self.refill()
         self.weight = nn.Parameter(torch.empty(sum(map(len, TABLE)), 25))
         self.bias = nn.Parameter(torch.zeros(len(TABLE)))
         for rows, read in zip(self.weight.split([len(read) for read in TABLE]), TABLE, strict=True):
             bound = 2.4 / (25 * len(read))
             nn.init.uniform_(rows, -bound, bound)
 
+    def compute(self) -> Bool[Tensor, "16 6 5 5"]:
+        """True where a map of S2 is read."""
+        mask = torch.zeros(len(TABLE), 6, 1, 1, dtype=torch.bool)
+        for k, read in enumerate(TABLE):
+            mask[k, list(read)] = True
+        return mask.repeat(1, 1, 5, 5)
+
     def forward(self, x: Float[Tensor, "B 6 H W"]) -> Float[Tensor, "B 16 h w"]:
-        kernels = x.new_zeros(self.connected.shape).masked_scatter(self.connected, self.weight)
+        kernels = x.new_zeros(self.made.shape).masked_scatter(self.made, self.weight)
         return nn.functional.conv2d(x, kernels, self.bias)
 
 

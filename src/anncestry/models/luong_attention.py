@@ -43,7 +43,8 @@ from anncestry.layers.encoder_decoder import (
 )
 from anncestry.layers.lookup import Lookup
 from anncestry.layers.recurrence import prepared, recur
-from anncestry.layers.wirings import Bidirectional, Stacked, Unrolled, reverse, stack
+from anncestry.layers.watching import untouched
+from anncestry.layers.wirings import Bidirectional, Stacked, Unrolled, reverse, stack, step_of
 from anncestry.protocols import Memory, State
 
 WINDOWS = ("global", "local-m", "local-p")
@@ -182,7 +183,7 @@ class LuongAttention(WritingNetwork):
         source = state.memory.parts
         embedded = self.dropout(self.embedding(x_t))
         x = torch.cat([embedded, state.attended], dim=1) if self.config.input_feeding else embedded
-        h, layers = self.decoder.step(x, state.layers)
+        h, layers = step_of(self.decoder, x, state.layers)
         num_sources = source.keys.shape[0]
         position = state.position.view(num_sources, -1)
         attended, weights = self.attend(side_by_side(h, num_sources), position, source)
@@ -195,6 +196,8 @@ class LuongAttention(WritingNetwork):
         embedded = self.dropout(self.embedding(tokens))
         steps = torch.arange(tokens.shape[1], device=tokens.device)
         position = state.position.unsqueeze(1) + steps  # (B, T)
+        if self.config.input_feeding and not untouched(self.of_state, nn.Linear):
+            return self.teach_by_step(tokens, state)
         if self.config.input_feeding:
             attended = self._with_feeding(embedded, position, state)
         else:

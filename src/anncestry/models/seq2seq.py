@@ -24,7 +24,7 @@ from anncestry.layers.encoder_decoder import (
     back_to_front,
     where_ragged,
 )
-from anncestry.layers.wirings import Stacked, Unrolled, stack
+from anncestry.layers.wirings import Stacked, Unrolled, stack, step_of
 from anncestry.protocols import State
 
 
@@ -85,7 +85,7 @@ class Seq2Seq(WritingNetwork):
         return self.encoder(self.dropout(self.source_embedding(source)), None, lengths)[1]
 
     def step(self, x_t, state):
-        h, state = self.writer.step(self.dropout(self.embedding(x_t)), state)
+        h, state = step_of(self.writer, self.dropout(self.embedding(x_t)), state)
         return self.readout(self.dropout(h)), state
 
     def teach(self, tokens, state):

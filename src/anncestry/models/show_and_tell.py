@@ -21,7 +21,7 @@ from torch import nn
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.layers.cells import LSTMCell
 from anncestry.layers.encoder_decoder import WritingConfig, WritingNetwork
-from anncestry.layers.wirings import Unrolled, stack
+from anncestry.layers.wirings import Unrolled, stack, step_of
 from anncestry.models.cnn import CNN, CNNConfig
 from anncestry.protocols import State
 from anncestry.signature import Signature
@@ -115,10 +115,10 @@ class ShowAndTell(WritingNetwork):
 
     def encode(self, source: Float[Tensor, "B C H W"], lengths: Int[Tensor, "B"] | None = None) -> State:
         seen = self.dropout(self.encoder(source))
-        return self.decoder.step(seen, self.decoder.initial_state(source.shape[0]))[1]
+        return step_of(self.decoder, seen, self.decoder.initial_state(source.shape[0]))[1]
 
     def step(self, x_t, state):
-        h, state = self.decoder.step(self.dropout(self.embedding(x_t)), state)
+        h, state = step_of(self.decoder, self.dropout(self.embedding(x_t)), state)
         return self.readout(self.dropout(h)), state
 
     def teach(self, tokens, state):

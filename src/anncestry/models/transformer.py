@@ -230,16 +230,20 @@ class Transformer(WritingNetwork):
         x = side_by_side(x.squeeze(1), len(x_t) // beam)  # (N, k, D)
         shown = state.asked
         for layer, (block, (keys, values)) in enumerate(zip(self.decoder, source.layers, strict=True)):
-            x, asked = block.step(x, cache, layer, keys, values, source.visible)  # pyright: ignore
+            x, asked = block(x, keys, values, source.visible, cache, layer)
             if layer == self._shown:
                 shown = asked.flatten(0, 1)
         return self.scores(x.flatten(0, 1)), TransformerState(cache, shown, state.memory)
+
+    def must_step(self):
+        """Never: all tokens at once are no loop, and pass no module by."""
+        return False
 
     def teach(self, tokens, state):
         source = state.memory.parts
         x = self.embed(self.embedding, self.positions, tokens)
         for block, (keys, values) in zip(self.decoder, source.layers, strict=True):
-            x = block(x, keys, values, source.visible)
+            x, _ = block(x, keys, values, source.visible)
         return self.scores(x)
 
     @property

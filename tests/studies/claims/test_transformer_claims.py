@@ -74,7 +74,7 @@ def test_a_model_without_positions_has_none():
     told_apart = shared_over_positions.encoded(transformer(4, 0), tokens)
     assert not torch.allclose(told_apart[:, 0], told_apart[:, 2], atol=1e-3)
     train(model, strings_of(4, "reverse", 0, 8), 2, 1e-2)
-    assert not model.positions.table.any(), "no step of training brings them back"
+    assert not model.positions(0, 9).any(), "no step of training brings them back"
 
 
 def test_the_best_guess_without_order():

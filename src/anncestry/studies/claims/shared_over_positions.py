@@ -18,7 +18,7 @@ from statistics import mean, median
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from anncestry.arrays import Float
 from anncestry.studies.claims.claim import Judgement, Rows, Verdict
@@ -37,10 +37,21 @@ ROUNDING, VISIBLE = 1e-12, 1e-6  # of the largest value, in double precision
 RIGHT = 0.95
 
 
+class Nowhere(nn.Module):
+    """Positions that tell nothing: zeros, which nothing fills again."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+
+    def forward(self, start: int, num_positions: int) -> Float[Tensor, "P D"]:
+        return torch.zeros(num_positions, self.width)
+
+
 def take_positions_away(model) -> None:
-    """All position vectors zero, of sources and of answers, as far as their tables reach."""
-    for positions in (model.source_positions, model.positions):
-        positions.table.zero_()
+    """All position vectors zero, of sources and of answers."""
+    for name in ("source_positions", "positions"):
+        setattr(model, name, Nowhere(getattr(model, name).width))
 
 
 def encoded(model, tokens: Tensor) -> Float[Tensor, "N S D"]:
