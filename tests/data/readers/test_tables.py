@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from anncestry.data.readers import rows as rows_module
 from anncestry.data.readers.tables import Table, parse_table
 from anncestry.errors import UserError
 
@@ -42,12 +43,14 @@ def test_quoted_cells_may_hold_anything() -> None:
     table = parse('name, note\n"Smith, J.","said ""no""\nand left"\n"Roe",  "x"\nDoe,y\n', header=True)
     assert table.columns[0] == ("Smith, J.", "Roe", "Doe")
     assert table.columns[1][0] == 'said "no"\nand left'
-    assert table.lines == (3, 4, 5)  # where each row ends
+    assert tuple(table.lines) == (3, 4, 5)  # where each row ends
 
 
 def test_blank_lines_are_skipped_and_still_counted() -> None:
     table = parse("\n\na,b\n\n1,2\n\n3,x\n\n")
-    assert table.lines == (5, 7)
+    assert tuple(table.lines) == (5, 7)
+    assert table.notes == ("left out 4 rows without any value",)  # not the one at the end
+    assert parse("a,b\n1,2\n,\n3,4\n").notes == ("left out 1 rows without any value",)
     with pytest.raises(UserError, match="row 7, column 'b': got 'x'; must be a number"):
         table.numbers(1)
 
@@ -155,6 +158,50 @@ CELLS = st.text(st.characters(blacklist_categories=("Cs", "Cc")), max_size=8).ma
 )
 def test_what_the_csv_module_writes_is_read_back(rows: list[list[str]]) -> None:
     text = io.StringIO()
-    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(rows)
+    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows([["a"] * len(rows[0]), *rows])
     table = parse(text.getvalue(), header=False)
-    assert [list(row) for row in zip(*table.columns, strict=True)] == rows
+    assert [list(row) for row in zip(*table.columns, strict=True)][1:] == [row for row in rows if any(row)]
+
+
+def test_the_delimiter_is_that_of_all_rows() -> None:
+    for first in ("Slow; dull; too long.", "Slow\tdull, too long."):
+        table = parse("".join(f'"{text}","a"\n' for text in (first, *("fine film",) * 9)), header=False)
+        assert table.columns[0][0] == first
+    late = "a,b\n" + "1,2\n" * 150 + '"1;2;3","4"\n' * 3
+    assert parse(late).columns[1][-1] == "4"
+
+
+def test_cells_have_no_greatest_length() -> None:
+    limit = csv.field_size_limit()
+    assert len(parse(f"text,n\n{'word ' * 50_000},1\nb,2\n").columns[0][0]) == 249_999
+    assert csv.field_size_limit() == limit  # which is the process's, not ours
+
+
+def test_marks_between_tabs_are_marks_unless_they_close() -> None:
+    assert parse('"he said\t1\nso" they\t2\nx\t3\n', False).columns[0] == ('"he said', 'so" they', "x")
+    assert parse('"a ""b"""\t1\n"c"\t2\n', False).columns[0] == ('a "b"', "c")
+    assert parse('"a\nb"\t1\n"c"\t2\n', False).columns[0] == ("a\nb", "c")
+
+
+def test_a_carriage_return_alone_ends_no_row() -> None:
+    assert parse('a,b\r\nx\ry,1\r\n"p\rq",2\r\n').columns[0] == ("x\ry", "p\rq")
+    with pytest.raises(UserError, match="has carriage returns alone at the ends of its lines"):
+        parse("a,b\r1,2\r")
+
+
+def test_more_cells_than_the_first_row_has() -> None:
+    text = "x\t1\ny\t2\tmore\nz\t3\n"
+    with pytest.raises(UserError, match="row 2: got '3 cells'"):
+        parse(text)
+    note = "left out the cells behind cell 2, which 1 rows have and the first has not"
+    assert parse_table(text, "file.tsv", ragged=True).notes == (note,)
+
+
+def test_columns_are_kept_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows_module, "CHUNK", 4)
+    table = parse("n,t\n" + "".join(f"{n},é{n}\n" for n in range(11)))
+    assert list(table.columns[0]) == [str(n) for n in range(11)]
+    assert table.columns[1][-1] == table.columns[1][10] == "é10"
+    assert table.columns[1][2:5] == ("é2", "é3", "é4")
+    assert table.values(0).tolist() == list(range(11))
+    assert len(table) == 11

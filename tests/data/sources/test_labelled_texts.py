@@ -176,6 +176,7 @@ def test_texts_that_are_too_long(tmp_path: Path) -> None:
         ("a.csv", "review,stars\na,1\nb,2\n", {"text": "reviews"}, "names none of the 2 columns.*: review"),
         ("a.csv", "review,stars\na,1\nb,2\n", {"text": "review", "target": "star"}, "names none of.*: stars"),
         ("a.csv", "review,stars\na,1\n,2\n", {"text": "review"}, "row 3, column 'review'.*must not be"),
+        ("a.csv", "text,text,label\na,b,1\n", {"text": "text"}, "header: got 'text'; every column"),
         ("a.csv", "review,stars\na,1\nb\n", {"text": "review"}, "every row must have 2 cells"),
         ("a.csv", "review,stars\na,1\nb,2\n", {"text": "stars"}, "target: got 'stars'; holds the texts"),
         ("a.csv", "review,stars\na,1\nb,2\n", {"cut": True}, "say with --text which column"),

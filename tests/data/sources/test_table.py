@@ -180,7 +180,8 @@ def test_a_bad_table_says_what_is_wrong(tmp_path: Path, case: str) -> None:
         (b"", "must hold text; it is empty"),
         (b"a,b\n1,\xff\n", "must be UTF-8 text; the byte 0xff"),
         (b"a,b\n1,\0\n", "there is a NUL byte"),
-        (b",,\n,,\n", "columns: got '1, 2, 3'; every cell of the table is empty"),
+        (b",,\n,,\n", "must hold rows of values; there are none"),
+        (b"?,,\n?,,\n", "columns: got '1, 2, 3'; every cell of the table is empty"),
         (b"kind\na\nb\na\nb\n", "columns: got 'kind'; no input is left beside the target"),
     ],
 )

@@ -1,11 +1,8 @@
-"""Reading tables: comma, semicolon or tab separated values, with or without a header.
+"""Tables: their columns, as texts and as numbers, with or without a header.
 
 A row is named by its line in the file, the header counted, which is also its number in a spreadsheet.
 """
 
-import csv
-import io
-import itertools
 import math
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -14,17 +11,17 @@ from typing import Literal
 
 import numpy as np
 
+from anncestry.data.readers.rows import Cells, read_rows
 from anncestry.errors import UserError, nearest
 
-DELIMITERS = "\t;,"  # in the order of preference: a comma may also be a decimal comma
 MISSING = frozenset(("", "?", "na", "n/a", "nan", "null"))
 MAX_INTEGER_CLASSES = 20  # a target of whole numbers with more different ones is a quantity, not a class
-_SAMPLE = 100  # rows looked at to find the delimiter and the header
+_SAMPLE = 100  # rows looked at to find the header
 
 
 def is_missing(cell: str) -> bool:
     """Whether a cell stands for "no value"."""
-    return cell.lower() in MISSING
+    return cell.strip().lower() in MISSING
 
 
 def as_number(cell: str) -> float:
@@ -39,12 +36,16 @@ def as_number(cell: str) -> float:
 
 def as_numbers(cells: Sequence[str]) -> np.ndarray:
     """`as_number` of every cell, float64 (len(cells),)."""
+    if isinstance(cells, Cells):
+        parts = [as_numbers(chunk) for chunk in cells.chunks()]
+        return np.concatenate(parts) if parts else np.empty(0)
     if "_" not in "".join(cells):
         try:
             return np.array(list(map(float, cells)))
         except ValueError:
             pass
-    return np.array([as_number(cell) for cell in cells])
+    known = {cell: as_number(cell) for cell in set(cells)}  # of texts there are few different ones
+    return np.array([known[cell] for cell in cells])
 
 
 @dataclass(frozen=True)
@@ -56,20 +57,27 @@ class Table:
         has_header: whether the first row held the names.
         columns: (num_columns, num_rows).
         lines: the line each row is on.
-        values: each column as numbers, NaN where a cell holds none; made from the cells.
+        notes: what was left out while it was read.
+        unnamed: the columns that the header has no name for.
     """
 
     names: tuple[str, ...]
     has_header: bool
-    columns: tuple[tuple[str, ...], ...]
-    lines: tuple[int, ...]
-    values: tuple[np.ndarray, ...] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "values", tuple(map(as_numbers, self.columns)))
+    columns: tuple[Sequence[str], ...]
+    lines: Sequence[int]
+    notes: tuple[str, ...] = ()
+    unnamed: tuple[int, ...] = ()
+    _values: dict[int, np.ndarray] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _gaps: dict[int, list[int]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.lines)
+
+    def values(self, column: int) -> np.ndarray:
+        """A column as numbers, float64 (num_rows,); NaN where a cell holds none."""
+        if column not in self._values:
+            self._values[column] = as_numbers(self.columns[column])
+        return self._values[column]
 
     def label(self, column: int) -> str:
         """How messages name a column: ``column 'age'``, or ``column 5``."""
@@ -96,9 +104,14 @@ class Table:
 
     def gaps(self, column: int) -> list[int]:
         """The rows without a value in a column."""
-        cells = self.columns[column]
-        without_number = np.flatnonzero(np.isnan(self.values[column])).tolist()
-        return [row for row in without_number if is_missing(cells[row])]
+        if column not in self._gaps:
+            without_number = np.isnan(self.values(column))
+            missing: set[str] = set()
+            if without_number.any():
+                missing = set(filter(is_missing, set(self.columns[column])))
+            cells = enumerate(self.columns[column]) if missing else ()
+            self._gaps[column] = [row for row, cell in cells if cell in missing]
+        return self._gaps[column]
 
     def is_empty(self, column: int) -> bool:
         """Whether a column has no value at all."""
@@ -107,7 +120,7 @@ class Table:
     def is_numeric(self, column: int) -> bool:
         """Whether at least half of the cells of a column that have a value hold numbers."""
         num_present = len(self) - len(self.gaps(column))
-        return num_present > 0 and 2 * np.isfinite(self.values[column]).sum() >= num_present
+        return num_present > 0 and 2 * np.isfinite(self.values(column)).sum() >= num_present
 
     def usual_task(self, target: int) -> Literal["classification", "regression"]:
         """Classification for texts and for few different whole numbers in a column, else regression."""
@@ -136,7 +149,7 @@ class Table:
         Raises:
             UserError: a cell holds no number, or an infinite one; it is named.
         """
-        values = self.values[column]
+        values = self.values(column)
         bad = np.flatnonzero(~np.isfinite(values))
         if len(bad):
             row = int(bad[0])
@@ -148,89 +161,73 @@ class Table:
         return values
 
 
-def parse_table(text: str, name: str, header: bool | None = None, known: Collection[str] = ()) -> Table:
-    """A table from text.
+def parse_table(
+    text: str,
+    name: str,
+    header: bool | None = None,
+    known: Collection[str] = (),
+    *,
+    strip: bool = True,
+    ragged: bool = False,
+) -> Table:
+    """A table from text; `read_rows` says what its rows are.
 
     Args:
-        text: with ``\\n`` at line ends.
+        text: with LF or CRLF at line ends.
         name: of the file, for messages.
         header: whether the first row holds the names of the columns; None finds out.
         known: names that make the first row a header wherever one of them is in it.
+        strip, ragged: as for `read_rows`.
 
     Raises:
         UserError: rows of different length, broken quotes, a header alone, two columns of one name.
     """
-    lines, rows = _rows(text, _delimiter(text), name)
-    if not rows:
-        raise UserError("file", name, "must hold rows of values; there are none")
-    width = len(rows[0])
-    for line, row in zip(lines, rows, strict=True):
-        if len(row) != width:
-            rule = f"every row must have {width} cells, as the first one has ({name})"
-            raise UserError(f"row {line}", f"{len(row)} cells", rule)
+    rows = read_rows(text, name, strip=strip, ragged=ragged)
+    first, notes = [cell.strip() for cell in rows.first[0]], list(rows.notes)
     if header is None:
-        header = any(cell in known for cell in rows[0]) or looks_like_header(rows)
-    names = tuple(str(position + 1) for position in range(width))
-    if header:
-        names = tuple(cell or f"column {position + 1}" for position, cell in enumerate(rows[0]))
-        twice = [column for column, count in Counter(names).items() if count > 1]
-        if twice:
-            raise UserError("header", twice[0], f"every column needs a name of its own ({name})")
-        lines, rows = lines[1:], rows[1:]
-    if not rows:
+        header = any(cell in known for cell in first)
+        if not header and (sign := sign_of_header(rows.first[: _SAMPLE + 1])):
+            header = True
+            if sign == "alone":
+                shown = ", ".join(first[:5]) + (", ..." if len(first) > 5 else "")
+                notes.append(
+                    f"the first row is read as the names of the columns ({shown}): none comes again below"
+                )
+    names, lines = tuple(str(position + 1) for position in range(len(first))), rows.lines
+    if not header:
+        return Table(names, False, tuple(rows.columns), lines, tuple(notes))
+    names = tuple(cell or f"column {position + 1}" for position, cell in enumerate(first))
+    twice = [column for column, count in Counter(names).items() if count > 1]
+    if twice:
+        raise UserError("header", twice[0], f"every column needs a name of its own ({name})")
+    if len(lines) == 1:
         raise UserError("file", name, "must hold rows of values; it holds a header alone")
-    return Table(names, header, tuple(zip(*rows, strict=True)), tuple(lines))
+    unnamed = tuple(position for position, cell in enumerate(first) if not cell)
+    return Table(
+        names,
+        True,
+        tuple(column.without_first() for column in rows.columns),
+        lines[1:],
+        tuple(notes),
+        unnamed,
+    )
 
 
-def _rows(text: str, delimiter: str, name: str) -> tuple[list[int], list[list[str]]]:
-    """Line numbers and stripped cells of all rows that are not blank."""
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True, strict=True)
-    lines, rows = [], []
-    try:
-        for row in reader:
-            if row and (len(row) > 1 or row[0].strip()):
-                lines.append(reader.line_num)
-                rows.append([cell.strip() for cell in row])
-    except csv.Error as error:
-        raise UserError(f"row {reader.line_num}", name, f"cannot be read as a table ({error})") from None
-    return lines, rows
+def sign_of_header(rows: Sequence[Sequence[str]]) -> Literal["", "numbers", "alone"]:
+    """What tells that the first row holds names, if something does: no cell of it is a number, and it stands
+    out from the rows below.
 
-
-def _delimiter(text: str) -> str:
-    """The separator that cuts the first rows most evenly into more than one cell; a comma where none does."""
-    sample = list(itertools.islice((line for line in io.StringIO(text) if line.strip()), _SAMPLE))
-    best, best_share = ",", 0.0
-    for delimiter in DELIMITERS:
-        widths = _widths(sample, delimiter)
-        width, count = widths.most_common(1)[0] if widths else (0, 0)
-        if width > 1 and count / widths.total() > best_share:
-            best, best_share = delimiter, count / widths.total()
-    return best
-
-
-def _widths(lines: list[str], delimiter: str) -> Counter[int]:
-    """How many rows have how many cells; empty where the quotes do not go with the delimiter."""
-    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
-    widths: Counter[int] = Counter()
-    try:
-        for row in reader:
-            widths[len(row)] += 1
-    except csv.Error:
-        if reader.line_num < len(lines):  # else a quoted cell goes on behind the last line
-            return Counter()
-    return widths
-
-
-def looks_like_header(rows: list[list[str]]) -> bool:
-    """Whether the first row holds names: no number in it, and it stands out from the rows below.
-
-    It stands out where a column is made of numbers below it, or where none of its cells comes again.
+    It stands out where a column is made of ``numbers`` below it, or where none of its cells comes again, and
+    it is ``alone``.
     """
-    first, rest = rows[0], rows[1 : _SAMPLE + 1]
+    first, rest = [cell.strip() for cell in rows[0]], rows[1:]
     numbers = as_numbers([cell.replace(",", ".") for cell in first])  # 1,5 is no name either
     if not rest or not np.isnan(numbers).all() or all(map(is_missing, first)):
-        return False
-    below = Table((), False, tuple(zip(*rest, strict=True)), tuple(range(len(rest))))
+        return ""
+    below = Table((), False, tuple(zip(*rest, strict=True)), range(len(rest)))
     if any(below.is_numeric(column) for column in range(len(first))):
-        return True
-    return not any(cell in cells for cell, cells in zip(first, below.columns, strict=True) if cell)
+        return "numbers"
+    comes_again = any(
+        cell in map(str.strip, cells) for cell, cells in zip(first, below.columns, strict=True) if cell
+    )
+    return "" if comes_again else "alone"

@@ -74,7 +74,7 @@ def table_dataset(
         processor: that of a trained model, which decides all this instead.
         name, source, notes: as in `Dataset`.
     """
-    notes = notes or []
+    notes = [*(notes or []), *table.notes]
     if processor is None:
         processor, more = learn_table(table, options, seed)
         notes = [*notes, *more]

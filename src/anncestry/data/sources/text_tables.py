@@ -1,8 +1,6 @@
 """Tables and lines of JSON with texts in their columns: which ones are read, and what is asked of them."""
 
-import csv
 import dataclasses
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +11,7 @@ from anncestry.data.options import DataOptions
 from anncestry.data.processors.packed import Text
 from anncestry.data.processors.table import class_name
 from anncestry.data.readers.files import absolute, existing_file, read_text, split_lines, whole_characters
-from anncestry.data.readers.tables import Table, is_missing, looks_like_header
+from anncestry.data.readers.tables import Table, is_missing, parse_table
 from anncestry.data.sources.labelled_texts import Labelled, Part, labelled_texts, official_parts
 from anncestry.errors import UserError, nearest
 
@@ -32,7 +30,10 @@ def load_text_table(
     files = official_parts(path, TABLES) if path.is_dir() else {"train": existing_file(argument)}
     wanted = [name.strip() for name in (options.text or "").split(",")]
     known = {name for name in (*wanted, options.target) if name and not name.isdecimal()}
-    tables = {part: _parse(file, options.header, known) for part, file in files.items()}
+    tables = {
+        part: parse_table(read_text(file), str(file), options.header, known, strip=False, ragged=True)
+        for part, file in files.items()
+    }
     names: dict[Part, str] = {part: file.name for part, file in files.items()}
     return text_table(tables, names, options, seed, processor, name=f"csv:{path}", source=path)
 
@@ -85,7 +86,10 @@ def text_table(
     target = len(train.names) - 1 if options.target is None else _find(train, options.target, "target")
     if target in texts:
         raise UserError("target", train.names[target], "holds the texts", train.names)
-    notes = [f"the folder's own files: {', '.join(files.values())}"]
+    several = len(tables) > 1
+    notes = [f"the folder's own files: {', '.join(files.values())}"] if several else []
+    for part, table in tables.items():
+        notes += [f"{files[part]}: {note}" if several else note for note in table.notes]
     parts: dict[Part, Labelled] = {}
     for part, table in tables.items():
         columns = [_same(train, table, column) for column in (*texts, target)]
@@ -101,7 +105,7 @@ def text_table(
     label = train.names[target] if train.has_header else "value"
     return labelled_texts(
         parts, options, seed, processor, task=task, name=name, target=label, source=source,
-        notes=notes if len(tables) > 1 else (),
+        notes=notes,
     )  # fmt: skip
 
 
@@ -170,68 +174,11 @@ def _labelled(table: Table, columns: Sequence[int | None], name: str) -> Labelle
     for column in columns:
         assert column is not None
         for row, cell in enumerate(table.columns[column]):
-            if not cell or (column == target and is_missing(cell)):
+            if not cell.strip() or (column == target and is_missing(cell)):
                 rule = f"must not be empty ({name})"
                 raise UserError(table.place(row, column), cell, rule, hint="Fill it in or delete the row.")
+    # Texts are read as they stand; the name of a class has no blanks round it.
     found: list[Text] = list(table.columns[texts[0]])  # pyright: ignore
     if len(texts) == 2:
         found = list(zip(table.columns[texts[0]], table.columns[texts[1]], strict=True))  # pyright: ignore
-    return Labelled(found, list(table.columns[target]))  # pyright: ignore
-
-
-def _parse(path: Path, header: bool | None, known: set[str]) -> Table:
-    """The cells of a table with texts in it.
-
-    Where tabs are between cells, a quotation mark is one, and not the beginning of a quoted cell, unless
-    every cell that begins with one also ends there; and rows may have more cells than the first one, which
-    are left out.
-    """
-    text = read_text(path)
-    tabs = text.split("\n", 1)[0].count("\t")
-    if tabs:
-        lines, rows = _tab_separated(text)
-    else:
-        lines, rows = _quoted(text, path)
-    width = len(rows[0])
-    for line, row in zip(lines, rows, strict=True):
-        if len(row) < width or (len(row) > width and not tabs):
-            rule = f"every row must have {width} cells, as the first one has ({path})"
-            raise UserError(f"row {line}", f"{len(row)} cells", rule)
-    rows = [row[:width] for row in rows]
-    if header is None:
-        header = any(cell in known for cell in rows[0]) or looks_like_header(rows)
-    names = tuple(rows[0]) if header else tuple(str(place + 1) for place in range(width))
-    if header:
-        lines, rows = lines[1:], rows[1:]
-    if not rows:
-        raise UserError("file", str(path), "must hold rows of texts; it holds a header alone")
-    return Table(names, header, tuple(zip(*rows, strict=True)), tuple(lines))
-
-
-def _tab_separated(text: str) -> tuple[list[int], list[list[str]]]:
-    numbered = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    rows = [[cell.strip() for cell in line.split("\t")] for _, line in numbered]
-    starting = [cell for row in rows for cell in row if cell.startswith('"')]
-    if starting and all(map(_is_quoted, starting)):
-        rows = [[cell[1:-1].replace('""', '"') if cell[:1] == '"' else cell for cell in row] for row in rows]
-    return [number for number, _ in numbered], rows
-
-
-def _is_quoted(cell: str) -> bool:
-    inside = cell[1:-1]
-    return len(cell) > 1 and cell.endswith('"') and '"' not in inside.replace('""', "")
-
-
-def _quoted(text: str, path: Path) -> tuple[list[int], list[list[str]]]:
-    first = text.split("\n", 1)[0]
-    delimiter = ";" if first.count(";") > first.count(",") else ","
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True, strict=True)
-    lines, rows = [], []
-    try:
-        for row in reader:
-            if any(cell.strip() for cell in row):
-                lines.append(reader.line_num)
-                rows.append([cell.strip() for cell in row])
-    except csv.Error as error:
-        raise UserError(f"row {reader.line_num}", str(path), f"cannot be read as a table ({error})") from None
-    return lines, rows
+    return Labelled(found, list(map(str.strip, table.columns[target])))  # pyright: ignore
