@@ -90,4 +90,4 @@ def test_other_tasks_write_nothing_to_align(tmp_path, capsys):
     folder = trained("mlp", "digits", tmp_path / "mlp")
     capsys.readouterr()
     assert main(["predict", str(folder), "x.png", "--alignments", str(tmp_path / "x.html")]) == 2
-    assert "this Multi-layer perceptron" in capsys.readouterr().err
+    assert "has no effect on a run whose task is classification" in capsys.readouterr().err

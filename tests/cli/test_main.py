@@ -121,6 +121,18 @@ def test_a_full_disk_is_named(capsys, tmp_path, monkeypatch):
     assert "the disk is full" in capsys.readouterr().err
 
 
+REFUSED = (
+    (
+        ["--beam", "4"],
+        "--beam: got '4'; has no effect on a run whose task is language-model. Choices: --length",
+    ),
+    (["--alignments", "page.html"], "--alignments: got 'page.html'; has no effect on"),
+    (["--temperature", "0", "--top-p", "0.5"], "--top-p: got 0.5; has no effect at --temperature 0"),
+    (["--length", "0", "--samples", "2"], "--length: got 0; must be at least 1"),
+    (["--seed", "9" * 30], "--seed: got 9999"),
+)
+
+
 def test_train_evaluate_predict_end_to_end(capsys, tmp_path):
     folder = str(tmp_path / "run")
     words = ["train", "rnn", "--data", "pydoc", "--max-chars", "20000", "--max-steps", "5", "--width", "8"]
@@ -132,6 +144,9 @@ def test_train_evaluate_predict_end_to_end(capsys, tmp_path):
     assert len(capsys.readouterr().out) >= 20
     assert main(["predict", folder, "The ", "--length", "5", "--json"]) == 0
     assert '"continuation"' in capsys.readouterr().out
+    for words, message in REFUSED:
+        assert main(["predict", folder, "The ", *words]) == 2
+        assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

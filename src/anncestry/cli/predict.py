@@ -1,16 +1,66 @@
 """Classify, forecast, continue, fill in, embed, translate, caption or draw inputs again with a run."""
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import tyro
+
+from anncestry.amounts import check_seed
+from anncestry.cli.given import flag, given
+from anncestry.errors import UserError, require
+from anncestry.files import check_writable
 
 WINDOW = 8  # tokens that are decoded together
 UNFINISHED, MOST_BYTES = "\ufffd", 4  # a character of which a token holds but some bytes, and their number
 NUMBERS = 4  # of a vector, as they are shown
 SHOWN, DRAWN = 48, 24  # on a page: of those given, and new images
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What some tasks can be asked for.
+
+    Attributes:
+        length: language models: how many tokens to write.
+        temperature: language models: 0 takes the likeliest token each time, 1 samples as the model believes.
+        top_k: language models: sample from so many of the likeliest tokens; 0 for all.
+        top_p: language models: sample from the fewest tokens that have this probability together; 1 for all.
+        samples: language models: how many continuations of each prompt.
+        seed: language models and new images: fixes what is sampled.
+        beam: translations and captions: the width of the beam search; 1 is greedy search.
+        n_best: translations and captions: how many texts to print for each input, with their scores.
+        alpha: translations and captions: the length penalty of a beam search, 0 for none.
+        alignments: translations and captions: a page to write, which shows where the net looked for each
+            word. The net must have an attention, as rnnsearch, luong-attention, gnmt and
+            show-attend-and-tell have.
+        out: autoencoders: a page to write, with the images, how they came back, and new ones. Encoders that
+            embed texts: a NumPy file (.npy) of float32 to write, with a row for each text.
+    """
+
+    length: int = 200
+    temperature: float = 0.8
+    top_k: int = 0
+    top_p: float = 1.0
+    samples: int = 1
+    seed: int = 0
+    beam: int = 1
+    n_best: int = 1
+    alpha: float = 0.6
+    alignments: Path | None = None
+    out: Path | None = None
+
+
+_SAMPLED = ("temperature", "top_k", "top_p", "samples", "seed")
+_SEARCHED = ("beam", "n_best", "alpha", "alignments")
+_OF_TASK = {
+    "language-model": ("length", *_SAMPLED),
+    "reconstruction": ("out", "seed"),
+    "embedding": ("out",),
+}
+GivenOptions: Any = given(Options)
 
 
 @dataclass(frozen=True)
@@ -24,65 +74,71 @@ class Arguments:
     text with a [MASK] in place of a word."""
     json: bool = False
     """Print one JSON object per input."""
-    length: int = 200
-    """Language models: how many tokens to write."""
-    temperature: float = 0.8
-    """Language models: 0 takes the likeliest token each time, 1 samples as the model believes."""
-    top_k: int = 0
-    """Language models: draw from so many of the likeliest tokens; 0 for all."""
-    top_p: float = 1.0
-    """Language models: draw from the fewest tokens that have this probability together; 1 for all."""
-    samples: int = 1
-    """Language models: how many continuations of each prompt."""
-    beam: int = 1
-    """Translations and captions: how many hypotheses the search follows; 1 takes the best token each time."""
-    n_best: int = 1
-    """Translations and captions: how many texts to print for each input, with their scores."""
-    alpha: float = 0.6
-    """Translations and captions: the length penalty of the search, 0 for none."""
-    alignments: Path | None = None
-    """Translations and captions: a page to write, which shows where the net looked for each word. The net
-    must have an attention, as rnnsearch, luong-attention, gnmt and show-attend-and-tell have."""
     precision: Literal["32", "bf16", "int8"] = "32"
     """`32`; `bf16`, about twice as fast where the processor has it, which rounds to two or three digits; or
     `int8` for the products of Transformers, faster still."""
-    seed: int = 0
-    """Language models and new images: fixes what is sampled."""
-    out: Path | None = None
-    """Autoencoders: a page to write, with the images, how they came back, and new ones. Encoders that embed
-    texts: a NumPy file (.npy) of float32 to write, with a row for each text."""
+    options: Annotated[GivenOptions, tyro.conf.arg(name="")] = field(default_factory=dict)
 
 
 def run(arguments: Arguments) -> int:
     """Print the predictions."""
-    from anncestry.amounts import check_seed
-    from anncestry.errors import UserError
     from anncestry.runs import Run, embeds_texts
     from anncestry.signature import WRITING_TASKS
 
-    check_seed(arguments.seed, "--seed")
     trained = Run(arguments.run, arguments.precision)
     if not arguments.inputs:
         raise UserError("INPUT", None, "say what to predict: a file, a folder, -, or the input itself")
-    if arguments.alignments is not None:
-        _check_looks(trained, arguments.alignments)
+    options = _applicable(trained, arguments.options)
     if trained.signature.task == "language-model":
-        return _continue(trained, arguments)
+        return _continue(trained, arguments, options)
     if embeds_texts(trained):
-        return _embed(trained, arguments)
-    if arguments.out is not None and trained.signature.task != "reconstruction":
-        raise UserError("--out", str(arguments.out), "a page is written of images that are drawn again")
+        return _embed(trained, arguments, options)
     if trained.signature.task in WRITING_TASKS:
-        return _write(trained, arguments)
+        return _write(trained, arguments, options)
     for source in arguments.inputs:
         for row in trained.predict(source):
             _print(row, arguments.json)
-    if arguments.out is not None:
-        _draw(trained, arguments, arguments.out)
+    if options.out is not None:
+        _draw(trained, arguments, options, options.out)
     return 0
 
 
-def _embed(trained, arguments: Arguments) -> int:
+def _applicable(trained, options: Mapping[str, Any]) -> Options:
+    """The options, each of which the run's task heeds.
+
+    Raises:
+        UserError: one could have no effect; it says which could.
+    """
+    from anncestry.runs import make_folder
+    from anncestry.signature import WRITING_TASKS
+
+    task = trained.signature.task
+    usable = _SEARCHED if task in WRITING_TASKS else _OF_TASK.get(task, ())
+    for name, value in options.items():
+        choices = [flag(other) for other in usable] or ["--json", "--precision"]
+        if name not in usable:
+            rule = f"has no effect on a run whose task is {task}"
+            raise UserError(flag(name), str(value), rule, choices)
+    if options.get("temperature") == 0:
+        for name in ("top_k", "top_p", "samples", "seed"):
+            rule = "has no effect at --temperature 0, which takes the likeliest token each time"
+            require(name not in options, flag(name), options.get(name), rule)
+    if "alpha" in options and max(options.get("beam", 1), options.get("n_best", 1)) == 1:
+        rule = "is the length penalty of a beam search; give --beam too"
+        raise UserError("--alpha", options["alpha"], rule)
+    check_seed(options.get("seed", 0), "--seed")
+    if "length" in options:
+        require(options["length"] >= 1, "--length", options["length"], "must be at least 1")
+    if "alignments" in options:
+        _check_looks(trained, options["alignments"])
+    for name in ("alignments", "out"):
+        if name in options:
+            make_folder(options[name].parent)
+            check_writable(options[name], flag(name))
+    return Options(**options)
+
+
+def _embed(trained, arguments: Arguments, options: Options) -> int:
     """Write the vectors of all texts to a file, or print them, or the first numbers of each."""
     import io
     import json
@@ -92,10 +148,9 @@ def _embed(trained, arguments: Arguments) -> int:
 
     from anncestry.data.processors.packed import as_pair
     from anncestry.data.processors.sentences import read_lines
-    from anncestry.errors import UserError
     from anncestry.files import write_bytes
 
-    out = arguments.out
+    out = options.out
     if out is not None and out.suffix != ".npy":
         raise UserError("--out", str(out), "vectors are written to a NumPy file; its name ends with .npy")
     lines = [line for source in arguments.inputs for line in read_lines(source)]
@@ -120,17 +175,17 @@ def _embed(trained, arguments: Arguments) -> int:
     return 0
 
 
-def _write(trained, arguments: Arguments) -> int:
+def _write(trained, arguments: Arguments, options: Options) -> int:
     """Print a line for every line or image, in their order; remarks go to standard error."""
     import json
 
     from anncestry.generation import answer, usual_search
 
-    beam = arguments.n_best if arguments.beam == 1 else arguments.beam
-    changes = {"beam": beam, "n_best": arguments.n_best, "alpha": arguments.alpha}
+    beam = options.n_best if options.beam == 1 else options.beam
+    changes = {"beam": beam, "n_best": options.n_best, "alpha": options.alpha}
     search = usual_search(trained.signature, **changes)
     key = "translation" if trained.signature.task == "translation" else "caption"
-    looks, kept = [], arguments.alignments is not None
+    looks, kept = [], options.alignments is not None
     for source in arguments.inputs:
         rows = answer(trained.predictor, trained.processor, source, search, kept, trained.prediction)
         if kept:
@@ -146,21 +201,16 @@ def _write(trained, arguments: Arguments) -> int:
             for best in row.get("n_best", [row]):
                 score = f"{best['score']:.4f}\t" if "n_best" in row else ""
                 print(f"{name}{score}{best[key]}")
-    if arguments.alignments is not None:
-        _write_page(trained, looks, arguments.alignments)
+    if options.alignments is not None:
+        _write_page(trained, looks, options.alignments)
     return 0
 
 
 def _check_looks(trained, out: Path) -> None:
     """Raise a `UserError` unless the net looks at its source while it writes."""
-    from anncestry.errors import UserError
     from anncestry.inspection.alignments import can_look
-    from anncestry.signature import WRITING_TASKS
 
     name = trained.architecture.name
-    if trained.signature.task not in WRITING_TASKS:
-        rule = f"shows where a net looked while it wrote a translation or a caption; this {name} writes none"
-        raise UserError("--alignments", str(out), rule)
     if not can_look(trained.model, trained.signature):
         rule = f"needs a net with an attention; this {name} reads its source into a state of fixed size and "
         rule += "never looks at it again, so there are no weights to show"
@@ -200,7 +250,6 @@ def _write_page(trained, looks: list, out: Path) -> None:
     """Write the page of alignments and print where it is; standard output holds nothing but the texts."""
     from anncestry.files import write_text
     from anncestry.report.alignments import SMALLEST, alignments_page
-    from anncestry.runs import make_folder
 
     name, data = trained.architecture.name, trained.config["data"]
     data = "imported" if data is None else f"trained on {data['name']}"
@@ -213,18 +262,16 @@ def _write_page(trained, looks: list, out: Path) -> None:
     if len(looks) > SHOWN:
         facts.append(f"{SHOWN} of {len(looks)} are shown.")
     page = alignments_page(f"{name}: {trained.folder.name}", facts, looks[:SHOWN])
-    make_folder(out.parent)
     write_text(out, page, "--alignments")
     print(f"Page: {out}", file=sys.stderr)
 
 
-def _draw(trained, arguments: Arguments, out: Path) -> None:
+def _draw(trained, arguments: Arguments, options: Options, out: Path) -> None:
     """Write the page of images and print where it is."""
     import torch
 
     from anncestry.files import write_text
     from anncestry.report.generated import Pictures, generated_page
-    from anncestry.runs import make_folder
 
     given = torch.cat([trained.processor.read(source)[1] for source in arguments.inputs])
     images = given[:SHOWN]
@@ -234,8 +281,8 @@ def _draw(trained, arguments: Arguments, out: Path) -> None:
     parts = [Pictures(title="Drawn again", about=about, rows=rows)]
     if hasattr(trained.model, "sample"):
         with torch.no_grad():
-            new = trained.model.sample(DRAWN, torch.Generator().manual_seed(arguments.seed))
-        about = f"Drawn from random codes (seed {arguments.seed}); nobody has seen them before."
+            new = trained.model.sample(DRAWN, torch.Generator().manual_seed(options.seed))
+        about = f"Drawn from random codes (seed {options.seed}); nobody has seen them before."
         parts.append(Pictures(title="New images", about=about, rows=[trained.processor.pixels(new).numpy()]))
     name, data = trained.architecture.name, trained.config["data"]["name"]
     size = trained.config["model"]["code_size"]
@@ -244,7 +291,6 @@ def _draw(trained, arguments: Arguments, out: Path) -> None:
         f"{name} ({trained.architecture.year}), trained on {data}.",
         f"{len(images)} of {len(given)} images are shown." if len(given) > len(images) else "",
     ]
-    make_folder(out.parent)
     write_text(out, generated_page(f"{name}: {trained.folder.name}", facts, parts), "--out")
     print(f"Page: {out}")
 
@@ -281,7 +327,7 @@ def _print(row: dict, as_json: bool) -> None:
     print(f"{label}\t" + "\t".join(parts))
 
 
-def _continue(trained, arguments: Arguments) -> int:
+def _continue(trained, arguments: Arguments, options: Options) -> int:
     """Write on from each prompt; a single continuation is written as it is drawn."""
     import json
 
@@ -289,15 +335,15 @@ def _continue(trained, arguments: Arguments) -> int:
 
     from anncestry.decoding import Rule, sample
 
-    rule = Rule(arguments.temperature, arguments.top_k, arguments.top_p)
-    random = torch.Generator().manual_seed(arguments.seed)
+    rule = Rule(options.temperature, options.top_k, options.top_p)
+    random = torch.Generator().manual_seed(options.seed)
     decode = trained.processor.decode_tokens
     for source in arguments.inputs:
         label, prompts = trained.processor.read(source)
         prompt = _as_much_as_fits(prompts[0], trained.model, label[0])
-        drawn = sample(trained.predictor, prompt, arguments.length, rule, random, arguments.samples)
-        if arguments.json or arguments.samples > 1:
-            for tokens in torch.tensor(list(drawn)).view(-1, arguments.samples).t():
+        drawn = sample(trained.predictor, prompt, options.length, rule, random, options.samples)
+        if arguments.json or options.samples > 1:
+            for tokens in torch.tensor(list(drawn)).view(-1, options.samples).t():
                 if arguments.json:
                     row = {"input": label[0], "continuation": decode(tokens)}
                     print(json.dumps(row, ensure_ascii=False))
@@ -305,7 +351,7 @@ def _continue(trained, arguments: Arguments) -> int:
                     print(decode(torch.cat([prompt, tokens])), end="\n\n")
             continue
         written, shown = prompt.tolist(), prompt.numel()  # tokens, and how many of them are on the screen
-        last = shown + arguments.length
+        last = shown + options.length
         sys.stdout.write(decode(prompts[0]))
         for (token,) in drawn:
             written.append(token)
