@@ -3,20 +3,28 @@
 import json
 import os
 import signal
+import sys
+import time
 
 import pytest
 
+from anncestry import runs
+from anncestry.checkpoints import store
 from anncestry.data import DataOptions, load_data
 from anncestry.errors import UserError
+from anncestry.report.findings import findings
 from anncestry.runs import Run
+from anncestry.studies import results as results_module
 from anncestry.studies import trial
 from anncestry.studies.budget import Budget
-from anncestry.studies.compare import compare
+from anncestry.studies.compare import Unwritten, compare, resume
+from anncestry.studies.folder import race_folder, read_race
 from anncestry.studies.results import Results
 from anncestry.studies.workers import Workers
 from anncestry.timeline import TIMELINE, find
 from anncestry.training.fit import Diverged
 
+compare_module = sys.modules[compare.__module__]
 QUICK = {"data": "toy2d:xor", "models": ["mlp", "adaline"], "epochs": 1, "seeds": 2}
 ENTRANTS = ["majority", "logistic", "boosted-trees", "adaline", "mlp"]
 
@@ -76,13 +84,164 @@ def test_a_watcher_hears_of_every_beginning_and_end(race):
     moments = race[2]
     begun = [moment.entrant for moment in moments if moment.entrant and moment.progress is None]
     assert begun == 2 * ENTRANTS
-    assert sum(moment.entrant is None for moment in moments) == 10
+    assert sum(moment.entrant is None for moment in moments) == 1 + 10  # one before the first run
     assert any(moment.progress and moment.progress.fraction == 1 for moment in moments)
 
 
 def test_a_race_is_never_written_over_another(race):
-    with pytest.raises(UserError, match="--out"):
-        compare(**QUICK, out=race[1])
+    with pytest.raises(UserError, match="--out") as caught:
+        compare(**{**QUICK, "epochs": 2, "models": ["mlp"]}, out=race[1])
+    told = "holds another race: --models was adaline,mlp and is mlp, --epochs was 1 and is 2."
+    assert told in str(caught.value)
+    assert f"--resume {race[1]}" in str(caught.value)
+    (race[1].parent / "full").mkdir()
+    (race[1].parent / "full" / "thesis.tex").touch()
+    with pytest.raises(UserError, match="exists already"):
+        compare(**QUICK, out=race[1].parent / "full")
+
+
+@pytest.fixture
+def short_page(monkeypatch):
+    """The figures of a page take a second; these tests do not look at them."""
+    monkeypatch.setattr(compare_module, "page", lambda race: " ".join(findings(race)))
+
+
+@pytest.fixture
+def cut_short(tmp_path, short_page):
+    """A race whose process was killed at its seventh run: what it was at is half there."""
+
+    def kill(moment):
+        if len(moment.results.runs) == 6 and moment.entrant is not None:
+            raise SystemExit
+
+    with pytest.raises(SystemExit):
+        compare(**QUICK, out=tmp_path / "out", watch=kill)
+    path = tmp_path / "out" / "results.json"
+    rewrite(path, lambda kept: kept.update(status="running"))
+    half = tmp_path / "out" / "runs" / "mlp-seed1"
+    half.mkdir()
+    (half / "config.json").write_text("{}")
+    (tmp_path / "out" / ".0123456789abcdef.tmp").write_text("half a file")
+    return tmp_path / "out"
+
+
+def rewrite(path, change):
+    kept = json.loads(path.read_text())
+    change(kept)
+    path.write_text(json.dumps(kept))
+
+
+def test_the_same_race_goes_on_and_repeats_nothing(cut_short, race):
+    before = json.loads((cut_short / "results.json").read_text())["runs"]
+    begun = []
+    results = compare(**QUICK, out=cut_short, watch=lambda moment: begun.append((moment.entrant, moment.seed)))
+    assert results.found == len(before) == 6
+    assert made(results) == made(race[0])
+    assert [run["seconds"] for run in before] == [run.seconds for run in results.runs[:6]]
+    assert {key for key in begun if key[0]} == {(name, 1) for name in ENTRANTS[1:]}
+    scores = [run.metrics for run in results.runs]
+    assert scores == [run.metrics for run in race[0].runs]  # as if nobody had stopped it
+    assert Run(cut_short / "runs" / "mlp-seed1").scores()
+    assert not list(cut_short.glob(".*.tmp"))
+
+
+def test_a_finished_race_is_not_run_again(race):
+    before = (race[1] / "results.json").stat().st_mtime_ns
+    results = compare(**QUICK, out=race[1])
+    assert results.found == 10
+    assert results.status == "complete"
+    assert [run.seconds for run in results.runs] == [run.seconds for run in race[0].runs]
+    assert (race[1] / "results.json").stat().st_mtime_ns > before
+
+
+def test_what_failed_is_tried_again_and_seeds_can_be_added(cut_short):
+    def spoil(kept):
+        kept["runs"][-1] |= {"status": "failed", "error": "its process was killed (signal 9)"}
+
+    rewrite(cut_short / "results.json", spoil)
+    results = resume(cut_short, seeds=3)
+    assert results.found == 5
+    assert sorted(made(results)) == sorted((name, seed, "ok") for name in ENTRANTS for seed in range(3))
+    assert "--seeds 3" in results.command
+    with pytest.raises(UserError, match="--seeds: got 2; must be at least the 3"):
+        resume(cut_short, seeds=2)
+
+
+def test_data_that_have_changed_are_refused_and_moved_ones_taken(short_page, tmp_path):
+    def write(name, factor):
+        rows = [f"{i % 7},{(i * factor) % 11},{i % 2}" for i in range(60)]
+        (tmp_path / name).write_text("a,b,c\n" + "\n".join(rows) + "\n")
+        return f"csv:{tmp_path / name}"
+
+    def stop(moment):
+        if len(moment.results.runs) == 2:
+            raise KeyboardInterrupt
+
+    limits = {"models": ["mlp"], "epochs": 1, "seeds": 1, "out": tmp_path / "out"}
+    assert compare(write("a.csv", 3), **limits, watch=stop).status == "interrupted"
+    with pytest.raises(UserError, match=r"a\.csv'; has changed since the race began"):
+        compare(write("a.csv", 5), **limits)
+    (tmp_path / "a.csv").unlink()
+    results = resume(tmp_path / "out", data=write("b.csv", 3))
+    assert results.status == "complete"
+    assert "b.csv" in results.command
+
+
+def test_two_races_at_once_do_not_meet_in_one_folder(cut_short, tmp_path):
+    plan = read_race(cut_short)
+    with race_folder(cut_short, plan) as (folder, _):
+        assert folder == cut_short
+        with pytest.raises(UserError, match="is the folder of a race that is running now"):
+            resume(cut_short)
+        results = compare(**QUICK, out=cut_short, numbered=True)
+        assert results.folder == cut_short.with_name("out-2")
+    assert resume(cut_short).status == "complete"  # nobody holds it any more
+    assert compare(**QUICK, out=cut_short, numbered=True).folder == cut_short.with_name("out-3")
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"format": 1}', '{"runs": [{"entrant": 3}]}'])
+def test_results_that_are_damaged_are_named(tmp_path, text):
+    (tmp_path / "results.json").write_text(text)
+    with pytest.raises(UserError, match=r"results\.json'; cannot be read"):
+        resume(tmp_path)
+    with pytest.raises(UserError, match="holds no race"):
+        resume(tmp_path / "..")
+
+
+def test_a_full_disk_costs_neither_the_race_nor_what_was_measured(short_page, tmp_path, monkeypatch):
+    """It fills up after the first run, and the results are in the error that tells of it."""
+    write, full = store.write_bytes, []
+
+    def limited(path, data):
+        if full:
+            raise UserError("file", str(path), "the disk is full")
+        write(path, data)
+
+    for module in (store, runs, results_module, compare_module):
+        monkeypatch.setattr(module, "write_bytes", limited)
+    with pytest.raises(Unwritten, match="the disk is full") as caught:
+        compare(**QUICK, out=tmp_path / "out", watch=lambda moment: full.extend(moment.results.runs[:1]))
+    assert len(made(caught.value.results)) == 10
+    assert all(run.status == "ok" and run.metrics for run in caught.value.results.runs)
+    assert "could not be kept" in caught.value.results.runs[-1].note
+    assert not (tmp_path / "out" / "runs" / "mlp-seed0").exists()
+    full.clear()
+    monkeypatch.undo()
+    assert resume(tmp_path / "out").status == "complete"
+
+
+def test_the_report_is_there_from_the_first_run_on(short_page, tmp_path):
+    seen = []
+
+    def look(moment):
+        path = tmp_path / "out" / "report.html"
+        seen.append((len(moment.results.runs), path.read_text() if path.exists() else ""))
+
+    compare(**{**QUICK, "seeds": 1}, out=tmp_path / "out", watch=look)
+    pages = dict(reversed(seen))
+    assert pages[0] == ""
+    assert "1 of 5 runs are here" in pages[1]
+    assert "runs are here" not in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_one_that_fails_does_not_stop_the_others(monkeypatch, tmp_path):
@@ -113,7 +272,7 @@ def test_one_that_fails_does_not_stop_the_others(monkeypatch, tmp_path):
     assert not (tmp_path / "out" / "runs" / "mlp-seed0").exists()
 
 
-def test_ctrl_c_in_training_leaves_a_report_of_what_was_finished(tmp_path):
+def test_ctrl_c_in_training_leaves_a_report_of_what_was_finished(short_page, tmp_path):
     def press(moment):
         if moment.entrant == "mlp" and moment.progress is not None:
             signal.raise_signal(signal.SIGINT)
@@ -127,7 +286,7 @@ def test_ctrl_c_in_training_leaves_a_report_of_what_was_finished(tmp_path):
     )
 
 
-def test_ctrl_c_between_two_runs(tmp_path):
+def test_ctrl_c_between_two_runs(short_page, tmp_path):
     def press(moment):
         if len(moment.results.runs) == 2:
             raise KeyboardInterrupt
@@ -218,25 +377,30 @@ def test_runs_at_once_are_the_runs_one_after_the_other(tmp_path):
     assert (tmp_path / "together" / "report.html").exists()
 
 
-@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two cores")
-def test_a_failure_in_a_worker_is_a_result(tmp_path):
+def test_a_killed_process_costs_one_run_and_a_model_that_cannot_be_kept_none(tmp_path):
     (tmp_path / "runs").write_text("in the way of the folder for models")
-    pool = Workers(2, 1, tmp_path)
-    with pool:
-        pool.submit("mlp", "toy2d:xor", DataOptions(), 0, Budget(epochs=1))
-        (run,) = pool.finished()
-    assert run.status == "failed"
-    assert run.error
+    with Workers(1, 1, tmp_path) as workers:
+        workers.submit("mlp", "toy2d:xor", DataOptions(), 0, Budget(epochs=1))
+        while not workers.processes:
+            time.sleep(0.01)
+        next(iter(workers.processes)).kill()
+        workers.submit("adaline", "toy2d:xor", DataOptions(), 1, Budget(epochs=1))
+        made = {run.entrant: run for run in workers.finished()}
+    assert made["mlp"].status == "failed"
+    assert made["mlp"].error.startswith("its process was killed (signal 9); the system does that")
+    assert made["adaline"].status == "ok"
+    assert "could not be kept: --out" in made["adaline"].note
 
 
-@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two cores")
 def test_leaving_early_ends_the_workers():
     processes = []
 
     def interrupted() -> None:
-        with Workers(2, 1, None) as workers:
+        with Workers(1, 1, None) as workers:
             workers.submit("mlp", "digits", DataOptions(), 0, Budget(seconds=600.0))
-            processes.extend(workers.pool._processes.values())
+            while not workers.processes:
+                time.sleep(0.01)
+            processes.extend(workers.processes)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

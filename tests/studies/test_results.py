@@ -1,10 +1,12 @@
 """The file of a race: plain JSON, whole at any moment, read back as it was."""
 
+import errno
 import json
 import math
 
 import pytest
 
+from anncestry.errors import UserError
 from anncestry.studies.entries import Entrant, Run
 from anncestry.studies.results import Results, machine
 
@@ -41,11 +43,11 @@ def test_it_comes_back_and_the_old_file_stays_until_the_new_one_is_whole(tmp_pat
     assert after.entrants == before.entrants
 
     def fail(*paths):
-        raise OSError("the disk is full")
+        raise OSError(errno.ENOSPC, "no space")
 
     monkeypatch.setattr("os.replace", fail)
     after.seeds = 99
-    with pytest.raises(OSError, match="full"):
+    with pytest.raises(UserError, match="the disk is full"):
         after.save(path)
     assert json.loads(path.read_text())["seeds"] == 1
 

@@ -1,20 +1,25 @@
 """Race every architecture that fits the data under an equal budget, beside simple baselines."""
 
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
+from anncestry.cli.given import flag, given
 from anncestry.data.options import DataOptions
-from anncestry.errors import require
+from anncestry.errors import UserError, require
+
+GivenData: Any = given(DataOptions)
+CHANGED_AT_RESUME = ("data", "seeds", "jobs")
 
 
 @dataclass(frozen=True)
 class Arguments:
     """What to race on, who takes part, and what everybody gets."""
 
-    data: str
+    data: str | None = None
     """Data: digits, toy2d:xor, pydoc, mackey-glass, dates, scenes, csv:PATH, text:PATH, images:DIR, idx:DIR,
     cifar:DIR, sentences:PATH, conllu:PATH, music:PATH, parallel:SRC,TGT, captions:DIR."""
     models: str | None = None
@@ -30,15 +35,20 @@ class Arguments:
     select: str | None = None
     """The figure of the task to rank by, and to keep the best weights of each run by: macro_f1, say; the
     task's own unless told."""
-    seeds: int = 3
-    """How often each is run, with other initial weights, data order and (if not official) split."""
-    threads: int = 1
-    """CPU threads of every run; one is the steadiest clock, more help large models."""
+    seeds: int | None = None
+    """How often each is run, with other initial weights, data order and (if not official) split; 3 unless
+    given."""
+    threads: int | None = None
+    """CPU threads of every run, 1 unless given; one is the steadiest clock, more help large models."""
     jobs: int = 1
     """Runs at once, each in a process of its own; no more than the machine has cores for."""
     out: Path | None = None
-    """A new folder for report.html, results.json and the trained models; runs/compare-DATA unless given."""
-    data_options: Annotated[DataOptions, tyro.conf.arg(name="")] = field(default_factory=DataOptions)
+    """A folder for report.html, results.json and the trained models; runs/compare-DATA unless given. Where this
+    race was cut short in it, it goes on."""
+    resume: Path | None = None
+    """Go on with the race in this folder (and, with --seeds, with more of them). What was finished is kept; what
+    failed is tried again. --data says where the data are now, if they were moved."""
+    data_options: Annotated[GivenData, tyro.conf.arg(name="")] = field(default_factory=dict)
 
 
 def run(arguments: Arguments) -> int:
@@ -47,18 +57,14 @@ def run(arguments: Arguments) -> int:
     from rich.live import Live
 
     from anncestry.report.tables import LiveTable, print_ranking
-    from anncestry.studies.compare import Moment, compare
-    from anncestry.training.train import default_folder
+    from anncestry.studies.compare import Moment, Unwritten
 
-    models = None
-    if arguments.models is not None:
-        models = [name.strip() for name in arguments.models.split(",") if name.strip()]
-        require(bool(models), "--models", arguments.models, "must name at least one architecture")
-    out = arguments.out or _unused(default_folder("compare", arguments.data))
     console, table, race = Console(), LiveTable(), {}
 
     def watch(moment: Moment) -> None:
         nonlocal race
+        if not race and moment.results.found:
+            console.print(_gone_on_with(moment.results), soft_wrap=True, highlight=False, markup=False)
         if not race or moment.entrant is None:  # the runs have changed
             race = moment.results.to_json()
         fraction, score = 0.0, None
@@ -67,31 +73,71 @@ def run(arguments: Arguments) -> int:
             score = moment.progress.metrics.get(race["metric"]["name"])
         table.update(race, moment.entrant, moment.seed, fraction, score)
 
+    unwritten = None
     with Live(table, console=console, refresh_per_second=4, transient=True):
-        results = compare(
-            arguments.data,
-            options=arguments.data_options,
-            models=models,
-            budget=arguments.budget,
-            params=arguments.params,
-            flops=arguments.flops,
-            epochs=arguments.epochs,
-            select=arguments.select,
-            seeds=arguments.seeds,
-            threads=arguments.threads,
-            jobs=arguments.jobs,
-            out=out,
-            watch=watch,
-        )
+        try:
+            results = (_resume if arguments.resume is not None else _start)(arguments, watch)
+        except Unwritten as error:
+            results, unwritten = error.results, error
     print_ranking(results.to_json(), console)
-    console.print(f"\nReport: {out / 'report.html'}", soft_wrap=True, highlight=False, markup=False)
-    return 130 if results.status == "interrupted" else 0
+    if unwritten is not None:
+        raise unwritten
+    report = results.folder / "report.html"
+    console.print(f"\nReport: {report}", soft_wrap=True, highlight=False, markup=False)
+    if results.status == "interrupted":
+        text = f"Go on with: anncestry compare --resume {shlex.quote(str(results.folder))}"
+        console.print(text, soft_wrap=True, highlight=False, markup=False)
+        return 130
+    return 0
 
 
-def _unused(folder: Path) -> Path:
-    """The folder, or the first of folder-2, folder-3, ... that does not exist yet."""
-    number, free = 1, folder
-    while free.exists():
-        number += 1
-        free = folder.with_name(f"{folder.name}-{number}")
-    return free
+def _start(arguments: Arguments, watch: Any) -> Any:
+    """A new race, or the same one again where it was cut short."""
+    from anncestry.studies.compare import compare
+    from anncestry.training.train import default_folder
+
+    if arguments.data is None:
+        raise UserError("--data", None, "say what to race on; `anncestry compare --help` lists the sources")
+    models = None
+    if arguments.models is not None:
+        models = [name.strip() for name in arguments.models.split(",") if name.strip()]
+        require(bool(models), "--models", arguments.models, "must name at least one architecture")
+    return compare(
+        arguments.data,
+        options=DataOptions(**arguments.data_options),
+        models=models,
+        budget=arguments.budget,
+        params=arguments.params,
+        flops=arguments.flops,
+        epochs=arguments.epochs,
+        select=arguments.select,
+        seeds=3 if arguments.seeds is None else arguments.seeds,
+        threads=1 if arguments.threads is None else arguments.threads,
+        jobs=arguments.jobs,
+        out=arguments.out or default_folder("compare", arguments.data),
+        numbered=arguments.out is None,
+        watch=watch,
+    )
+
+
+def _resume(arguments: Arguments, watch: Any) -> Any:
+    """The race of a folder; nearly all of its arguments stand there."""
+    from anncestry.studies.compare import resume
+
+    given = [name for name in ("models", "budget", "params", "flops", "epochs", "select", "threads", "out")]
+    given = [name for name in given if getattr(arguments, name) is not None]
+    for name in [*given, *arguments.data_options]:
+        rule = "cannot be changed for a race that goes on"
+        raise UserError("--resume", flag(name), rule, [flag(name) for name in CHANGED_AT_RESUME])
+    return resume(
+        arguments.resume,
+        data=arguments.data,
+        seeds=arguments.seeds,
+        jobs=arguments.jobs,
+        watch=watch,
+    )
+
+
+def _gone_on_with(results: Any) -> str:
+    planned = results.seeds * len(results.entrants)
+    return f"Going on with {results.folder}: {results.found} of {planned} runs were finished."

@@ -88,8 +88,9 @@ def _missing(race: Race) -> list[str]:
     failed = list(dict.fromkeys(run["entrant"] for run in race["runs"] if run["status"] == "failed"))
     if failed:
         sentences.append(f"{listed(failed)} failed; the reasons are below.")
-    if race["status"] == "interrupted":
+    if race["status"] != "complete":
         done = sum(run["status"] != "interrupted" for run in race["runs"])
         planned = race["seeds"] * len(race["entrants"])
-        sentences.append(f"The race was interrupted: {done} of {planned} runs are here.")
+        state = "was interrupted" if race["status"] == "interrupted" else "is not over"
+        sentences.append(f"The race {state}: {done} of {planned} runs are here.")
     return sentences

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from anncestry.report.page import section, shell
+from anncestry.report.svg import literal
 
 MEANINGS = {
     "h": "what the layer puts out",
@@ -78,14 +79,15 @@ def influence_figure(matrix: np.ndarray, labels: Sequence[str]) -> Figure:
     scaled = matrix / np.maximum(matrix.max(axis=1, keepdims=True), 1e-12)
     panel.imshow(np.sqrt(scaled), cmap="Greys", interpolation="nearest", vmin=0, vmax=1)
     _label(panel, labels)
-    panel.set_yticks(range(len(labels)), labels, fontsize=6)
+    panel.set_yticks(range(len(labels)), [literal(label) for label in labels], fontsize=6)
     panel.set(xlabel="input", ylabel="output")
     return figure
 
 
 def _label(panel, labels: Sequence[str]) -> None:
     every = 1 + len(labels) // 250
-    panel.set_xticks(range(0, len(labels), every), labels[::every], fontsize=6, family="monospace")
+    shown = [literal(label) for label in labels[::every]]
+    panel.set_xticks(range(0, len(labels), every), shown, fontsize=6, family="monospace")
     if max(map(len, labels), default=1) > 2:
         panel.tick_params(axis="x", rotation=90)
 

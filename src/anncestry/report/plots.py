@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from anncestry.report.numbers import metric_label, metric_value, scaled
-from anncestry.report.svg import COLOURS, FAINT, INK, axes, inline_svg, style
+from anncestry.report.svg import COLOURS, FAINT, INK, axes, inline_svg, literal, style
 
 Race = dict[str, Any]
 WIDTH = 7.2  # inches
@@ -224,5 +224,5 @@ def forecast_plot(mistakes: dict[str, Any], name: str, in_time: bool) -> str:
             panel.plot(ends, ends, color=FAINT, linewidth=1)
             panel.plot(true, predicted, "o", color=COLOURS[0], markersize=3, alpha=0.6)
             panel.set_xlabel("true")
-        panel.set_ylabel(mistakes["unit"] if in_time else "predicted")
+        panel.set_ylabel(literal(mistakes["unit"]) if in_time else "predicted")
         return inline_svg(figure, f"errors-{name}", f"Predicted and true values of {name}")

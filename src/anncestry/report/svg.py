@@ -54,6 +54,11 @@ def axes(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, panel
 
 
+def literal(text: str) -> str:
+    """Text of the user's for a figure: what it holds between dollar signs is not mathematics."""
+    return text.replace("$", r"\$")
+
+
 def in_black(text: str) -> str:
     """SVG text with the stand-ins for a page's colours replaced, for a file that stands alone."""
     return text.replace(INK, "#1c1e21").replace(FAINT, "#b9bec4")

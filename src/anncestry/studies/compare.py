@@ -1,7 +1,8 @@
 """The race: every architecture that fits the data, under an equal budget, beside the baselines.
 
 Runs go seed by seed: everybody with seed 0, then everybody with seed 1, ... so that a race that is cut
-short still compares like with like. After every run ``results.json`` is complete and up to date.
+short still compares like with like. After every run ``results.json`` is whole and up to date, and a race that
+was cut short goes on from there (`anncestry.studies.folder`).
 """
 
 import os
@@ -16,20 +17,24 @@ from typing import Any
 import torch
 from threadpoolctl import threadpool_limits
 
+from anncestry.checkpoints.store import write_bytes
 from anncestry.data import DataOptions, Dataset, load_data
 from anncestry.errors import UserError, require
 from anncestry.objectives import objective_of
 from anncestry.report.race import page
-from anncestry.runs import check_new_folder, make_folder
 from anncestry.signature import Signature
 from anncestry.studies.baselines import Baseline, baselines_for
 from anncestry.studies.budget import Budget
 from anncestry.studies.entries import Entrant, Run
+from anncestry.studies.folder import RESULTS, check_folder, race_folder, read_race, remove_leftover
 from anncestry.studies.results import Results, machine
 from anncestry.studies.trial import attempt, run_folder, train_run
 from anncestry.studies.workers import Workers
 from anncestry.timeline import TIMELINE, Architecture, find, find_preset
 from anncestry.training.fit import Progress
+
+
+FRESH = 5.0  # seconds that a page is let stand while the race runs
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,7 @@ def compare(
     threads: int = 1,
     jobs: int = 1,
     out: str | Path | None = None,
+    numbered: bool = False,
     watch: Watch | None = None,
 ) -> Results:
     """Race architectures on one data set.
@@ -84,67 +90,159 @@ def compare(
             busy machine, and small models gain nothing from them.
         jobs: how many runs at once, each in a process of its own. With a core for each thread of each, they
             get the same seconds as one after the other.
-        out: a new folder for ``results.json``, ``report.html`` and ``runs/``; None writes nothing.
+        out: a folder for ``results.json``, ``report.html`` and ``runs/``; None writes nothing. Where it holds
+            this race already, cut short, the race goes on: what was finished is not made again.
+        numbered: where ``out`` holds something else, or this race to its end, take ``out``-2, ``out``-3, ...
         watch: told what happens.
 
     Returns:
         The results. After Ctrl-C those of the finished runs, with the status ``"interrupted"``.
 
     Raises:
-        UserError: an argument is not what it must be, or a named model does not fit the data.
+        UserError: an argument is not what it must be, a named model does not fit the data, or ``out`` holds
+            something else, or the data have changed since the race began.
+        Unwritten: the race was run, but its results could not be written; the error has them.
     """
     limits = Budget.of(budget, params, flops, epochs, select)
-    require(seeds >= 1, "--seeds", seeds, "must be at least 1")
-    require(threads >= 1, "--threads", threads, "must be at least 1")
-    cores = os.cpu_count() or 1
-    fits = jobs == 1 or 1 < jobs * threads <= cores
-    rule = f"jobs x threads must be between 1 and the {cores} cores: else the runs would not get equal time"
-    require(fits, "--jobs", jobs, rule)
-    options = options or DataOptions()
     folder = None if out is None else Path(out).expanduser()
-    if folder is not None:
-        check_new_folder(folder)
-    dataset = load_data(data, options, 0)
-    architectures = _choose(models, dataset.signature)
-    baselines = baselines_for(dataset.signature)
-    objective = objective_of(dataset, select=select)
-    limits = replace(limits, select=objective.primary)  # the same for every seed
-    results = Results(
-        data=_describe(dataset) | {"name": data},  # as typed: a report may travel, paths do not
-        budget=asdict(limits),
-        seeds=seeds,
-        metric={"name": objective.primary, "higher_is_better": objective.higher_is_better},
-        machine=machine(threads),
-        command=_command(data, options, models, limits, seeds, threads, jobs, select),
-        entrants=[*map(_entrant, architectures), *map(_baseline_entrant, baselines)],
+    if folder is not None and not numbered:
+        check_folder(folder)
+    field = _Field.of(data, options or DataOptions(), models, limits, seeds, threads, jobs)
+    return _run(field, folder, watch, numbered=numbered)
+
+
+def resume(
+    folder: str | Path,
+    *,
+    data: str | None = None,
+    seeds: int | None = None,
+    jobs: int = 1,
+    watch: Watch | None = None,
+) -> Results:
+    """Go on with a race that was cut short; what was finished is not made again, what failed is.
+
+    Args:
+        folder: of the race.
+        data: where the data are now, if they were moved; they must be the same.
+        seeds: more of them than before, if more are wanted.
+        jobs: how many runs at once.
+        watch: told what happens.
+
+    Returns:
+        As `compare` does.
+
+    Raises:
+        UserError: there is no such race, another process is at it, or the data have changed.
+        Unwritten: as of `compare`.
+    """
+    folder = Path(folder).expanduser()
+    before = read_race(folder)
+    rule = f"must be at least the {before.seeds} that the race has"
+    require(seeds is None or seeds >= before.seeds, "--seeds", seeds, rule)
+    field = _Field.of(
+        data or before.data["name"],
+        DataOptions(**before.data["options"]),
+        [entrant.id for entrant in before.entrants if entrant.kind == "model"],
+        Budget(**before.budget),
+        seeds or before.seeds,
+        before.machine["threads"],
+        jobs,
     )
-    if folder is not None:
-        make_folder(folder)
-    race = _Race(results, limits, folder, watch or (lambda moment: None))
-    try:
-        with _threads(threads):
-            workers = Workers(jobs, threads, race.folder) if jobs > 1 else None
-            with workers or nullcontext():
-                if workers is not None:
-                    for seed in range(seeds):
-                        for architecture in architectures:
-                            workers.submit(architecture.id, data, options, seed, limits)
-                for seed in range(seeds):
-                    dataset = dataset if seed == 0 else load_data(data, options, seed)
-                    results.data["fingerprints"].append(dataset.fingerprint())
-                    for baseline in baselines:
-                        race.run_baseline(baseline, dataset, seed)
-                    for architecture in architectures if workers is None else ():
-                        race.run_model(architecture, dataset, seed)
-                for run in workers.finished() if workers is not None else ():
-                    race.keep(run)
-        results.status = "complete"
-    except KeyboardInterrupt:
-        results.status = "interrupted"
-    race.save()
-    if folder is not None:
-        (folder / "report.html").write_text(page(results.to_json()), encoding="utf-8")
+    return _run(field, folder, watch, changed=True)
+
+
+@dataclass(frozen=True)
+class _Field:
+    """Everybody at the start: the data of seed 0, who takes part, and the race without a run."""
+
+    data: str
+    options: DataOptions
+    limits: Budget
+    jobs: int
+    dataset: Dataset
+    architectures: list[Architecture]
+    baselines: list[Baseline]
+    plan: Results
+
+    @classmethod
+    def of(
+        cls,
+        data: str,
+        options: DataOptions,
+        models: Sequence[str] | None,
+        limits: Budget,
+        seeds: int,
+        threads: int,
+        jobs: int,
+    ) -> "_Field":
+        require(seeds >= 1, "--seeds", seeds, "must be at least 1")
+        require(threads >= 1, "--threads", threads, "must be at least 1")
+        cores = os.cpu_count() or 1
+        fits = jobs == 1 or 1 < jobs * threads <= cores
+        rule = f"jobs x threads must be between 1 and the {cores} cores: else runs would not get equal time"
+        require(fits, "--jobs", jobs, rule)
+        dataset = load_data(data, options, 0)
+        architectures = _choose(models, dataset.signature)
+        baselines = baselines_for(dataset.signature)
+        objective = objective_of(dataset, select=limits.select)
+        command = _command(data, options, models, limits, seeds, threads, jobs)
+        limits = replace(limits, select=objective.primary)  # the same for every seed
+        plan = Results(
+            data=_describe(dataset) | {"name": data},  # as typed: a report may travel, paths do not
+            budget=asdict(limits),
+            seeds=seeds,
+            metric={"name": objective.primary, "higher_is_better": objective.higher_is_better},
+            machine=machine(threads),
+            command=command,
+            entrants=[*map(_entrant, architectures), *map(_baseline_entrant, baselines)],
+        )
+        return cls(data, options, limits, jobs, dataset, architectures, baselines, plan)
+
+
+def _run(
+    field: _Field, out: Path | None, watch: Watch | None, numbered: bool = False, changed: bool = False
+) -> Results:
+    """The race from its beginning, or from where its folder says that it got to."""
+    held = nullcontext((None, field.plan))
+    with held if out is None else race_folder(out, field.plan, numbered, changed) as (folder, results):
+        race = _Race(results, field.limits, folder, watch or (lambda moment: None))
+        try:
+            with _threads(results.machine["threads"]):
+                race.begin()
+                _everybody(field, race)
+            results.status = "complete"
+        except KeyboardInterrupt:
+            results.status = "interrupted"
+        except BaseException:
+            results.status = "interrupted"
+            race.end()
+            raise
+        race.end()
+    if race.unwritten is not None:
+        raise Unwritten(results, race.unwritten) from race.unwritten
     return results
+
+
+def _everybody(field: _Field, race: "_Race") -> None:
+    """Make every run that is not there yet, one after the other or several at once."""
+    results, threads = race.results, race.results.machine["threads"]
+    workers = Workers(field.jobs, threads, race.folder) if field.jobs > 1 else None
+    with workers or nullcontext():
+        for seed in range(results.seeds):
+            baselines = [row for row in field.baselines if race.lacks(row.id, seed)]
+            architectures = [row for row in field.architectures if race.lacks(row.id, seed)]
+            if seed > 0 and not baselines and not architectures:
+                continue
+            dataset = field.dataset if seed == 0 else load_data(field.data, field.options, seed)
+            race.meet(dataset, seed)
+            for architecture in architectures if workers is not None else ():
+                workers.submit(architecture.id, field.data, field.options, seed, field.limits)
+            for baseline in baselines:
+                race.run_baseline(baseline, dataset, seed)
+            for architecture in architectures if workers is None else ():
+                race.run_model(architecture, dataset, seed)
+        for run in workers.finished() if workers is not None else ():
+            race.keep(run)
 
 
 @contextmanager
@@ -159,15 +257,78 @@ def _threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+class Unwritten(UserError):
+    """A race was run, and its results could not be written.
+
+    Attributes:
+        results: all of them.
+    """
+
+    def __init__(self, results: Results, error: UserError) -> None:
+        super().__init__(error.field, error.value, error.rule, error.choices, error.hint)
+        self.results = results
+
+
 class _Race:
-    """Makes runs and keeps the results up to date."""
+    """Makes runs, and keeps the results and the report up to date.
+
+    Attributes:
+        unwritten: why the results as they are now are not on the disk, or None. The race goes on without:
+            there may be room again before it ends.
+    """
 
     def __init__(self, results: Results, budget: Budget, folder: Path | None, watch: Watch) -> None:
         self.results, self.budget, self.folder, self.watch = results, budget, folder, watch
+        self.unwritten: UserError | None = None
+        self.next_report = 0.0
+        results.folder, results.found = folder, len(results.runs)
+
+    def begin(self) -> None:
+        """Before the first run: where nothing can be written, no time is lost on training."""
+        if self.folder is not None:
+            self.results.save(self.folder / RESULTS)
+        self.watch(Moment(self.results))
+
+    def end(self) -> None:
+        """After the last."""
+        self.save()
+        self.report()
 
     def save(self) -> None:
-        if self.folder is not None:
-            self.results.save(self.folder / "results.json")
+        if self.folder is None:
+            return
+        try:
+            self.results.save(self.folder / RESULTS)
+            self.unwritten = None
+        except UserError as error:
+            self.unwritten = error
+
+    def report(self) -> None:
+        """Write the page; while the race runs not all the time, and for at most a tenth of it."""
+        if self.folder is None or (self.results.status == "running" and time.monotonic() < self.next_report):
+            return
+        started = time.monotonic()
+        try:
+            write_bytes(self.folder / "report.html", page(self.results.to_json()).encode())
+        except UserError as error:
+            self.unwritten = self.unwritten or error
+        self.next_report = started + max(FRESH, 11 * (time.monotonic() - started))
+
+    def lacks(self, entrant: str, seed: int) -> bool:
+        """Whether a run has still to be made."""
+        return all(run.entrant != entrant or run.seed != seed for run in self.results.runs)
+
+    def meet(self, dataset: Dataset, seed: int) -> None:
+        """Note the data of a seed; the second time they must be the same.
+
+        Raises:
+            UserError: they are not.
+        """
+        prints, new = self.results.data["fingerprints"], dataset.fingerprint()
+        if seed == len(prints):
+            prints.append(new)
+        rule = "has changed since the race began; its runs could not be compared"
+        require(prints[seed] == new, "--data", self.results.data["name"], rule)
 
     def run_baseline(self, baseline: Baseline, dataset: Dataset, seed: int) -> None:
         """A baseline on one split; where the split is that of an earlier seed, so is its score."""
@@ -191,6 +352,7 @@ class _Race:
             self.watch(Moment(self.results, architecture.id, seed, progress))
 
         def train(run: Run) -> None:
+            remove_leftover(run_folder(self.folder, run))
             train_run(run, architecture, dataset, self.budget, run_folder(self.folder, run), report)
 
         self._attempt(architecture.id, seed, train)
@@ -207,6 +369,7 @@ class _Race:
         """Add a run to the results."""
         self.results.runs.append(run)
         self.save()
+        self.report()
         self.watch(Moment(self.results))
 
 
@@ -261,16 +424,14 @@ def _command(
     seeds: int,
     threads: int,
     jobs: int,
-    select: str | None,
 ) -> str:
     """What runs this race again."""
     words = ["anncestry", "compare", "--data", data, *options.words()]
-    words += ["--select", select] if select is not None else []
     if models is not None:
         words += ["--models", ",".join(models)]
     if budget.seconds is not None:
         words += ["--budget", f"{budget.seconds:g}s"]
-    for name in ("params", "flops", "epochs"):
+    for name in ("params", "flops", "epochs", "select"):
         if (value := getattr(budget, name)) is not None:
             words += [f"--{name}", f"{value:g}" if isinstance(value, float) else str(value)]
     words += ["--seeds", str(seeds)]

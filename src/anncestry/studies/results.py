@@ -9,10 +9,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+from anncestry.checkpoints.store import write_bytes
+from anncestry.runs import make_folder
 from anncestry.studies.entries import Entrant, Run
 from anncestry.studies.ranking import rank
 
 FORMAT = 1
+_OF_THIS_PROCESS = ("folder", "found")
 
 
 @dataclass(kw_only=True)
@@ -29,6 +32,8 @@ class Results:
         entrants: everybody, in the order of the timeline, baselines last.
         runs: in the order they were made.
         status: how the race ended.
+        folder: it was written into, if any. This and the next are of this process and in no file.
+        found: how many of the runs were there when it began.
     """
 
     data: dict[str, Any]
@@ -40,11 +45,14 @@ class Results:
     entrants: list[Entrant]
     runs: list[Run] = field(default_factory=list)
     status: Literal["running", "complete", "interrupted"] = "running"
+    folder: Path | None = None
+    found: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Plain data: this file's contents with the ranking, which is all that the report reads."""
         ranking = rank(self.metric, self.entrants, self.runs)
-        return _finite({"format": FORMAT, **asdict(self), "ranking": ranking})
+        fields = {name: value for name, value in asdict(self).items() if name not in _OF_THIS_PROCESS}
+        return _finite({"format": FORMAT, **fields, "ranking": ranking})
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "Results":
@@ -57,11 +65,13 @@ class Results:
         return cls(**known)
 
     def save(self, path: Path) -> None:
-        """Write everything as JSON; a reader sees the old file or the new one, never a part."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".partial")
-        partial.write_text(json.dumps(self.to_json(), indent=1, allow_nan=False), encoding="utf-8")
-        os.replace(partial, path)
+        """Write everything as JSON; a reader sees the old file or the new one, never a part.
+
+        Raises:
+            UserError: it cannot be written.
+        """
+        make_folder(path.parent)
+        write_bytes(path, json.dumps(self.to_json(), indent=1, allow_nan=False).encode())
 
 
 def _finite(value: Any) -> Any:

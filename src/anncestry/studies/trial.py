@@ -22,6 +22,7 @@ from anncestry.runs import create_run, finish_run
 from anncestry.signature import WRITING_TASKS
 from anncestry.studies.budget import Budget, affordable_steps, solve_width
 from anncestry.studies.entries import Run
+from anncestry.studies.folder import remove_leftover
 from anncestry.studies.mistakes import mistakes, wrong_texts
 from anncestry.timeline import Architecture
 from anncestry.training.fit import Diverged, Progress, fit
@@ -91,7 +92,9 @@ def train_run(
         run.mistakes = wrong_texts(dataset, written)
     else:
         run.mistakes = mistakes(model, dataset, run.seed)
-    if folder is not None:
+    if folder is None:
+        return
+    try:
         kept = create_run(folder, architecture, config, dataset, asdict(settings), run.seed)
         history = History()
         history.rows = result.history
@@ -99,6 +102,10 @@ def train_run(
         scores = {"validation": run.validation, "test": run.metrics}
         scores |= {split: found.figures for split, found in written.items() if split != "test"}
         finish_run(kept, model, scores, reproduce(kept), written, result.kept)
+    except (UserError, OSError) as error:  # the disk is full: what was measured is not lost
+        remove_leftover(folder)
+        lost = f"the trained model of seed {run.seed} could not be kept: {error}"
+        run.note = "; ".join(filter(None, (run.note, lost)))
 
 
 def _settings(
