@@ -27,15 +27,29 @@ def test_unless_told_it_finds_a_new_folder(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "runs" / "compare-toy2d-xor-2" / "report.html").is_file()
 
 
-def test_ctrl_c_has_its_own_exit_code(tmp_path, monkeypatch, capsys):
+def test_ctrl_c_has_its_own_exit_code_and_the_race_goes_on(tmp_path, monkeypatch, capsys):
     def press(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("anncestry.studies.trial.fit", press)
-    out = tmp_path / "race"
-    assert main(["compare", "--data", "toy2d:xor", "--models", "mlp", "--out", str(out)]) == 130
-    assert "The race was interrupted: 3 of 12 runs are here." in capsys.readouterr().out
-    assert (out / "report.html").is_file()
+    monkeypatch.chdir(tmp_path)
+    words = ["compare", "--data", "toy2d:xor", "--models", "mlp", "--epochs", "1"]
+    out = "runs/compare-toy2d-xor"
+    with monkeypatch.context() as patch:
+        patch.setattr("anncestry.studies.trial.fit", press)
+        assert main(words) == 130
+    shown = capsys.readouterr().out
+    assert "The race was interrupted: 3 of 12 runs are here." in shown
+    assert f"Go on with: anncestry compare --resume {out}" in shown
+    assert main(["compare", "--resume", out, "--epochs", "2"]) == 2
+    told = "--resume: got '--epochs'; cannot be changed for a race that goes on. Choices: --data, --seeds"
+    assert told in capsys.readouterr().err
+    assert main(["compare", "--resume", out, "--window", "2"]) == 2
+    assert "--resume: got '--window'" in capsys.readouterr().err
+    assert main(words) == 0  # the same command
+    assert f"Going on with {out}: 3 of 12 runs were finished." in capsys.readouterr().out
+    assert main(["compare", "--resume", out]) == 0
+    assert f"Going on with {out}: 12 of 12 runs were finished." in capsys.readouterr().out
+    assert len(list((tmp_path / "runs").iterdir())) == 1
 
 
 @pytest.mark.parametrize(

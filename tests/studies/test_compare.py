@@ -134,7 +134,9 @@ def rewrite(path, change):
 def test_the_same_race_goes_on_and_repeats_nothing(cut_short, race):
     before = json.loads((cut_short / "results.json").read_text())["runs"]
     begun = []
-    results = compare(**QUICK, out=cut_short, watch=lambda moment: begun.append((moment.entrant, moment.seed)))
+    results = compare(
+        **QUICK, out=cut_short, watch=lambda moment: begun.append((moment.entrant, moment.seed))
+    )
     assert results.found == len(before) == 6
     assert made(results) == made(race[0])
     assert [run["seconds"] for run in before] == [run.seconds for run in results.runs[:6]]

@@ -43,11 +43,11 @@ class Arguments:
     jobs: int = 1
     """Runs at once, each in a process of its own; no more than the machine has cores for."""
     out: Path | None = None
-    """A folder for report.html, results.json and the trained models; runs/compare-DATA unless given. Where this
-    race was cut short in it, it goes on."""
+    """A folder for report.html, results.json and the trained models; runs/compare-DATA unless given. A race
+    that was cut short in it goes on."""
     resume: Path | None = None
-    """Go on with the race in this folder (and, with --seeds, with more of them). What was finished is kept; what
-    failed is tried again. --data says where the data are now, if they were moved."""
+    """Go on with the race in this folder (and, with --seeds, with more of them). What was finished is kept,
+    and what failed is tried again. --data says where the data are now, if they were moved."""
     data_options: Annotated[GivenData, tyro.conf.arg(name="")] = field(default_factory=dict)
 
 
@@ -76,12 +76,13 @@ def run(arguments: Arguments) -> int:
     unwritten = None
     with Live(table, console=console, refresh_per_second=4, transient=True):
         try:
-            results = (_resume if arguments.resume is not None else _start)(arguments, watch)
+            results = _start(arguments, watch) if arguments.resume is None else _resume(arguments, watch)
         except Unwritten as error:
             results, unwritten = error.results, error
     print_ranking(results.to_json(), console)
     if unwritten is not None:
         raise unwritten
+    assert results.folder is not None
     report = results.folder / "report.html"
     console.print(f"\nReport: {report}", soft_wrap=True, highlight=False, markup=False)
     if results.status == "interrupted":
@@ -124,11 +125,11 @@ def _resume(arguments: Arguments, watch: Any) -> Any:
     """The race of a folder; nearly all of its arguments stand there."""
     from anncestry.studies.compare import resume
 
-    given = [name for name in ("models", "budget", "params", "flops", "epochs", "select", "threads", "out")]
-    given = [name for name in given if getattr(arguments, name) is not None]
-    for name in [*given, *arguments.data_options]:
+    fixed = ("models", "budget", "params", "flops", "epochs", "select", "threads", "out")
+    for name in [*(name for name in fixed if getattr(arguments, name) is not None), *arguments.data_options]:
         rule = "cannot be changed for a race that goes on"
         raise UserError("--resume", flag(name), rule, [flag(name) for name in CHANGED_AT_RESUME])
+    assert arguments.resume is not None
     return resume(
         arguments.resume,
         data=arguments.data,

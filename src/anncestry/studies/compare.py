@@ -33,7 +33,6 @@ from anncestry.studies.workers import Workers
 from anncestry.timeline import TIMELINE, Architecture, find, find_preset
 from anncestry.training.fit import Progress
 
-
 FRESH = 5.0  # seconds that a page is let stand while the race runs
 
 
@@ -235,8 +234,9 @@ def _everybody(field: _Field, race: "_Race") -> None:
                 continue
             dataset = field.dataset if seed == 0 else load_data(field.data, field.options, seed)
             race.meet(dataset, seed)
-            for architecture in architectures if workers is not None else ():
-                workers.submit(architecture.id, field.data, field.options, seed, field.limits)
+            if workers is not None:
+                for architecture in architectures:
+                    workers.submit(architecture.id, field.data, field.options, seed, field.limits)
             for baseline in baselines:
                 race.run_baseline(baseline, dataset, seed)
             for architecture in architectures if workers is None else ():

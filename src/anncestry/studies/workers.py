@@ -71,7 +71,9 @@ class Workers:
             except BrokenProcessPool:
                 pool.shutdown()
                 pool = self._process()
-                return Run(entrant=find(model).id, seed=seed, status="failed", error=_killed(process.exitcode))
+                return Run(
+                    entrant=find(model).id, seed=seed, status="failed", error=_killed(process.exitcode)
+                )
         finally:
             self.idle.put(pool)
 
