@@ -24,7 +24,7 @@ from torch import nn
 import anncestry
 from anncestry.arrays import Tensor
 from anncestry.checkpoints.store import load_weights, read_tensors, write_tensors
-from anncestry.data import DataOptions, Dataset, Processor, Split, load_data
+from anncestry.data import DataOptions, Dataset, Processor, Whole, load_data, load_whole
 from anncestry.data.processors import (
     MaskedWordsProcessor,
     VectorProcessor,
@@ -137,8 +137,11 @@ class Run:
         require(whole, "--precision", self.prediction.precision, rule)
         return self.prediction.prepared(self.model)
 
-    def dataset(self) -> Dataset:
+    def dataset(self, place: str | None = None) -> Dataset:
         """The data it was trained on, read again.
+
+        Args:
+            place: what opens them now, if they were moved: a data name of the same source.
 
         Raises:
             UserError: the files are gone, or are no longer what they were; or the weights were imported.
@@ -149,43 +152,82 @@ class Run:
             raise UserError("run", str(self.folder), "was imported; it has no data of its own: name some")
         goes_on = "teacher" in self.config or ("from" in self.config and not self.config["fresh"])
         read_by = self.processor if goes_on else None  # else what is learnt of the data is learnt again
-        dataset = load_data(data["name"], DataOptions(**data["options"]), data["seed"], read_by)
+        name = place or data["name"]
+        dataset = load_data(name, DataOptions(**data["options"]), data["seed"], read_by)
         if dataset.fingerprint() != data["fingerprint"]:
-            rule = "has changed since this run was trained; it would go on with other examples"
-            raise UserError("data", data["name"], rule, hint="Put the old files back, or start a new run.")
+            what = "has changed since" if place is None else f"holds other data than {data['name']} when"
+            rule = f"{what} this run was trained; it would go on with other examples"
+            raise UserError("--data", name, rule, hint="Put the old files back, or start a new run.")
         return dataset
 
-    def evaluate(self, data: str | None = None, split: str = "test") -> dict[str, float]:
+    def moved(self, dataset: Dataset) -> "Run":
+        """The run, with its data where they are now; ``dataset`` comes of `dataset`."""
+        if dataset.name == self.config["data"]["name"]:
+            return self
+        config = self.config | {"data": self.config["data"] | {"name": dataset.name}}
+        write_json(self.folder / "config.json", config)
+        return Run(self.folder, self.prediction.precision)
+
+    def evaluate(
+        self,
+        data: str | Whole | None = None,
+        split: str = "test",
+        options: DataOptions | None = None,
+    ) -> dict[str, float]:
         """Metrics on its own data's split, or on other data read with the run's own processor.
 
         Args:
-            data: a data name as for training, all of which is scored; None means the run's own.
+            data: a data name as for training, all of which is scored, or what `examples` found; None means
+                the run's own.
             split: ``train``, ``validation``, ``test`` or ``held-out`` of the run's own data.
+            options: how other data are read, as far as the processor does not decide it; the run's own
+                options unless told.
         """
-        parts = self._parts(data, split)
+        parts = list(self.examples(data, split, options).parts)
         with self.prediction.scope(next(iter(self.model.parameters())).device):
             figures = score(self.predictor, parts, objective_of(self))
         return figures | answered(self.predictor, parts, self.processor, self.prediction)
 
-    def written(self, data: str | None = None, split: str = "test", search: Search | None = None) -> Written:
+    def written(
+        self,
+        data: str | Whole | None = None,
+        split: str = "test",
+        search: Search | None = None,
+        options: DataOptions | None = None,
+    ) -> Written:
         """What the model writes for the data that `evaluate` would score; for tasks that write an answer.
 
         Args:
             search: how; greedy unless told.
         """
-        parts: list[Any] = self._parts(data, split)
+        parts: list[Any] = list(self.examples(data, split, options).parts)
         search = search or usual_search(self.signature)
         return written_scores(self.predictor, parts, self.processor, search, self.prediction)
 
-    def _parts(self, data: str | None, split: str) -> list[Split]:
-        """What is to be scored: one split of the run's own data, or all of other data."""
+    def examples(
+        self, data: str | Whole | None = None, split: str = "test", options: DataOptions | None = None
+    ) -> Whole:
+        """What `evaluate` scores: one split of the run's own data, or all of other data.
+
+        Its own data are known by what is in them, whatever they are called: of these it is the split, since
+        the rest was trained on.
+        """
+        if isinstance(data, Whole):
+            return data
+        own = self.config["data"]  # None: imported
         if data is None:
-            return [self.dataset().split(split)]
-        own = self.config["data"] or {"options": {}, "seed": 0, "fingerprint": None}  # None: imported
-        other = load_data(data, DataOptions(**own["options"]), own["seed"], processor=self.processor)
-        if other.fingerprint() == own["fingerprint"]:  # its own data by another name
-            return [other.split(split)]
-        return [other.train, other.validation, other.test]
+            dataset = self.dataset()
+            return Whole((dataset.split(split),), dataset.notes)
+        if own is None:
+            return load_whole(data, options or DataOptions(), self.processor)
+        if data.partition(":")[0] == own["name"].partition(":")[0]:
+            try:
+                dataset = self.dataset(data)
+            except UserError:
+                pass  # other data, which may be too few to be split
+            else:
+                return Whole((dataset.split(split),), (f"these are the run's own data: its {split} split",))
+        return load_whole(data, options or DataOptions(**own["options"]), self.processor, own["seed"])
 
     def predict(
         self, source: str, batch_size: int = 256, search: Search | None = None

@@ -14,7 +14,7 @@ class Arguments:
     run: tyro.conf.Positional[Path]
     """A run folder."""
     data: str | None = None
-    """Other data than the run's own, of the same kind: all of it is scored."""
+    """Other data than the run's own, of the same kind: all of it is scored, be it one row."""
     split: Literal["train", "validation", "test", "held-out"] = "test"
     """Of the run's own data: the split to score."""
     beam: int = 1
@@ -36,17 +36,21 @@ def run(arguments: Arguments) -> int:
     from anncestry.signature import WRITING_TASKS
 
     trained = Run(arguments.run, arguments.precision)
-    figures, how, groups = trained.evaluate(arguments.data, arguments.split), {}, {}
+    scored = trained.examples(arguments.data, arguments.split)
+    figures, how, groups = trained.evaluate(scored), {}, {}
     if trained.signature.task in WRITING_TASKS:
         search = usual_search(trained.signature, beam=arguments.beam, alpha=arguments.alpha)
-        written = trained.written(arguments.data, arguments.split, search)
+        written = trained.written(scored, search=search)
         figures, how, groups = figures | written.figures, written.signatures, written.groups
     if arguments.json:
-        extra = {"signatures": how} if how else {}
+        extra = {"examples": len(scored), "notes": list(scored.notes)} | ({"signatures": how} if how else {})
         print(json.dumps(figures | extra | ({"exact by group": groups} if groups else {})))
         return 0
     for name, value in figures.items():
         print(f"{name:>14}  {value:.6g}" + (f"  {how[name]}" if name in how else ""))
+    print(f"{'examples':>14}  {len(scored):,}")
     if groups:
         print("exact matches: " + ", ".join(f"{group} {share:.1%}" for group, share in groups.items()))
+    for note in scored.notes if arguments.data is not None else ():
+        print(f"Data: {note}")
     return 0

@@ -4,9 +4,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from anncestry.data.dataset import Dataset, Examples, Processor, Split, Stream, epoch_order
+    from anncestry.data.dataset import Dataset, Examples, Processor, Split, Stream, Whole, epoch_order
     from anncestry.data.options import DataOptions
-    from anncestry.data.sources import load_data
+    from anncestry.data.sources import load_data, load_whole
 
 _HOMES = {
     "DataOptions": "options",
@@ -15,10 +15,23 @@ _HOMES = {
     "Processor": "dataset",
     "Split": "dataset",
     "Stream": "dataset",
+    "Whole": "dataset",
     "epoch_order": "dataset",
     "load_data": "sources",
+    "load_whole": "sources",
 }
-__all__ = ["DataOptions", "Dataset", "Examples", "Processor", "Split", "Stream", "epoch_order", "load_data"]
+__all__ = [
+    "DataOptions",
+    "Dataset",
+    "Examples",
+    "Processor",
+    "Split",
+    "Stream",
+    "Whole",
+    "epoch_order",
+    "load_data",
+    "load_whole",
+]
 
 
 def __getattr__(name: str) -> Any:

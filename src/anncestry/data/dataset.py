@@ -290,6 +290,11 @@ class Dataset:
         """The names of the splits that are not trained on."""
         return ("validation", "test", *(("held-out",) if self.held_out is not None else ()))
 
+    def whole(self) -> "Whole":
+        """All of its parts, to be scored."""
+        parts = (self.train, self.validation, self.test, self.held_out)
+        return Whole(tuple(part for part in parts if part is not None), self.notes)
+
     def fingerprint(self) -> str:
         """A checksum of the training inputs and targets: tells whether the data are still the same."""
         digest = hashlib.blake2b(digest_size=8)
@@ -298,6 +303,23 @@ class Dataset:
                 digest.update(str(tuple(tensor.shape)).encode())
                 digest.update(tensor.flatten().numpy().data)
         return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Data that are scored and not trained on: all of them, with nothing split off, however few they are.
+
+    Attributes:
+        parts: as the files have them; scored together.
+        notes: what a person should know: rows left out, say.
+    """
+
+    parts: tuple[Split, ...]
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        """Examples, or tokens of a text."""
+        return sum(map(len, self.parts))
 
 
 def _tensors(part: Any) -> Iterator[Tensor]:

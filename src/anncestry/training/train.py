@@ -138,6 +138,7 @@ def train(
 def resume(
     folder: str | Path,
     *,
+    data: str | None = None,
     watch: Callable[[Progress], None] | None = None,
     tensorboard: bool = False,
     **budget: Any,
@@ -145,6 +146,7 @@ def resume(
     """Go on with a run from its newest snapshot, with nothing but the folder (and its data).
 
     Args:
+        data: where its data are now, if they were moved; the folder is told.
         budget: ``epochs``, ``max_steps`` or ``max_seconds`` where the run shall go further than planned.
 
     Raises:
@@ -153,11 +155,12 @@ def resume(
     run = Run(folder)
     settings = TrainingSettings(**{**run.config["training"], **budget})
     settings = under_torchrun(settings)
-    dataset = run.dataset()
+    dataset = run.dataset(data)
     fabric = make_fabric(settings)
     fabric.launch()
     if fabric.is_global_zero:
         remove_leftovers(run.folder)
+        run = run.moved(dataset)
     torch.manual_seed(settings.seed)
     network = run.new_model()
     begun = bool(snapshot_paths(run.folder))  # else it was killed at once, and starts again the same way

@@ -87,7 +87,7 @@ def test_bad_images(folder):
         load(folder)
     dataset = load(folder, skip_bad=True)
     assert sum(split.num_sources for split in (dataset.train, dataset.validation, dataset.test)) == 9
-    assert "left out 1 unreadable images" in dataset.notes
+    assert f"left out 1 unreadable images: {NAMES[2]}" in dataset.notes
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_what_python_2_wrote(tmp_path: Path, fortran: bool) -> None:
     assert (
         pickle.loads(path.read_bytes(), encoding="bytes")[b"labels"] == labels
     )  # the test's file is a pickle
-    images, found = read_python(path)
+    images, found = read_python(path, 10)
     np.testing.assert_array_equal(images.reshape(5, 3072), data)
     assert found.tolist() == labels
 
@@ -118,7 +118,7 @@ def test_nothing_is_executed(tmp_path: Path) -> None:
     witness = tmp_path / "witness"
     bomb = pickle.dumps({"data": data, "labels": labels, "more": Bomb(witness)}, 2)
     (tmp_path / "data_batch_1").write_bytes(bomb)
-    assert len(read_python(tmp_path / "data_batch_1")[0]) == 6
+    assert len(read_python(tmp_path / "data_batch_1", 10)[0]) == 6
     assert not witness.exists()
 
 

@@ -34,11 +34,13 @@ class Member:
         path: the archive's path and the names within it.
         data: of a file.
         entries: of a folder, by name.
+        left_out: of the whole archive, what is no plain file.
     """
 
     path: str
     data: bytes | None = None
     entries: dict[str, "Member"] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         return self.path
@@ -79,10 +81,10 @@ def is_archive(path: Path) -> bool:
 def read_archives(paths: Sequence[Path]) -> Member:
     """The files of tar archives in one tree, without the folder that holds everything if there is one.
 
-    Links, devices and sparse files in them are left out.
+    Hard links are the files that they name; other links, devices and sparse files are left out, and listed.
 
     Raises:
-        UserError: one is damaged, names a place outside of itself, or they unpack to more than
+        UserError: one is damaged or was cut, names a place outside of itself, or they unpack to more than
             `MAX_ARCHIVE_BYTES` together.
     """
     root, left = Member(str(paths[0] if len(paths) == 1 else paths[0].parent)), MAX_ARCHIVE_BYTES
@@ -92,6 +94,7 @@ def read_archives(paths: Sequence[Path]) -> Member:
     while True:
         below = list(inside.iterdir())
         if len(below) != 1 or not any(entry.is_dir() for entry in below[0].iterdir()):
+            inside.left_out = root.left_out
             return inside
         inside = below[0]
 
@@ -102,12 +105,17 @@ def _read_into(root: Member, path: Path, left: int) -> int:
     try:
         with _OPEN[suffix](path) as stream:
             limited: Any = _Limited(stream, left)
-            with tarfile.open(fileobj=limited, mode="r|") as archive:
+            with tarfile.open(fileobj=limited, mode="r|", tarinfo=_Header) as archive:
                 for member in archive:
-                    if member.isfile() and not member.issparse():  # whose size is only a claim
+                    if member.isreg() and not member.issparse():  # whose size is only a claim
                         contents = archive.extractfile(member)
                         assert contents is not None
                         _add(root, path, member.name, contents.read())
+                    elif member.islnk() and (first := _find(root, member.linkname)) is not None:
+                        _add(root, path, member.name, first)
+                    elif not member.isdir():
+                        root.left_out.append(member.name)
+                _read_the_rest(archive.fileobj)
     except UserError:
         raise
     except _TooMuch:
@@ -116,6 +124,41 @@ def _read_into(root: Member, path: Path, left: int) -> int:
     except Exception as error:  # decoders raise almost anything on a damaged file
         raise UserError("archive", str(path), f"cannot be read ({error})") from None
     return limited.left
+
+
+def _read_the_rest(stream: Any) -> None:
+    """Read what follows the last file: nothing but zeros, and the checksum of a compressed archive."""
+    while piece := stream.read(2**16):
+        if piece.strip(b"\0"):
+            raise tarfile.ReadError("there is more behind its end, as when archives are joined")
+
+
+class _Header(tarfile.TarInfo):
+    """What stands before each file. A block of zeros is the end; `tarfile` takes damage for it as well."""
+
+    @classmethod
+    def fromtarfile(cls, tarfile_: tarfile.TarFile) -> tarfile.TarInfo:
+        """The next one.
+
+        Raises:
+            ReadError: it is damaged, or the archive was cut before it.
+            EOFHeaderError: the archive ends here.
+        """
+        try:
+            return super().fromtarfile(tarfile_)
+        except tarfile.EOFHeaderError:  # pyright: ignore[reportAttributeAccessIssue]
+            raise
+        except tarfile.HeaderError as error:
+            reason = "it ends too early" if "empty" in str(error) or "truncated" in str(error) else str(error)
+            raise tarfile.ReadError(f"{reason}, behind {tarfile_.offset:,} bytes") from None
+
+
+def _find(root: Member, name: str) -> bytes | None:
+    """The contents of a file that was read already."""
+    found = root
+    for part in PurePosixPath(name).parts:
+        found = found / part
+    return found.data
 
 
 def _add(root: Member, path: Path, name: str, data: bytes) -> None:

@@ -7,12 +7,13 @@ are read one by one as data (`pickletools.genops`), and what is needed is picked
 
 import itertools
 import pickletools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from anncestry.data.readers.files import check_memory
+from anncestry.data.readers.files import check_memory, read_text
 from anncestry.errors import UserError
 
 SHAPE = (3, 32, 32)
@@ -25,28 +26,34 @@ _INTEGERS = ("BININT", "BININT1", "BININT2", "INT", "LONG1")
 _FORTRAN = {"NEWTRUE": True, "NEWFALSE": False}
 
 
-def read_binary(path: Path, labels_before: int) -> tuple[np.ndarray, np.ndarray]:
+def read_binary(path: Path, labels_before: int, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
     """Images (N, 3, 32, 32) uint8 and their last label (N,): records of labels and 3,072 pixels.
 
     Args:
         labels_before: label bytes of a record: 1 of CIFAR-10, 2 (coarse, fine) of CIFAR-100.
+        num_classes: labels are below.
 
     Raises:
-        UserError: the file is not a whole number of records.
+        UserError: the file is not a whole number of records, or has another label.
     """
-    size, record = path.stat().st_size, labels_before + PIXELS
-    check_memory(size, "cifar", str(path), "It is read into memory.")
-    if size == 0 or size % record:
-        raise UserError("file", str(path), f"must be records of {record} bytes; it has {size:,} bytes")
-    records = np.fromfile(path, np.uint8).reshape(-1, record)
-    return records[:, labels_before:].reshape(-1, *SHAPE), records[:, labels_before - 1]
+    record = labels_before + PIXELS
+    data = _read(path)
+    if not data or len(data) % record:
+        raise UserError("file", str(path), f"must be records of {record} bytes; it has {len(data):,} bytes")
+    records = np.frombuffer(data, np.uint8).reshape(-1, record)
+    labels = records[:, labels_before - 1]
+    return records[:, labels_before:].reshape(-1, *SHAPE), _checked(labels.tolist(), num_classes, path)
 
 
-def read_python(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def read_python(path: Path, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
     """Images (N, 3, 32, 32) uint8 and labels (N,), the fine ones of CIFAR-100.
 
+    Args:
+        path: a batch.
+        num_classes: labels are below.
+
     Raises:
-        UserError: it is no such file, or images and labels are not as many.
+        UserError: it is no such file, images and labels are not as many, or it has another label.
     """
     found = _contents(path)
     labels = _numbers(found.get("fine_labels") or found.get("labels") or [])
@@ -59,13 +66,30 @@ def read_python(path: Path) -> tuple[np.ndarray, np.ndarray]:
     images = np.frombuffer(pixels, np.uint8)
     # NumPy may have written the columns one after the other.
     images = images.reshape(PIXELS, -1).T if fortran else images.reshape(-1, PIXELS)
-    return images.reshape(-1, *SHAPE), np.array(labels, dtype=np.int64)
+    return images.reshape(-1, *SHAPE), _checked(labels, num_classes, path)
+
+
+def _checked(labels: Sequence[int], num_classes: int, path: Path) -> np.ndarray:
+    """The labels (N,) int64."""
+    for place, label in enumerate(labels):
+        if not 0 <= label < num_classes:
+            rule = f"must have labels of 0 to {num_classes - 1}; that of image {place + 1} is {label}"
+            raise UserError("file", str(path), rule)
+    return np.asarray(labels, dtype=np.int64)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        check_memory(3 * path.stat().st_size, "cifar", str(path), "It is read into memory.")
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError("file", str(path), f"cannot be read ({error.strerror})") from None
 
 
 def read_names(path: Path) -> tuple[str, ...]:
     """The names of the (fine) classes in ``batches.meta`` or ``meta``, or in a text file of names."""
     if path.suffix == ".txt":
-        return tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+        return tuple(line.strip() for line in read_text(path).split("\n") if line.strip())
     found = _contents(path)
     names = found.get("fine_label_names") or found.get("label_names") or []
     return tuple(name for name in names if isinstance(name, str))
@@ -73,11 +97,11 @@ def read_names(path: Path) -> tuple[str, ...]:
 
 def _contents(path: Path) -> dict[str, list[Any]]:
     """What follows each known key, as the pickle's instructions spell it out; nothing is executed."""
-    check_memory(3 * path.stat().st_size, "cifar", str(path), "It is read into memory.")
+    data = _read(path)
     found: dict[str, list[Any]] = {}
     key = ""
     try:
-        for opcode, value, _ in pickletools.genops(path.read_bytes()):
+        for opcode, value, _ in pickletools.genops(data):
             text = value.decode("latin-1") if isinstance(value, bytes) and len(value) < 64 else value
             if isinstance(text, str) and text in _KEYS:
                 key = text

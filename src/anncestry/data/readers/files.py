@@ -7,6 +7,7 @@ import re
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 from anncestry.errors import UserError
 
@@ -48,6 +49,18 @@ def existing_folder(path: str) -> Path:
     if not found.is_dir():
         raise UserError("folder", str(found), "must be a folder; this is a file")
     return found
+
+
+def list_folder(folder: Any) -> list[Any]:
+    """What is in a folder (of the disk or of an archive), sorted; nothing where it is none.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        return sorted(folder.iterdir()) if folder.is_dir() else []
+    except OSError as error:
+        raise UserError("folder", str(folder), f"cannot be read ({error.strerror})") from None
 
 
 def _checked(path: str, kind: str) -> Path:

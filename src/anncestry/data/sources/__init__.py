@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from anncestry.data.options import DataOptions
 from anncestry.data.sources.catalogue import SOURCES, Source
 from anncestry.errors import UserError, nearest
 
 if TYPE_CHECKING:
-    from anncestry.data.dataset import Dataset, Processor
+    from anncestry.data.dataset import Dataset, Processor, Whole
 
 DEFAULTS = DataOptions()
-__all__ = ["SOURCES", "DataOptions", "load_data"]
+__all__ = ["SOURCES", "DataOptions", "load_data", "load_whole"]
 
 
 def load_data(
@@ -37,12 +37,7 @@ def load_data(
         UserError: there is no such source or file, an option is not for this source, the data are bad, or
             they are not such as the processor reads.
     """
-    head, _, argument = name.strip().partition(":")
-    source = _find(head.lower().replace("_", "-"), name)
-    if source.argument and not argument:
-        raise UserError("--data", name, f"needs something behind a colon: {source.usage}")
-    if argument and not source.argument:
-        raise UserError("--data", name, f"takes nothing behind a colon: {source.usage}")
+    source, argument = _open(name)
     for field in fields(options):
         value = getattr(options, field.name)
         if processor is None and value != field.default and field.name not in source.options:
@@ -54,8 +49,41 @@ def load_data(
         raise UserError(
             "level", options.level, f"is no level of the data source {source.name}", source.levels
         )
-    loader = getattr(importlib.import_module(f"anncestry.data.sources.{source.module}"), source.loader)
-    return loader(argument, options, seed, processor)
+    return _function(source, source.loader)(argument, options, seed, processor)
+
+
+def load_whole(name: str, options: DataOptions, processor: Processor, seed: int = 0) -> Whole:
+    """All of the data that a name stands for, to be scored: one row is enough.
+
+    Args:
+        name: as for `load_data`.
+        options: how they are read, as far as the processor does not decide it.
+        processor: that of the trained model which is scored.
+        seed: the points of generated data.
+
+    Raises:
+        UserError: there is no such source or file, the data are bad, or are not such as the processor reads.
+    """
+    source, argument = _open(name)
+    if source.reader:
+        return _function(source, source.reader)(argument, options, processor)
+    made: Dataset = _function(source, source.loader)(argument, options, seed, processor)
+    return made.whole()
+
+
+def _open(name: str) -> tuple[Source, str]:
+    """The source that a name begins with, and what stands behind the colon."""
+    head, _, argument = name.strip().partition(":")
+    source = _find(head.lower().replace("_", "-"), name)
+    if source.argument and not argument:
+        raise UserError("--data", name, f"needs something behind a colon: {source.usage}")
+    if argument and not source.argument:
+        raise UserError("--data", name, f"takes nothing behind a colon: {source.usage}")
+    return source, argument
+
+
+def _function(source: Source, name: str) -> Any:
+    return getattr(importlib.import_module(f"anncestry.data.sources.{source.module}"), name)
 
 
 def _find(head: str, name: str) -> Source:

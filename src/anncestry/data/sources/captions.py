@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from anncestry.data.dataset import Dataset, Processor
+from anncestry.data.dataset import Dataset, Processor, Whole
 from anncestry.data.options import DataOptions
 from anncestry.data.pairs import Pairs, Sequences
 from anncestry.data.processors.captions import CaptionProcessor
@@ -19,11 +19,11 @@ from anncestry.data.processors.common import expect
 from anncestry.data.processors.image import ImageProcessor
 from anncestry.data.processors.translation import answers
 from anncestry.data.readers.archives import is_archive, read_archives
-from anncestry.data.readers.files import check_memory, existing_folder, read_text
-from anncestry.data.readers.images import is_image, read_image, to_pixels, with_channels
+from anncestry.data.readers.files import existing_folder, list_folder, read_text
+from anncestry.data.readers.images import is_image, read_images
 from anncestry.data.splits import generator, stratified_split
 from anncestry.data.vocabulary import Vocabulary
-from anncestry.errors import UserError
+from anncestry.errors import UserError, require
 from anncestry.signature import Signature
 
 CAPTION_FILES = ("captions.txt", "captions.csv")
@@ -39,7 +39,39 @@ def load_captions(
 ) -> Dataset:
     """``captions:DIR``: a file of ``image,caption`` lines, and beside it the images or an archive of them."""
     folder = existing_folder(argument)
-    captions = _read_captions(folder)
+    side = options.image_size or IMAGE_SIZE
+    size, channels = (side, side), 3
+    if processor is not None:
+        images = expect(processor, CaptionProcessor, f"captions:{folder}").images
+        size, channels = (images.height, images.width), images.channels
+    pixels, captions, notes = _read_all(folder, size, channels, options.skip_bad)
+    if len(pixels) < 3:
+        rule = f"needs at least 3 images with captions; has {len(pixels)}"
+        raise UserError("captions", str(folder), rule)
+    first, second = (round(share * len(pixels)) for share in SHARES)
+    first = min(max(1, first), len(pixels) - 2)
+    second = min(max(second, first + 1), len(pixels) - 1)
+    cuts = (slice(0, first), slice(first, second), slice(second, None))
+    parts = [(pixels[cut], captions[cut]) for cut in cuts]
+    notes.insert(0, "split in the order of the images' names")
+    return _dataset(parts, options, processor, MIN_WORD_COUNT, f"captions:{folder}", folder, notes)
+
+
+def read_captions(argument: str, options: DataOptions, processor: Processor) -> Whole:
+    """All images of ``captions:DIR`` with their captions."""
+    folder = existing_folder(argument)
+    reader = expect(processor, CaptionProcessor, f"captions:{folder}")
+    size = reader.images.height, reader.images.width
+    pixels, captions, notes = _read_all(folder, size, reader.images.channels, options.skip_bad)
+    require(len(pixels) > 0, "captions", str(folder), "needs an image that has a caption")
+    return Whole((_examples(pixels, captions, reader, options.batch_tokens),), tuple(notes))
+
+
+def _read_all(
+    folder: Path, size: tuple[int, int], channels: int, skip_bad: bool
+) -> tuple[np.ndarray, Captions, list[str]]:
+    """Pixels (N, C, H, W), the captions of each image, in the order of the images' names, and notes."""
+    captions = _caption_file(folder)
     files = _find_images(folder)
     names = sorted(name for name in captions if name in files)
     notes = []
@@ -50,23 +82,15 @@ def load_captions(
         if lost:
             shown = ", ".join(sorted(lost)[:5]) + (", ..." if len(lost) > 5 else "")
             notes.append(f"left out: {len(lost)} {what}: {shown}")
-    if len(names) < 3:
-        raise UserError("captions", str(folder), f"needs at least 3 images with captions; has {len(names)}")
-    side = options.image_size or IMAGE_SIZE
-    size, channels = (side, side), 3
-    if processor is not None:
-        images = expect(processor, CaptionProcessor, f"captions:{folder}").images
-        size, channels = (images.height, images.width), images.channels
-    pixels, names = _read_images(names, files, size, channels, options.skip_bad, notes)
-    first, second = (max(1, round(share * len(names))) for share in SHARES)
-    second = min(max(second, first + 1), len(names) - 1)
-    cuts = (slice(0, first), slice(first, second), slice(second, None))
-    parts = [(pixels[cut], [captions[name] for name in names[cut]]) for cut in cuts]
-    notes.insert(0, "split in the order of the images' names")
-    return _dataset(parts, options, processor, MIN_WORD_COUNT, f"captions:{folder}", folder, notes)
+    read = read_images([files[name] for name in names], size, channels, skip_bad)
+    if read.bad:
+        shown = ", ".join(names[place] for place in read.bad[:50]) + (", ..." if len(read.bad) > 50 else "")
+        notes.append(f"left out {len(read.bad)} unreadable images: {shown}")
+    kept = [captions[name] for place, name in enumerate(names) if place not in set(read.bad)]
+    return read.pixels, kept, [*notes, *read.notes]
 
 
-def _read_captions(folder: Path) -> dict[str, tuple[str, ...]]:
+def _caption_file(folder: Path) -> dict[str, tuple[str, ...]]:
     """The captions of each image, in the order of the file."""
     path = next((folder / name for name in CAPTION_FILES if (folder / name).is_file()), None)
     if path is None:
@@ -88,10 +112,10 @@ def _read_captions(folder: Path) -> dict[str, tuple[str, ...]]:
 def _find_images(folder: Path) -> dict[str, Any]:
     """The image files by name, in the folder or in its archives."""
     for below in IMAGE_FOLDERS:
-        found = {path.name: path for path in _entries(folder / below) if is_image(path)}
+        found = {path.name: path for path in list_folder(folder / below) if is_image(path)}
         if found:
             return found
-    archives = [path for path in _entries(folder) if is_archive(path)]
+    archives = [path for path in list_folder(folder) if is_archive(path)]
     if not archives:
         raise UserError("captions", str(folder), "must hold images, or an archive of them", IMAGE_FOLDERS[1:])
     found, waiting = {}, [read_archives(archives)]
@@ -104,36 +128,6 @@ def _find_images(folder: Path) -> dict[str, Any]:
     return found
 
 
-def _entries(folder: Path) -> list[Path]:
-    return sorted(folder.iterdir()) if folder.is_dir() else []
-
-
-def _read_images(
-    names: list[str],
-    files: dict[str, Any],
-    size: tuple[int, int],
-    channels: int,
-    skip_bad: bool,
-    notes: list[str],
-) -> tuple[np.ndarray, list[str]]:
-    """Pixels (N, C, H, W) uint8 and the names of the images that can be read."""
-    what = f"{len(names)} images of {size[0]} x {size[1]} pixels"
-    check_memory(5 * len(names) * channels * size[0] * size[1], "captions", what, "Set a smaller image_size.")
-    pixels, kept = [], []
-    for name in names:
-        try:
-            pixels.append(with_channels(to_pixels(read_image(files[name]), *size), channels))
-            kept.append(name)
-        except UserError:
-            if not skip_bad:
-                raise
-    if len(kept) < len(names):
-        notes.append(f"left out {len(names) - len(kept)} unreadable images")
-    if len(kept) < 3:
-        raise UserError("captions", what, "at least 3 must be readable")
-    return np.stack(pixels), kept
-
-
 def _dataset(
     parts: Sequence[tuple[np.ndarray, Captions]],
     options: DataOptions,
@@ -144,27 +138,14 @@ def _dataset(
     notes: Sequence[str],
 ) -> Dataset:
     """Pixels (N, C, H, W) uint8 with captions, for training, validation and test."""
-    inputs = [torch.from_numpy(pixels).float().div_(255) for pixels, _ in parts]
     if given is None:
         level: Any = options.level or "word"  # one of the source's own levels
         fewest = options.min_count or (min_count if level != "char" else 1)
         texts = [text for captions in parts[0][1] for text in captions]
         target = Vocabulary.learn(texts, level, options.vocab_size, fewest, options.lowercase)
-        given = CaptionProcessor(_image_processor(inputs[0]), target)
+        given = CaptionProcessor(_image_processor(_scaled(parts[0][0])), target)
     processor = expect(given, CaptionProcessor, name)
-    splits = []
-    for images, (_, captions) in zip(inputs, parts, strict=True):
-        targets = answers(processor.target, [text for texts in captions for text in texts])
-        counts = torch.tensor([len(texts) for texts in captions])
-        splits.append(
-            Pairs(
-                processor.images.standardise(images),
-                Sequences.of(targets),
-                torch.arange(len(captions)).repeat_interleave(counts),
-                tuple(captions),
-                options.batch_tokens,
-            )
-        )
+    splits = [_examples(*part, processor, options.batch_tokens) for part in parts]
     lengths = splits[0].targets.lengths
     images = processor.images
     signature = Signature(
@@ -186,6 +167,25 @@ def _dataset(
         test=splits[2],
         source=source,
         notes=(f"{sizes} images with {rows} captions for training, validation, test", *notes),
+    )
+
+
+def _scaled(pixels: np.ndarray) -> torch.Tensor:
+    return torch.tensor(pixels, dtype=torch.float32).div_(255)
+
+
+def _examples(
+    pixels: np.ndarray, captions: Captions, processor: CaptionProcessor, batch_tokens: int | None
+) -> Pairs:
+    """Images (N, C, H, W) with the captions of each, as a model reads them."""
+    targets = answers(processor.target, [text for texts in captions for text in texts])
+    counts = torch.tensor([len(texts) for texts in captions])
+    return Pairs(
+        processor.images.standardise(_scaled(pixels)),
+        Sequences.of(targets),
+        torch.arange(len(captions)).repeat_interleave(counts),
+        tuple(captions),
+        batch_tokens,
     )
 
 

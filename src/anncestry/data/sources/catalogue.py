@@ -29,6 +29,8 @@ class Source:
         summary: one line.
         module: the file of `anncestry.data.sources` that opens it.
         loader: the function there: ``(argument, options, seed, processor) -> Dataset``.
+        reader: the function there that reads all of it for a trained model, ``(argument, options, processor)
+            -> Whole``; empty where the data are made here, and all parts of them are read.
         options: the fields of `DataOptions` that it reads.
         tasks: what ``task`` may be, where it is among them; the first is usual.
         levels: what ``level`` may be, where it is among them.
@@ -39,6 +41,7 @@ class Source:
     summary: str
     module: str
     loader: str
+    reader: str = ""
     options: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
     levels: tuple[str, ...] = ("char", "word")
@@ -87,6 +90,7 @@ SOURCES: tuple[Source, ...] = (
         summary="a table: classification, regression or forecasting, by its target column; texts with --text",
         module="table",
         loader="load_csv",
+        reader="read_csv",
         options=("target", "drop", "task", "window", "horizon", "header", "text", *PIECES),
         tasks=CSV_TASKS,
         levels=PIECE_LEVELS,
@@ -97,6 +101,7 @@ SOURCES: tuple[Source, ...] = (
         summary="texts, or pairs of them, with a class or a value: an object of JSON on each line",
         module="text_tables",
         loader="load_jsonl",
+        reader="read_jsonl",
         options=("target", "task", "text", *PIECES),
         tasks=TEXT_TASKS,
         levels=PIECE_LEVELS,
@@ -107,6 +112,7 @@ SOURCES: tuple[Source, ...] = (
         summary="questions about texts, in files of SQuAD's form: one, or a folder with train and dev",
         module="squad",
         loader="load_squad",
+        reader="read_questions",
         options=PIECES,
         levels=PIECE_LEVELS,
     ),
@@ -116,6 +122,7 @@ SOURCES: tuple[Source, ...] = (
         summary="a data set of texts of Hugging Face's hub, with the package datasets and a network",
         module="hugging_face",
         loader="load_hugging_face",
+        reader="read_hugging_face",
         options=("target", "task", "text", *PIECES),
         tasks=TEXT_TASKS,
         levels=PIECE_LEVELS,
@@ -126,6 +133,7 @@ SOURCES: tuple[Source, ...] = (
         summary="a UTF-8 text file, or a folder with train, valid, test files; characters, words or pieces",
         module="text",
         loader="load_text",
+        reader="read_text_files",
         options=("task", "window", "max_chars", "level", "vocab_size", "split", *HIDDEN_WORDS),
         tasks=RUNNING_TEXT_TASKS,
         levels=TEXT_LEVELS,
@@ -136,6 +144,7 @@ SOURCES: tuple[Source, ...] = (
         summary="image files, one sub-folder for each class, in train and test or together; or tar archives",
         module="images",
         loader="load_images",
+        reader="read_image_folders",
         options=("task", "image_size", "skip_bad"),
         tasks=IMAGE_TASKS,
     ),
@@ -145,6 +154,7 @@ SOURCES: tuple[Source, ...] = (
         summary="the four files of MNIST and its likes, gzipped or not; as images or pixel by pixel",
         module="idx",
         loader="load_idx",
+        reader="read_idx_files",
         options=("task", "order"),
         tasks=IMAGE_TASKS,
     ),
@@ -154,6 +164,7 @@ SOURCES: tuple[Source, ...] = (
         summary="CIFAR-10 or CIFAR-100 in the Python or the binary form of its authors",
         module="cifar",
         loader="load_cifar",
+        reader="read_cifar",
         options=("task",),
         tasks=IMAGE_TASKS,
     ),
@@ -163,6 +174,7 @@ SOURCES: tuple[Source, ...] = (
         summary="short texts with a class: a folder of CLASS.txt files, or lines with a label",
         module="sentences",
         loader="load_sentences",
+        reader="read_sentences",
         options=PIECES,
         levels=("char", "word", "characters", *PIECE_LEVELS),
     ),
@@ -172,6 +184,7 @@ SOURCES: tuple[Source, ...] = (
         summary="sentences with a tag for every word: CoNLL-U or two columns, a file or train, dev, test",
         module="conllu",
         loader="load_conllu",
+        reader="read_conllu",
         options=("tags", *PIECES),
         levels=("word", "characters", *PIECE_LEVELS),
     ),
@@ -181,6 +194,7 @@ SOURCES: tuple[Source, ...] = (
         summary="polyphonic music in a MATLAB file, frame by frame",
         module="music",
         loader="load_music",
+        reader="read_music",
     ),
     Source(
         name="copy-memory",
@@ -202,6 +216,7 @@ SOURCES: tuple[Source, ...] = (
         summary="two files with a sentence on each line, the one a translation of the other",
         module="parallel",
         loader="load_parallel",
+        reader="read_parallel",
         options=("level", "vocab_size", "min_count", "lowercase", "joint", "max_tokens", "batch_tokens"),
         levels=("char", "word", "bpe"),
     ),
@@ -218,6 +233,7 @@ SOURCES: tuple[Source, ...] = (
         summary="images with captions: captions.txt (image,caption) and the images or an archive of them",
         module="captions",
         loader="load_captions",
+        reader="read_captions",
         options=("level", "vocab_size", "min_count", "lowercase", "batch_tokens", "image_size", "skip_bad"),
         levels=("char", "word", "bpe"),
     ),

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from anncestry.arrays import Tensor
-from anncestry.data.dataset import Dataset, Examples, Processor
+from anncestry.data.dataset import Dataset, Examples, Processor, Whole
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.characters import CharacterWordsProcessor
 from anncestry.data.processors.common import expect
@@ -69,6 +69,15 @@ def spelt_text(
         notes=(f"{notes[0]}: {sizes} {unit}, for training, validation, test", *notes[1:]),
         **about,
     )
+
+
+def whole_spelt_text(
+    texts: Sequence[str], options: DataOptions, processor: CharacterWordsProcessor, name: str
+) -> Whole:
+    """All lines of some texts for language models in both directions."""
+    lines = [words for text in texts for line in text.split("\n") if (words := line.split())]
+    require(bool(lines), "text", name, "has no word")
+    return Whole((_pieces(lines, processor, options.window or WINDOW),))
 
 
 def _pieces(lines: list[list[str]], processor: CharacterWordsProcessor, window: int) -> Spelt:

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from anncestry.data.dataset import Dataset, Examples, Processor
+from anncestry.data.dataset import Dataset, Examples, Processor, Split, Whole
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.characters import CharacterTagProcessor
 from anncestry.data.processors.common import expect, relabel
@@ -28,7 +28,7 @@ def load_conllu(
     """``conllu:PATH``; see the catalogue for what PATH may be."""
     path = absolute(argument)
     if path.is_dir():
-        parts, note = _read_folder(existing_folder(argument), options.tags)
+        parts, note = _split_folder(_read_folder(existing_folder(argument), options.tags))
     else:
         sentences = read_tagged(existing_file(argument), options.tags)
         parts, note = _in_order(sentences, (0.7, 0.85)), "split in order"
@@ -42,18 +42,7 @@ def load_conllu(
         processor = kind.learn([words for words, _ in parts[0]], [tags for _, tags in parts[0]])
     processor = expect(processor, kind, f"conllu:{path}")
     index = {tag: place for place, tag in enumerate(processor.tags)}
-    unseen = sorted({tag for part in parts for _, tags in part for tag in tags} - set(index))
-    if unseen:
-        raise UserError("tags", unseen[0], "does not occur in the training part", processor.tags)
-    splits = []
-    for part in parts:
-        sentences = [words for words, _ in part]
-        targets, _ = pad([[index[tag] for tag in tags] for _, tags in part], IGNORED)
-        if isinstance(processor, CharacterTagProcessor):
-            splits.append(spelt_examples(sentences, targets, processor.num_chars))
-        else:
-            inputs, lengths = processor.encode(sentences)
-            splits.append(Examples(inputs, targets, lengths))
+    splits = [_examples(part, processor) for part in parts]
     sizes = " / ".join(f"{len(part):,} ({sum(len(words) for words, _ in part):,} words)" for part in parts)
     background = index.get(OUTSIDE)
     longest = max(len(words) for part in parts for words, _ in part)
@@ -75,6 +64,48 @@ def load_conllu(
     )
 
 
+def read_conllu(argument: str, options: DataOptions, processor: Processor) -> Whole:
+    """All sentences of ``conllu:PATH``."""
+    path = absolute(argument)
+    if path.is_dir():
+        parts = [found for _, found in _read_folder(existing_folder(argument), options.tags).values()]
+    else:
+        parts = [read_tagged(existing_file(argument), options.tags)]
+    if reads_pieces(options, processor):
+        packed = expect(processor, PackedTagsProcessor, f"conllu:{path}")
+        splits, cut = zip(*(_packed_examples(part, packed) for part in parts), strict=True)
+        return Whole(splits, _on_cut(sum(cut), packed))
+    if not isinstance(processor, CharacterTagProcessor):
+        processor = expect(processor, TagProcessor, f"conllu:{path}")
+    return Whole(tuple(_examples(part, processor) for part in parts))
+
+
+def _examples(part: Sentences, processor: TagProcessor | CharacterTagProcessor) -> Split:
+    """Tagged sentences in words, or in characters."""
+    index = {tag: place for place, tag in enumerate(processor.tags)}
+    unseen = sorted({tag for _, tags in part for tag in tags} - set(index))
+    if unseen:
+        raise UserError("tags", unseen[0], "does not occur in the training part", processor.tags)
+    sentences = [words for words, _ in part]
+    targets, _ = pad([[index[tag] for tag in tags] for _, tags in part], IGNORED)
+    if isinstance(processor, CharacterTagProcessor):
+        return spelt_examples(sentences, targets, processor.num_chars)
+    inputs, lengths = processor.encode(sentences)
+    return Examples(inputs, targets, lengths)
+
+
+def _packed_examples(part: Sentences, processor: PackedTagsProcessor) -> tuple[Examples, int]:
+    """Tagged sentences in pieces, and how often one was cut: a word has its tag at its first piece."""
+    tags = [[*relabel(row, processor.tags, "tag")] for _, row in part]
+    words = processor.encode_words([words for words, _ in part])
+    return Examples(words.inputs, words.at_first(tags), words.lengths), len(words.inputs) - len(part)
+
+
+def _on_cut(num_cut: int, processor: PackedTagsProcessor) -> tuple[str, ...]:
+    note = f"sentences of more than {processor.max_tokens} tokens were cut {num_cut} times"
+    return (note,) if num_cut else ()
+
+
 def _in_pieces(
     parts: list[Sentences], options: DataOptions, given: Processor | None, path: Path, note: str
 ) -> Dataset:
@@ -85,16 +116,9 @@ def _in_pieces(
         given = PackedTagsProcessor(tokenizer, longest, options.cut, names)
     processor = expect(given, PackedTagsProcessor, f"conllu:{path}")
     index = {tag: place for place, tag in enumerate(processor.tags)}
-    splits, num_cut = [], 0
-    for part in parts:
-        tags = [[*relabel(row, processor.tags, "tag")] for _, row in part]
-        words = processor.encode_words([words for words, _ in part])
-        splits.append(Examples(words.inputs, words.at_first(tags), words.lengths))
-        num_cut += len(words.inputs) - len(part)
+    splits, cut = zip(*(_packed_examples(part, processor) for part in parts), strict=True)
     sizes = " / ".join(f"{len(part):,} ({sum(len(words) for words, _ in part):,} words)" for part in parts)
-    notes = [f"{note}: {sizes} sentences for training, validation, test"]
-    if num_cut:
-        notes.append(f"sentences of more than {processor.max_tokens} tokens were cut {num_cut} times")
+    notes = (f"{note}: {sizes} sentences for training, validation, test", *_on_cut(sum(cut), processor))
     shape = (max(split.inputs.shape[1] for split in splits),)
     outputs, size = len(processor.tags), len(processor.tokenizer)
     return Dataset(
@@ -107,7 +131,7 @@ def _in_pieces(
         test=splits[2],
         classes=processor.tags,
         source=path,
-        notes=tuple(notes),
+        notes=notes,
     )
 
 
@@ -116,22 +140,27 @@ def _in_order(sentences: Sentences, ends: tuple[float, float]) -> list[Sentences
     return [sentences[:first], sentences[first:second], sentences[second:]]
 
 
-def _read_folder(folder: Path, column: str) -> tuple[list[Sentences], str]:
-    """Official parts. Without test files the development file is the test part, and validation is the end of
-    the training file."""
+def _read_folder(folder: Path, column: str) -> dict[str, tuple[str, Sentences]]:
+    """The names and the sentences of the official files by part: ``train``, ``dev``, ``test``."""
     files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.upper().startswith("LICENSE"))
     found = [[path for path in files if any(word in path.name.lower() for word in words)] for words in PARTS]
     if len(found[0]) != 1 or not (found[1] or found[2]) or any(len(paths) > 1 for paths in found):
         rule = "must hold one training file and a dev or test file, with these words in their names"
         raise UserError("folder", str(folder), rule, [path.name for path in files] or ["no such file"])
-    read = [read_tagged(paths[0], column) if paths else [] for paths in found]
-    names = ", ".join(path.name for paths in found for path in paths)
-    if read[1] and read[2]:
+    named = zip(("train", "dev", "test"), found, strict=True)
+    return {part: (paths[0].name, read_tagged(paths[0], column)) for part, paths in named if paths}
+
+
+def _split_folder(files: dict[str, tuple[str, Sentences]]) -> tuple[list[Sentences], str]:
+    """Training, validation and test. Without a test file the development file is the test part, and
+    validation is the end of the training file."""
+    names, read = (", ".join(name for name, _ in files.values()), [found for _, found in files.values()])
+    if len(read) == 3:
         return read, f"the folder's own split, {names}"
-    held_out = read[1] or read[2]
-    last = round(0.9 * len(read[0]))
+    train, held_out = read
+    last = round(0.9 * len(train))
     note = f"{names}: the held-out file is the test part, validation the last tenth of the training file"
-    return [read[0][:last], read[0][last:], held_out], note
+    return [train[:last], train[last:], held_out], note
 
 
 def read_tagged(path: Path, column: str = "upos") -> Sentences:

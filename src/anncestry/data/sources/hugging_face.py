@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from anncestry.data.dataset import Dataset, Processor
+from anncestry.data.dataset import Dataset, Processor, Whole
 from anncestry.data.options import DataOptions
 from anncestry.data.readers.tables import Table
 from anncestry.data.sources.labelled_texts import Part
-from anncestry.data.sources.squad import question_dataset, questions_of
-from anncestry.data.sources.text_tables import TARGETS, TEXTS, text_table
+from anncestry.data.sources.squad import encode_questions, question_dataset, questions_of
+from anncestry.data.sources.text_tables import TARGETS, TEXTS, read_tables, text_table
 from anncestry.data.splits import generator, random_split
 from anncestry.errors import UserError, nearest
 
@@ -24,16 +24,45 @@ def load_hugging_face(
     argument: str, options: DataOptions, seed: int, processor: Processor | None = None
 ) -> Dataset:
     """``hf:NAME``, or ``hf:NAME,CONFIG``: texts with a class or a value, pairs of them, or questions."""
-    name, _, config = (part.strip() for part in argument.partition(","))
-    splits = _download(name, config or None)
-    parts = {PARTS[key]: split for key, split in splits.items() if key in PARTS}
-    if "train" not in parts:
-        raise UserError("--data", f"hf:{argument}", "has no training part", list(splits))
-    columns = list(parts["train"].column_names)
     full = f"hf:{argument}"
-    if {"question", "context", "answers"} <= set(columns):
+    parts = _open(argument, "train")
+    if _asks(parts):
         read = {part: questions_of(split) for part, split in parts.items()}
         return question_dataset(_three(read, seed), options, processor, name=full)
+    tables, options = _tables(parts, options, full)
+    return text_table(tables, dict.fromkeys(tables, argument), options, seed, processor, name=full)
+
+
+def read_hugging_face(argument: str, options: DataOptions, processor: Processor) -> Whole:
+    """All parts of ``hf:NAME``."""
+    full = f"hf:{argument}"
+    parts = _open(argument)
+    if _asks(parts):
+        read = {part: questions_of(split) for part, split in parts.items()}
+        return encode_questions(read, processor, name=full)
+    tables, options = _tables(parts, options, full)
+    return read_tables(tables, dict.fromkeys(tables, argument), options, processor, name=full)
+
+
+def _open(argument: str, needed: Part | None = None) -> dict[Part, Any]:
+    """The parts of a data set, the training part first if there is one."""
+    name, _, config = (part.strip() for part in argument.partition(","))
+    splits = _download(name, config or None)
+    parts = {PARTS[key]: splits[key] for key in PARTS if key in splits}
+    if not parts or (needed is not None and needed not in parts):
+        raise UserError("--data", f"hf:{argument}", "has no training part", list(splits))
+    return parts
+
+
+def _asks(parts: Mapping[Part, Any]) -> bool:
+    return {"question", "context", "answers"} <= set(next(iter(parts.values())).column_names)
+
+
+def _tables(
+    parts: Mapping[Part, Any], options: DataOptions, full: str
+) -> tuple[dict[Part, Table], DataOptions]:
+    """The columns that are read, and the options with their names."""
+    columns = list(next(iter(parts.values())).column_names)
     text = options.text or next((t for t in TEXTS if set(t.split(",")) <= set(columns)), None)
     target = options.target or next((t for t in TARGETS if t in columns), None)
     for field, value in (("text", text), ("target", target)):
@@ -47,8 +76,7 @@ def load_hugging_face(
         if column not in columns:
             raise UserError("text", column, f"is no column of {full}", nearest(column, columns))
     tables = {part: _table(split, wanted) for part, split in parts.items()}
-    kept = {part: table for part, table in tables.items() if table is not None}
-    return text_table(kept, dict.fromkeys(kept, argument), options, seed, processor, name=full)
+    return {part: table for part, table in tables.items() if table is not None}, options
 
 
 def _download(name: str, config: str | None) -> Mapping[str, Any]:

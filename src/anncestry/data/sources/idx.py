@@ -1,17 +1,19 @@
 """MNIST and the data sets that come in its four files."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from anncestry.data.dataset import Dataset, Examples, Processor, Split
+from anncestry.data.dataset import Dataset, Examples, Processor, Split, Whole
 from anncestry.data.options import DataOptions
+from anncestry.data.processors.common import expect
 from anncestry.data.processors.image import ImageProcessor, PixelProcessor
 from anncestry.data.readers.files import existing_folder
 from anncestry.data.readers.idx import read_idx
-from anncestry.data.sources.images import official_dataset
+from anncestry.data.sources.images import encode_images, official_dataset
 from anncestry.errors import UserError, require
 from anncestry.signature import Signature
 
@@ -48,6 +50,27 @@ def load_idx(argument: str, options: DataOptions, seed: int, processor: Processo
     return dataset if options.order == "image" else _pixel_by_pixel(dataset, options.order)
 
 
+def read_idx_files(argument: str, options: DataOptions, processor: Processor) -> Whole:
+    """All images of ``idx:DIR``: of both parts, or of the one that is there."""
+    folder = existing_folder(argument)
+    series = isinstance(processor, PixelProcessor)
+    reader = processor.images if series else expect(processor, ImageProcessor, f"idx:{folder}")
+    made = []
+    for prefix in [part for part in ("train", "t10k") if any(folder.glob(f"{part}-*"))] or ["t10k"]:
+        images, labels = _read_pair(folder, prefix)
+        present = np.unique(labels)
+        names = [str(label) for label in present]
+        made.append(encode_images(images, np.searchsorted(present, labels), names, reader))
+    if series:
+        made = [_as_series(split, list(processor.order)) for split in made]
+    return Whole(tuple(made))
+
+
+def _as_series(split: Split, places: Sequence[int] | torch.Tensor) -> Examples:
+    assert isinstance(split, Examples)
+    return Examples(split.inputs.flatten(2).transpose(1, 2)[:, places].contiguous(), split.targets)
+
+
 def _pixel_by_pixel(dataset: Dataset, order: str) -> Dataset:
     """Each image as a series of its pixels (Le et al., 1504.00941), in rows or in one fixed random order."""
     channels, height, width = dataset.signature.shape
@@ -56,19 +79,15 @@ def _pixel_by_pixel(dataset: Dataset, order: str) -> Dataset:
     if order == "permuted":  # the seed of the dilated networks' own demonstration
         places = torch.from_numpy(np.random.RandomState(PERMUTATION_SEED).permutation(num_steps))
 
-    def series(split: Split) -> Examples:
-        assert isinstance(split, Examples)
-        return Examples(split.inputs.flatten(2).transpose(1, 2)[:, places].contiguous(), split.targets)
-
     processor = dataset.processor
     assert isinstance(processor, ImageProcessor)
     return replace(
         dataset,
         signature=Signature("classification", "series", (num_steps, channels), dataset.signature.output_size),
         processor=PixelProcessor(processor, tuple(places.tolist())),
-        train=series(dataset.train),
-        validation=series(dataset.validation),
-        test=series(dataset.test),
+        train=_as_series(dataset.train, places),
+        validation=_as_series(dataset.validation, places),
+        test=_as_series(dataset.test, places),
         notes=(*dataset.notes, f"pixel by pixel, {'permuted' if order == 'permuted' else 'in rows'}"),
     )
 

@@ -1,7 +1,7 @@
 """Images in folders, one sub-folder for each class; and the steps all image sources share."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,20 +10,26 @@ import numpy as np
 import torch
 
 from anncestry.arrays import Tensor
-from anncestry.data.dataset import Dataset, Examples, Processor
+from anncestry.data.dataset import Dataset, Examples, Processor, Whole
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.common import expect, relabel
 from anncestry.data.processors.image import ImageProcessor
 from anncestry.data.readers.archives import SUFFIXES as ARCHIVES
 from anncestry.data.readers.archives import Member, is_archive, read_archives
-from anncestry.data.readers.files import absolute, check_memory, existing_folder
-from anncestry.data.readers.images import is_image, read_image, to_pixels, with_channels
+from anncestry.data.readers.files import absolute, check_memory, existing_folder, list_folder
+from anncestry.data.readers.images import is_image, read_images
 from anncestry.data.splits import check_classes, describe_random_split, generator, stratified_split
 from anncestry.errors import UserError
 from anncestry.signature import Signature, Task
 
 VALIDATION = 0.1
 """Share of the training images that becomes validation where only the test split is official."""
+PARTS = {
+    "train": ("train", "training"),
+    "validation": ("val", "valid", "validation", "dev"),
+    "test": ("test", "testing"),
+}
+"""What the folders of an official split are called."""
 
 
 def image_dataset(
@@ -42,22 +48,13 @@ def image_dataset(
         white: the largest pixel value there can be.
         about: the other fields of `Dataset`; ``options`` says what the task is.
     """
-    inputs = [torch.tensor(pixels, dtype=torch.float32).div_(white) for pixels, _ in splits]
-    learnt = given or _learn(inputs[0], classes, about["options"]["task"] or "classification")
-    processor = expect(learnt, ImageProcessor, about["name"])
+    if given is None:
+        pixels = torch.tensor(splits[0][0], dtype=torch.float32).div_(white)
+        given = _learn(pixels, classes, about["options"]["task"] or "classification")
+    processor = expect(given, ImageProcessor, about["name"])
     shape = (processor.channels, processor.height, processor.width)
-    if inputs[0].shape[1:] != shape:
-        raise UserError(
-            "images", tuple(inputs[0].shape[1:]), f"must have the shape of the training images, {shape}"
-        )
-    images = [processor.standardise(values) for values in inputs]
-    if processor.task == "reconstruction":
-        targets, output_size = images, math.prod(shape)
-    else:
-        label_of = torch.from_numpy(relabel(classes, processor.classes, "class"))
-        targets = [label_of[torch.tensor(labels, dtype=torch.int64)] for _, labels in splits]
-        output_size = len(processor.classes)
-    train, validation, test = (Examples(*pair) for pair in zip(images, targets, strict=True))
+    output_size = math.prod(shape) if processor.task == "reconstruction" else len(processor.classes)
+    train, validation, test = (encode_images(*part, classes, processor, white) for part in splits)
     return Dataset(
         signature=Signature(processor.task, "image", shape, output_size),
         processor=processor,
@@ -67,6 +64,28 @@ def image_dataset(
         classes=processor.classes,
         **about,
     )
+
+
+def encode_images(
+    pixels: np.ndarray,
+    labels: np.ndarray,
+    classes: Sequence[str],
+    processor: ImageProcessor,
+    white: int = 255,
+) -> Examples:
+    """Images (N, C, H, W) with their labels (N,) as a model reads them.
+
+    Raises:
+        UserError: they have another shape, or a class that the model was not trained on.
+    """
+    shape = (processor.channels, processor.height, processor.width)
+    if pixels.shape[1:] != shape:
+        raise UserError("images", pixels.shape[1:], f"must have the shape of the training images, {shape}")
+    images = processor.standardise(torch.tensor(pixels, dtype=torch.float32).div_(white))
+    if processor.task == "reconstruction":
+        return Examples(images, images)
+    label_of = relabel(classes, processor.classes, "class")
+    return Examples(images, torch.from_numpy(label_of[labels.astype(np.int64)]))
 
 
 def official_dataset(
@@ -80,33 +99,44 @@ def official_dataset(
     options: DataOptions,
     source: Path,
     notes: Sequence[str] = (),
+    validation: tuple[np.ndarray, np.ndarray] | None = None,
+    test_name: str = "test",
 ) -> Dataset:
-    """Images with a test split of their own; validation is a tenth of the training images.
+    """Images with a test split of their own, and perhaps one for validation; else that is a tenth of the
+    training images.
 
     Args:
-        train, test: pixels (N, C, H, W) uint8 and labels (N,).
+        train, test, validation: pixels (N, C, H, W) uint8 and labels (N,).
         classes: names of the labels.
         processor: the processor to use in place of one learnt from the training split.
         seed: fixes which training images become validation.
         notes: what a person should know beside how it was split.
+        test_name: what the test split is called where it is from.
     """
     kind = name.partition(":")[0]
     (images, labels), (test_images, test_labels) = train, test
     hint = "It is read into memory as float32."
     check_memory(5 * (images.size + test_images.size), kind, str(source), hint)
+    about: dict[str, Any] = {"name": name, "options": asdict(options), "source": source}
+    if validation is not None:
+        if len(np.unique(labels)) < 2:
+            rule = "a classification needs at least two classes; there is only one"
+            raise UserError(f"{kind} labels", classes[labels[0]], rule)
+        sizes = " / ".join(str(len(part)) for _, part in (train, validation, test))
+        how = f"the official split: {sizes} images for training, validation, test"
+        return image_dataset([train, validation, test], classes, processor, notes=(how, *notes), **about)
     notes = [*notes, *check_classes(f"{kind} labels", labels, classes)]
     rows, held_out = stratified_split(labels, generator(seed), (VALIDATION,))
     if not len(held_out):
         rule = f"needs at least one class of 2 training images; has {len(labels)} in all"
         raise UserError(kind, str(source), rule)
     how = (
-        f"the official test split ({len(test_labels)} images); validation is {len(held_out)} of the "
+        f"the official {test_name} split ({len(test_labels)} images)"
+        f"{'' if test_name == 'test' else ' is the test part'}; validation is {len(held_out)} of the "
         f"{len(labels)} training images, at random with seed {seed}, within each class"
     )
     splits = [(images[rows], labels[rows]), (images[held_out], labels[held_out]), test]
-    return image_dataset(
-        splits, classes, processor, name=name, options=asdict(options), source=source, notes=(how, *notes)
-    )
+    return image_dataset(splits, classes, processor, notes=(how, *notes), **about)
 
 
 def _learn(images: Tensor, classes: tuple[str, ...], task: Task) -> ImageProcessor:
@@ -126,8 +156,7 @@ def load_images(
     Images of other sizes are resized to the first one's, or to ``image_size``. All are grey if every file is,
     else RGB. A given processor decides both. Archives are read into memory.
     """
-    path = absolute(argument)
-    folder = _opened(path) or existing_folder(argument)
+    path, folder, notes = _opened(argument)
     about: dict[str, Any] = {"name": f"images:{path}", "source": path}
     channels, size = None, None
     if processor is not None:
@@ -135,18 +164,20 @@ def load_images(
         channels, size = trained.channels, (trained.height, trained.width)
     elif options.image_size is not None:
         size = (options.image_size, options.image_size)
-    if all(any(path.is_dir() for path in _entries(folder / part)) for part in ("train", "test")):
-        return _official_folders(folder, size, channels, options, seed, processor, about)
-    images, labels, classes, notes = _read_classes(folder, size, channels, options.skip_bad)
+    parts = _official_parts(folder, notes)
+    if len(parts) > 1:
+        return _official_folders(parts, size, channels, options, seed, processor, notes, about)
+    folder = parts.get("train", folder)
+    images, labels, classes = _read_classes(folder, size, channels, options.skip_bad, notes)
     notes += check_classes("images", labels, classes)
-    parts = stratified_split(labels, generator(seed))
-    notes.append(describe_random_split(parts, seed, stratified=True))
-    if not all(map(len, parts)):
+    rows = stratified_split(labels, generator(seed))
+    notes.append(describe_random_split(rows, seed, stratified=True))
+    if not all(map(len, rows)):
         raise UserError(
             "images", str(folder), f"needs at least one class of 3 images; there are {len(labels)} in all"
         )
     return image_dataset(
-        [(images[part], labels[part]) for part in parts],
+        [(images[part], labels[part]) for part in rows],
         classes,
         processor,
         options=asdict(options),
@@ -155,111 +186,188 @@ def load_images(
     )
 
 
-def _opened(path: Path) -> Member | None:
-    """What is in an archive, or in the archives of a folder that has no sub-folders."""
+def read_image_folders(argument: str, options: DataOptions, processor: Processor) -> Whole:
+    """All images of ``images:DIR``, with the parts and the classes that there are."""
+    path, folder, notes = _opened(argument)
+    reader = expect(processor, ImageProcessor, f"images:{path}")
+    parts = _official_parts(folder, notes) or {"all": folder}
+    size, made = (reader.height, reader.width), []
+    for part in parts.values():
+        images, labels, classes = _read_classes(
+            part, size, reader.channels, options.skip_bad, notes, to_train=False
+        )
+        made.append(encode_images(images, labels, classes, reader))
+    return Whole(tuple(made), tuple(notes))
+
+
+def _opened(argument: str) -> tuple[Path, Path | Member, list[str]]:
+    """The path, the folder there, in an archive or in the archives of a folder that has no sub-folders, and
+    notes on what was left out of archives."""
+    path = absolute(argument)
     if is_archive(path):
-        return read_archives([path])
-    if path.is_file():
+        archives = [path]
+    elif path.is_file():
         raise UserError("images", str(path), "must be a folder or an archive", ARCHIVES)
-    entries = _entries(path)
-    archives = [entry for entry in entries if is_archive(entry)]
-    return read_archives(archives) if archives and not any(entry.is_dir() for entry in entries) else None
+    else:
+        entries = list_folder(existing_folder(argument))
+        archives = [entry for entry in entries if is_archive(entry)]
+        if not archives or any(entry.is_dir() for entry in entries):
+            return path, path, []
+    opened = read_archives(archives)
+    lost = opened.left_out
+    return (
+        path,
+        opened,
+        [f"left out {_listed(lost, 'entries of the archive that are no files')}"] if lost else [],
+    )
+
+
+def _official_parts(folder: Path | Member, notes: list[str]) -> dict[str, Any]:
+    """The folders of an official split by part, each with a sub-folder for each class; none where the folder
+    holds the classes themselves, and the training part alone where that is all there is.
+
+    Raises:
+        UserError: two folders are of one part, or the parts hold images in place of classes.
+    """
+    below = [entry for entry in list_folder(folder) if _is_visible_folder(entry)]
+    part_of = {name: part for part, names in PARTS.items() for name in names}
+    named = [(part_of[entry.name.lower()], entry) for entry in below if entry.name.lower() in part_of]
+    if not named:
+        return {}
+    found: dict[str, Any] = {}
+    for part, entry in named:
+        if not any(map(_is_visible_folder, list_folder(entry))):
+            continue
+        if part in found:
+            rule = f"holds two folders for {part}, {found[part].name} and {entry.name}"
+            raise UserError("images", str(folder), rule, hint="Rename one, or give another folder.")
+        found[part] = entry
+    parts_alone = len(named) == len(below)
+    if not found and parts_alone and len(named) > 1:
+        rule = (
+            f"holds {' and '.join(entry.name for _, entry in named)}, and these no sub-folder for each class"
+        )
+        raise UserError("images", str(folder), rule, hint="Which class is an image of? Sort them by it.")
+    if not found or (len(found) == 1 and not parts_alone):
+        return {}
+    others = [entry.name for entry in below if entry not in found.values()]
+    if others:
+        notes.append(
+            f"not used, beside {', '.join(entry.name for entry in found.values())}: {', '.join(others)}"
+        )
+    return found
+
+
+def _is_visible_folder(entry: Path | Member) -> bool:
+    return entry.is_dir() and not entry.name.startswith((".", "__"))
 
 
 def _official_folders(
-    folder: Path | Member,
+    parts: Mapping[str, Path | Member],
     size: tuple[int, int] | None,
     channels: int | None,
     options: DataOptions,
     seed: int,
     processor: Processor | None,
+    notes: list[str],
     about: dict[str, Any],
 ) -> Dataset:
-    """A folder with ``train`` and ``test``, each with one sub-folder for each class."""
-    images, labels, classes, notes = _read_classes(folder / "train", size, channels, options.skip_bad)
-    like = (images.shape[2], images.shape[3])
-    test_images, test_labels, test_classes, test_notes = _read_classes(
-        folder / "test", like, images.shape[1], options.skip_bad
+    """Folders of a training part and of one or two others, each with one sub-folder for each class."""
+    if "train" not in parts:
+        names = " and ".join(part.name for part in parts.values())
+        raise UserError("images", about["name"], f"holds {names}, but no images to train on", PARTS["train"])
+    images, labels, classes = _read_classes(parts["train"], size, channels, options.skip_bad, notes)
+    like, read = (images.shape[2], images.shape[3]), {}
+    for part in ("validation", "test"):
+        if part not in parts:
+            continue
+        name = parts[part].name
+        pixels, of_part, names = _read_classes(
+            parts[part], like, images.shape[1], options.skip_bad, notes, to_train=False
+        )
+        read[part] = pixels, relabel(names, classes, f"class of {name}")[of_part]
+        lacking = [name for name in classes if name not in names]
+        if lacking:
+            notes.append(f"{name} has no images of {_listed(lacking, 'classes')}")
+    test = "test" if "test" in read else "validation"
+    return official_dataset(
+        (images, labels),
+        read[test],
+        classes,
+        processor,
+        seed,
+        options=options,
+        notes=notes,
+        validation=read.get("validation") if len(read) > 1 else None,
+        test_name=parts[test].name,
+        **about,
     )
-    train = (images, labels)
-    test = (test_images, relabel(test_classes, classes, "test class")[test_labels])
-    about = {"options": options, "notes": [*notes, *test_notes], **about}
-    return official_dataset(train, test, classes, processor, seed, **about)
 
 
 def _read_classes(
-    folder: Path | Member, size: tuple[int, int] | None, channels: int | None, skip_bad: bool
-) -> tuple[np.ndarray, np.ndarray, tuple[str, ...], list[str]]:
-    """Pixels (N, C, H, W), labels (N,), names of the classes, notes."""
-    classes, files, notes = _find_files(folder)
+    folder: Path | Member,
+    size: tuple[int, int] | None,
+    channels: int | None,
+    skip_bad: bool,
+    notes: list[str],
+    to_train: bool = True,
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Pixels (N, C, H, W), labels (N,) and names of the classes; notes are added.
+
+    Args:
+        folder: has a sub-folder for each class.
+        size, channels, skip_bad: as for `read_images`.
+        notes: of what a person should know.
+        to_train: whether there must be two classes, and images of each.
+    """
+    classes, files = _find_files(folder, notes, to_train)
     labels = np.repeat(np.arange(len(classes)), [len(paths) for paths in files])
     paths = [path for of_class in files for path in of_class]
-    images, bad = _read_all(paths, size, channels, skip_bad)
-    if bad:
-        names = [f"{classes[labels[index]]}/{paths[index].name}" for index in bad]
-        labels = np.delete(labels, bad)
+    read = read_images(paths, size, channels, skip_bad)
+    notes += read.notes
+    if read.bad:
+        names = [f"{classes[labels[index]]}/{paths[index].name}" for index in read.bad]
+        labels = np.delete(labels, read.bad)
         notes.append(f"left out {_listed(names, 'unreadable images', 50)}")
         lost = [name for index, name in enumerate(classes) if index not in labels]
-        if lost:
+        if (to_train and lost) or not len(labels):
             rule = "a class folder must hold images; none here can be read"
             raise UserError("images", str(folder / lost[0]), rule)
-    return images, labels, classes, notes
+    return read.pixels, labels, classes
 
 
-def _entries(folder: Path | Member) -> list[Any]:
-    return sorted(folder.iterdir()) if folder.is_dir() else []
-
-
-def _listed(names: list[str], what: str, limit: int = 5) -> str:
+def _listed(names: Sequence[str], what: str, limit: int = 5) -> str:
     return f"{len(names)} {what}: {', '.join(names[:limit])}{', ...' if len(names) > limit else ''}"
 
 
-def _find_files(folder: Path | Member) -> tuple[tuple[str, ...], list[list[Any]], list[str]]:
-    """Class names, the image files of each, and notes on files of other kinds."""
-    below = sorted(
-        path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__"))
-    )
+def _find_files(
+    folder: Path | Member, notes: list[str], to_train: bool
+) -> tuple[tuple[str, ...], list[list[Any]]]:
+    """Class names and the image files of each; notes on files of other kinds are added."""
+    below = [entry for entry in list_folder(folder) if _is_visible_folder(entry)]
     if not below:
         raise UserError("images", str(folder), "must hold one sub-folder for each class; there is none")
-    files, others = [], []
+    found, others, empty = {}, [], []
     for class_folder in below:
-        entries = sorted(class_folder.iterdir())
-        files.append([path for path in entries if is_image(path)])
+        entries = list_folder(class_folder)
+        images = [path for path in entries if is_image(path)]
         others += [f"{class_folder.name}/{path.name}" for path in entries if not is_image(path)]
-        if not files[-1]:
-            hint = (
-                "Give the folder whose sub-folders are the classes."
-                if any(p.is_dir() for p in entries)
-                else None
-            )
-            raise UserError(
-                "images", str(class_folder), "a class folder must hold images; there is none", hint=hint
-            )
-    if len(below) < 2:
+        if images:
+            found[class_folder.name] = images
+        elif to_train:
+            deeper = any(entry.is_dir() for entry in entries)
+            hint = "Give the folder whose sub-folders are the classes." if deeper else None
+            rule = "a class folder must hold images; there is none"
+            raise UserError("images", str(class_folder), rule, hint=hint)
+        else:
+            empty.append(class_folder.name)
+    if not found:
+        raise UserError("images", str(folder), "must hold images in the sub-folders; there is none")
+    if len(found) < 2 and to_train:
         rule = "a classification needs at least two classes; there is only one sub-folder"
         raise UserError("images", str(below[0]), rule)
-    notes = [f"ignored {_listed(others, 'entries that are no images')}"] if others else []
-    return tuple(path.name for path in below), files, notes
-
-
-def _read_all(
-    paths: list[Any], size: tuple[int, int] | None, channels: int | None, skip_bad: bool
-) -> tuple[np.ndarray, list[int]]:
-    """Pixels (N, C, H, W) uint8 of the readable files, and the numbers of those left out."""
-    images, bad = [], []
-    for index, path in enumerate(paths):
-        try:
-            image = read_image(path)
-        except UserError:
-            if not skip_bad:
-                raise
-            bad.append(index)
-            continue
-        size = size or (image.height, image.width)
-        if not images:
-            num_values = len(paths) * 3 * size[0] * size[1]
-            rest = f"{len(paths)} images of {size[0]} x {size[1]} pixels"
-            check_memory(4 * num_values, "images", rest, "Set a smaller image_size.")
-        images.append(to_pixels(image, *size))
-    channels = channels or max((len(image) for image in images), default=1)
-    return np.stack([with_channels(image, channels) for image in images]) if images else np.empty(0), bad
+    if others:
+        notes.append(f"ignored {_listed(others, 'entries that are no images')}")
+    if empty:
+        notes.append(f"without an image: {_listed(empty, 'class folders')}")
+    return tuple(found), list(found.values())

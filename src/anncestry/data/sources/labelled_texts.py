@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from anncestry.data.dataset import Dataset, Examples, Processor
+from anncestry.data.dataset import Dataset, Examples, Processor, Whole
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.common import expect, mean_and_scale, relabel
 from anncestry.data.processors.packed import Text
@@ -76,8 +76,13 @@ def reads_pieces(options: DataOptions, processor: Processor | None) -> bool:
     return options.tokenizer is not None or options.level in LEARNT
 
 
-def official_parts(folder: Path, suffixes: Sequence[str]) -> dict[Part, Path]:
+def official_parts(folder: Path, suffixes: Sequence[str], train: bool = True) -> dict[Part, Path]:
     """The files of a folder that hold one part each, by words in their names.
+
+    Args:
+        folder: where to look.
+        suffixes: what the names end with, but for ``.gz``.
+        train: whether there must be a training file; else any part is enough.
 
     Raises:
         UserError: there is no training file, or two files for the same part.
@@ -96,7 +101,7 @@ def official_parts(folder: Path, suffixes: Sequence[str]) -> dict[Part, Path]:
             raise UserError("folder", str(folder), rule)
         if part is not None:
             found[part] = path
-    if "train" not in found:
+    if "train" not in found and (train or not found):
         rule = f"must hold a file with train in its name ({', '.join(suffixes)}), and dev or test files"
         raise UserError("folder", str(folder), rule, [path.name for path in files] or ["no such file"])
     return found
@@ -213,21 +218,9 @@ def labelled_texts(
             require(values.min() < values.max(), target, values[0].item(), "has one value only")
             learnt = {"mean": mean.item(), "scale": scale.item(), "name": target}
             processor = PackedValuesProcessor(tokenizer, **common, **learnt)
-    kind = PackedClassesProcessor if classes else PackedValuesProcessor
-    processor = expect(processor, kind, name)
-    rule = "holds pairs of texts" if pairs else "holds single texts"
-    require(processor.pairs in (None, pairs), "--data", name, f"{rule}, which the model was not trained on")
-    made, num_cut = {}, 0
-    for part, labelled in split.items():
-        inputs, lengths, cut = processor.encode_counted(labelled.texts)
-        if isinstance(processor, PackedClassesProcessor):
-            targets = torch.from_numpy(relabel(labelled.answers, processor.classes, target))
-        else:
-            targets = processor.encode_targets(_numbers(labelled, target))
-        made[part] = Examples(inputs, targets, lengths)
-        num_cut += cut
-    if num_cut:
-        notes.append(f"{num_cut} texts were longer than {processor.max_tokens} tokens and were cut")
+    processor = _answering(processor, name)
+    made, more = _encode(split, processor, name, target)
+    notes += more
     outputs = len(processor.classes) if isinstance(processor, PackedClassesProcessor) else 1
     size = len(processor.tokenizer)
     shape = (max(split.inputs.shape[1] for split in made.values()),)
@@ -245,6 +238,38 @@ def labelled_texts(
         source=source,
         notes=tuple(notes),
     )
+
+
+def read_labelled(parts: Mapping[Part, Labelled], processor: Processor, *, name: str, target: str) -> Whole:
+    """All labelled texts of all parts, as a trained model reads them."""
+    made, notes = _encode(parts, processor, name, target)
+    return Whole(tuple(made.values()), tuple(notes))
+
+
+def _encode(
+    parts: Mapping[Part, Labelled], processor: Processor, name: str, target: str
+) -> tuple[dict[Part, Examples], list[str]]:
+    """The parts as a processor reads them, and notes on texts that were cut."""
+    processor, made, num_cut = _answering(processor, name), {}, 0
+    for part, labelled in parts.items():
+        pairs = not isinstance(labelled.texts[0], str)
+        rule = f"holds {'pairs of' if pairs else 'single'} texts, which the model was not trained on"
+        require(processor.pairs in (None, pairs), "--data", name, rule)
+        inputs, lengths, cut = processor.encode_counted(labelled.texts)
+        if isinstance(processor, PackedClassesProcessor):
+            targets = torch.from_numpy(relabel(labelled.answers, processor.classes, target))
+        else:
+            targets = processor.encode_targets(_numbers(labelled, target))
+        made[part] = Examples(inputs, targets, lengths)
+        num_cut += cut
+    note = f"{num_cut} texts were longer than {processor.max_tokens} tokens and were cut"
+    return made, [note] if num_cut else []
+
+
+def _answering(processor: Processor, name: str) -> PackedClassesProcessor | PackedValuesProcessor:
+    if isinstance(processor, PackedClassesProcessor):
+        return processor
+    return expect(processor, PackedValuesProcessor, name)
 
 
 def _flat(texts: Iterable[Text]) -> Iterable[str]:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from anncestry.data.dataset import Dataset, Processor
+from anncestry.data.dataset import Dataset, Processor, Whole
 from anncestry.data.masked_blocks import MaskedBlocks
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.common import expect
@@ -13,6 +13,7 @@ from anncestry.data.processors.masked_words import MaskedWordsProcessor
 from anncestry.data.readers.lines import Lines
 from anncestry.data.sentence_pairs import NUM_RELATIONS
 from anncestry.data.sources.running_text import WINDOW, RunningText
+from anncestry.data.tokenizer import Tokenizer
 from anncestry.signature import Signature
 
 TASK = "masked-lm"
@@ -39,11 +40,7 @@ def masked_text(
     text = RunningText.of(texts, name, options)
     known = None if given is None else expect(given, MaskedWordsProcessor, name).tokenizer
     tokenizer = known or text.tokenizer("wordpiece")
-    separator = tokenizer.special.separator if options.pairs == "none" else None
-    splits = [
-        MaskedBlocks.of(cut, tokenizer, options.masking, options.pairs, window)
-        for cut in text.cut(tokenizer, separator)
-    ]
+    splits = _blocks(text, tokenizer, window)
     text.check(splits)
     processor: Any = given or MaskedWordsProcessor(tokenizer, window)
     train, validation, test = splits if len(splits) == 3 else (*splits, splits[1])
@@ -70,3 +67,22 @@ def masked_text(
         source=source,
         notes=(split, *notes),
     )
+
+
+def whole_masked_text(
+    texts: Sequence[Lines], name: str, options: DataOptions, processor: MaskedWordsProcessor
+) -> Whole:
+    """All of some texts with hidden words, as a trained model reads them."""
+    text = RunningText.of(texts, name, options, whole=True)
+    blocks = _blocks(text, processor.tokenizer, options.window or WINDOW)
+    return Whole(tuple(part for part in blocks if len(part)))
+
+
+def _blocks(text: RunningText, tokenizer: Tokenizer, window: int) -> list[MaskedBlocks]:
+    """The parts of a text as inputs with hidden words."""
+    options = text.options
+    separator = tokenizer.special.separator if options.pairs == "none" else None
+    return [
+        MaskedBlocks.of(cut, tokenizer, options.masking, options.pairs, window)
+        for cut in text.cut(tokenizer, separator)
+    ]

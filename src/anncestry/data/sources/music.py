@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from anncestry.data.dataset import Dataset, Examples, Processor
+from anncestry.data.dataset import Dataset, Examples, Processor, Whole
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.common import expect
 from anncestry.data.processors.plain import PlainProcessor, stack_padded
@@ -21,15 +21,13 @@ KEYS = ("traindata", "validdata", "testdata")
 def load_music(argument: str, options: DataOptions, seed: int, processor: Processor | None = None) -> Dataset:
     """``music:PATH``: a MATLAB file of Boulanger-Lewandowski et al., 1206.6392, with its own split."""
     path = existing_file(argument)
-    pieces = [[torch.from_numpy(piece) for piece in part] for part in read_pieces(path)]
+    parts = read_pieces(path)
+    missing = [key for key in KEYS if key not in parts]
+    if missing:
+        raise UserError("file", str(path), f"must hold {', '.join(KEYS)}; it lacks {', '.join(missing)}")
+    pieces = [parts[key] for key in KEYS]
     width = pieces[0][0].shape[1]
-    steps = sum(len(part) * max(map(len, part)) for part in pieces)
-    check_memory(8 * steps * width, "music", str(path), "It is read into memory as float32, padded.")
-    splits = []
-    for part in pieces:
-        inputs, lengths = stack_padded([piece[:-1] for piece in part], 0.0)
-        targets, _ = stack_padded([piece[1:] for piece in part], float(IGNORED))
-        splits.append(Examples(inputs, targets, lengths))
+    splits = _examples(pieces, path)
     longest = max(split.inputs.shape[1] for split in splits)
     plain = PlainProcessor("frames of zeros and ones", width)
     sizes = " / ".join(f"{len(part)} ({sum(map(len, part)):,} frames)" for part in pieces)
@@ -46,8 +44,34 @@ def load_music(argument: str, options: DataOptions, seed: int, processor: Proces
     )
 
 
-def read_pieces(path: Path) -> list[list[np.ndarray]]:
-    """The pieces (T, 88) float32 of the three parts. The format holds arrays alone, no code.
+def read_music(argument: str, options: DataOptions, processor: Processor) -> Whole:
+    """All pieces of ``music:PATH``, whichever of the three parts it has."""
+    path = existing_file(argument)
+    reader = expect(processor, PlainProcessor, f"music:{path}")
+    pieces = list(read_pieces(path).values())
+    width = pieces[0][0].shape[1]
+    if width != reader.width:
+        raise UserError("--data", f"music:{path}", f"has {width} keys; the model reads {reader.width}")
+    return Whole(tuple(_examples(pieces, path)))
+
+
+def _examples(parts: list[list[np.ndarray]], path: Path) -> list[Examples]:
+    """Each frame with the next one as its target."""
+    steps = sum(len(part) * max(map(len, part)) for part in parts)
+    check_memory(
+        8 * steps * parts[0][0].shape[1], "music", str(path), "It is read into memory as float32, padded."
+    )
+    splits = []
+    for part in parts:
+        pieces = [torch.from_numpy(piece) for piece in part]
+        inputs, lengths = stack_padded([piece[:-1] for piece in pieces], 0.0)
+        targets, _ = stack_padded([piece[1:] for piece in pieces], float(IGNORED))
+        splits.append(Examples(inputs, targets, lengths))
+    return splits
+
+
+def read_pieces(path: Path) -> dict[str, list[np.ndarray]]:
+    """The pieces (T, 88) float32 of the parts that a file has. The format holds arrays alone, no code.
 
     Raises:
         UserError: it is no such file, or holds something else than frames of zeros and ones.
@@ -58,16 +82,22 @@ def read_pieces(path: Path) -> list[list[np.ndarray]]:
         found = loadmat(path, variable_names=KEYS)
     except Exception as error:  # whatever a damaged file provokes
         raise UserError("file", str(path), f"is no MATLAB file of frames ({error})") from None
-    missing = [key for key in KEYS if key not in found]
-    if missing:
-        raise UserError("file", str(path), f"must hold {', '.join(KEYS)}; it lacks {', '.join(missing)}")
-    parts = [[np.asarray(piece, np.float32) for piece in np.ravel(found[key])] for key in KEYS]
-    for key, part in zip(KEYS, parts, strict=True):
-        for number, piece in enumerate(part, 1):
-            fits = piece.ndim == 2 and piece.shape[0] >= 2 and piece.shape[1] == parts[0][0].shape[1]
-            if not fits or not np.isin(piece, (0, 1)).all():
-                rule = f"piece {number} of {key} must be 2 or more frames of zeros and ones: {piece.shape}"
-                raise UserError("file", str(path), rule)
-    if not all(parts):
-        raise UserError("file", str(path), "must hold at least one piece in each part")
+    parts: dict[str, list[np.ndarray]] = {}
+    width = None
+    for key in KEYS:
+        if key not in found:
+            continue
+        parts[key] = []
+        for number, piece in enumerate(np.ravel(found[key]), 1):
+            rule = f"piece {number} of {key} must be 2 or more frames of zeros and ones"
+            if not isinstance(piece, np.ndarray) or piece.dtype.kind not in "buif" or piece.ndim != 2:
+                raise UserError("file", str(path), f"{rule}, (frames, keys)")
+            width = width or piece.shape[1]
+            if piece.shape[0] < 2 or piece.shape[1] != width or not width or not np.isin(piece, (0, 1)).all():
+                raise UserError("file", str(path), f"{rule} with {width} keys; its shape is {piece.shape}")
+            parts[key].append(np.asarray(piece, np.float32))
+        if not parts[key]:
+            raise UserError("file", str(path), f"must hold at least one piece in {key}")
+    if not parts:
+        raise UserError("file", str(path), f"must hold some of {', '.join(KEYS)}", sorted(map(str, found)))
     return parts

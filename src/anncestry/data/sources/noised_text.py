@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from anncestry.data.dataset import Dataset, Processor
+from anncestry.data.dataset import Dataset, Processor, Whole
 from anncestry.data.noised_pairs import NoisedPairs
 from anncestry.data.noising import Noising
 from anncestry.data.options import DataOptions
@@ -90,6 +90,18 @@ def noised_text(
         source=source,
         notes=(split, *notes),
     )
+
+
+def whole_noised_text(
+    texts: Sequence[Lines], name: str, options: DataOptions, processor: DenoisingProcessor
+) -> Whole:
+    """All of some texts with noise put on them, as a trained model reads them."""
+    text = RunningText.of(texts, name, options, whole=True)
+    noising = Noising.of(processor.tokenizer)
+    room = processor.max_tokens if options.window is None else options.window - 1
+    parts = [blocks(cut, room) for cut in text.cut(processor.source)]
+    splits = [NoisedPairs.of(part, noising, Texts(part, processor.target)) for part in parts if len(part)]
+    return Whole(tuple(splits))
 
 
 def blocks(text: TokenFile, room: int) -> Sequences:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from anncestry.data.dataset import Dataset, Processor
+from anncestry.data.dataset import Dataset, Processor, Whole
 from anncestry.data.options import DataOptions
 from anncestry.data.pairs import Pairs, Sequences
 from anncestry.data.processors.common import expect
@@ -14,7 +14,7 @@ from anncestry.data.processors.translation import TranslationProcessor, answers
 from anncestry.data.readers.files import absolute, existing_file, read_text, split_lines
 from anncestry.data.splits import generator, random_split
 from anncestry.data.vocabulary import Level, Vocabulary
-from anncestry.errors import UserError
+from anncestry.errors import UserError, require
 from anncestry.signature import UNKNOWN, Signature
 
 Lines = list[tuple[str, str]]  # (source, target)
@@ -43,6 +43,20 @@ def load_parallel(
     lines = _split(train, dict(parts), seed, notes, name)
     groups: list[tuple[str, ...]] = [(), (), ()]
     return translation_dataset(lines, groups, options, processor, name=name, source=paths[0], notes=notes)
+
+
+def read_parallel(argument: str, options: DataOptions, processor: Processor) -> Whole:
+    """All pairs of ``parallel:SRC,TGT``, without what lies beside these files."""
+    paths, notes = _paths(argument), []
+    reader = expect(processor, TranslationProcessor, f"parallel:{paths[0]},{paths[1]}")
+    pairs = _pairs(_read(paths, notes), (), reader, options, notes, drop=False)
+    require(
+        len(pairs) > 0,
+        "--data",
+        f"parallel:{paths[0]},{paths[1]}",
+        "has no pair of lines with text on both sides",
+    )
+    return Whole((pairs,), tuple(notes))
 
 
 def _paths(argument: str) -> tuple[Path, Path]:

@@ -46,19 +46,23 @@ class RunningText:
     folder: Path | None
 
     @classmethod
-    def of(cls, texts: Sequence[Lines], name: str, options: DataOptions) -> "RunningText":
+    def of(
+        cls, texts: Sequence[Lines], name: str, options: DataOptions, whole: bool = False
+    ) -> "RunningText":
         """
         Args:
             texts: one, to be split as ``options.split`` says, or one for each of `PARTS`.
+            whole: split nothing; there may be any number of texts.
 
         Raises:
             UserError: texts are not split so, or cannot be read.
         """
         surveys = [survey(text) for text in texts]
         num_chars = sum(count for count, _ in surveys)
-        facts = [[digest for _, digest in surveys], options.split]
+        facts = [[digest for _, digest in surveys], "whole" if whole else options.split]
         folder = None if options.cache is None and num_chars <= SMALL else cache_folder(options.cache)
-        parts = _split(texts[0], num_chars, options.split) if len(texts) == 1 else list(texts)
+        one = len(texts) == 1 and not whole
+        parts = _split(texts[0], num_chars, options.split) if one else list(texts)
         return cls(name, options, tuple(parts), facts, folder)
 
     def cut(self, cutter: Cutter, separator: int | None = None) -> list[TokenFile]:

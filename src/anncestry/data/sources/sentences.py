@@ -2,11 +2,12 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from anncestry.data.dataset import Dataset, Examples, Processor
+from anncestry.data.dataset import Dataset, Examples, Processor, Split, Whole
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.characters import CharacterClassProcessor
 from anncestry.data.processors.common import expect, relabel
@@ -14,7 +15,7 @@ from anncestry.data.processors.sentences import SentenceProcessor, rank, split_t
 from anncestry.data.readers.files import absolute, decode_text, existing_file, existing_folder, split_lines
 from anncestry.data.readers.files import read_text as read_utf8
 from anncestry.data.sources.characters import LEVEL, spelt_examples
-from anncestry.data.sources.labelled_texts import Labelled, Part, labelled_texts, reads_pieces
+from anncestry.data.sources.labelled_texts import Labelled, Part, labelled_texts, read_labelled, reads_pieces
 from anncestry.data.splits import check_classes, describe_random_split, generator, stratified_split
 from anncestry.errors import UserError
 from anncestry.signature import NUM_CHARACTERS, Signature
@@ -28,20 +29,14 @@ def load_sentences(
     argument: str, options: DataOptions, seed: int, processor: Processor | None = None
 ) -> Dataset:
     """``sentences:PATH``; see the catalogue for what PATH may be."""
-    path = absolute(argument)
     notes: list[str] = []
-    by_class = False
-    if path.is_dir():
-        parts, by_class = _read_folder(existing_folder(argument), notes)
-    else:
-        path = existing_file(argument)
-        parts = [_read_labelled(path, notes)]
+    path, parts, by_class = _read_parts(argument, notes)
     if reads_pieces(options, processor):
         return _in_pieces(parts, options, seed, processor, path, notes)
     classes = tuple(sorted({label for part in parts for _, label in part}))
     labels = [relabel([label for _, label in part], classes, "class") for part in parts]
     notes += check_classes("sentences", labels[0], classes)
-    parts, labels = _split(parts, labels, seed, notes)
+    parts = _split(parts, labels[0], seed, notes)
     level = "char" if (options.level or ("char" if by_class else "word")) == "char" else "word"
     spelt = options.level == LEVEL or isinstance(processor, CharacterClassProcessor)
     if processor is None and spelt:
@@ -52,15 +47,7 @@ def load_sentences(
         processor = SentenceProcessor(level, rank(tokens, options.vocab_size, fewest), classes)
     kind = CharacterClassProcessor if spelt else SentenceProcessor
     processor = expect(processor, kind, f"sentences:{path}")
-    label_of = torch.from_numpy(relabel(classes, processor.classes, "class"))
-    splits = []
-    for part, targets in zip(parts, labels, strict=True):
-        texts, answers = [text for text, _ in part], label_of[torch.from_numpy(targets)]
-        if isinstance(processor, CharacterClassProcessor):
-            splits.append(spelt_examples([text.split() for text in texts], answers, processor.num_chars))
-        else:
-            inputs, lengths = processor.encode(texts)
-            splits.append(Examples(inputs, answers, lengths))
+    splits: list[Any] = [_examples(part, processor) for part in parts]
     if isinstance(processor, CharacterClassProcessor):
         longest = max(split.rows.inputs.shape[1] for split in splits)
         reads: tuple = ("characters", (longest, processor.num_chars), len(processor.classes), NUM_CHARACTERS)
@@ -81,19 +68,54 @@ def load_sentences(
     )
 
 
+def read_sentences(argument: str, options: DataOptions, processor: Processor) -> Whole:
+    """All labelled texts of ``sentences:PATH``."""
+    notes: list[str] = []
+    path, parts, _ = _read_parts(argument, notes)
+    if reads_pieces(options, processor):
+        labelled = _labelled(parts)
+        whole = read_labelled(labelled, processor, name=f"sentences:{path}", target="class")
+        return Whole(whole.parts, (*notes, *whole.notes))
+    if not isinstance(processor, CharacterClassProcessor):
+        processor = expect(processor, SentenceProcessor, f"sentences:{path}")
+    return Whole(tuple(_examples(part, processor) for part in parts), tuple(notes))
+
+
+def _examples(part: Pairs, processor: CharacterClassProcessor | SentenceProcessor) -> Split:
+    """Labelled texts in words, or in characters."""
+    texts = [text for text, _ in part]
+    answers = torch.from_numpy(relabel([label for _, label in part], processor.classes, "class"))
+    if isinstance(processor, CharacterClassProcessor):
+        return spelt_examples([text.split() for text in texts], answers, processor.num_chars)
+    inputs, lengths = processor.encode(texts)
+    return Examples(inputs, answers, lengths)
+
+
+def _labelled(parts: list[Pairs]) -> dict[Part, Labelled]:
+    names: tuple[Part, ...] = ("train", "validation", "test") if len(parts) == 3 else ("train", "test")
+    return {
+        name: Labelled([text for text, _ in part], [label for _, label in part])
+        for name, part in zip(names, parts, strict=False)
+    }
+
+
 def _in_pieces(
     parts: list[Pairs], options: DataOptions, seed: int, given: Processor | None, path: Path, notes: list[str]
 ) -> Dataset:
     """The same learning problem, read by a tokenizer."""
-    names: tuple[Part, ...] = ("train", "validation", "test") if len(parts) == 3 else ("train", "test")
-    labelled = {
-        name: Labelled([text for text, _ in part], [label for _, label in part])
-        for name, part in zip(names, parts, strict=False)
-    }
     return labelled_texts(
-        labelled, options, seed, given, task="classification", name=f"sentences:{path}", target="class",
-        source=path, notes=notes,
+        _labelled(parts), options, seed, given, task="classification", name=f"sentences:{path}",
+        target="class", source=path, notes=notes,
     )  # fmt: skip
+
+
+def _read_parts(argument: str, notes: list[str]) -> tuple[Path, list[Pairs], bool]:
+    """The path, the parts that its files have, and whether there is a file for each class."""
+    path = absolute(argument)
+    if path.is_dir():
+        return path, *_read_folder(existing_folder(argument), notes)
+    path = existing_file(argument)
+    return path, [_read_labelled(path, notes)], False
 
 
 def _read_folder(folder: Path, notes: list[str]) -> tuple[list[Pairs], bool]:
@@ -143,17 +165,15 @@ def _read(path: Path, notes: list[str]) -> str:
         return decode_text(path.read_bytes().decode("latin-1").encode(), str(path))
 
 
-def _split(
-    parts: list[Pairs], labels: list[np.ndarray], seed: int, notes: list[str]
-) -> tuple[list[Pairs], list[np.ndarray]]:
+def _split(parts: list[Pairs], labels: np.ndarray, seed: int, notes: list[str]) -> list[Pairs]:
     """Training, validation and test: as the files have it, at random within each class where they do not."""
     if len(parts) == 3:
-        return parts, labels
+        return parts
     if len(parts) == 1:
-        chosen = stratified_split(labels[0], generator(seed))
+        chosen = stratified_split(labels, generator(seed))
         notes.insert(0, describe_random_split(chosen, seed, True))
     else:  # training and test: a part of training is for validation
-        chosen = stratified_split(labels[0], generator(seed), (HELD_OUT,))
+        chosen = stratified_split(labels, generator(seed), (HELD_OUT,))
         notes.insert(0, f"validation is {len(chosen[1])} of the training lines, at random with seed {seed}")
     first = [[parts[0][row] for row in rows] for rows in chosen]
-    return [*first, *parts[1:]], [*(labels[0][rows] for rows in chosen), *labels[1:]]
+    return [*first, *parts[1:]]

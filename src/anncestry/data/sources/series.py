@@ -45,14 +45,8 @@ def series_dataset(
     if not (first < ends[0] < ends[1] < num_rows):
         rule = f"a window of {window} and a horizon of {horizon} leave no forecast for each of the splits"
         raise UserError("rows", num_rows, rule, hint="Give more rows or a smaller window.")
-    check_memory(8 * num_rows * window * values.shape[1], "window", window, "Set a smaller window.")
-    standardised = torch.from_numpy(processor.standardise(values))
-    windows = standardised.unfold(0, window, 1).transpose(1, 2)  # (N - T + 1, T, D), a view
-    targets = standardised[:, processor.target_input, None]
     parts = [(first, ends[0]), (ends[0], ends[1]), (ends[1], num_rows)]
-    splits = [
-        Examples(windows[a - first : b - first].contiguous(), targets[a:b].contiguous()) for a, b in parts
-    ]
+    splits = [forecasts(values, processor, *part) for part in parts]
     sizes = " / ".join(str(len(split)) for split in splits)
     note = f"split in the order of time: {sizes} forecasts for training, validation, test"
     return Dataset(
@@ -65,6 +59,26 @@ def series_dataset(
         notes=(note, *about.pop("notes", ())),
         **about,
     )
+
+
+def forecasts(
+    values: np.ndarray, processor: SeriesProcessor, start: int = 0, end: int | None = None
+) -> Examples:
+    """The forecasts of the rows from ``start`` to ``end`` of a series (N, D), as far as they have a window.
+
+    Raises:
+        UserError: no row has one.
+    """
+    window, first = processor.window, processor.window + processor.horizon - 1
+    start, end = max(start, first), len(values) if end is None else end
+    if start >= end:
+        rule = f"a forecast needs {first + 1} rows: a window of {window} and a horizon of {processor.horizon}"
+        raise UserError("rows", len(values), rule)
+    check_memory(8 * len(values) * window * values.shape[1], "window", window, "Set a smaller window.")
+    standardised = torch.from_numpy(processor.standardise(values))
+    windows = standardised.unfold(0, window, 1).transpose(1, 2)  # (N - T + 1, T, D), a view
+    targets = standardised[start:end, processor.target_input, None]
+    return Examples(windows[start - first : end - first].contiguous(), targets.contiguous())
 
 
 def mackey_glass(num_values: int, tau: int = 17, steps: int = 10, washout: int = 500) -> np.ndarray:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from anncestry.data.dataset import Dataset, Examples, Processor
+from anncestry.data.dataset import Dataset, Processor, Whole
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.common import expect
 from anncestry.data.processors.packed_spans import SpanProcessor
@@ -25,9 +25,23 @@ Parts = dict[Part, list[Question]]
 
 def load_squad(argument: str, options: DataOptions, seed: int, processor: Processor | None = None) -> Dataset:
     """``squad:PATH``: a folder with train and dev files, or one file."""
+    path, read, notes = _read(argument)
+    parts = _split(read, seed, notes)
+    return question_dataset(parts, options, processor, name=f"squad:{path}", source=path, notes=notes)
+
+
+def read_questions(argument: str, options: DataOptions, processor: Processor) -> Whole:
+    """All questions of ``squad:PATH``."""
+    path, read, notes = _read(argument, train=False)
+    parts = {part: _flat(squad.articles) for part, squad in read.items()}
+    return encode_questions(parts, processor, name=f"squad:{path}", notes=notes)
+
+
+def _read(argument: str, train: bool = True) -> tuple[Path, dict[Part, Squad], list[str]]:
+    """The path, what each file holds, and notes."""
     path = absolute(argument)
     suffixes = (".json",)
-    files = official_parts(path, suffixes) if path.is_dir() else {"train": existing_file(argument)}
+    files = official_parts(path, suffixes, train) if path.is_dir() else {"train": existing_file(argument)}
     read = {part: read_squad(file) for part, file in files.items()}
     notes = []
     if len(files) > 1:
@@ -38,8 +52,21 @@ def load_squad(argument: str, options: DataOptions, seed: int, processor: Proces
     ):
         count = sum(getattr(squad, field) for squad in read.values())
         notes += [f"{count} {what}"] if count else []
-    parts = _split(read, seed, notes)
-    return question_dataset(parts, options, processor, name=f"squad:{path}", source=path, notes=notes)
+    return path, read, notes
+
+
+def encode_questions(
+    parts: Mapping[Part, Sequence[Question]], processor: Processor, *, name: str, notes: Sequence[str] = ()
+) -> Whole:
+    """All questions of all parts, as a trained model reads them."""
+    reader = expect(processor, SpanProcessor, name)
+    return Whole(tuple(_encode(questions, reader) for questions in parts.values()), tuple(notes))
+
+
+def _encode(questions: Sequence[Question], processor: SpanProcessor) -> Questions:
+    windows = processor.windows(questions)
+    targets = processor.targets(questions, windows)
+    return Questions(windows.inputs, targets, windows.lengths, tuple(questions))
 
 
 def question_dataset(
@@ -69,14 +96,12 @@ def question_dataset(
         longest = longest if options.max_tokens else min(longest, WINDOW)
         processor = SpanProcessor(tokenizer, longest, options.cut, may_lack=lacking)
     processor = expect(processor, SpanProcessor, name)
-    made: dict[Part, Examples] = {}
+    made: dict[Part, Questions] = {}
     for part, questions in parts.items():
         if part == "train":
             questions = [question for question in questions if question.starts or not question.answers]
             require(bool(questions), "--data", name, "has no question whose answer is in its text")
-        windows = processor.windows(questions)
-        targets = processor.targets(questions, windows)
-        made[part] = Questions(windows.inputs, targets, windows.lengths, tuple(questions))
+        made[part] = _encode(questions, processor)
     if not given:
         count = len(made["train"])
         notes.append(f"{count:,} windows of at most {processor.max_tokens} tokens to train on")

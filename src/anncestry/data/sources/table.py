@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from anncestry.arrays import Tensor
-from anncestry.data.dataset import Dataset, Examples, Processor
+from anncestry.data.dataset import Dataset, Examples, Processor, Whole
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.common import Layout, expect, mean_and_scale, relabel
 from anncestry.data.processors.series import SeriesProcessor
 from anncestry.data.processors.table import Column, TableProcessor, class_name
 from anncestry.data.readers.files import check_memory, existing_file, read_text
 from anncestry.data.readers.tables import Table, as_numbers, parse_table
-from anncestry.data.sources.series import learn_series, series_dataset
+from anncestry.data.sources.series import forecasts, learn_series, series_dataset
 from anncestry.data.splits import (
     check_classes,
     describe_random_split,
@@ -50,6 +50,33 @@ def load_csv(argument: str, options: DataOptions, seed: int, processor: Processo
     return table_dataset(table, options, seed, processor, name=name, source=path)
 
 
+def read_csv(argument: str, options: DataOptions, processor: Processor) -> Whole:
+    """All rows of ``csv:PATH``."""
+    if processor.kind.startswith("packed-"):
+        from anncestry.data.sources.text_tables import read_text_table
+
+        return read_text_table(argument, options, processor)
+    path = existing_file(argument)
+    tabular = _tabular(processor, f"csv:{path}")
+    table = tabular.layout.parse(read_text(path), str(path))
+    return Whole((encode_table(table, tabular, f"csv:{path}"),), tuple(table.notes))
+
+
+def encode_table(table: Table, processor: TableProcessor | SeriesProcessor, name: str) -> Examples:
+    """All rows of a table as a trained model reads them: vectors, or every forecast there is of a series."""
+    inputs, target = processor.layout.find_inputs(table, name), processor.layout.find_target(table)
+    if isinstance(processor, SeriesProcessor):
+        return forecasts(_series(table, inputs), processor)
+    check_memory(8 * len(table) * processor.width, "file", name, "Leave columns out.")
+    return Examples(processor.encode(table, inputs), processor.encode_targets(table, target))
+
+
+def _series(table: Table, columns: list[int]) -> np.ndarray:
+    """(N, D) the values of some columns."""
+    table.check_missing(columns)
+    return np.stack([table.numbers(column) for column in columns], axis=1)
+
+
 def table_dataset(
     table: Table,
     options: DataOptions,
@@ -79,16 +106,14 @@ def table_dataset(
         processor, more = learn_table(table, options, seed)
         notes = [*notes, *more]
     processor = _tabular(processor, name)
-    inputs, target = processor.layout.find_inputs(table, name), processor.layout.find_target(table)
     if isinstance(processor, SeriesProcessor):
-        table.check_missing(inputs)
-        values = np.stack([table.numbers(column) for column in inputs], axis=1)
+        processor.layout.find_target(table)
+        values = _series(table, processor.layout.find_inputs(table, name))
         return series_dataset(values, processor, options, name=name, source=source, notes=tuple(notes))
 
-    check_memory(8 * len(table) * processor.width, "file", name, "Leave columns out.")
-    vectors, targets = processor.encode(table, inputs), processor.encode_targets(table, target)
-    parts = _split(targets, seed)
-    train, validation, test = (Examples(vectors[part], targets[part]) for part in parts)
+    rows = encode_table(table, processor, name)
+    parts = _split(rows.targets, seed)
+    train, validation, test = (Examples(rows.inputs[part], rows.targets[part]) for part in parts)
     task = "classification" if processor.classes else "regression"
     return Dataset(
         name=name,
@@ -213,7 +238,6 @@ def _learn_series(
         choices = [table.names[column] for column in inputs]
         raise UserError("target", table.names[target], "must be a column of numbers to be forecast", choices)
     notes = [f"left out {table.label(column)}: no numbers" for column in used if column not in inputs]
-    table.check_missing(inputs)
-    values = np.stack([table.numbers(column) for column in inputs], axis=1)
+    values = _series(table, inputs)
     layout = Layout(table.names, table.has_header, target, tuple(inputs))
     return learn_series(values, layout, options), notes

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from anncestry.data.dataset import Dataset, ParallelStreams, Processor, Split, Stream
+from anncestry.data.dataset import Dataset, ParallelStreams, Processor, Split, Stream, Whole
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.characters import CharacterWordsProcessor
 from anncestry.data.processors.common import expect
@@ -19,7 +19,7 @@ from anncestry.data.processors.text import TextProcessor, WordTextProcessor
 from anncestry.data.readers.files import absolute, existing_file, existing_folder, read_text
 from anncestry.data.readers.lines import lines_of_file, lines_of_text
 from anncestry.data.sources import masked_text, noised_text
-from anncestry.data.sources.characters import LEVEL, spelt_text
+from anncestry.data.sources.characters import LEVEL, spelt_text, whole_spelt_text
 from anncestry.errors import UserError, require
 from anncestry.signature import Signature
 
@@ -76,16 +76,23 @@ def _of_parts(
         return spelt_text(parts, options, given, notes, about)
     processor = _processor(parts[0], options, given, about["name"])
     window = options.window or WINDOW
-    tokens = [processor.lookup(part) for part in parts]
-    splits = [Stream(torch.from_numpy(part[part >= 0]), window) for part in tokens]
-    lost = sum(int((part < 0).sum()) for part in tokens)
-    if lost:
-        unseen = sorted(set("".join(parts)) - set(processor.vocabulary))
-        shown = ", ".join(map(repr, unseen[:10]))
-        notes = (*notes, f"left out {lost} characters that the training text lacks: {shown}")
+    splits, more = _streams(parts, processor, window)
+    notes = (*notes, *more)
     if min(map(len, splits)) < 2:
         raise UserError("text", about["name"], "a part of it has hardly anything that the training text has")
     return _dataset(splits, processor, window, notes, about)
+
+
+def _streams(parts: list[str], processor: TextProcessor, window: int) -> tuple[list[Stream], tuple[str, ...]]:
+    """Texts in tokens, and a note on characters that the vocabulary lacks."""
+    tokens = [processor.lookup(part) for part in parts]
+    splits = [Stream(torch.from_numpy(part[part >= 0]), window) for part in tokens]
+    lost = sum(int((part < 0).sum()) for part in tokens)
+    if not lost:
+        return splits, ()
+    unseen = sorted(set("".join(parts)) - set(processor.vocabulary))
+    shown = ", ".join(map(repr, unseen[:10]))
+    return splits, (f"left out {lost} characters that the training text lacks: {shown}",)
 
 
 def _in_streams(
@@ -183,11 +190,41 @@ def load_text(argument: str, options: DataOptions, seed: int, processor: Process
     return text_dataset(read_text(path, options.max_chars), f"text:{path}", options, processor, path)
 
 
+def read_text_files(argument: str, options: DataOptions, processor: Processor) -> Whole:
+    """All of ``text:PATH``: a file, or the texts of a folder."""
+    path = absolute(argument)
+    files = _texts_of(existing_folder(argument)) if path.is_dir() else [existing_file(argument)]
+    require(bool(files), "folder", str(path), "must hold .txt or .gz files")
+    name = f"text:{path}"
+    if isinstance(processor, MaskedWordsProcessor | DenoisingProcessor):
+        lines = [lines_of_file(file, options.max_chars) for file in files]
+        if isinstance(processor, MaskedWordsProcessor):
+            whole = masked_text.whole_masked_text(lines, name, options, processor)
+        else:
+            whole = noised_text.whole_noised_text(lines, name, options, processor)
+        require(bool(whole.parts), "text", name, "has nothing to read")
+        return whole
+    texts = [read_text(file, options.max_chars) for file in files]
+    if isinstance(processor, CharacterWordsProcessor):
+        return whole_spelt_text(texts, options, processor, name)
+    usual = CHAR_RNN_WINDOW if options.split == "char-rnn" else WINDOW
+    reader = expect(processor, TextProcessor, name)
+    streams, notes = _streams(texts, reader, options.window or usual)
+    streams = [stream for stream in streams if len(stream) > 1]
+    rule = f"must have two {reader.unit}s of the training text: one that is read and one to come"
+    require(bool(streams), "text", name, rule)
+    return Whole(tuple(streams), notes)
+
+
+def _texts_of(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.name.endswith((".txt", ".txt.gz", ".gz")))
+
+
 def _load_folder(folder: Path, options: DataOptions, processor: Processor | None) -> Dataset:
     """Official splits: one file with "train" in its name, one with "valid" or "dev", one with "test"."""
     rule = "the folder has its own split"
     require(options.split == "tail", "split", options.split, rule, ["leave it out"])
-    names = sorted(path for path in folder.iterdir() if path.name.endswith((".txt", ".txt.gz", ".gz")))
+    names = _texts_of(folder)
     found = []
     for part, words in PARTS.items():
         fitting = [path for path in names if any(word in path.name for word in words)]

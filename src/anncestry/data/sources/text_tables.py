@@ -6,14 +6,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from anncestry.data.dataset import Dataset, Processor
+from anncestry.data.dataset import Dataset, Processor, Whole
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.packed import Text
+from anncestry.data.processors.packed_answers import PackedClassesProcessor
 from anncestry.data.processors.table import class_name
 from anncestry.data.readers.files import absolute, existing_file, read_text, split_lines, whole_characters
 from anncestry.data.readers.tables import Table, is_missing, parse_table
-from anncestry.data.sources.labelled_texts import Labelled, Part, labelled_texts, official_parts
-from anncestry.errors import UserError, nearest
+from anncestry.data.sources.labelled_texts import (
+    Labelled,
+    Part,
+    labelled_texts,
+    official_parts,
+    read_labelled,
+)
+from anncestry.errors import UserError, nearest, require
 
 TABLES = (".tsv", ".csv", ".txt")
 TEXTS = ("text", "sentence", "sentence1,sentence2", "premise,hypothesis", "question,sentence")
@@ -26,25 +33,53 @@ def load_text_table(
     argument: str, options: DataOptions, seed: int, processor: Processor | None = None
 ) -> Dataset:
     """``csv:PATH --text COLUMN``: a file, or a folder with train and dev or test files."""
+    path, tables, names = _open_tables(argument, options)
+    return text_table(tables, names, options, seed, processor, name=f"csv:{path}", source=path)
+
+
+def read_text_table(argument: str, options: DataOptions, processor: Processor) -> Whole:
+    """All rows of ``csv:PATH``, where a trained model reads texts of it."""
+    path, tables, names = _open_tables(argument, options, train=False)
+    return read_tables(tables, names, options, processor, name=f"csv:{path}")
+
+
+def _open_tables(
+    argument: str, options: DataOptions, train: bool = True
+) -> tuple[Path, dict[Part, Table], dict[Part, str]]:
+    """The path, the table of each part, and the names of the files."""
     path = absolute(argument)
-    files = official_parts(path, TABLES) if path.is_dir() else {"train": existing_file(argument)}
+    files = official_parts(path, TABLES, train) if path.is_dir() else {"train": existing_file(argument)}
     wanted = [name.strip() for name in (options.text or "").split(",")]
     known = {name for name in (*wanted, options.target) if name and not name.isdecimal()}
     tables = {
         part: parse_table(read_text(file), str(file), options.header, known, strip=False, ragged=True)
         for part, file in files.items()
     }
-    names: dict[Part, str] = {part: file.name for part, file in files.items()}
-    return text_table(tables, names, options, seed, processor, name=f"csv:{path}", source=path)
+    return path, tables, {part: file.name for part, file in files.items()}
 
 
 def load_jsonl(argument: str, options: DataOptions, seed: int, processor: Processor | None = None) -> Dataset:
     """``jsonl:PATH``: an object on each line, a file or a folder with train and dev or test files."""
+    path, tables, names, options = _open_objects(argument, options)
+    return text_table(tables, names, options, seed, processor, name=f"jsonl:{path}", source=path)
+
+
+def read_jsonl(argument: str, options: DataOptions, processor: Processor) -> Whole:
+    """All objects of ``jsonl:PATH``."""
+    path, tables, names, options = _open_objects(argument, options, train=False)
+    return read_tables(tables, names, options, processor, name=f"jsonl:{path}")
+
+
+def _open_objects(
+    argument: str, options: DataOptions, train: bool = True
+) -> tuple[Path, dict[Part, Table], dict[Part, str], DataOptions]:
+    """The path, the table of each part, the names of the files, and the options with the fields that hold
+    texts and answers."""
     path = absolute(argument)
     suffixes = (".jsonl", ".json", ".ndjson")
-    files = official_parts(path, suffixes) if path.is_dir() else {"train": existing_file(argument)}
+    files = official_parts(path, suffixes, train) if path.is_dir() else {"train": existing_file(argument)}
     records = {part: read_objects(file) for part, file in files.items()}
-    first = list(records["train"][0][1])
+    first = list(next(iter(records.values()))[0][1])
     text = options.text or next((t for t in TEXTS if set(t.split(",")) <= set(first)), None)
     target = options.target or next((t for t in TARGETS if t in first), None)
     for field, value in (("text", text), ("target", target)):
@@ -54,8 +89,7 @@ def load_jsonl(argument: str, options: DataOptions, seed: int, processor: Proces
     options = dataclasses.replace(options, text=text, target=target)
     columns = [name.strip() for name in f"{text},{target}".split(",")]
     tables = {part: _as_table(rows, columns, str(files[part])) for part, rows in records.items()}
-    names: dict[Part, str] = {part: file.name for part, file in files.items()}
-    return text_table(tables, names, options, seed, processor, name=f"jsonl:{path}", source=path)
+    return path, tables, {part: file.name for part, file in files.items()}, options
 
 
 def text_table(
@@ -80,6 +114,43 @@ def text_table(
         seed, processor, name, source: as in `labelled_texts`.
     """
     train = tables["train"]
+    parts, target, notes = _choose(tables, files, options)
+    task = options.task or train.usual_task(target)
+    if task not in ("classification", "regression"):
+        raise UserError("task", task, "is not for texts with answers", ("classification", "regression"))
+    if task == "classification":
+        parts = {p: Labelled(found.texts, list(map(class_name, found.answers))) for p, found in parts.items()}
+    label = train.names[target] if train.has_header else "value"
+    return labelled_texts(
+        parts, options, seed, processor, task=task, name=name, target=label, source=source,
+        notes=notes,
+    )  # fmt: skip
+
+
+def read_tables(
+    tables: Mapping[Part, Table],
+    files: Mapping[Part, str],
+    options: DataOptions,
+    processor: Processor,
+    *,
+    name: str,
+) -> Whole:
+    """All rows of tables of texts, as a trained model reads them; see `text_table`."""
+    parts, target, notes = _choose(tables, files, options)
+    first = next(iter(tables.values()))
+    require(bool(parts), "--data", name, f"has no answers to compare with: {first.label(target)}")
+    if isinstance(processor, PackedClassesProcessor):
+        parts = {p: Labelled(found.texts, list(map(class_name, found.answers))) for p, found in parts.items()}
+    label = first.names[target] if first.has_header else "value"
+    whole = read_labelled(parts, processor, name=name, target=label)
+    return Whole(whole.parts, (*notes, *whole.notes))
+
+
+def _choose(
+    tables: Mapping[Part, Table], files: Mapping[Part, str], options: DataOptions
+) -> tuple[dict[Part, Labelled], int, list[str]]:
+    """The texts with their answers by part, the column of the answers in the first table, and notes."""
+    train = next(iter(tables.values()))
     texts = [_find(train, wanted.strip(), "text") for wanted in (options.text or "").split(",")]
     if len(texts) > 2 or len(set(texts)) < len(texts):
         raise UserError("text", options.text, "must be one column, or two different ones")
@@ -97,16 +168,7 @@ def text_table(
             notes.append(f"{files[part]} has no {train.label(target)}: it is left out")
             continue
         parts[part] = _labelled(table, columns, files[part])
-    task = options.task or train.usual_task(target)
-    if task not in ("classification", "regression"):
-        raise UserError("task", task, "is not for texts with answers", ("classification", "regression"))
-    if task == "classification":
-        parts = {p: Labelled(found.texts, list(map(class_name, found.answers))) for p, found in parts.items()}
-    label = train.names[target] if train.has_header else "value"
-    return labelled_texts(
-        parts, options, seed, processor, task=task, name=name, target=label, source=source,
-        notes=notes,
-    )  # fmt: skip
+    return parts, target, notes
 
 
 def read_objects(path: Path) -> list[tuple[int, dict[str, Any]]]:
