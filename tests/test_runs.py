@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from anncestry.checkpoints.store import read_tensors, write_tensors
+from anncestry.cli.main import main
+from anncestry.errors import UserError
 from anncestry.runs import Run
 from anncestry.training.settings import TrainingSettings
-from anncestry.training.train import reproduce, train
+from anncestry.training.train import reproduce, resume, train
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +101,51 @@ def test_a_changed_file_is_noticed_on_resume(tmp_path):
     path.write_text(path.read_text().replace("8,", "7,"))
     with pytest.raises(ValueError, match="has changed since this run was trained"):
         run.dataset()
+
+
+@pytest.fixture
+def tabular(tmp_path):
+    """A net and the table that it was trained on."""
+    path = tmp_path / "old" / "t.csv"
+    path.parent.mkdir()
+    path.write_text("a,label\n" + "\n".join(f"{i % 9}.{i},{'xy'[i % 9 > 4]}" for i in range(90)))
+    run, _ = train("mlp", f"csv:{path}", out=tmp_path / "run", settings=TrainingSettings(epochs=1))
+    return run, path
+
+
+def test_moved_data_are_found_where_they_are_said_to_be(tabular, tmp_path):
+    run, path = tabular
+    other = tmp_path / "other.csv"
+    other.write_text(path.read_text().replace("8.", "7."))
+    path = path.parent.rename(tmp_path / "new") / path.name
+    with pytest.raises(UserError, match=r"there is no such file\. If it was moved, say where"):
+        resume(run.folder, epochs=2)
+    with pytest.raises(UserError, match=r"other\.csv'; holds other data than csv:.*old/t\.csv when this run"):
+        resume(run.folder, data=f"csv:{other}", epochs=2)
+    assert Run(run.folder).config == run.config
+    assert main(["train", "--resume", str(run.folder), "--epochs", "2", "--data", f"csv:{path}"]) == 0
+    again = Run(run.folder)
+    assert again.config["data"]["name"] == f"csv:{path}"
+    assert again.config["data"] == run.config["data"] | {"name": f"csv:{path}"}
+    assert again.evaluate() == again.scores()["test"]
+
+
+def test_its_own_data_by_another_name_are_scored_by_the_split(tabular):
+    run, path = tabular
+    copy = f"csv:{shutil.copy(path, path.with_name('copy.csv'))}"
+    assert len(run.examples(copy)) == len(run.dataset().test)
+    assert run.evaluate(copy) == run.evaluate()
+    assert run.evaluate(copy, "validation") == run.evaluate(split="validation")
+
+
+def test_a_file_of_one_row_is_scored_and_the_row_counted(tabular, tmp_path, capsys):
+    run, _ = tabular
+    (tmp_path / "one.csv").write_text("more,a,label\n?,8.5,y\n")
+    name = f"csv:{tmp_path / 'one.csv'}"
+    assert main(["evaluate", str(run.folder), "--data", name]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].split() == ["examples", "1"]
+    assert main(["evaluate", str(run.folder), "--data", name, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == run.evaluate(name) | {"examples": 1}
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,13 @@ class Run:
         goes_on = "teacher" in self.config or ("from" in self.config and not self.config["fresh"])
         read_by = self.processor if goes_on else None  # else what is learnt of the data is learnt again
         name = place or data["name"]
-        dataset = load_data(name, DataOptions(**data["options"]), data["seed"], read_by)
+        try:
+            dataset = load_data(name, DataOptions(**data["options"]), data["seed"], read_by)
+        except UserError as error:
+            if place is None and error.rule.startswith("there is no such"):
+                hint = "If it was moved, say where it is with --data."
+                raise UserError(error.field, error.value, error.rule, hint=hint) from None
+            raise
         if dataset.fingerprint() != data["fingerprint"]:
             what = "has changed since" if place is None else f"holds other data than {data['name']} when"
             rule = f"{what} this run was trained; it would go on with other examples"

@@ -44,6 +44,7 @@ def test_a_run_says_its_task_and_scores_again(run, capsys):
     capsys.readouterr()
     assert main(["evaluate", str(run.folder), "--json"]) == 0
     scores = json.loads(capsys.readouterr().out)
+    assert scores.pop("examples") == 270
     assert scores == pytest.approx(run.scores()["test"], rel=1e-5)
     assert ("kl" in scores) == (run.architecture.id == "vae")
 

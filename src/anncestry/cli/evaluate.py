@@ -42,15 +42,17 @@ def run(arguments: Arguments) -> int:
         search = usual_search(trained.signature, beam=arguments.beam, alpha=arguments.alpha)
         written = trained.written(scored, search=search)
         figures, how, groups = figures | written.figures, written.signatures, written.groups
+    notes = list(scored.notes) if arguments.data is not None else []
     if arguments.json:
-        extra = {"examples": len(scored), "notes": list(scored.notes)} | ({"signatures": how} if how else {})
-        print(json.dumps(figures | extra | ({"exact by group": groups} if groups else {})))
+        more = {"signatures": how, "exact by group": groups, "notes": notes}
+        told = {name: value for name, value in more.items() if value}
+        print(json.dumps(figures | {"examples": len(scored)} | told))
         return 0
     for name, value in figures.items():
         print(f"{name:>14}  {value:.6g}" + (f"  {how[name]}" if name in how else ""))
     print(f"{'examples':>14}  {len(scored):,}")
     if groups:
         print("exact matches: " + ", ".join(f"{group} {share:.1%}" for group, share in groups.items()))
-    for note in scored.notes if arguments.data is not None else ():
+    for note in notes:
         print(f"Data: {note}")
     return 0

@@ -39,7 +39,8 @@ class Arguments:
     """Learn hidden words beside the net of this run folder: from what it answers, and beginning with every
     second one of its layers (DistilBERT). Data are read as that run reads them."""
     resume: Path | None = None
-    """Go on with this run folder (and, with --epochs, --max-steps or --max-time, further than planned)."""
+    """Go on with this run folder (and, with --epochs, --max-steps or --max-time, further than planned).
+    --data says where its data are, if they were moved; other data are refused."""
     width: int | None = None
     """The one number that scales the architecture: hidden units, or channels."""
     set: Overrides = ()
@@ -125,8 +126,8 @@ def _resume(folder: Path, arguments: Arguments, progress: Any) -> Any:
     """On with a run, whose folder has decided everything but how far it goes."""
     from anncestry.training.train import BUDGET_FIELDS, resume
 
-    if arguments.name is not None or arguments.data is not None:
-        raise UserError("--resume", str(folder), "takes its model and data from the run folder")
+    if arguments.name is not None:
+        raise UserError("--resume", str(folder), "takes its model from the run folder")
     fields = values(arguments.training)
     fixed = {name: value for name, value in fields.items() if name not in BUDGET_FIELDS}
     fixed |= arguments.data_options
@@ -136,4 +137,4 @@ def _resume(folder: Path, arguments: Arguments, progress: Any) -> Any:
     for name, value in fixed.items():
         rule = "is fixed by the run folder; a resumed run may only be given more of"
         raise UserError(flag(name), value, rule, [flag(name) for name in BUDGET_FIELDS])
-    return resume(folder, watch=progress, tensorboard=arguments.tensorboard, **fields)
+    return resume(folder, data=arguments.data, watch=progress, tensorboard=arguments.tensorboard, **fields)

@@ -152,9 +152,10 @@ def _decode(file: IO[bytes], seen: Counter[str]) -> Image.Image:
 
 def _is_deep_colour(image: Image.Image) -> bool:
     """Whether Pillow is about to make 8 bits of 16, as it does for all but plain grey."""
-    if image.mode.startswith(("I", "F")) or not image.tile:
+    tile = getattr(image, "tile", None)
+    if image.mode.startswith(("I", "F")) or not tile:
         return False
-    _, _, _, how = image.tile[0]
+    _, _, _, how = tile[0]
     raw, *more = how if isinstance(how, tuple) else (how,)
     largest = more[0] if more and image.format == "PPM" and isinstance(more[0], int) else 0
     return ";16" in str(raw) or largest > 255
@@ -203,7 +204,7 @@ def _flatten(image: Image.Image, seen: Counter[str]) -> Image.Image:
     mode = "L" if image.mode in _GREY else "RGB"
     if image.has_transparency_data:
         layer = image.convert("RGBA")
-        if layer.getextrema()[3][0] < 255:  # pyright: ignore[reportIndexIssue]
+        if np.asarray(layer.getchannel("A")).min() < 255:
             seen[CLEAR] = 1
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), layer).convert(mode)
     return image.convert(mode)

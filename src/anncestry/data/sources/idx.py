@@ -53,17 +53,16 @@ def load_idx(argument: str, options: DataOptions, seed: int, processor: Processo
 def read_idx_files(argument: str, options: DataOptions, processor: Processor) -> Whole:
     """All images of ``idx:DIR``: of both parts, or of the one that is there."""
     folder = existing_folder(argument)
-    series = isinstance(processor, PixelProcessor)
-    reader = processor.images if series else expect(processor, ImageProcessor, f"idx:{folder}")
+    order = list(processor.order) if isinstance(processor, PixelProcessor) else None
+    images_of = processor.images if isinstance(processor, PixelProcessor) else processor
+    reader = expect(images_of, ImageProcessor, f"idx:{folder}")
     made = []
     for prefix in [part for part in ("train", "t10k") if any(folder.glob(f"{part}-*"))] or ["t10k"]:
         images, labels = _read_pair(folder, prefix)
         present = np.unique(labels)
         names = [str(label) for label in present]
         made.append(encode_images(images, np.searchsorted(present, labels), names, reader))
-    if series:
-        made = [_as_series(split, list(processor.order)) for split in made]
-    return Whole(tuple(made))
+    return Whole(tuple(made if order is None else [_as_series(split, order) for split in made]))
 
 
 def _as_series(split: Split, places: Sequence[int] | torch.Tensor) -> Examples:
