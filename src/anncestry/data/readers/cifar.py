@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from anncestry.data.readers.files import check_memory, read_text
+from anncestry.data.readers.files import check_memory, read_text, split_lines
 from anncestry.errors import UserError
 
 SHAPE = (3, 32, 32)
@@ -89,7 +89,7 @@ def _read(path: Path) -> bytes:
 def read_names(path: Path) -> tuple[str, ...]:
     """The names of the (fine) classes in ``batches.meta`` or ``meta``, or in a text file of names."""
     if path.suffix == ".txt":
-        return tuple(line.strip() for line in read_text(path).split("\n") if line.strip())
+        return tuple(line.strip() for line in split_lines(read_text(path)) if line.strip())
     found = _contents(path)
     names = found.get("fine_label_names") or found.get("label_names") or []
     return tuple(name for name in names if isinstance(name, str))

@@ -75,7 +75,7 @@ def whole_spelt_text(
     texts: Sequence[str], options: DataOptions, processor: CharacterWordsProcessor, name: str
 ) -> Whole:
     """All lines of some texts for language models in both directions."""
-    lines = [words for text in texts for line in text.split("\n") if (words := line.split())]
+    lines = [words for text in texts for line in split_lines(text) if (words := line.split())]
     require(bool(lines), "text", name, "has no word")
     return Whole((_pieces(lines, processor, options.window or WINDOW),))
 
