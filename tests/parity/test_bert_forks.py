@@ -120,6 +120,16 @@ def test_outputs_and_the_way_back(tmp_path, kind):
     close(inside(theirs_of(loaded(back, tmp_path / "back", made), name)), inside(wanted))
 
 
+@pytest.mark.parametrize("pad", [0, 2])
+def test_positions_begin_behind_the_filler_whatever_its_number(tmp_path, pad):
+    theirs = tiny("RobertaForMaskedLM", pad_token_id=pad, max_position_embeddings=P + pad + 1)
+    theirs.save_pretrained(tmp_path)
+    found = import_weights(tmp_path)
+    assert found.config["num_positions"] == P
+    with torch.no_grad():
+        close(inside(ours_of(found)(text(), LENGTHS)), inside(theirs_of(theirs)))
+
+
 def test_the_order_of_two_texts(tmp_path):
     theirs = tiny("AlbertForPreTraining")
     theirs.save_pretrained(tmp_path)
@@ -185,7 +195,6 @@ def test_a_pooler_that_is_not_asked_is_left_out(tmp_path):
         ("AlbertForMaskedLM", {"num_hidden_groups": 3}, "num_hidden_groups makes another network"),
         ("AlbertForMaskedLM", {"embedding_size": D}, "as wide as the layers make another network"),
         ("RobertaForMaskedLM", {"hidden_act": "relu"}, "relu.*the head has gelu"),
-        ("RobertaForMaskedLM", {"pad_token_id": 0}, "pad_token_id makes another network"),
     ],
 )
 def test_other_networks_are_refused(tmp_path, kind, changes, message):

@@ -3,13 +3,16 @@
 Nothing of ours is used on their side: AutoTokenizer, AutoModelFor... and pipeline read the folder alone.
 """
 
-import itertools
+import json
 
+import numpy
 import pytest
 import torch
 import transformers
+from safetensors.torch import load_file
 
 from anncestry.checkpoints.imported import Imported
+from anncestry.checkpoints.importing import import_weights
 from anncestry.data.sources.running_text import learn
 from anncestry.data.tokenizer import Special, Tokenizer
 from anncestry.data.tokenizer_source import for_a_task
@@ -24,15 +27,21 @@ LINES = [
 TEXTS = ["The cat sat!", "a dog", "Time flies like an arrow; fruit flies like bananas", "naïve  cats?"]
 LONG = "one two three four five six seven eight nine " * 9
 PAIRS = [("The cat sat!", "a dog"), ("a dog", "Time flies like an arrow; is it?"), ("cats", "dogs")]
-LONGEST = 40
-ANSWERS = ["classification", "regression", "tagging", "span", "embedding", "masked-lm"]
-ENCODERS = [
-    "bert", "roberta", "camembert", "albert", "distilbert", "electra", "xlm", "flaubert", "xlnet",
-    "mobilebert",
+LONGEST = 48
+CASES = [
+    ("bert", "classification"), ("bert", "regression"), ("bert", "tagging"), ("bert", "span"),
+    ("bert", "embedding"), ("bert", "masked-lm"), ("roberta", "classification"), ("roberta", "masked-lm"),
+    ("camembert", "classification"), ("camembert", "tagging"), ("albert", "classification"),
+    ("albert", "span"), ("distilbert", "classification"), ("distilbert", "masked-lm"),
+    ("electra", "classification"), ("electra", "embedding"), ("xlm", "classification"), ("xlm", "masked-lm"),
+    ("flaubert", "regression"), ("xlnet", "classification"), ("xlnet", "tagging"), ("xlnet", "embedding"),
+    ("mobilebert", "classification"), ("mobilebert", "masked-lm"), ("spanbert", "masked-lm"),
+    ("structbert", "classification"), ("sentence-bert", "embedding"),
 ]  # fmt: skip
+"""Every encoder with an answer about a text, and every task."""
 
 
-POOLERS = ("bert", "roberta", "camembert", "albert", "mobilebert")
+POOLERS = ("bert", "sentence-bert", "roberta", "camembert", "albert", "mobilebert")
 
 
 def pieces(template):
@@ -60,7 +69,7 @@ def tokenizer_of(architecture):
     return Tokenizer.learn(LINES, "wordpiece", 120, lowercase=architecture != "electra")
 
 
-def reader(task, tokenizer, longest=LONGEST):
+def reader(task, tokenizer, longest):
     kinds = {
         "classification": {"kind": "packed-classes", "classes": ["bad", "good", "so so"], "pairs": None},
         "regression": {"kind": "packed-values", "name": "likeness", "pairs": None},
@@ -92,7 +101,8 @@ def a_run(folder, architecture, task, tokenizer=None, **config):
     for name, parameter in model.named_parameters():
         spread = 0.15 if architecture == "mobilebert" else 0.3  # which brings nothing back to length 1
         torch.nn.init.normal_(parameter, float("norm" in name and "weight" in name), spread)
-    found = Imported(architecture, config, model.state_dict(), reader(task, tokenizer))
+    longest = 512 if architecture == "xlnet" else LONGEST  # which has no positions
+    found = Imported(architecture, config, model.state_dict(), reader(task, tokenizer, longest))
     return write_import(folder, found, folder)
 
 
@@ -100,7 +110,7 @@ def ours(run, texts):
     """Outputs of our model, and how many tokens each has."""
     inputs, lengths = run.processor.encode(texts)
     with torch.no_grad():
-        outputs = run.model(inputs, lengths)
+        outputs = run.model(inputs, lengths=lengths)
     return (outputs[0] if isinstance(outputs, tuple) else outputs), inputs, lengths
 
 
@@ -138,15 +148,26 @@ def rows(read):
     return [ids[visible.bool()].tolist() for ids, visible in pairs]
 
 
-@pytest.mark.parametrize(("architecture", "task"), [*itertools.product(ENCODERS, ANSWERS)])
-def test_an_encoder_answers_alike(tmp_path, architecture, task):
-    if (architecture, task) in (("xlnet", "masked-lm"), ("electra", "masked-lm")):
-        return
+def and_back(run, folder, beside):
+    """What was exported comes in again, and goes out again as it was: weights, config and tokenizer."""
+    again = write_import(beside / "again", import_weights(folder), folder)
+    export_run(again, "huggingface", beside / "back")
+    first, second = (load_file(place / "model.safetensors") for place in (folder, beside / "back"))
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    names = sorted(path.relative_to(folder) for path in folder.rglob("*.json"))
+    assert names == sorted(path.relative_to(beside / "back") for path in (beside / "back").rglob("*.json"))
+    for name in names:
+        assert json.loads((folder / name).read_bytes()) == json.loads((beside / "back" / name).read_bytes())
+
+
+@pytest.mark.parametrize(("architecture", "task"), CASES)
+def test_an_encoder_answers_alike_and_comes_back(tmp_path, architecture, task):
     run = a_run(tmp_path / "run", architecture, task)
     export_run(run, "huggingface", tmp_path / "out")
     pools = {"add_pooling_layer": False} if task == "embedding" and architecture in POOLERS else {}
     tokenizer, model = client(tmp_path / "out", task, **pools)
-    for texts in (TEXTS, PAIRS, [LONG], *([text] for text in TEXTS)):
+    for texts in (TEXTS, PAIRS, [LONG], TEXTS[:1], PAIRS[1:2]):
         wanted, inputs, lengths = ours(run, texts)
         outputs, read = theirs(tokenizer, model, texts)
         assert rows(read) == [row[:n].tolist() for row, n in zip(inputs, lengths, strict=True)]
@@ -161,3 +182,102 @@ def test_an_encoder_answers_alike(tmp_path, architecture, task):
             outputs = outputs[read["attention_mask"].bool()]
             wanted = torch.cat([row[:n] for row, n in zip(wanted, lengths, strict=True)])
         close(outputs, wanted.detach())
+    and_back(run, tmp_path / "out", tmp_path)
+
+
+@pytest.mark.parametrize("architecture", ["gpt", "gpt2"])
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_a_decoder_answers_alike(tmp_path, architecture, task):
+    """There answers have no biases, and the last token is the last that is no filler."""
+    run = a_run(tmp_path / "run", architecture, task)
+    assert run.model.answer.linear.bias.any()
+    notes = export_run(run, "huggingface", tmp_path / "out")
+    assert "the biases of the answers are in the last normalisation there" in notes[0]
+    tokenizer, model = client(tmp_path / "out", task)
+    for texts in (TEXTS, PAIRS, [LONG], *([text] for text in TEXTS)):
+        wanted, inputs, lengths = ours(run, texts)
+        outputs, read = theirs(tokenizer, model, texts)
+        assert rows(read) == [row[:n].tolist() for row, n in zip(inputs, lengths, strict=True)]
+        close(outputs.logits, wanted)
+
+
+def test_pipelines_name_their_answers(tmp_path):
+    run = a_run(tmp_path / "run", "bert", "classification")
+    export_run(run, "huggingface", tmp_path / "out")
+    classify = transformers.pipeline("text-classification", model=str(tmp_path / "out"))
+    for row, text in zip(classify(TEXTS, batch_size=4), TEXTS, strict=True):
+        wanted = run.predict(text)[0]
+        assert row["label"] == wanted["class"]
+        assert row["score"] == pytest.approx(wanted["probabilities"][wanted["class"]], abs=1e-5)
+
+
+def test_a_masked_word_is_one_token_whatever_stands_beside_it(tmp_path):
+    for architecture in ("bert", "roberta", "camembert"):
+        run = a_run(tmp_path / architecture, architecture, "masked-lm")
+        export_run(run, "huggingface", tmp_path / f"{architecture}-out")
+        tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / f"{architecture}-out")
+        text = "the [MASK] sat,[MASK] a [MASK]".replace("[MASK]", tokenizer.mask_token)
+        own = run.processor.tokenizer
+        assert tokenizer(text)["input_ids"] == own.pack(own.encode(text, special=True))
+
+
+@pytest.mark.parametrize(
+    ("architecture", "changes"),
+    [
+        ("sentence-bert", {"pooling": "max"}),
+        ("bert", {"pooling": "first", "unit_length": True}),
+        ("xlnet", {"pooling": "first"}),
+    ],
+)
+def test_sentence_transformers_gives_the_same_vectors(tmp_path, architecture, changes):
+    theirs = pytest.importorskip("sentence_transformers", reason="needs sentence-transformers (extra test)")
+    run = a_run(tmp_path / "run", architecture, "embedding", **changes)
+    export_run(run, "huggingface", tmp_path / "out")
+    found = theirs.SentenceTransformer(str(tmp_path / "out"), device="cpu")
+    texts = [*TEXTS, LONG]
+    close(torch.tensor(found.encode(texts)), run.embed(texts))
+
+
+def test_what_compares_two_vectors_is_left_out_and_told(tmp_path):
+    for task, lost in (("classification", "was left out"), ("regression", "are the cosines of two vectors")):
+        run = a_run(tmp_path / task, "sentence-bert", task)
+        assert lost in " ".join(export_run(run, "huggingface", tmp_path / f"{task}-out"))
+        _, model = client(tmp_path / f"{task}-out", "embedding", add_pooling_layer=False)
+        tokens, lengths = run.processor.encode(TEXTS)
+        visible = (torch.arange(tokens.shape[1]) < lengths[:, None]).long()
+        with torch.no_grad():
+            x = model(tokens, attention_mask=visible).last_hidden_state
+            close(run.model.pool(x, lengths), run.model.vectors(tokens, lengths))
+
+
+def test_what_has_no_place_in_a_bert_is_told(tmp_path):
+    """SpanBERT's second head, StructBERT's third relation."""
+    for architecture, relations, lost in (
+        ("spanbert", 0, "from the ends of their span was left out"),
+        ("structbert", 3, "scores of three relations of two texts were left out"),
+    ):
+        run = a_run(tmp_path / architecture, architecture, "masked-lm", num_relations=relations)
+        assert lost in " ".join(export_run(run, "huggingface", tmp_path / f"{architecture}-out"))
+        tokenizer, model = client(tmp_path / f"{architecture}-out", "masked-lm")
+        outputs, read = theirs(tokenizer, model, TEXTS)
+        wanted, _, _ = ours(run, TEXTS)
+        close(outputs.logits[read["attention_mask"].bool()], wanted[read["attention_mask"].bool()])
+
+
+@pytest.mark.parametrize(
+    ("architecture", "task"),
+    [("bert", "classification"), ("roberta", "embedding"), ("camembert", "tagging"), ("distilbert", "span")],
+)
+def test_ctranslate2_converts_it(tmp_path, architecture, task):
+    ctranslate2 = pytest.importorskip("ctranslate2", reason="needs ctranslate2 (extra test)")
+    from ctranslate2.converters import TransformersConverter
+
+    run = a_run(tmp_path / "run", architecture, task)
+    export_run(run, "huggingface", tmp_path / "out")
+    TransformersConverter(str(tmp_path / "out")).convert(str(tmp_path / "converted"))
+    inputs, lengths = run.processor.encode(TEXTS)
+    read = [row[:n].tolist() for row, n in zip(inputs, lengths, strict=True)]
+    outputs = ctranslate2.Encoder(str(tmp_path / "converted")).forward_batch(read).last_hidden_state
+    found, wanted = torch.tensor(numpy.array(outputs)), run.model.encode(inputs, lengths)
+    for row, n in enumerate(lengths):
+        torch.testing.assert_close(found[row, :n], wanted[row, :n].detach(), atol=2e-5, rtol=2e-5)

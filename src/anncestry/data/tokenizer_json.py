@@ -254,9 +254,6 @@ def special_tokens_map(t: Tokenizer) -> dict[str, Any]:
                 found[f"{alias}_token"] = t.tokens[place]
             elif place is None and any(t.id_of(text) is not None for text in USUAL[alias]):
                 found[f"{alias}_token"] = None
-    if t.special.mask is not None and t.kind in ("byte-bpe", "unigram"):
-        how = {"lstrip": True, "rstrip": False, "normalized": False, "single_word": False, "special": True}
-        found["mask_token"] = {"__type": "AddedToken", "content": found["mask_token"], **how}
     if t.marks:
         found["additional_special_tokens"] = list(t.marks)
     return found

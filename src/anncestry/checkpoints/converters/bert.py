@@ -33,7 +33,7 @@ from anncestry.checkpoints.converters.encoders import (
     their_activation,
     without_copies,
 )
-from anncestry.checkpoints.converters.sentence_bert import sentence_files
+from anncestry.checkpoints.converters.sentence_bert import of_sentences
 from anncestry.checkpoints.foreign_files import BOOKKEEPING, CONFIG, ForeignFiles
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.rename import KeyMap
@@ -282,11 +282,7 @@ def to_bert(tensors: Mapping[str, Tensor], config: Any, reads: Reads = UNTOLD) -
         "initializer_range": 0.02, "position_embedding_type": "absolute", "pad_token_id": 0,
         "tie_word_embeddings": True, "dtype": "float32", **reads.ids(), **reads.answers(config),
     }  # fmt: skip
-    files, notes = {}, ()
-    if config.task == "embedding" and config.pooling != "pooler":
-        files = sentence_files(config, reads.max_tokens or config.num_positions)
-        notes = ("there is no pooler: BertModel takes add_pooling_layer=False to load it",)
-    return Exported(described, theirs, files, notes)
+    return of_sentences(Exported(described, theirs), config, reads, "BertModel")
 
 
 def to_span_bert(tensors: Mapping[str, Tensor], config: Any, reads: Reads = UNTOLD) -> Exported:

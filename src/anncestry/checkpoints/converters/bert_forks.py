@@ -26,7 +26,7 @@ from anncestry.checkpoints.converters.encoders import (
     their_activation,
     without_copies,
 )
-from anncestry.checkpoints.converters.sentence_bert import sentence_files
+from anncestry.checkpoints.converters.sentence_bert import of_sentences
 from anncestry.checkpoints.foreign_files import ForeignFiles
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.rename import KeyMap
@@ -117,7 +117,26 @@ def _read(files: ForeignFiles) -> tuple[Kin, dict[str, Tensor]]:
         copy: f"{prefix}{name}" if name.startswith("embeddings.") else name
         for copy, name in kin.copies.items()
     }
-    return kin, without_copies(theirs, copies, files.name)
+    theirs = without_copies(theirs, copies, files.name)
+    if kin.first_position:
+        theirs = _from_first_position(kin, theirs, prefix, _first_position(kin, files.config))
+    return kin, theirs
+
+
+def _first_position(kin: Kin, fields: Fields) -> int:
+    """The row of the first token's position in their table: the one behind the filler's number."""
+    return fields.size("pad_token_id", kin.first_position - 1) + 1 if kin.first_position else 0
+
+
+def _from_first_position(
+    kin: Kin, theirs: Mapping[str, Tensor], prefix: str, first: int
+) -> dict[str, Tensor]:
+    """Positions from our first row on; see `_behind_filler`."""
+    name = f"{prefix}embeddings.position_embeddings.weight"
+    if first == kin.first_position or name not in theirs:
+        return dict(theirs)
+    read = theirs[name][first:]
+    return {**theirs, name: torch.cat([read.new_zeros(kin.first_position, *read.shape[1:]), read])}
 
 
 def _names(
@@ -143,13 +162,11 @@ def _sizes(kin: Kin, fields: Fields) -> dict[str, Any]:
         ("num_hidden_groups", 1), ("inner_group_num", 1),
     ):  # fmt: skip
         fields.must_be(name, usual)
-    if kin.first_position:
-        fields.must_be("pad_token_id", kin.first_position - 1)
     fields.ignore(*kin.ignored)
     sizes: dict[str, Any] = {ours: fields.size(theirs) for ours, theirs in kin.sizes.items()}
     sizes |= {ours: fields.number(theirs, usual) for ours, (theirs, usual) in kin.numbers.items()}
     sizes["activation"] = activation_of(fields, kin.activation)
-    sizes["num_positions"] -= kin.first_position
+    sizes["num_positions"] -= _first_position(kin, fields)
     width = sizes["hidden_size"]
     sizes["inner_size"] = 0 if sizes["inner_size"] == 4 * width else sizes["inner_size"]
     if "embed_dim" in sizes:
@@ -268,15 +285,9 @@ def to_bert_fork(
     described = _described(kin, architecture, config) | reads.ids() | reads.answers(config)
     if kin.first_position:
         theirs, described = _behind_filler(kin, theirs, prefix, described)
-    files: Mapping[str, Any] = {}
-    notes: tuple[str, ...] = ()
-    if task == "embedding" and config.pooling != "pooler":
-        files = sentence_files(config, reads.max_tokens or config.num_positions)
-        if kin.pooler:
-            notes += (f"there is no pooler: {kin.name}Model takes add_pooling_layer=False to load it",)
-    if not generates:
-        return Exported(described, theirs, files, notes)
-    return _in_two(described, theirs, config, files, notes)
+    pooled = f"{kin.name}Model" if kin.pooler else ""
+    made = of_sentences(Exported(described, theirs), config, reads, pooled)
+    return _in_two(made, config) if generates else made
 
 
 def _behind_filler(
@@ -322,21 +333,15 @@ def _described(kin: Kin, architecture: str, config: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _in_two(
-    described: dict[str, Any],
-    theirs: Mapping[str, Tensor],
-    config: Any,
-    files: Mapping[str, Any],
-    notes: tuple[str, ...],
-) -> Exported:
+def _in_two(made: Exported, config: Any) -> Exported:
     """ELECTRA's discriminator, and the folder of its generator, which has the tables too."""
-    start, small = f"{BESIDE}/", config.generator_config()
+    start, small, theirs = f"{BESIDE}/", config.generator_config(), made.tensors
     own = {name.removeprefix(start): t for name, t in theirs.items() if name.startswith(start)}
     shared = tuple(f"{ELECTRA.prefix}{module}." for module in ELECTRA.embeddings if "." in module)
     own |= {name: tensor.clone() for name, tensor in theirs.items() if name.startswith(shared)}
-    told = described | {
+    told = made.config | {
         "architectures": ["ElectraForMaskedLM"], "hidden_size": small.hidden_size,
         "num_attention_heads": small.num_heads, "intermediate_size": 4 * small.hidden_size,
     }  # fmt: skip
     kept = {name: tensor for name, tensor in theirs.items() if not name.startswith(start)}
-    return Exported(described, kept, files, notes, {BESIDE: Exported(told, own)})
+    return made._replace(tensors=kept, folders={BESIDE: Exported(told, own)})

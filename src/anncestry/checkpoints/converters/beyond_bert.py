@@ -25,6 +25,7 @@ from anncestry.checkpoints.converters.encoders import (
     modern,
     without_copies,
 )
+from anncestry.checkpoints.converters.sentence_bert import of_sentences
 from anncestry.checkpoints.foreign_files import ForeignFiles
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.rename import KeyMap
@@ -176,4 +177,5 @@ def to_beyond_bert(
         "architectures": [f"{family.name}{ending}"], "model_type": kind, "dtype": "float32",
         **reads.ids(), **reads.answers(config),
     }  # fmt: skip
-    return Exported(described, theirs)
+    pooled = "MobileBertModel" if family.name == "MobileBert" else ""
+    return of_sentences(Exported(described, theirs), config, reads, pooled)

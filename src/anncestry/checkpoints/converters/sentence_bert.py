@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from anncestry.checkpoints.converters.encoders import Exported, Reads
 from anncestry.checkpoints.foreign_files import ForeignFiles, read_object
 from anncestry.checkpoints.imported import Imported
 from anncestry.errors import UserError, require
@@ -19,6 +20,7 @@ _PARTS = ("Transformer", "Pooling", "Normalize")
 _POOLINGS = {
     "mean": "pooling_mode_mean_tokens", "first": "pooling_mode_cls_token", "max": "pooling_mode_max_tokens",
 }  # fmt: skip
+_ALIKE = "config_sentence_transformers.json"
 _FOLDER = "1_Pooling"
 _TYPE = "sentence_transformers.models."
 _WITHOUT_TEXT = "its vectors are of whole texts"
@@ -67,13 +69,26 @@ def from_sentence_bert(files: ForeignFiles, read: Callable[[ForeignFiles], Impor
     return found._replace(config=config, tensors=kept, reader=reader, notes=notes)
 
 
-def sentence_files(config: Any, max_tokens: int) -> dict[str, Any]:
-    """The files beside ``config.json`` that make a folder one of sentence-transformers'.
+def of_sentences(made: Exported, config: Any, reads: Reads, poolers: str = "") -> Exported:
+    """The same with the files that make a folder one of sentence-transformers', where it gives vectors.
 
     Args:
-        config: of a network of ours whose task is ``embedding``, without a pooler.
-        max_tokens: how many of a text are read.
+        config: of a network of ours.
+        reads: how it reads texts.
+        poolers: the class of theirs, where it has a pooler.
     """
+    if config.task != "embedding":
+        return made
+    if config.pooling == "pooler":
+        note = "its vectors are pooler_output there; sentence-transformers would take the mean of all tokens"
+        return made._replace(notes=(*made.notes, note))
+    note = (f"there is no pooler: {poolers} takes add_pooling_layer=False to load it",) if poolers else ()
+    files = _sentence_files(config, reads.max_tokens or config.num_positions)
+    return made._replace(files={**made.files, **files}, notes=(*made.notes, *note))
+
+
+def _sentence_files(config: Any, max_tokens: int) -> dict[str, Any]:
+    """``modules.json`` and what it names."""
     kinds = _PARTS if config.unit_length else _PARTS[:2]
     folders = ("", _FOLDER, "2_Normalize")
     pooled = {"word_embedding_dimension": config.hidden_size}
@@ -86,6 +101,12 @@ def sentence_files(config: Any, max_tokens: int) -> dict[str, Any]:
         ],
         f"{_FOLDER}/config.json": pooled,
         _SETTINGS: {"max_seq_length": max_tokens, "do_lower_case": False},
+        _ALIKE: {
+            "model_type": "SentenceTransformer",
+            "prompts": {},
+            "default_prompt_name": None,
+            "similarity_fn_name": "cosine",
+        },
     }
 
 
