@@ -173,7 +173,9 @@ def _hugging_face(run: Run, out: Path) -> tuple[str, ...]:
     tokenizer = getattr(processor, "tokenizer", None)
     if tokenizer is not None:
         tokenizer = _with_filler(tokenizer, run)
-    longest = min(getattr(processor, "max_tokens", None) or config.num_positions, config.num_positions)
+    longest = getattr(processor, "max_tokens", 0)
+    if run.architecture.id != "xlnet":  # which has no positions
+        longest = min(longest or config.num_positions, config.num_positions)
     special = tokenizer.special if tokenizer is not None else Special()
     reads = Reads(
         tuple(getattr(processor, "classes", None) or getattr(processor, "tags", None) or ()),
