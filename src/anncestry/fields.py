@@ -11,6 +11,8 @@ from typing import Any
 
 from anncestry.errors import UserError, require
 
+LARGEST_SIZE = 10_000_000
+"""No network of the kinds that are read has a larger size, or more words."""
 _SHOWN = 8
 _LONGEST = 40  # characters of a value
 
@@ -45,15 +47,15 @@ class Fields(Mapping[str, Any]):
     def size(self, name: str, default: int | None = None) -> int:
         """A whole number of at least 0; required where there is no default."""
         value = self.value(name, default)
-        whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-        require(whole, self.source, value, f"{name} must be a whole number of at least 0")
+        whole = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_SIZE
+        require(whole, self.source, value, f"{name} must be a whole number from 0 to {LARGEST_SIZE:,}")
         return value
 
     def number(self, name: str, default: float) -> float:
         """A number; null is the default."""
         value = self.value(name, default)
         value = default if value is None else value
-        fits = isinstance(value, int | float) and not isinstance(value, bool)
+        fits = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
         require(fits, self.source, value, f"{name} must be a number")
         return float(value)
 

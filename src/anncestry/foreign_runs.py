@@ -12,6 +12,7 @@ from anncestry.checkpoints.store import load_weights, write_tensors
 from anncestry.data.processors import PieceTextProcessor, processor_from_json
 from anncestry.data.tokenizer import Tokenizer, read_tokenizer
 from anncestry.errors import UserError, require
+from anncestry.models.building import build_checked
 from anncestry.models.create import configure
 from anncestry.runs import Run, check_new_folder, make_folder, write_json
 from anncestry.timeline import find
@@ -62,8 +63,8 @@ def write_import(folder: Path, found: Imported, source: Path) -> Run:
     check_new_folder(folder)
     found = with_reader(found)
     architecture = find(found.architecture)
-    config = configure(architecture.id, found.config)
-    model = architecture.build(config)
+    config = configure(architecture.id, found.config, source=str(source))
+    model = build_checked(architecture, config, found.tensors, str(source))
     wanted = model.state_dict()
     kept = {n: t for n, t in found.tensors.items() if n in wanted or not n.startswith(found.optional)}
     load_weights(model, kept, str(source))

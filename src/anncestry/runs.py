@@ -14,7 +14,8 @@ Nothing but the folder is needed to evaluate, predict or resume (and the data, w
 import dataclasses
 import functools
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,16 +42,24 @@ from anncestry.errors import UserError, require
 from anncestry.files import write_bytes
 from anncestry.generation import Written, answer, answered, usual_search, written_scores
 from anncestry.layers.linear import Linear, TiedReadout
+from anncestry.models.building import build_checked
 from anncestry.models.create import configure
 from anncestry.objectives import objective_of, score
 from anncestry.protocols import OwnRule, Unscored, outputs_of
 from anncestry.signature import WRITING_TASKS, Signature
+from anncestry.stored import entry, made, read_object, some_keys
 from anncestry.timeline import Architecture, find
 
 WRITTEN = "written"
 """In ``scores.json``: how texts were compared, beside the figures of the splits."""
 KEPT = "kept"
 """In ``scores.json``: which weights were kept, and by which figure."""
+# What config.json holds: of every run, of one with data of its own, and of one that began with another.
+_PARTS: dict[str, Any] = {
+    "architecture": str, "model": dict, "signature": dict, "data": dict | None, "training": dict,
+}  # fmt: skip
+_PARTS_OF_DATA: dict[str, Any] = {"name": str, "options": dict, "seed": int, "fingerprint": str}
+_LATER_PARTS: dict[str, Any] = {"from": str, "fresh": tuple[str, ...], "teacher": str}
 FOR_EACH_STEP = {"tags", "next", "previous", "vectors"}
 """Parts of a prediction that have an entry for every step, those of padding among them."""
 
@@ -73,12 +82,18 @@ class Run:
         if not config.is_file():
             rule = "is not a run folder: it has no config.json" if self.folder.is_dir() else "is not a folder"
             raise UserError("run", str(folder), rule, hint="`anncestry train` makes one.")
-        self.config = _read_json(config)
-        for part in ("architecture", "model", "signature", "data", "training"):
+        self.config = read_object(config)
+        for part, kind in _PARTS.items():
             if part not in self.config:
-                raise UserError(
-                    str(config), sorted(self.config), f"is not the config of a run: '{part}' is missing"
-                )
+                rule = f"is not the config of a run: {part!r} is missing"
+                raise UserError(str(config), some_keys(self.config), rule)
+            entry(self.config, part, kind, str(config))
+        data = self.config["data"]
+        for part, kind in _PARTS_OF_DATA.items() if data is not None else ():
+            entry(data or {}, part, kind, f"{config}: data")
+        for part, kind in _LATER_PARTS.items():
+            if part in self.config:
+                entry(self.config, part, kind, str(config))
 
     @functools.cached_property
     def architecture(self) -> Architecture:
@@ -88,7 +103,17 @@ class Run:
     @functools.cached_property
     def signature(self) -> Signature:
         """The learning problem it was trained for."""
-        return Signature.from_json(self.config["signature"])
+        return Signature.from_json(self.config["signature"], self.place("signature"))
+
+    def place(self, part: str) -> str:
+        """A part of the config, for messages."""
+        return f"{self.folder / 'config.json'}: {part}"
+
+    @property
+    def data_options(self) -> DataOptions:
+        """How its data were read; as usual where it was imported."""
+        data = self.config["data"] or {"options": {}}
+        return made(DataOptions, data["options"], self.place("data: options"))
 
     @functools.cached_property
     def processor(self) -> Processor:
@@ -102,11 +127,20 @@ class Run:
             raise UserError(
                 "run", str(self.folder), "was imported from weights alone; it cannot read data", hint=hint
             )
-        return processor_from_json(_read_json(self.folder / "processor.json"))
+        return processor_from_json(self._object("processor.json"))
 
-    def new_model(self) -> nn.Module:
-        """The architecture at its size, with fresh weights."""
-        return self.architecture.build(configure(self.architecture.id, self.config["model"]))
+    def new_model(self, weights: Mapping[str, Tensor] | None = None) -> nn.Module:
+        """The architecture at its size, with fresh weights.
+
+        Args:
+            weights: those that it will be filled with.
+
+        Raises:
+            UserError: its sizes ask for more than these weights, or for more memory than there is.
+        """
+        place = self.place("model")
+        config = configure(self.architecture.id, self.config["model"], source=place)
+        return build_checked(self.architecture, config, weights, place)
 
     @functools.cached_property
     def model(self) -> nn.Module:
@@ -119,8 +153,9 @@ class Run:
         if not path.is_file():
             hint = f"Finish it with `anncestry train --resume {self.folder}`."
             raise UserError("run", str(self.folder), "has no finished weights yet", hint=hint)
-        model = self.new_model()
-        load_weights(model, read_tensors(path)[0], str(path))
+        weights = read_tensors(path)[0]
+        model = self.new_model(weights)
+        load_weights(model, weights, str(path))
         return lay_out(model.eval())
 
     @functools.cached_property
@@ -154,7 +189,7 @@ class Run:
         read_by = self.processor if goes_on else None  # else what is learnt of the data is learnt again
         name = place or data["name"]
         try:
-            dataset = load_data(name, DataOptions(**data["options"]), data["seed"], read_by)
+            dataset = load_data(name, self.data_options, data["seed"], read_by)
         except UserError as error:
             if place is None and error.rule.startswith("there is no such"):
                 hint = "If it was moved, say where it is with --data."
@@ -192,6 +227,8 @@ class Run:
         parts = list(self.examples(data, split, options).parts)
         with self.prediction.scope(next(iter(self.model.parameters())).device):
             figures = score(self.predictor, parts, objective_of(self))
+        rule = "computes NaN or infinite numbers for these data"
+        require(math.isfinite(figures.get("loss", 0.0)), "model", self.architecture.id, rule)
         return figures | answered(self.predictor, parts, self.processor, self.prediction)
 
     def written(
@@ -233,7 +270,7 @@ class Run:
                 pass  # other data, which may be too few to be split
             else:
                 return Whole((dataset.split(split),), (f"these are the run's own data: its {split} split",))
-        return load_whole(data, options or DataOptions(**own["options"]), self.processor, own["seed"])
+        return load_whole(data, options or self.data_options, self.processor, own["seed"])
 
     def predict(
         self, source: str, batch_size: int = 256, search: Search | None = None
@@ -298,7 +335,7 @@ class Run:
         if not texts:
             return torch.empty(0, self.signature.output_size)
         inputs, lengths = processor.encode(texts)
-        return encode(self.predictor, inputs, lengths, self.prediction)
+        return self._answered(encode(self.predictor, inputs, lengths, self.prediction))
 
     def outputs(self, inputs: Tensor, lengths: Tensor | None = None, targets: Tensor | None = None) -> Tensor:
         """The model's raw outputs for a batch of inputs, without gradients.
@@ -316,7 +353,18 @@ class Run:
             return found.scores() if isinstance(found, Unscored) else found
 
         with self.prediction.scope(inputs.device):
-            return shared_out(of, inputs, self.prediction)
+            return self._answered(shared_out(of, inputs, self.prediction))
+
+    def _answered(self, outputs: Tensor) -> Tensor:
+        """Outputs as they are.
+
+        Raises:
+            UserError: some are NaN or plus infinity, of which nothing can be made.
+        """
+        broken = bool(outputs.isnan().any()) or bool((outputs == torch.inf).any())
+        rule = "computes NaN or infinite numbers for these inputs"
+        require(not broken, "model", self.architecture.id, rule)
+        return outputs
 
     def _decode(self, outputs: Tensor) -> list[dict[str, Any]]:
         if self.signature.task == "classification" and not isinstance(self.model, OwnRule):
@@ -327,14 +375,25 @@ class Run:
     def scores(self) -> dict[str, dict[str, float]]:
         """Metrics by split as training left them; empty for an unfinished run."""
         path = self.folder / "scores.json"
-        found = _read_json(path) if path.is_file() else {}
-        return {name: figures for name, figures in found.items() if name not in (WRITTEN, KEPT)}
+        found = self._object("scores.json") if path.is_file() else {}
+        for name in (WRITTEN, KEPT):
+            found.pop(name, None)
+        for split in found:
+            for name, value in entry(found, split, dict, str(path)).items():
+                rule = "must be a number"
+                require(type(value) in (int, float), f"{path}: {split}: {name}", value, rule)
+        return found
 
     def kept(self) -> str:
         """Which weights it holds, in words; empty where that is not known."""
-        path = self.folder / "scores.json"
-        kept = _read_json(path).get(KEPT) if path.is_file() else None
-        return kept_words(kept) if kept else ""
+        found = self._object("scores.json") if (self.folder / "scores.json").is_file() else {}
+        return kept_words(found[KEPT]) if found.get(KEPT) else ""
+
+    def _object(self, name: str) -> dict[str, Any]:
+        """What a file of the folder describes."""
+        if not (self.folder / name).is_file():
+            raise UserError("run", str(self.folder), f"has no {name}; it is not a whole run folder")
+        return read_object(self.folder / name)
 
 
 def load(folder: str | Path, precision: str = "32") -> Run:
@@ -499,17 +558,3 @@ def make_folder(folder: Path) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write JSON, complete or not at all."""
     write_bytes(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(
-            "run", str(path.parent), f"has no {path.name}; it is not a whole run folder"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise UserError(str(path), type(error).__name__, "is not readable JSON") from error
-    if not isinstance(value, dict):
-        raise UserError(str(path), type(value).__name__, "must be a JSON object")
-    return value

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from anncestry.errors import require
 from anncestry.protocols import IGNORED
+from anncestry.stored import made
 
 Task = Literal[
     "classification", "regression", "forecasting", "language-model", "tagging", "next-frame",
@@ -195,5 +196,10 @@ class Signature:
         }
 
     @classmethod
-    def from_json(cls, fields: dict) -> "Signature":
-        return cls(**{**fields, "shape": tuple(fields["shape"])})
+    def from_json(cls, fields: object, source: str = "signature") -> "Signature":
+        """What `to_json` described.
+
+        Raises:
+            UserError: a field is missing, unknown, or not what it must be; ``source`` says of what.
+        """
+        return made(cls, fields, source)

@@ -11,7 +11,18 @@ import anncestry
 
 ROOT = Path(anncestry.__file__).parent
 
-BASE = {"amounts", "errors", "fields", "files", "arrays", "protocols", "signature", "timeline", "wire"}
+BASE = {
+    "amounts",
+    "errors",
+    "fields",
+    "files",
+    "arrays",
+    "protocols",
+    "signature",
+    "stored",
+    "timeline",
+    "wire",
+}
 PARTS = {"objectives", "decoding", "data"}  # they meet models as tensors and protocols
 MODELS = BASE | {"layers", "models"}
 JOINED = MODELS | PARTS | {"engine", "checkpoints", "lineage", "inspection"}

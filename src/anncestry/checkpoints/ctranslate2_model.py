@@ -17,7 +17,6 @@ Weights are (out, in). Beside the file lie ``config.json`` and vocabularies: a t
 """
 
 import io
-import json
 import struct
 from collections.abc import Mapping
 from math import prod
@@ -27,6 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from anncestry.errors import UserError, require
+from anncestry.stored import read_json, read_object, whole
 
 _VERSIONS = range(1, 7)
 _DTYPES = ("float32", "int8", "int16", "int32", "float16", "bfloat16")
@@ -83,7 +83,7 @@ def read_ctranslate2(path: str | Path) -> CTranslate2Model:
             vocabularies[kind] = _vocabulary(found[0])
     config = path.with_name("config.json")
     if config.is_file():
-        model = model._replace(config=_json(config, dict, "an object"))
+        model = model._replace(config=read_object(config))
     return model._replace(vocabularies=vocabularies)
 
 
@@ -201,7 +201,7 @@ def _variable(reader: _Reader, name: str, version: int) -> np.ndarray:
 
 def _vocabulary(path: Path) -> list[str]:
     if path.suffix == ".json":
-        tokens = _json(path, list, "a list of tokens")
+        tokens = whole(list, read_json(path), str(path))
         texts = all(isinstance(token, str) for token in tokens)
         require(texts, "file", str(path), "must be a list of tokens; not all of them are texts")
         return tokens
@@ -210,12 +210,3 @@ def _vocabulary(path: Path) -> list[str]:
     except (UnicodeDecodeError, OSError) as error:
         raise UserError("file", str(path), f"cannot be read as UTF-8 text ({error})") from error
     return text.removesuffix("\n").split("\n") if text else []  # tokens may hold any other line break
-
-
-def _json(path: Path, kind: type, described: str) -> Any:
-    try:
-        value = json.loads(path.read_bytes())
-    except (ValueError, OSError, RecursionError) as error:
-        raise UserError("file", str(path), f"cannot be read as JSON ({error})") from error
-    require(isinstance(value, kind), "file", str(path), f"must hold {described}")
-    return value

@@ -1,19 +1,15 @@
 """What an import was given, opened once: the listing of its folder, its JSON files, its tensors."""
 
 import functools
-import json
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 from anncestry.checkpoints.tensorflow_bundle import list_bundle
 from anncestry.checkpoints.weights import Weights, open_weights
-from anncestry.errors import UserError, require
 from anncestry.fields import Fields
+from anncestry.stored import read_object
 
 CONFIG = "config.json"
-LARGEST = 256 * 2**20
-"""Bytes of a JSON file."""
 _OF_A_FOLDER = (".safetensors", ".bin", ".json")
 BOOKKEEPING = frozenset({
     "architectures", "model_type", "torch_dtype", "dtype", "transformers_version", "_name_or_path",
@@ -106,23 +102,3 @@ class ForeignFiles:
             self._objects[name] = Fields(read_object(self.folder / name), name)
         self._objects[name].ignore(*idle)
         return self._objects[name]
-
-
-def read_object(path: Path) -> dict[str, Any]:
-    """The object of a JSON file.
-
-    Raises:
-        UserError: there is no such file, or it holds something else.
-    """
-    try:
-        size = path.stat().st_size
-        require(size <= LARGEST, "file", str(path), f"has {size} bytes; it must not have more than {LARGEST}")
-        value = json.loads(path.read_bytes())
-    except FileNotFoundError as error:
-        raise UserError("file", str(path), "cannot be read: there is no such file") from error
-    except UserError:
-        raise
-    except (ValueError, OSError, RecursionError) as error:
-        raise UserError("file", str(path), f"cannot be read as JSON ({error})") from error
-    require(isinstance(value, dict), "file", str(path), "must hold an object")
-    return value

@@ -98,7 +98,8 @@ def load_weights(module: nn.Module, tensors: Mapping[str, Tensor], source: str) 
         source: where the tensors come from, for the message.
 
     Raises:
-        UserError: names the missing, the unexpected and the misshapen tensors together.
+        UserError: names the missing, the unexpected and the misshapen tensors together; or a tensor that
+            holds NaN or an infinite number.
     """
     wanted = module.state_dict()
     misshapen = [
@@ -115,7 +116,18 @@ def load_weights(module: nn.Module, tensors: Mapping[str, Tensor], source: str) 
     if found:
         rule = f"they do not fit {type(module).__name__}; " + "; ".join(found)
         raise UserError(source, f"{len(tensors)} tensors", rule)
+    check_finite(tensors, source)
     module.load_state_dict(dict(tensors))
+
+
+def check_finite(tensors: Mapping[str, Tensor], source: str) -> None:
+    """Raise a `UserError` where a tensor holds NaN or an infinite number: whatever it computes is neither."""
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and tensor.numel():
+            tensor = tensor if tensor.element_size() > 1 else tensor.float()  # float8 cannot be compared
+            if not all(end.isfinite() for end in tensor.aminmax()):
+                rule = "holds NaN or infinite numbers; the weights are damaged, or training had diverged"
+                raise UserError(source, name, rule)
 
 
 def checksum(tensors: Mapping[str, Tensor], metadata: Mapping[str, Any] | None = None) -> str:

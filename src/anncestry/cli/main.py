@@ -60,6 +60,14 @@ def main(words: Sequence[str]) -> int:
     except UserError as error:
         print(f"anncestry {command}: {error}", file=sys.stderr)
         return 2
+    except (MemoryError, RuntimeError) as error:
+        from anncestry.models.building import is_out_of_memory
+
+        if not is_out_of_memory(error):
+            raise
+        reason = str(error).partition("\n")[0] or "memory was refused"
+        print(f"anncestry {command}: needs more memory than there is ({reason}).", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print(f"anncestry {command}: stopped.", file=sys.stderr)
         return 130

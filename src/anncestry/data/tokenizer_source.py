@@ -3,14 +3,13 @@
 A run that is fine-tuned reads a task as it read what it was pre-trained on (`DataOptions.tokenizer`).
 """
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from anncestry.data.readers.files import existing_folder
 from anncestry.data.tokenizer import Kind, Tokenizer, read_tokenizer
 from anncestry.errors import UserError, require
+from anncestry.stored import read_object
 
 VOCAB_SIZE = 8_000
 """Of a tokenizer that is learnt, unless told."""
@@ -28,7 +27,7 @@ def tokenizer_of(path: str | Path) -> Tokenizer:
     described = folder / "processor.json"
     if not described.is_file():
         return read_tokenizer(folder)
-    fields = _object(described)
+    fields = read_object(described)
     if not isinstance(fields.get("tokenizer"), dict):
         rule = f"is a run without a tokenizer: it reads {fields.get('kind', 'data')} in its own way"
         hint = "Give a run that was trained on pieces of words, or a folder with the files of a tokenizer."
@@ -42,7 +41,7 @@ def tokenizer_of(path: str | Path) -> Tokenizer:
 def num_positions_of(path: str | Path) -> int | None:
     """The longest text that the model beside a tokenizer can read; None where no model says so."""
     config = existing_folder(str(path)) / "config.json"
-    model = _object(config).get("model") if config.is_file() else None
+    model = read_object(config).get("model") if config.is_file() else None
     found = model.get("num_positions") if isinstance(model, dict) else None
     return found if isinstance(found, int) and found > 0 else None
 
@@ -70,12 +69,3 @@ def for_a_task(tokenizer: Tokenizer) -> Tokenizer:
     if tokenizer.template != "none":
         return tokenizer
     return tokenizer.with_special("gpt", begin="<start>", separator="<delimiter>", end="<extract>")
-
-
-def _object(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError("file", str(path), f"is not readable JSON ({error})") from error
-    require(isinstance(found, dict), "file", str(path), "must be a JSON object")
-    return found

@@ -8,7 +8,7 @@ import torch
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.decoding.constraints import Constraints
 from anncestry.decoding.decode import read_prompt
-from anncestry.decoding.following import Followed, Step, log_probs_of
+from anncestry.decoding.following import Followed, Step, check_numbers, log_probs_of
 from anncestry.errors import require
 from anncestry.protocols import SequenceModel, State
 
@@ -147,6 +147,7 @@ def _stream(
             _, ruled = log_probs_of(scores, rule, written, followed, end, never)
             nothing_left = ruled.amax(-1, keepdim=True) == -torch.inf  # of what the model believes possible
             scores = torch.where(nothing_left, scores, ruled)
+        check_numbers(bool(scores.isnan().any()))
         tokens = rule.draw(scores, generator)
         if end is not None:
             tokens = tokens.masked_fill(over, end)

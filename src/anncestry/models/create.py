@@ -7,7 +7,9 @@ from typing import Any
 from torch import nn
 
 from anncestry.errors import UserError
+from anncestry.models.building import build_checked
 from anncestry.signature import Signature
+from anncestry.stored import typed
 from anncestry.timeline import TIMELINE, Architecture, check_fields, find, find_preset
 
 DATA_FIELDS = (
@@ -37,16 +39,22 @@ def create(
 
 
 def configure(
-    name: str, values: Mapping[str, Any], *, signature: Signature | None = None, width: int | None = None
+    name: str,
+    values: Mapping[str, Any],
+    *,
+    signature: Signature | None = None,
+    width: int | None = None,
+    source: str = "",
 ) -> Any:
     """The config that `create` builds from.
 
     A preset keeps its own widths and depths for another learning problem, and takes the sizes of inputs
-    and outputs from it. Lists become tuples, so ``values`` may come from JSON.
+    and outputs from it. ``values`` may come from JSON, and ``source`` says from where: their types are
+    checked, and lists become tuples.
     """
     architecture, preset = find(name), find_preset(name)
-    given = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-    check_fields(architecture.config_class(), given, architecture.id)
+    check_fields(architecture.config_class(), dict(values), architecture.id)
+    given = typed(architecture.config_class(), values, source or architecture.id)
     published = preset.config if preset else {}
     if width is not None and (preset is not None or signature is None):
         rule = "scales an architecture for a signature; a preset or explicit sizes leave nothing to scale"
@@ -86,5 +94,9 @@ def architecture_of(config: Any) -> Architecture:
 
 
 def build(config: Any) -> nn.Module:
-    """The model of a config, with random weights."""
-    return architecture_of(config).build(config)
+    """The model of a config, with random weights.
+
+    Raises:
+        UserError: there is not so much memory.
+    """
+    return build_checked(architecture_of(config), config)

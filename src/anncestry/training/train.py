@@ -16,10 +16,13 @@ from anncestry.data.sources.catalogue import reads_running_text, usual_options
 from anncestry.errors import UserError, require
 from anncestry.files import remove_leftovers
 from anncestry.generation import Written, answered, usual_search, written_scores
+from anncestry.models.building import available_memory, build_checked, in_words, memory_told
 from anncestry.models.create import configure
 from anncestry.objectives import evaluate, objective_of
+from anncestry.protocols import OwnRule
 from anncestry.runs import Run, check_new_folder, create_run, finish_run
 from anncestry.signature import WRITING_TASKS
+from anncestry.stored import made
 from anncestry.timeline import find, usual_settings
 from anncestry.training.distilling import Teacher
 from anncestry.training.fit import Fit, Progress, fit, make_fabric
@@ -117,7 +120,7 @@ def train(
         dataset, settings.label_smoothing, settings.select
     )  # says what does not fit, before a folder
     torch.manual_seed(settings.seed)
-    network = architecture.build(config)
+    network = build_checked(architecture, config)
     fresh = [] if before is None else before.load(network)
     check_devices(network, settings)
     fabric = make_fabric(settings)
@@ -127,10 +130,11 @@ def train(
         create_run(folder, architecture, config, dataset, training, settings.seed, start, fresh, teacher)
     fabric.barrier()
     run = Run(folder)
-    result = fit(
-        network, dataset, settings, folder=folder, watch=watch, fabric=fabric, tensorboard=tensorboard,
-        teacher=None if beside is None else beside.model,
-    )  # fmt: skip
+    with memory_told("model", architecture.id, check_memory(network, settings, fabric.device)):
+        result = fit(
+            network, dataset, settings, folder=folder, watch=watch, fabric=fabric, tensorboard=tensorboard,
+            teacher=None if beside is None else beside.model,
+        )  # fmt: skip
     _finish(run, result, dataset, fabric)
     return run, result
 
@@ -153,9 +157,8 @@ def resume(
         UserError: the folder, its snapshot or its data are not what they were.
     """
     run = Run(folder)
-    settings = TrainingSettings(**{**run.config["training"], **budget})
-    settings = under_torchrun(settings)
     dataset = run.dataset(data)
+    settings = under_torchrun(dataclasses.replace(settings_of(run), **budget))
     fabric = make_fabric(settings)
     fabric.launch()
     if fabric.is_global_zero:
@@ -166,19 +169,46 @@ def resume(
     begun = bool(snapshot_paths(run.folder))  # else it was killed at once, and starts again the same way
     if not begun and (run.folder / "model.safetensors").exists():
         raise UserError("--resume", str(run.folder), "is complete and holds no checkpoint to go on from")
-    result = fit(
-        network,
-        dataset,
-        settings,
-        folder=run.folder,
-        resume=begun,
-        watch=watch,
-        fabric=fabric,
-        tensorboard=tensorboard,
-        teacher=_teacher_of(run),
-    )
+    with memory_told("model", run.architecture.id, check_memory(network, settings, fabric.device)):
+        result = fit(
+            network,
+            dataset,
+            settings,
+            folder=run.folder,
+            resume=begun,
+            watch=watch,
+            fabric=fabric,
+            tensorboard=tensorboard,
+            teacher=_teacher_of(run),
+        )
     _finish(run, result, dataset, fabric)
     return run, result
+
+
+def check_memory(network: nn.Module, settings: TrainingSettings, device: torch.device) -> int:
+    """The bytes that training takes at least: of weights, gradients and what the optimizer keeps of them.
+
+    Raises:
+        UserError: beside the weights there is not so much memory.
+    """
+    moments = {"rmsprop": 1, "sgd": int(settings.momentum > 0)}.get(settings.optimizer, 2)
+    weights = sum(p.numel() * p.element_size() for p in network.parameters() if p.requires_grad)
+    beside = 0 if isinstance(network, OwnRule) else weights * (1 + moments)
+    memory = available_memory()
+    if device.type == "cpu" and memory is not None:
+        needed = f"its training needs {in_words(beside)} of memory beside the weights"
+        rule = f"{needed}; there are {in_words(memory)}"
+        require(beside <= memory, "model", type(network).__name__, rule)
+    return weights + beside
+
+
+def settings_of(run: Run) -> TrainingSettings:
+    """How a run of ours was trained.
+
+    Raises:
+        UserError: its config says something that is no setting.
+    """
+    return made(TrainingSettings, run.config["training"], run.place("training"))
 
 
 def _teacher_of(run: Run) -> nn.Module | None:
@@ -221,7 +251,7 @@ def _fine_tuned(run: Run) -> bool:
 def reproduce(run: Run) -> str:
     """The command that makes this run again."""
     data, training = run.config["data"], run.config["training"]
-    options = DataOptions(**data["options"]).words()
+    options = run.data_options.words()
     words = ["anncestry", "train", run.architecture.id, "--data", data["name"], *options]
     if "from" in run.config:
         words += ["--from", run.config["from"]]

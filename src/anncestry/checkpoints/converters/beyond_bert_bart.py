@@ -79,12 +79,13 @@ def from_bart(files: ForeignFiles) -> Imported:
     if not any(name.startswith("model.") for name in theirs):  # BartModel
         theirs = {name if name == _BIAS else f"model.{name}": tensor for name, tensor in theirs.items()}
     theirs = without_copies(theirs, _COPIES, source)
-    words = words_of(fields, files)
-    sizes = _sizes(fields, len(words.rows))
     table = theirs.get(_SHARED)
     if table is not None:
-        rule = f"{_SHARED} has {len(table)} rows; the config has {fields.size('vocab_size')} words"
-        require(len(table) == fields.size("vocab_size"), source, tuple(table.shape), rule)
+        rule = f"{_SHARED} has another shape; the config has {fields.size('vocab_size')} words"
+        require(table.shape[:1] == (fields.size("vocab_size"),), source, tuple(table.shape), rule)
+    words = words_of(fields, files)
+    sizes = _sizes(fields, len(words.rows))
+    if table is not None:
         theirs[_SHARED] = table[list(words.rows)]
         bias = theirs.get(_BIAS, table.new_zeros(len(table))).flatten()[list(words.rows)]
         bias[list(words.silent)] = SILENT

@@ -9,7 +9,6 @@ Some files differ only in ``use_skip_connections``, which is no weight: without 
 """
 
 import io
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +23,7 @@ from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.store import some_of
 from anncestry.errors import UserError, require
 from anncestry.signature import NUM_CHARACTERS
+from anncestry.stored import read_object
 
 OPTIONS, WEIGHTS = "options.json", "lm_weights.hdf5"
 _EMBEDDING = "char_embed"
@@ -85,7 +85,7 @@ def from_elmo(files: Files, source: str = "checkpoint") -> Imported:
     Raises:
         UserError: a file is damaged, claims more than it holds, or the weights are not those of the options.
     """
-    config = _config(_json(files.options), str(files.options))
+    config = _config(read_object(files.options), str(files.options))
     arrays = _arrays(files.weights)
     names = dict(_names(config))
     faults = {
@@ -246,7 +246,7 @@ def _config(options: Mapping[str, Any], source: str) -> dict[str, Any]:
             "activation": str(cnn["activation"]),
             "dropout": float(options.get("dropout") or 0),
         }
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise UserError("file", source, f"{rule}; {type(error).__name__}: {error}") from error
     known = cnn.get("n_characters", NUM_CHARACTERS) in (NUM_CHARACTERS - 1, NUM_CHARACTERS)
     choices = (NUM_CHARACTERS - 1, NUM_CHARACTERS)
@@ -263,12 +263,3 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
         raise
     except _DAMAGE as error:
         raise UserError("file", str(path), f"cannot be read as HDF5 ({error})") from error
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_bytes())
-    except (ValueError, OSError, RecursionError) as error:
-        raise UserError("file", str(path), f"cannot be read as JSON ({error})") from error
-    require(isinstance(value, dict), "file", str(path), "must hold an object")
-    return value

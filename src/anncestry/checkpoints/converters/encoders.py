@@ -23,7 +23,9 @@ from anncestry.checkpoints.rename import KeyMap
 from anncestry.checkpoints.store import some_of
 from anncestry.errors import require
 from anncestry.fields import Fields
-from anncestry.models.create import create
+from anncestry.models.building import without_memory
+from anncestry.models.create import configure
+from anncestry.timeline import find
 
 BLOCK: Mapping[str, str] = {
     "attention.self.query": "attention.q",
@@ -153,8 +155,9 @@ def fitted(
         UserError: names the missing, the unknown and the misshapen tensors together, as the file names them.
     """
     renamed = names.apply(theirs)
-    with torch.device("meta"):
-        wanted = split_projections(create(architecture, **config).state_dict())
+    entry = find(architecture)
+    shadow = without_memory(entry, configure(entry.id, config, source=source), theirs, source)
+    wanted = split_projections(shadow.state_dict())
     back = names.reverse()
     found = renamed.tensors
 

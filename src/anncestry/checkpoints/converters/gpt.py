@@ -8,7 +8,6 @@ which the positions come first.
 All of them keep the matrices of linear layers as (in, out), the transpose of ours.
 """
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -27,6 +26,7 @@ from anncestry.checkpoints.store import some_of
 from anncestry.checkpoints.tensorflow_bundle import read_bundle
 from anncestry.errors import UserError, require
 from anncestry.fields import Fields
+from anncestry.stored import read_json, whole
 
 _CLASSES = {"gpt": "OpenAIGPT", "gpt2": "GPT2"}
 _TYPES = {"openai-gpt": "gpt", "gpt2": "gpt2"}
@@ -273,10 +273,9 @@ def _original(folder: Path) -> Path | None:
 def _read_original(folder: Path) -> dict[str, Tensor]:
     """GPT's tensors under Hugging Face's names."""
     path = folder / _SHAPES
-    try:
-        shapes = [tuple(int(size) for size in shape) for shape in json.loads(path.read_bytes())]
-    except (ValueError, TypeError, OSError, RecursionError) as error:
-        raise UserError("file", str(path), f"must be a JSON list of shapes ({error})") from error
+    shapes = whole(tuple[tuple[int, ...], ...], read_json(path), str(path))
+    sound = all(size >= 0 for shape in shapes for size in shape)
+    require(sound, "file", str(path), "must be a list of shapes; a size is negative")
     layers, rest = divmod(len(shapes) - 2, _TENSORS_PER_LAYER)
     rule = f"must have two shapes of tables, and {_TENSORS_PER_LAYER} for each layer"
     require(layers >= 1 and rest == 0, "file", str(path), rule)
@@ -299,7 +298,7 @@ def _read_original(folder: Path) -> dict[str, Tensor]:
 def _slice(path: Path) -> np.ndarray:
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+    except Exception as error:  # the header is parsed as Python's literals, which fail in many ways
         raise UserError("file", str(path), f"cannot be read as an array ({error})") from error
     fits = isinstance(array, np.ndarray) and array.dtype == np.float32 and array.ndim == 1
     require(fits, "file", str(path), "must be a vector of float32")

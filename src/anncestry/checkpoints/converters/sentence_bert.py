@@ -5,15 +5,15 @@
 ``sentence_bert_config.json`` says how many tokens of a text are read.
 """
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from anncestry.checkpoints.converters.encoders import Exported, Reads
-from anncestry.checkpoints.foreign_files import ForeignFiles, read_object
+from anncestry.checkpoints.foreign_files import ForeignFiles
 from anncestry.checkpoints.imported import Imported
 from anncestry.errors import UserError, require
+from anncestry.stored import read_json, read_object
 
 _MODULES, _SETTINGS = "modules.json", "sentence_bert_config.json"
 _PARTS = ("Transformer", "Pooling", "Normalize")
@@ -113,9 +113,9 @@ def _sentence_files(config: Any, max_tokens: int) -> dict[str, Any]:
 def _modules(path: Path) -> list[_Module]:
     file = path / _MODULES
     try:
-        listed = json.loads(file.read_bytes())
+        listed = read_json(file)
         modules = [_Module(entry["type"].rpartition(".")[2], path / entry["path"]) for entry in listed]
-    except (ValueError, OSError, RecursionError, TypeError, KeyError, AttributeError) as error:
+    except (TypeError, KeyError, AttributeError) as error:
         rule = f"must be a JSON list of parts, each with a type and a path ({error!r})"
         raise UserError("file", str(file), rule) from error
     inside = all(path.resolve() in (m.folder.resolve(), *m.folder.resolve().parents) for m in modules)

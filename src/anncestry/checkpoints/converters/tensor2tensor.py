@@ -8,7 +8,6 @@ A model of several languages adds a vector for the target's to all words of the 
 (``target_space_embedding``): that of number 0, the generic one, is added to the source's table.
 """
 
-import json
 import math
 import re
 from pathlib import Path
@@ -30,6 +29,7 @@ from anncestry.checkpoints.converters.transformers import (
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.tensorflow_bundle import list_bundle, read_bundle
 from anncestry.errors import UserError, require
+from anncestry.stored import read_object
 
 _TRAINING = re.compile(
     r"(.*/)?(Adam(_[0-9]+)?|Adafactor|vr|vc|m|v|Momentum|ExponentialMovingAverage)"
@@ -136,10 +136,7 @@ def _config(folder: Path, tensors: dict[str, Tensor], source: str) -> tuple[dict
     said: dict[str, Any] = {}
     notes = []
     if path.is_file():
-        try:
-            said = dict(json.loads(path.read_bytes()))
-        except (ValueError, TypeError, OSError) as error:
-            raise UserError("file", str(path), f"cannot be read as JSON ({error})") from error
+        said = read_object(path)
     else:
         notes.append(f"num_heads={USUAL_HEADS} is assumed: there is no hparams.json (--set num_heads=...)")
     final = "encoder_norm.weight" in tensors
