@@ -165,7 +165,7 @@ def test_an_unknown_word_is_one_token():
 def test_answers(model, processor, tmp_path):
     path = tmp_path / "in.txt"
     path.write_bytes(b"a b\n\n\xff\n" + b"c " * 50 + b"\nd")
-    rows = answer(model, processor, str(path), Search(max_length=30))
+    rows = answer(model, processor, path, Search(max_length=30))
     assert [row["translation"] for row in rows] == ["a b", "", "", " ".join("c" * 20), "d"]
     assert [("note" in row) for row in rows] == [False, False, True, True, False]
     assert "only its first 20 of 50 tokens were read" in rows[3]["note"]

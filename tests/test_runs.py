@@ -58,7 +58,7 @@ def test_predict_reads_a_picture_as_training_did(trained, tmp_path):
     for index in range(20):
         path = tmp_path / f"{index}.png"
         Image.fromarray((digits.images[index] * 255 / 16).astype("uint8")).save(path)
-        (row,) = Run(trained.folder).predict(str(path))
+        (row,) = Run(trained.folder).predict(path)
         assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-5)
         right += row["class"] == str(digits.target[index])
     assert right >= 16

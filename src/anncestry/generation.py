@@ -270,7 +270,7 @@ def embed(run: Any, texts: Sequence[str], state: State = None, batch_size: int =
 def answer(
     model: nn.Module,
     processor: Any,
-    source: str,
+    source: Any,
     search: Search,
     keep_alignment: bool = False,
     prediction: Prediction | None = None,

@@ -31,7 +31,7 @@ from anncestry.data.processors import (
     VectorProcessor,
     processor_from_json,
 )
-from anncestry.data.processors.packed import Text
+from anncestry.data.processors.given import Given, ReadsTexts, Text, label_of
 from anncestry.data.processors.packed_answers import Asked
 from anncestry.decoding import Search
 from anncestry.encoding import encode
@@ -60,6 +60,7 @@ _PARTS: dict[str, Any] = {
 }  # fmt: skip
 _PARTS_OF_DATA: dict[str, Any] = {"name": str, "options": dict, "seed": int, "fingerprint": str}
 _LATER_PARTS: dict[str, Any] = {"from": str, "fresh": tuple[str, ...], "teacher": str}
+BLANK = "is blank"
 FOR_EACH_STEP = {"tags", "next", "previous", "vectors"}
 """Parts of a prediction that have an entry for every step, those of padding among them."""
 
@@ -273,27 +274,54 @@ class Run:
         return load_whole(data, options or self.data_options, self.processor, own["seed"])
 
     def predict(
-        self, source: str, batch_size: int = 256, search: Search | None = None
+        self, source: Given, batch_size: int = 256, search: Search | None = None
     ) -> list[dict[str, Any]]:
-        """Predictions for a file, a folder, ``-`` (standard input) or an input typed out.
+        """Predictions.
+
+        Args:
+            source: an input as text, which is read as it stands and never opened; a `Path` to a file with
+                inputs (``Path("-")`` is standard input); or a list of inputs. A pair of texts is a tuple.
+                Rows of a table may also be dictionaries, lists, arrays or frames
+                (`anncestry.data.processors.given.table_of`). Images are files, or folders of them.
 
         Returns:
-            One row per input: ``{"input": its name, ...}`` with ``class`` and ``probabilities`` (or raw
+            One row per input, in their order: ``{"input": its name, ...}``, and a ``note`` where there is
+            something odd about it, or where it is blank. With ``class`` and ``probabilities`` (or raw
             ``scores`` where the model knows no probabilities), or the target values in their units, or how
             well an image was drawn again (the metrics of the task). Tasks that write an answer: see
             `anncestry.generation.answer`; ``search`` says how it is searched, greedily unless told.
         """
+        processor = self.processor
+        if isinstance(source, list) and not getattr(processor, "reads_lists", False):
+            return [row for one in source for row in self.predict(one, batch_size, search)]
         if self.signature.task in WRITING_TASKS:
             search = search or usual_search(self.signature)
-            return answer(self.predictor, self.processor, source, search, prediction=self.prediction)
+            return answer(self.predictor, processor, source, search, prediction=self.prediction)
+        if not isinstance(processor, ReadsTexts):
+            return self._read(source, batch_size)
+        texts = processor.texts(source)
+        blank = [processor.is_blank(text) for text in texts]
+        require(not blank or not all(blank), "input", str(source), "is blank; it must hold something to read")
+        kept = [text for text, is_blank in zip(texts, blank, strict=True) if not is_blank]
+        rows = iter(self._read(kept, batch_size) if kept else ())
+        return [
+            {"input": label_of(text), "note": BLANK} if is_blank else next(rows)
+            for text, is_blank in zip(texts, blank, strict=True)
+        ]
+
+    def _read(self, source: Given, batch_size: int) -> list[dict[str, Any]]:
+        """The predictions for what a processor reads, none of which is blank."""
         ask = getattr(self.processor, "ask", None)
         if ask is not None:
             return self._answers(ask(source), batch_size)
-        labels, inputs = self.processor.read(source)
+        noted = getattr(self.processor, "read_noted", None)
+        labels, inputs, notes = noted(source) if noted else (*self.processor.read(source), None)
         rows = []
         with self.prediction.scope(inputs.device):
             for first in range(0, len(inputs), batch_size):
                 rows += self._rows(inputs[first : first + batch_size])
+        for row, note in zip(rows, notes or (), strict=False):
+            row |= {"note": note} if note else {}
         return [{"input": label, **row} for label, row in zip(labels, rows, strict=True)]
 
     def _answers(self, asked: Asked, batch_size: int) -> list[dict[str, Any]]:
@@ -327,14 +355,14 @@ class Run:
         """(N, D): a vector for each text, or for each pair of texts; for encoders without a head.
 
         Raises:
-            UserError: the run has another task; a text is empty.
+            UserError: the run has another task.
         """
         rule = f"gives no vectors of texts; its task is {self.signature.task}"
         require(embeds_texts(self), "run", str(self.folder), rule)
         processor: Any = self.processor
         if not texts:
             return torch.empty(0, self.signature.output_size)
-        inputs, lengths = processor.encode(texts)
+        inputs, lengths = processor.encode(texts, blank=True)
         return self._answered(encode(self.predictor, inputs, lengths, self.prediction))
 
     def outputs(self, inputs: Tensor, lengths: Tensor | None = None, targets: Tensor | None = None) -> Tensor:

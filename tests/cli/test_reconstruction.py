@@ -53,7 +53,7 @@ def test_prediction_is_the_error_of_each_image(run, pictures, capsys):
     assert main(["predict", str(run.folder), str(pictures), "--json"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [row["input"] for row in rows] == ["0.png", "1.png", "2.png"]
-    _, images = run.processor.read(str(pictures))
+    _, images = run.processor.read(pictures)
     drawn = run.processor.decode(run.outputs(images))
     scale, mean = run.processor.scale[0], run.processor.mean[0]
     with torch.no_grad():

@@ -147,7 +147,7 @@ def test_json_keeps_everything(processor):
 
 def test_what_is_read_to_be_continued_has_its_marks():
     processor = CharacterWordsProcessor(8, ("</S>", "<S>", "<unk>", "a"))
-    _, inputs = processor.read("b a\na")
+    _, inputs = processor.read(["b a", "a"])
     assert processor.lengths_of(inputs).tolist() == [4, 3]
     assert [[read(row) for row in text if row.any()] for text in inputs] == [
         ["<S>", "b", "a", "</S>"],

@@ -62,7 +62,7 @@ def test_it_tags_words_that_nobody_has_seen(runs, capsys):
 def test_texts_of_any_length_are_tagged_as_if_alone(runs, tmp_path):
     run, texts = load(runs / "tagger"), ["the", "a dog and a cat sat on the mat", "zorg zorg"]
     (tmp_path / "lines.txt").write_text("\n".join(texts))
-    together = run.predict(str(tmp_path / "lines.txt"))
+    together = run.predict(tmp_path / "lines.txt")
     assert [row["tags"] for row in together] == [run.predict(text)[0]["tags"] for text in texts]
 
 

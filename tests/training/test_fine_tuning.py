@@ -89,7 +89,7 @@ def test_an_answer_in_a_text(tmp_path: Path, capsys) -> None:
     assert row["places"] == [22, 26]
     cli.run(cli.Arguments(run=run.folder, inputs=("where was it shown\tthe film was shown in lima",)))
     assert capsys.readouterr().out.startswith("where was it shown\tlima\t")
-    assert len(run.predict(str(tmp_path / "all.json"))) == 24
+    assert len(run.predict(tmp_path / "all.json")) == 24
     far = "it was in bonn and then " * 20 + "the film was shown in oslo"  # read in many windows
     (row,) = run.predict(f"where was it shown\t{far}")
     assert row["answer"] in far

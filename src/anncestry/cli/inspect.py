@@ -78,6 +78,7 @@ def _written(arguments: Arguments, facts: list[str], page: str) -> int:
 
 def _of_sequence(trained: "Run", arguments: Arguments) -> tuple[list[str], str]:
     """What stands out in a recurrent model, and the page."""
+    from anncestry.cli.inputs import input_of
     from anncestry.data.readers.files import absolute, is_file
     from anncestry.data.readers.images import is_image
     from anncestry.errors import UserError, require
@@ -89,7 +90,7 @@ def _of_sequence(trained: "Run", arguments: Arguments) -> tuple[list[str], str]:
     require(not arguments.layer, "--layer", arguments.layer, "chooses maps of images; this run has none")
     if kind in ("tokens", "vector") and is_file(arguments.input) and is_image(absolute(arguments.input)):
         raise UserError("INPUT", arguments.input, f"is an image; this {name} reads {kind}")
-    _, inputs = trained.processor.read(arguments.input)
+    _, inputs = trained.processor.read(input_of(arguments.input, trained.processor))
     inputs = inputs[:1, : arguments.max_steps]
     matrix = influence(trained.model, inputs)
     found = traces(trained.model, inputs)
@@ -105,14 +106,16 @@ def _of_sequence(trained: "Run", arguments: Arguments) -> tuple[list[str], str]:
 
 def _of_image(trained: "Run", arguments: Arguments) -> tuple[list[str], str]:
     """What stands out in a net of images, and the page."""
+    from anncestry.cli.inputs import input_of
     from anncestry.inspection.feature_maps import feature_maps, first_filters
     from anncestry.report.inside_image import image_page
 
-    labels, inputs = trained.processor.read(arguments.input)
+    source = input_of(arguments.input, trained.processor)
+    labels, inputs = trained.processor.read(source)
     image, name = inputs[:1], trained.architecture.name
     layers = feature_maps(trained.model, image, arguments.layer)
     filters = first_filters(trained.model, image)
-    row = trained.predict(arguments.input)[0]
+    row = trained.predict(source)[0]
     facts = [f"{labels[0]}: {_said(row)}."]
     if len(labels) > 1:
         facts.append(f"The first of {len(labels)} images.")
@@ -195,22 +198,25 @@ def _numbers(layers: tuple[str, ...]) -> tuple[int, ...]:
 
 def _read_and_written(trained: "Run", arguments: Arguments) -> tuple[list[int], list[int], list[str]]:
     """The tokens of the source, those of what is written for it with the end, and what is to say of both."""
+    from anncestry.cli.inputs import input_of
     from anncestry.errors import UserError, require
     from anncestry.generation import generate, usual_search
     from anncestry.signature import END
 
     processor: Any = trained.processor
-    given = [item for item in processor.read_each(arguments.input) if item.value is not None]
-    if not given:
+    read = [
+        item for item in processor.read_each(input_of(arguments.input, processor)) if item.value is not None
+    ]
+    if not read:
         rule = "holds no word; it must be a text, a file with one on each line, or -"
         raise UserError("INPUT", arguments.input, rule)
-    source, notes = given[0].value[: arguments.max_steps], []
-    if len(given) > 1:
-        notes.append(f"The first of {len(given)} texts.")
-    if given[0].note:
-        notes.append(f"Note: {given[0].note}.")
-    if len(source) < len(given[0].value):
-        notes.append(f"Only its first {len(source)} of {len(given[0].value)} tokens were read.")
+    source, notes = read[0].value[: arguments.max_steps], []
+    if len(read) > 1:
+        notes.append(f"The first of {len(read)} texts.")
+    if read[0].note:
+        notes.append(f"Note: {read[0].note}.")
+    if len(source) < len(read[0].value):
+        notes.append(f"Only its first {len(source)} of {len(read[0].value)} tokens were read.")
     if arguments.answer is None:
         inputs, lengths = processor.batch([source])
         (best,) = generate(trained.model, inputs, lengths, usual_search(trained.signature))[0]
@@ -222,7 +228,7 @@ def _read_and_written(trained: "Run", arguments: Arguments) -> tuple[list[int], 
         text, targets = processor.target.decode(tokens), [*tokens, END]
         notes.append("The answer was given; the net did not write it.")
     targets = targets[: arguments.max_steps]
-    return source, targets, [f"“{given[0].label}” becomes “{text}”.", *notes]
+    return source, targets, [f"“{read[0].label}” becomes “{text}”.", *notes]
 
 
 def _kind(maps: "AttentionMaps") -> str:

@@ -61,6 +61,7 @@ _OF_TASK = {
     "embedding": ("out",),
 }
 GivenOptions: Any = given(Options)
+Sources = list[str | Path]
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ class Arguments:
     inputs: tyro.conf.Positional[tuple[str, ...]]
     """Files, folders, - for standard input, or the inputs themselves: a row of numbers, a text to go on, a
     text with a [MASK] in place of a word."""
+    literal: bool = False
+    """Take every input as it stands, also where it is the name of a file that is there, or `-`."""
     json: bool = False
     """Print one JSON object per input."""
     precision: Literal["32", "bf16", "int8"] = "32"
@@ -82,6 +85,7 @@ class Arguments:
 
 def run(arguments: Arguments) -> int:
     """Print the predictions."""
+    from anncestry.cli.inputs import input_of
     from anncestry.runs import Run, embeds_texts
     from anncestry.signature import WRITING_TASKS
 
@@ -89,17 +93,18 @@ def run(arguments: Arguments) -> int:
     if not arguments.inputs:
         raise UserError("INPUT", None, "say what to predict: a file, a folder, -, or the input itself")
     options = _applicable(trained, arguments.options)
+    sources = [input_of(word, trained.processor, arguments.literal) for word in arguments.inputs]
     if trained.signature.task == "language-model":
-        return _continue(trained, arguments, options)
+        return _continue(trained, sources, arguments, options)
     if embeds_texts(trained):
-        return _embed(trained, arguments, options)
+        return _embed(trained, sources, arguments, options)
     if trained.signature.task in WRITING_TASKS:
-        return _write(trained, arguments, options)
-    for source in arguments.inputs:
+        return _write(trained, sources, arguments, options)
+    for source in sources:
         for row in trained.predict(source):
             _print(row, arguments.json)
     if options.out is not None:
-        _draw(trained, arguments, options, options.out)
+        _draw(trained, sources, options, options.out)
     return 0
 
 
@@ -138,7 +143,7 @@ def _applicable(trained, options: Mapping[str, Any]) -> Options:
     return Options(**options)
 
 
-def _embed(trained, arguments: Arguments, options: Options) -> int:
+def _embed(trained, sources: Sources, arguments: Arguments, options: Options) -> int:
     """Write the vectors of all texts to a file, or print them, or the first numbers of each."""
     import io
     import json
@@ -147,16 +152,15 @@ def _embed(trained, arguments: Arguments, options: Options) -> int:
     import torch
 
     from anncestry.data.processors.packed import as_pair
-    from anncestry.data.processors.sentences import read_lines
     from anncestry.files import write_bytes
 
     out = options.out
     if out is not None and out.suffix != ".npy":
         raise UserError("--out", str(out), "vectors are written to a NumPy file; its name ends with .npy")
-    lines = [line for source in arguments.inputs for line in read_lines(source)]
+    lines = trained.processor.texts(sources)
     texts = [as_pair(line) for line in lines]
     vectors = trained.embed(texts)
-    if num_cut := trained.processor.encode_counted(texts)[2]:
+    if num_cut := trained.processor.encode_counted(texts, blank=True)[2]:
         most = trained.processor.max_tokens
         remark = f"{num_cut} of {len(texts)} were longer than {most} tokens, the net's limit, and were cut"
         print(remark, file=sys.stderr)
@@ -175,7 +179,7 @@ def _embed(trained, arguments: Arguments, options: Options) -> int:
     return 0
 
 
-def _write(trained, arguments: Arguments, options: Options) -> int:
+def _write(trained, sources: Sources, arguments: Arguments, options: Options) -> int:
     """Print a line for every line or image, in their order; remarks go to standard error."""
     import json
 
@@ -186,7 +190,7 @@ def _write(trained, arguments: Arguments, options: Options) -> int:
     search = usual_search(trained.signature, **changes)
     key = "translation" if trained.signature.task == "translation" else "caption"
     looks, kept = [], options.alignments is not None
-    for source in arguments.inputs:
+    for source in sources:
         rows = answer(trained.predictor, trained.processor, source, search, kept, trained.prediction)
         if kept:
             looks += _looks(trained, source, rows)
@@ -217,7 +221,7 @@ def _check_looks(trained, out: Path) -> None:
         raise UserError("--alignments", str(out), rule)
 
 
-def _looks(trained, source: str, rows: list[dict]) -> list:
+def _looks(trained, source: str | Path, rows: list[dict]) -> list:
     """What the page shows of the answers to one input: of the best text of each."""
     from anncestry.cli.labels import labels_of
     from anncestry.inspection.alignments import attended
@@ -266,14 +270,14 @@ def _write_page(trained, looks: list, out: Path) -> None:
     print(f"Page: {out}", file=sys.stderr)
 
 
-def _draw(trained, arguments: Arguments, options: Options, out: Path) -> None:
+def _draw(trained, sources: Sources, options: Options, out: Path) -> None:
     """Write the page of images and print where it is."""
     import torch
 
     from anncestry.files import write_text
     from anncestry.report.generated import Pictures, generated_page
 
-    given = torch.cat([trained.processor.read(source)[1] for source in arguments.inputs])
+    given = torch.cat([trained.processor.read(source)[1] for source in sources])
     images = given[:SHOWN]
     outputs = trained.outputs(images)[:, : trained.signature.output_size]
     rows = [trained.processor.pixels(values).numpy() for values in (images, outputs.view_as(images))]
@@ -327,7 +331,7 @@ def _print(row: dict, as_json: bool) -> None:
     print(f"{label}\t" + "\t".join(parts))
 
 
-def _continue(trained, arguments: Arguments, options: Options) -> int:
+def _continue(trained, sources: Sources, arguments: Arguments, options: Options) -> int:
     """Write on from each prompt; a single continuation is written as it is drawn."""
     import json
 
@@ -338,7 +342,7 @@ def _continue(trained, arguments: Arguments, options: Options) -> int:
     rule = Rule(options.temperature, options.top_k, options.top_p)
     random = torch.Generator().manual_seed(options.seed)
     decode = trained.processor.decode_tokens
-    for source in arguments.inputs:
+    for source in sources:
         label, prompts = trained.processor.read(source)
         prompt = _as_much_as_fits(prompts[0], trained.model, label[0])
         drawn = sample(trained.predictor, prompt, options.length, rule, random, options.samples)

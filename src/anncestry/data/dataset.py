@@ -229,8 +229,9 @@ class Processor(Protocol):
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "Processor": ...
 
-    def read(self, source: str) -> tuple[list[str], Tensor]:
-        """Inputs from what a person typed: a file, ``-`` for standard input, or the text itself.
+    def read(self, source: Any) -> tuple[list[str], Tensor]:
+        """Inputs from what a person gave: a `str` is an input typed out, a `Path` is a file; see
+        `anncestry.data.processors.given`.
 
         Returns:
             ``(labels, inputs)``: a name for each input (row number, file name) and (N, \\*shape).

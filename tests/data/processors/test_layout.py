@@ -11,9 +11,9 @@ NAMED = Layout(names=("id", "age", "size", "kind"), has_header=True, target=3, i
 BARE = Layout(names=("1", "2", "3", "4"), has_header=False, target=0, inputs=(1, 3))
 
 
-def write(folder: Path, text: str) -> str:
+def write(folder: Path, text: str) -> Path:
     (folder / "new.csv").write_text(text)
-    return str(folder / "new.csv")
+    return folder / "new.csv"
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_wrong_number_of_columns_says_what_is_accepted() -> None:
     with pytest.raises(UserError) as error:
         NAMED.read("30")
     assert str(error.value) == (
-        "input: got '30'; must be a table file, - for standard input, or a row of the 2 inputs (age, size); "
+        "input: got '30'; must be a table file, or a row of the 2 inputs (age, size); "
         "the number of columns is 1."
     )
     with pytest.raises(UserError, match="or a row of the 2 inputs"):

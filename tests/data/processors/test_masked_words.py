@@ -44,7 +44,7 @@ def test_each_text_gets_its_own_words(tmp_path):
     path = tmp_path / "texts.txt"
     path.write_text("[MASK] work\nall work and [MASK] [MASK]\nplay\t[MASK]\n")
     processor = MaskedWordsProcessor(TOKENIZER)
-    _, inputs = processor.read(str(path))
+    _, inputs = processor.read(path)
     rows = processor.fill_in(inputs, scores_of(5, 8, 9, 11))
     assert [row["filled"] for row in rows] == ["all work", "all work and no play", "play dull"]
     assert [len(row["masks"]) for row in rows] == [1, 2, 1]

@@ -50,7 +50,9 @@ def test_a_text_and_a_pair_stand_between_special_tokens() -> None:
 
 def test_lines_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "pairs.txt").write_text("a film\ta dull film\n\nwarm\tcold\n")
-    labels, inputs = PAIRS.read(str(tmp_path / "pairs.txt"))
+    texts = PAIRS.texts(tmp_path / "pairs.txt")
+    assert [PAIRS.is_blank(text) for text in texts] == [False, True, False]
+    labels, inputs = PAIRS.read([text for text in texts if not PAIRS.is_blank(text)])
     assert labels == ["a film\ta dull film", "warm\tcold"]
     assert (PAIRS.lengths_of(inputs) < inputs.shape[1]).tolist() == [False, True]
 
@@ -63,12 +65,29 @@ def test_lines_of_a_file(tmp_path: Path) -> None:
         (PAIRS, "a film\t", "must be two texts with a tab"),
         (PAIRS, "a\tb\tc", "must be two texts with a tab"),
         (CLASSES, "a film " * 20, "has 40 tokens, and the model reads 22"),
-        (CLASSES, "  ", "must be a text, a file"),
+        (PAIRS, ("a film", "b\tc"), "must be two texts with a tab"),
+        (CLASSES, 3, "got 'int'; must be a text, a pair of texts as a tuple, a Path"),
     ],
 )
 def test_what_is_refused(processor, text: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         processor.read(text)
+
+
+def test_texts_are_read_as_they_stand() -> None:
+    tokenizer = for_a_task(Tokenizer.learn(["a film "], "byte-bpe", 270))
+    processor = dataclasses.replace(CLASSES, tokenizer=tokenizer)
+    (ends, plain), _ = processor.read(["a film ", "a film"])[1], None
+    assert tokenizer.decode(ends.tolist()) == "a film "
+    assert ends.tolist() != plain.tolist()
+    assert dataclasses.replace(processor, pairs=True).text_of("a \t b") == ("a ", " b")
+
+
+def test_a_blank_text_is_special_tokens_alone() -> None:
+    _, inputs = CLASSES.read(["", "a film"])
+    assert CLASSES.lengths_of(inputs).tolist()[0] == 2
+    with pytest.raises(UserError, match="must hold at least one token"):
+        CLASSES.encode([""])
 
 
 def test_texts_that_are_cut_are_counted() -> None:
@@ -125,6 +144,6 @@ def test_every_word_has_one_tag(sentences, random, tokenizer) -> None:
     targets = read.at_first(tags)
     assert int((targets != IGNORED).sum()) == sum(map(len, tags))
     assert read.of_words(targets, len(sentences)) == tags
-    asked = processor.ask("\n".join(" ".join(sentence) for sentence in sentences))
+    asked = processor.ask([" ".join(sentence) for sentence in sentences])
     rows = asked.answers(torch.nn.functional.one_hot(targets.clamp(min=0), 3))
     assert [row["tags"] for row in rows] == [[processor.tags[tag] for tag in row] for row in tags]

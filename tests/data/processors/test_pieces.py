@@ -44,7 +44,7 @@ def test_rows_without_a_piece_are_no_text():
 def test_read(tmp_path):
     processor = PieceTextProcessor.learn(TEXT, "byte-bpe", 300)
     (tmp_path / "prompt.txt").write_text("the cat")
-    labels, tokens = processor.read(str(tmp_path / "prompt.txt"))
+    labels, tokens = processor.read(tmp_path / "prompt.txt")
     assert labels == ["prompt.txt"]
     assert tokens.tolist() == [processor.tokenizer.encode("the cat")]
     with pytest.raises(UserError, match="must be a text"):

@@ -71,16 +71,15 @@ def test_rows_come_from_a_file_or_from_standard_input(
     text = "colour,age\r\nblue,40\r\nred,30\r\n"
     (tmp_path / "new.csv").write_text(text, newline="")
     expected = [[0.0, 1.0, 0.0], [-1.0, 0.0, 1.0]]
-    labels, inputs = TABLE.read(str(tmp_path / "new.csv"))
+    labels, inputs = TABLE.read(tmp_path / "new.csv")
     assert (labels, inputs.tolist()) == (["row 2", "row 3"], expected)
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
-    assert TABLE.read("-")[1].tolist() == expected
+    assert TABLE.read(Path("-"))[1].tolist() == expected
 
 
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("55,green", "row 1, column 2: got 'green'; was not seen in training. Choices: blue, red"),
         ("old,red", "row 1, column 1: got 'old'; must be a number"),
         ("?,red", "row 1, column 1: got '?'; every cell needs a value; 1 has none"),
         ("55,", "row 1, column 2: got ''; every cell needs a value"),
@@ -90,6 +89,12 @@ def test_bad_rows_are_named(row: str, message: str) -> None:
     with pytest.raises(UserError) as error:
         TABLE.read(row)
     assert message in str(error.value)
+
+
+def test_a_text_that_training_had_not_spoils_no_other_row() -> None:
+    _, inputs, notes = TABLE.read_noted(["55,green", "55,red"])
+    assert inputs.tolist() == [[1.5, 0.0, 0.0], [1.5, 0.0, 1.0]]
+    assert notes == ["column 2: 'green' was not seen in training", ""]
 
 
 def test_values_are_given_in_their_unit() -> None:
@@ -122,10 +127,10 @@ def test_the_last_window_of_a_series_is_read(tmp_path: Path) -> None:
     expected = [[[-1.0], [0.0], [1.0]]]
     assert SERIES.read("2, 4,6;8 10 12")[1].tolist() == expected
     (tmp_path / "new.csv").write_text("day,sales\nmon,2\ntue,8\nwed,10\nthu,12\n")
-    labels, inputs = SERIES.read(str(tmp_path / "new.csv"))
+    labels, inputs = SERIES.read(tmp_path / "new.csv")
     assert (labels, inputs.tolist()) == (["after row 5"], expected)
     (tmp_path / "new.csv").write_text("8\n10\n12\n")
-    assert SERIES.read(str(tmp_path / "new.csv"))[1].tolist() == expected
+    assert SERIES.read(tmp_path / "new.csv")[1].tolist() == expected
 
 
 @pytest.mark.parametrize(
@@ -134,7 +139,7 @@ def test_the_last_window_of_a_series_is_read(tmp_path: Path) -> None:
         ("1,2", "input: got '1,2'; a forecast needs the last 3 rows; there are 2."),
         (
             "nowhere.csv",
-            "input: got 'nowhere.csv'; must be a table file, - for standard input, or 3 numbers.",
+            "input: got 'nowhere.csv'; must be a table file, or 3 numbers.",
         ),
         ("1,2,nan", "or 3 numbers"),
         ("", "or 3 numbers"),
@@ -150,45 +155,45 @@ def test_images_are_read_one_by_one_or_by_the_folder(tmp_path: Path) -> None:
     Image.new("L", (3, 2), 255).save(tmp_path / "b.png")
     Image.new("RGB", (6, 4), "black").save(tmp_path / "a.jpg")
     (tmp_path / "notes.txt").write_text("x")
-    labels, inputs = IMAGE.read(str(tmp_path))
+    labels, inputs = IMAGE.read(tmp_path)
     assert labels == ["a.jpg", "b.png"]
     assert inputs.shape == (2, 1, 2, 3)
     assert inputs[0].unique().tolist() == [-2.0]
     assert inputs[1].unique().tolist() == [2.0]
-    assert IMAGE.read(str(tmp_path / "b.png"))[1].equal(inputs[1:])
+    assert IMAGE.read(tmp_path / "b.png")[1].equal(inputs[1:])
 
 
 def test_idx_images_are_read(tmp_path: Path) -> None:
     pixels = np.array([[[0, 255, 0], [0, 0, 0]], [[255] * 3] * 2], dtype=np.uint8)
     data = b"\0\0\x08\3" + struct.pack(">3I", *pixels.shape) + pixels.tobytes()
     (tmp_path / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(data))
-    labels, inputs = IMAGE.read(str(tmp_path / "t10k-images-idx3-ubyte.gz"))
+    labels, inputs = IMAGE.read(tmp_path / "t10k-images-idx3-ubyte.gz")
     assert labels == ["image 1", "image 2"]
     assert inputs[0].tolist() == [[[-2.0, 2.0, -2.0], [-2.0, -2.0, -2.0]]]
     other = ImageProcessor(1, 28, 28, (0.5,), (0.25,), ("a", "b"))
     with pytest.raises(UserError, match="must hold images of 1 x 28 x 28 pixels; they have 1 x 2 x 3"):
-        other.read(str(tmp_path / "t10k-images-idx3-ubyte.gz"))
+        other.read(tmp_path / "t10k-images-idx3-ubyte.gz")
 
 
 def test_bad_images_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="must hold images; there is none in this folder"):
-        IMAGE.read(str(tmp_path))
+        IMAGE.read(tmp_path)
     with pytest.raises(UserError, match="there is no such file"):
-        IMAGE.read(str(tmp_path / "x.png"))
+        IMAGE.read(tmp_path / "x.png")
     (tmp_path / "x.png").write_bytes(b"x")
     with pytest.raises(UserError, match=r"x.png'; cannot be read"):
-        IMAGE.read(str(tmp_path / "x.png"))
+        IMAGE.read(tmp_path / "x.png")
 
 
 def test_prompts_come_as_text_or_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     labels, tokens = TEXT.read("a ü🦉")
     assert (labels, tokens.tolist()) == (["text"], [[2, 1, 5, 6]])
     (tmp_path / "prompt.txt").write_bytes(b"ab\r\nc")
-    labels, tokens = TEXT.read(str(tmp_path / "prompt.txt"))
+    labels, tokens = TEXT.read(tmp_path / "prompt.txt")
     assert (labels, TEXT.decode_tokens(tokens[0])) == (["prompt.txt"], "ab\nc")
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"cab")))
-    assert TEXT.decode_tokens(TEXT.read("-")[1][0]) == "cab"
-    with pytest.raises(UserError, match="must be a text, a text file, or - for standard input"):
+    assert TEXT.decode_tokens(TEXT.read(Path("-"))[1][0]) == "cab"
+    with pytest.raises(UserError, match="must be a text, or a file with one"):
         TEXT.read("")
 
 
@@ -222,11 +227,11 @@ def test_training_rows_are_read_as_they_were_trained_on(tmp_path: Path) -> None:
     rows = [f"{i * 1.5},{'red' if i % 3 else 'blue'},{i * 2 + 0.5}" for i in range(40)]
     path.write_text("\n".join(["age,colour,price", *rows]))
     dataset = load_data(f"csv:{path}")
-    read = dataset.processor.read(str(path))[1]
+    read = dataset.processor.read(path)[1]
     trained = {tuple(row) for row in dataset.train.inputs.tolist()}  # pyright: ignore
     assert trained < {tuple(row) for row in read.tolist()}
     series = load_data(f"csv:{path}", DataOptions(task="forecasting", window=5))
-    assert series.processor.read(str(path))[1].shape == (1, 5, 2)
+    assert series.processor.read(path)[1].shape == (1, 5, 2)
 
 
 @given(st.lists(st.floats(-1e300, 1e300), min_size=2, max_size=20))

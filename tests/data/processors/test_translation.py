@@ -2,6 +2,7 @@
 
 import gzip
 import io
+from pathlib import Path
 
 import pytest
 import torch
@@ -29,7 +30,7 @@ def test_lines_of_a_file_keep_their_order(processor, tmp_path):
     lines = [b"a dog", b"", b"\xff bad", b"runs " * 10_000, "läuft".encode(), b"a"]
     path = tmp_path / "in.txt"
     path.write_bytes(b"\xef\xbb\xbf" + b"\r\n".join(lines) + b"\r\n")
-    given = processor.read_each(str(path))
+    given = processor.read_each(path)
     assert [item.label for item in given[:2]] == ["a dog", ""]
     assert [item.value is None for item in given] == [False, True, True, False, False, False]
     assert given[1].note == ""
@@ -38,8 +39,8 @@ def test_lines_of_a_file_keep_their_order(processor, tmp_path):
     assert given[3].note == "only its first 6 of 10000 tokens were read"
     assert given[4].value == [UNKNOWN]
     (tmp_path / "in.gz").write_bytes(gzip.compress(path.read_bytes()))
-    assert processor.read_each(str(tmp_path / "in.gz")) == given
-    labels, inputs = processor.read(str(path))
+    assert processor.read_each(tmp_path / "in.gz") == given
+    labels, inputs = processor.read(path)
     assert len(labels) == 4
     assert processor.lengths_of(inputs).tolist() == [2, 6, 1, 1]
 
@@ -59,20 +60,20 @@ def test_standard_input(processor, monkeypatch):
         buffer = io.BytesIO(b"a\n\ndog")
 
     monkeypatch.setattr("sys.stdin", Stdin)
-    assert [item.label for item in processor.read_each("-")] == ["a", "", "dog"]
+    assert [item.label for item in processor.read_each(Path("-"))] == ["a", "", "dog"]
     Stdin.buffer = io.BytesIO(b"")
-    assert processor.read_each("-") == []
+    assert processor.read_each(Path("-")) == []
 
 
 def test_what_is_refused(processor, tmp_path):
-    with pytest.raises(ValueError, match="must be a text, a file with one on each line, or -"):
+    with pytest.raises(ValueError, match="must be a text, or a file with one on each line"):
         processor.read("  ")
     (tmp_path / "x.txt").write_bytes("a dog".encode("utf-16"))
     with pytest.raises(ValueError, match="must be UTF-8 text; it is UTF-16"):
-        processor.read_each(str(tmp_path / "x.txt"))
+        processor.read_each(tmp_path / "x.txt")
     (tmp_path / "x.gz").write_bytes(gzip.compress(b"a dog")[:-6])
     with pytest.raises(ValueError, match="is not a whole gzip file"):
-        processor.read_each(str(tmp_path / "x.gz"))
+        processor.read_each(tmp_path / "x.gz")
 
 
 def test_both_ways(processor):

@@ -112,11 +112,11 @@ def test_the_processor_reads_a_folder_and_loses_no_other_image(folder):
     processor = load(folder, image_size=8).processor
     assert isinstance(processor, CaptionProcessor)
     (folder / NAMES[1]).write_bytes(b"no image")
-    given = processor.read_each(str(folder))
+    given = processor.read_each(folder)
     assert [item.label for item in given] == NAMES
     assert [item.value is None for item in given] == [False, True] + [False] * 8
     assert "cannot be read" in given[1].note
-    labels, images = processor.read(str(folder))
+    labels, images = processor.read(folder)
     assert len(labels) == len(images) == 9
     assert torch.equal(processor.batch([given[0].value])[0][0], images[0])
 

@@ -37,7 +37,7 @@ def test_the_official_split_is_kept(tmp_path: Path, suffix: str) -> None:
     assert [len(split) for split in (dataset.train, dataset.validation, dataset.test)] == [54, 6, 12]  # type: ignore
     assert isinstance(dataset.test, Examples)
     assert dataset.test.targets.tolist() == [0, 1, 2] * 4
-    _, inputs = dataset.processor.read(str(tmp_path / f"t10k-images-idx3-ubyte{suffix}"))
+    _, inputs = dataset.processor.read(tmp_path / f"t10k-images-idx3-ubyte{suffix}")
     assert inputs.allclose(dataset.test.inputs)
     other = load_data(f"idx:{tmp_path}", seed=1)
     assert not other.train.targets.equal(dataset.train.targets)  # pyright: ignore

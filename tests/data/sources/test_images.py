@@ -44,7 +44,7 @@ def test_sub_folders_are_classes(folder: Path) -> None:
 
 def test_the_processor_reads_a_file_as_training_did(folder: Path) -> None:
     dataset = load_data(f"images:{folder}")
-    read = dataset.processor.read(str(folder / "dark"))[1]
+    read = dataset.processor.read(folder / "dark")[1]
     assert isinstance(dataset.train, Examples)
     own = dataset.train.inputs[dataset.train.targets == 1]
     distance = torch.cdist(own.flatten(1), read.flatten(1)).amin(1)

@@ -101,5 +101,5 @@ def test_real_music_and_real_pixels(shared: Path) -> None:
     assert sorted(order) == list(range(784))
     torch.testing.assert_close(mixed.test.inputs[:5], rows.test.inputs[:5, order])
     assert processor_from_json(mixed.processor.to_json()) == mixed.processor
-    _, read = mixed.processor.read(str(shared / "mnist" / "t10k-images-idx3-ubyte.gz"))
+    _, read = mixed.processor.read(shared / "mnist" / "t10k-images-idx3-ubyte.gz")
     torch.testing.assert_close(read[:3], mixed.test.inputs[:3])

@@ -220,7 +220,7 @@ def test_all_numbers_are_seen_and_the_target_is_forecast(tmp_path: Path) -> None
     assert "left out column 'day': no numbers" in dataset.notes
     decoded = [answer["b"] for answer in dataset.processor.decode(examples(dataset).targets)]
     assert decoded == pytest.approx(columns["b"][6:56], abs=1e-4)
-    assert dataset.processor.read(str(dataset.source))[1].shape == (1, 6, 3)
+    assert dataset.processor.read(dataset.source)[1].shape == (1, 6, 3)
 
 
 def test_the_default_window_is_24(tmp_path: Path) -> None:

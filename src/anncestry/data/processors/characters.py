@@ -7,7 +7,7 @@ from typing import Any
 
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.data.processors.common import decode_classes
-from anncestry.data.processors.sentences import read_lines
+from anncestry.data.processors.given import Given, ReadsTexts, label_of
 from anncestry.data.processors.text import UNKNOWN
 from anncestry.data.spelt import NUM_CHARS, TEXT_BEGINS, TEXT_ENDS, Speller, spelt
 from anncestry.errors import UserError
@@ -18,7 +18,7 @@ UNKNOWN_WORD = len(MARKS)
 
 
 @dataclass(frozen=True)
-class CharacterProcessor:
+class CharacterProcessor(ReadsTexts):
     """What all of them share.
 
     Attributes:
@@ -45,10 +45,10 @@ class CharacterProcessor:
                 raise UserError("text", " ".join(sentence), "must hold at least one word")
         return spelt(sentences, self.num_chars)
 
-    def read(self, source: str) -> tuple[list[str], Int[Tensor, "N T C"]]:
-        """One text a line, its words between blanks: a file, ``-``, or a text typed out."""
-        lines = read_lines(source)
-        return lines, self.encode([line.split() for line in lines])[0]
+    def read(self, source: Given) -> tuple[list[str], Int[Tensor, "N T C"]]:
+        """Texts, with blanks between their words (`anncestry.data.processors.given.given_texts`)."""
+        texts = list(map(label_of, self.texts(source)))
+        return texts, self.encode([text.split() for text in texts])[0]
 
     def lengths_of(self, inputs: Int[Tensor, "N T C"]) -> Int[Tensor, "N"]:
         """How many words of each row are some."""

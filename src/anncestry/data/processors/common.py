@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
 from anncestry.arrays import Float, Tensor
-from anncestry.data.readers.files import existing_file, is_file, read_standard_input, read_text
+from anncestry.data.processors.given import Given, content_of, table_of
 from anncestry.data.readers.tables import Table, parse_table
 from anncestry.errors import UserError
 
@@ -84,19 +85,22 @@ class Layout:
     def target_name(self) -> str:
         return self.names[self.target] if self.has_header else f"column {self.names[self.target]}"
 
-    def read(self, source: str) -> tuple[Table, list[int]]:
-        """A table from a file, from standard input (``-``) or from the literal text of its rows.
+    def read(self, source: Given) -> tuple[Table, list[int]]:
+        """A table from a file (`Path`), from the literal text of its rows, or from rows (`table_of`).
 
         Returns:
             The table and, for each input, its column there: found by name where the table has a header,
             by position where it has none. Without a header it may have all columns, all but the target,
             or the inputs alone.
         """
-        if source.strip() == "-":
-            table = self.parse(read_standard_input(), "standard input")
-        elif is_file(source):
-            path = existing_file(source)
-            table = self.parse(read_text(path), str(path))
+        if isinstance(source, Path):
+            name, text = content_of(source)
+            table = self.parse(text, name)
+        elif not isinstance(source, str):
+            table = table_of(source)
+            if table.has_header and not self.has_header:
+                rule = "must be rows without names, as the file that was trained on has none"
+                raise UserError("input", ", ".join(table.names), rule)
         elif not source.strip():
             raise UserError("input", source, self._rule())
         else:
@@ -107,7 +111,7 @@ class Layout:
         """A table from text; a first row with one of the names is its header."""
         return parse_table(text, name, known=self.names if self.has_header else ())
 
-    def find_inputs(self, table: Table, source: str) -> list[int]:
+    def find_inputs(self, table: Table, source: Given) -> list[int]:
         """Where each input is in a table; `read` says how."""
         by_name = self.has_header and table.has_header
         return self._by_name(table) if by_name else self._by_position(table, source)
@@ -132,7 +136,7 @@ class Layout:
             raise UserError("input", ", ".join(table.names), rule)
         return [table.names.index(name) for name in self.input_names]
 
-    def _by_position(self, table: Table, source: str) -> list[int]:
+    def _by_position(self, table: Table, source: Given) -> list[int]:
         width = len(table.names)
         if width == len(self.names):
             return list(self.inputs)
@@ -140,10 +144,11 @@ class Layout:
             return [column - (column > self.target) for column in self.inputs]
         if width == len(self.inputs):
             return list(range(width))
-        raise UserError("input", source, f"{self._rule()}; the number of columns is {width}")
+        shown = source if isinstance(source, str) else str(source)
+        raise UserError("input", shown, f"{self._rule()}; the number of columns is {width}")
 
     def _rule(self) -> str:
-        rule = f"must be a table file, - for standard input, or a row of the {len(self.inputs)} inputs"
+        rule = f"must be a table file, or a row of the {len(self.inputs)} inputs"
         if not self.has_header:
             return rule
         return f"{rule} ({', '.join(self.input_names[:10])}{', ...' if len(self.inputs) > 10 else ''})"

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 
 from anncestry.arrays import Float, Int, Tensor
+from anncestry.data.processors.given import Given, ReadsTexts, Text, label_of
 from anncestry.data.processors.packed import PackedProcessor, as_pair
-from anncestry.data.processors.sentences import read_lines
 from anncestry.errors import UserError
 from anncestry.protocols import IGNORED
 
@@ -25,14 +25,18 @@ class MaskedWordsProcessor(PackedProcessor):
 
     kind = "packed-masked"
 
-    def read(self, source: str) -> tuple[list[str], Int[Tensor, "N T"]]:
-        """One text a line, or two with a tab between them: a file, ``-`` for standard input, or typed out.
+    def is_blank(self, text: Text) -> bool:
+        """Whether a line is blank, so that it hides no word."""
+        return ReadsTexts.is_blank(self, text)
+
+    def read(self, source: Given) -> tuple[list[str], Int[Tensor, "N T"]]:
+        """Texts, or pairs of them, also with a tab between the two (`given_texts`).
 
         Raises:
             UserError: a text hides no word, or this tokenizer has no token for hidden ones.
         """
         mask = self._mask
-        lines = read_lines(source)
+        lines = list(map(label_of, self.texts(source)))
         texts = [line.replace(MASK, self.tokenizer.tokens[mask]) for line in lines]
         inputs, _ = self.encode([as_pair(text) for text in texts], special=True)
         for line, hides in zip(lines, (inputs == mask).any(1).tolist(), strict=True):

@@ -10,16 +10,14 @@ from typing import Any, ClassVar, Self
 import torch
 
 from anncestry.arrays import Int, Tensor
-from anncestry.data.processors.sentences import pad, read_lines
+from anncestry.data.processors.given import Given, ReadsTexts, Text, label_of
+from anncestry.data.processors.sentences import pad
 from anncestry.data.tokenizer import Tokenizer
 from anncestry.errors import UserError
 
-Text = str | tuple[str, str]
-"""A text, or a pair of texts."""
-
 
 @dataclass(frozen=True)
-class PackedProcessor:
+class PackedProcessor(ReadsTexts):
     """What is common to all that reads packed texts; a kind of task adds how it reads answers.
 
     Attributes:
@@ -45,20 +43,21 @@ class PackedProcessor:
         return self.tokenizer.special.pad or 0
 
     def encode(
-        self, texts: Sequence[Text], special: bool = False
+        self, texts: Sequence[Text], special: bool = False, blank: bool = False
     ) -> tuple[Int[Tensor, "N T"], Int[Tensor, "N"]]:
         """Tokens of texts or pairs, padded, and the length of each.
 
         Args:
             special: whether special tokens that are written in a text are read as such.
+            blank: whether a text may hold nothing; it is then special tokens alone.
 
         Raises:
             UserError: a text is empty, or longer than ``max_tokens`` and not to be cut.
         """
-        return self.encode_counted(texts, special)[:2]
+        return self.encode_counted(texts, special, blank)[:2]
 
     def encode_counted(
-        self, texts: Sequence[Text], special: bool = False
+        self, texts: Sequence[Text], special: bool = False, blank: bool = False
     ) -> tuple[Int[Tensor, "N T"], Int[Tensor, "N"], int]:
         """`encode`, and how many of the texts were cut."""
         pairs = [(text, None) if isinstance(text, str) else text for text in texts]
@@ -67,7 +66,7 @@ class PackedProcessor:
         rows, num_cut = [], 0
         for (first, second), tokens in zip(pairs, firsts, strict=True):
             others = None if second is None else next(seconds)
-            if not tokens or others == []:
+            if not blank and (not tokens or others == []):
                 raise UserError("text", first if not tokens else second, "must hold at least one token")
             room = self.room(second is not None)
             if len(tokens) + len(others or ()) > room:
@@ -78,16 +77,22 @@ class PackedProcessor:
                 tokens, others = shorten(tokens, others, room)
                 num_cut += 1
             rows.append(self.tokenizer.pack(tokens, others))
+            if not rows[-1]:
+                raise UserError("text", first, "must hold at least one token")
         return *pad(rows, self.filler), num_cut
 
     def room(self, pair: bool = False) -> int:
         """How many tokens of a text, or of both together, an input holds beside the special ones."""
         return self.max_tokens - len(self.tokenizer.pack([], [] if pair else None))
 
-    def read(self, source: str) -> tuple[list[str], Int[Tensor, "N T"]]:
-        """One text a line, or two with a tab between them: a file, ``-`` for standard input, or typed out."""
-        lines = read_lines(source)
-        return lines, self.encode([as_pair(line) for line in lines])[0]
+    def is_blank(self, text: Text) -> bool:
+        """False: special tokens stand round every text, also round an empty one."""
+        return False
+
+    def read(self, source: Given) -> tuple[list[str], Int[Tensor, "N T"]]:
+        """Texts, or pairs of them, also with a tab between the two (`given_texts`)."""
+        texts = self.texts(source)
+        return list(map(label_of, texts)), self.encode(list(map(as_pair, texts)), blank=True)[0]
 
     def lengths_of(self, inputs: Int[Tensor, "N T"]) -> Int[Tensor, "N"]:
         """How many tokens of each row are no padding."""
@@ -106,10 +111,12 @@ class PackedProcessor:
         return cls(tokenizer, **made)
 
 
-def as_pair(line: str) -> Text:
-    """A line, or the two texts on both sides of its tab."""
-    first, tab, second = line.partition("\t")
-    return (first.strip(), second.strip()) if tab else line
+def as_pair(text: Text) -> Text:
+    """A text, or the two on both sides of its tab, as they stand."""
+    if not isinstance(text, str):
+        return text
+    first, tab, second = text.partition("\t")
+    return (first, second) if tab else text
 
 
 def shorten(first: list[int], second: list[int] | None, room: int) -> tuple[list[int], list[int] | None]:

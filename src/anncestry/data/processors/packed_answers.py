@@ -12,8 +12,9 @@ import torch
 
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.data.processors.common import decode_classes
-from anncestry.data.processors.packed import PackedProcessor, Text
-from anncestry.data.processors.sentences import pad, read_lines
+from anncestry.data.processors.given import Given, ReadsTexts, Text, label_of
+from anncestry.data.processors.packed import PackedProcessor
+from anncestry.data.processors.sentences import pad
 from anncestry.data.tokenizer import packed_parts
 from anncestry.errors import UserError
 from anncestry.protocols import IGNORED
@@ -46,18 +47,22 @@ class _OneOrTwo(PackedProcessor):
 
     pairs: bool | None = False
 
-    def read(self, source: str) -> tuple[list[str], Int[Tensor, "N T"]]:
-        """One text a line, or two with a tab between them: a file, ``-`` for standard input, or typed out.
+    def is_blank(self, text: Text) -> bool:
+        """Whether a line is blank where pairs are read; one text may be."""
+        return bool(self.pairs) and ReadsTexts.is_blank(self, text)
+
+    def read(self, source: Given) -> tuple[list[str], Int[Tensor, "N T"]]:
+        """Texts, or pairs of them, also with a tab between the two (`given_texts`).
 
         Raises:
-            UserError: a line is one text where two are wanted, or two where one is.
+            UserError: a text is one where two are wanted, or two where one is.
         """
-        lines = read_lines(source)
-        texts = [self.text_of(line) for line in lines]
-        return lines, self.encode(texts)[0]
+        texts = self.texts(source)
+        return list(map(label_of, texts)), self.encode(list(map(self.text_of, texts)), blank=True)[0]
 
-    def text_of(self, line: str) -> Text:
-        """The text of a line, or its two texts."""
+    def text_of(self, text: Text) -> Text:
+        """The text, or the two of a pair, as they stand."""
+        line = label_of(text)
         first, tab, second = line.partition("\t")
         if not tab and not self.pairs:
             return line
@@ -66,7 +71,7 @@ class _OneOrTwo(PackedProcessor):
         if not first.strip() or not second.strip() or "\t" in second:
             rule = "must be two texts with a tab between them, as the model was trained on"
             raise UserError("input", line, rule)
-        return first.strip(), second.strip()
+        return first, second
 
 
 @dataclass(frozen=True)
@@ -198,9 +203,13 @@ class PackedTagsProcessor(PackedProcessor):
                 owners.append(number)
         return Words(*pad(rows, self.filler), first, owners)
 
-    def ask(self, source: str) -> Asked:
-        """One sentence a line, its words between blanks: a file, ``-``, or a sentence typed out."""
-        lines = read_lines(source)
+    def is_blank(self, text: Text) -> bool:
+        """Whether a sentence has no word to be tagged."""
+        return ReadsTexts.is_blank(self, text)
+
+    def ask(self, source: Given) -> Asked:
+        """Sentences, with blanks between their words (`given_texts`)."""
+        lines = list(map(label_of, self.texts(source)))
         words = self.encode_words([line.split() for line in lines], cut=True)
 
         def answers(outputs: Float[Tensor, "W T K"]) -> list[dict[str, Any]]:
@@ -209,9 +218,9 @@ class PackedTagsProcessor(PackedProcessor):
 
         return Asked(lines, words.inputs, words.lengths, answers)
 
-    def read(self, source: str) -> tuple[list[str], Int[Tensor, "N T"]]:
+    def read(self, source: Given) -> tuple[list[str], Int[Tensor, "N T"]]:
         """A line for each row of the input; those of `ask`, where a sentence may have several."""
-        lines = read_lines(source)
+        lines = list(map(label_of, self.texts(source)))
         words = self.encode_words([line.split() for line in lines], cut=True)
         return [lines[number] for number in words.sentence], words.inputs
 

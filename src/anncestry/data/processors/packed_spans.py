@@ -12,14 +12,16 @@ own cleaned text with it; a window of few tokens moves on by half of them, so th
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from anncestry.arrays import Float, Int, Tensor
+from anncestry.data.processors.given import Given, ReadsTexts, Text, label_of
 from anncestry.data.processors.packed import PackedProcessor
 from anncestry.data.processors.packed_answers import Asked
-from anncestry.data.processors.sentences import pad, read_lines
+from anncestry.data.processors.sentences import pad
 from anncestry.data.questions import Question, Windows
 from anncestry.data.tokenizer import packed_parts
 from anncestry.errors import UserError
@@ -168,8 +170,12 @@ class SpanProcessor(PackedProcessor):
             lasts += (place // width + place % width).tolist()
         return scores, firsts, lasts
 
-    def ask(self, source: str) -> Asked:
-        """A question, a tab and a text on each line: a file, ``-``, or typed out; or a file of SQuAD's form.
+    def is_blank(self, text: Text) -> bool:
+        """Whether a line asks nothing."""
+        return ReadsTexts.is_blank(self, text)
+
+    def ask(self, source: Given) -> Asked:
+        """Questions and texts, as pairs or with a tab between the two (`given_texts`), or SQuAD's files.
 
         Raises:
             UserError: a line has no tab, or more than one.
@@ -179,22 +185,31 @@ class SpanProcessor(PackedProcessor):
         labels = [question.text for question in questions]
         return Asked(labels, windows.inputs, windows.lengths, lambda o: self.answers(questions, windows, o))
 
-    def questions_of(self, source: str) -> list[Question]:
-        """The questions that a person gave."""
-        if source.strip().lower().endswith((".json", ".json.gz")):
+    def texts(self, given: Given) -> list[Text]:
+        """As for all texts; of a file of SQuAD's form, its questions with their texts."""
+        if isinstance(given, Path) and given.name.lower().endswith((".json", ".json.gz")):
             from anncestry.data.readers.squad import read_squad
 
-            return [question for article in read_squad(source).articles for question in article]
+            articles = read_squad(given).articles
+            return [(question.text, question.context) for article in articles for question in article]
+        return super().texts(given)
+
+    def questions_of(self, source: Given) -> list[Question]:
+        """The questions that a person gave."""
         questions = []
-        for line in read_lines(source):
+        for text in self.texts(source):
+            if not isinstance(text, str):
+                questions.append(Question(*text))
+                continue
+            line = label_of(text)
             question, tab, context = line.partition("\t")
             if not tab or not question.strip() or not context.strip() or "\t" in context:
                 rule = "must be a question, a tab and the text that may answer it, or a JSON file of SQuAD's"
                 raise UserError("input", line, rule)
-            questions.append(Question(question.strip(), context.strip()))
+            questions.append(Question(question.strip(), context))
         return questions
 
-    def read(self, source: str) -> tuple[list[str], Int[Tensor, "W T"]]:
+    def read(self, source: Given) -> tuple[list[str], Int[Tensor, "W T"]]:
         """A question for each window of `ask`."""
         questions = self.questions_of(source)
         windows = self.windows(questions)

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from anncestry.arrays import Tensor
+from anncestry.data.processors.given import Given, content_of
 from anncestry.errors import UserError
 
 
@@ -23,21 +26,28 @@ class PlainProcessor:
     width: int
 
     kind = "plain"
+    reads_lists = True
 
     @property
     def target_scale(self) -> tuple[float, ...] | None:
         """None: targets are in their own unit."""
         return None
 
-    def read(self, source: str) -> tuple[list[str], Tensor]:
-        """One sequence, its numbers between blanks or commas: steps times features."""
+    def read(self, source: Given) -> tuple[list[str], Tensor]:
+        """One sequence, its numbers between blanks or commas, from a text or a file (`Path`), or as a list or
+        an array: steps times features."""
+        if isinstance(source, Path):
+            source = content_of(source)[1]
         try:
-            numbers = [float(cell) for cell in source.replace(",", " ").split()]
-        except ValueError:
+            if isinstance(source, str):
+                numbers = [float(cell) for cell in source.replace(",", " ").split()]
+            else:
+                numbers = np.asarray(source, dtype=np.float64).ravel().tolist()
+        except (ValueError, TypeError):
             numbers = []
         if not numbers or len(numbers) % max(1, self.width):
             rule = f"must be the numbers of {self.what}, {max(1, self.width)} for each step"
-            raise UserError("input", source, rule)
+            raise UserError("input", source if isinstance(source, str) else str(source), rule)
         if not self.width:
             return ["sequence"], torch.tensor([numbers]).long()
         return ["sequence"], torch.tensor(numbers).view(1, -1, self.width)

@@ -13,7 +13,7 @@ import torch
 
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.data.processors.common import decode_classes
-from anncestry.data.readers.files import existing_file, is_file, read_standard_input, read_text
+from anncestry.data.processors.given import Given, ReadsTexts, label_of
 from anncestry.errors import UserError
 
 PADDING, UNKNOWN = "<pad>", "<unk>"
@@ -56,7 +56,7 @@ def word_shape(word: str) -> str:
 
 
 @dataclass(frozen=True)
-class SentenceProcessor:
+class SentenceProcessor(ReadsTexts):
     """Short texts with a class each.
 
     Attributes:
@@ -89,10 +89,10 @@ class SentenceProcessor:
                 raise UserError("text", text, f"must hold at least one {self.level}")
         return pad(rows)
 
-    def read(self, source: str) -> tuple[list[str], Int[Tensor, "N T"]]:
-        """One text a line: a file, ``-`` for standard input, or a text typed out."""
-        lines = read_lines(source)
-        return lines, self.encode(lines)[0]
+    def read(self, source: Given) -> tuple[list[str], Int[Tensor, "N T"]]:
+        """A text, or several (`anncestry.data.processors.given.given_texts`)."""
+        texts = list(map(label_of, self.texts(source)))
+        return texts, self.encode(texts)[0]
 
     def lengths_of(self, inputs: Int[Tensor, "N T"]) -> Int[Tensor, "N"]:
         """How many tokens of each row are no padding."""
@@ -115,20 +115,8 @@ def split_text(text: str, level: str) -> list[str]:
     return text.split() if level == "word" else list(text.strip())
 
 
-def read_lines(source: str) -> list[str]:
-    """The lines that are not blank of a file, of ``-`` (standard input), or of a text typed out."""
-    if source == "-":
-        text = read_standard_input()
-    else:
-        text = read_text(existing_file(source)) if is_file(source) else source
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if not lines:
-        raise UserError("input", source, "must be a text, a file with one on each line, or -")
-    return lines
-
-
 @dataclass(frozen=True)
-class TagProcessor:
+class TagProcessor(ReadsTexts):
     """Sentences with a tag for every word.
 
     A word that the training split has but once, or not at all, becomes the class of its shape, so that a
@@ -168,10 +156,10 @@ class TagProcessor:
 
         return pad([[token(word) for word in sentence] for sentence in sentences])
 
-    def read(self, source: str) -> tuple[list[str], Int[Tensor, "N T"]]:
-        """One sentence a line, its words between blanks: a file, ``-``, or a sentence typed out."""
-        lines = read_lines(source)
-        return lines, self.encode([line.split() for line in lines])[0]
+    def read(self, source: Given) -> tuple[list[str], Int[Tensor, "N T"]]:
+        """Sentences, with blanks between their words (`anncestry.data.processors.given.given_texts`)."""
+        texts = list(map(label_of, self.texts(source)))
+        return texts, self.encode([text.split() for text in texts])[0]
 
     def lengths_of(self, inputs: Int[Tensor, "N T"]) -> Int[Tensor, "N"]:
         """How many tokens of each row are no padding."""

@@ -9,7 +9,7 @@ import torch
 
 from anncestry.arrays import Float, Tensor
 from anncestry.data.processors.common import Layout
-from anncestry.data.readers.files import is_file
+from anncestry.data.processors.given import Given, table_of
 from anncestry.data.readers.tables import Table, as_numbers, parse_table
 from anncestry.errors import UserError
 
@@ -32,6 +32,7 @@ class SeriesProcessor:
     horizon: int
 
     kind = "series"
+    reads_lists = True
 
     @property
     def target_input(self) -> int:
@@ -47,19 +48,23 @@ class SeriesProcessor:
         """(N, D) in units of the file -> (N, D) float32."""
         return ((values - np.array(self.mean)) / np.array(self.scale)).astype(np.float32)
 
-    def read(self, source: str) -> tuple[list[str], Float[Tensor, "1 T D"]]:
-        """The last window of a table file or of ``-``; for a single series also of literal numbers.
+    def read(self, source: Given) -> tuple[list[str], Float[Tensor, "1 T D"]]:
+        """The last window of a table file (`Path`) or of rows (`table_of`); for a single series also of
+        literal numbers, and of a list of numbers.
 
         Raises:
             UserError: there are fewer rows than the window has.
         """
-        if len(self.layout.inputs) == 1 and source.strip() != "-" and not is_file(source):
+        single = len(self.layout.inputs) == 1
+        if single and isinstance(source, str):
             table, positions = self._literal(source), [0]
+        elif single and _is_flat(source):
+            table, positions = table_of([[value] for value in source]), [0]
         else:
             table, positions = self.layout.read(source)
         if len(table) < self.window:
             rule = f"a forecast needs the last {self.window} rows; there are {len(table)}"
-            raise UserError("input", source, rule)
+            raise UserError("input", source if isinstance(source, str) else str(source), rule)
         table.check_missing(positions)
         values = np.stack([table.numbers(position) for position in positions], axis=1)[-self.window :]
         return [f"after row {table.lines[-1]}"], torch.from_numpy(self.standardise(values))[None]
@@ -68,9 +73,7 @@ class SeriesProcessor:
         """Numbers between commas, semicolons or spaces, as one column."""
         cells = [cell for cell in re.split(r"[,;\s]+", source) if cell]
         if not cells or not np.isfinite(as_numbers(cells)).all():
-            raise UserError(
-                "input", source, f"must be a table file, - for standard input, or {self.window} numbers"
-            )
+            raise UserError("input", source, f"must be a table file, or {self.window} numbers")
         return parse_table("\n".join(cells), "the literal numbers", header=False)
 
     def decode(self, outputs: Float[Tensor, "B 1"]) -> list[dict[str, Any]]:
@@ -86,3 +89,10 @@ class SeriesProcessor:
     def from_json(cls, fields: dict[str, Any]) -> "SeriesProcessor":
         made = {"layout": Layout.from_json(fields["layout"])}
         return cls(**{**fields, **made, "mean": tuple(fields["mean"]), "scale": tuple(fields["scale"])})
+
+
+def _is_flat(values: Given) -> bool:
+    """Whether it is a list or an array of single numbers."""
+    if isinstance(values, list | tuple):
+        return all(isinstance(value, int | float) for value in values)
+    return getattr(values, "ndim", None) == 1

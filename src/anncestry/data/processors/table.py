@@ -9,8 +9,8 @@ import torch
 
 from anncestry.arrays import Float, Tensor
 from anncestry.data.processors.common import Layout, decode_classes, relabel
+from anncestry.data.processors.given import Given
 from anncestry.data.readers.tables import Table, as_number
-from anncestry.errors import UserError
 
 
 def class_name(cell: str) -> str:
@@ -41,10 +41,16 @@ class Column:
         index = {value: position for position, value in enumerate(self.values)}
         encoded = np.zeros((len(table), len(self.values)))
         for row, cell in enumerate(table.columns[column]):
-            if cell not in index:
-                raise UserError(table.place(row, column), cell, "was not seen in training", self.values)
-            encoded[row, index[cell]] = 1
+            if cell in index:
+                encoded[row, index[cell]] = 1
         return encoded
+
+    def unseen(self, table: Table, column: int) -> list[int]:
+        """The rows with a text that training had not; they are encoded as none of those that it had."""
+        known = set(self.values)
+        if not known or known >= set(table.columns[column]):
+            return []
+        return [row for row, cell in enumerate(table.columns[column]) if cell not in known]
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,7 @@ class TableProcessor:
     target_deviation: float = 1.0
 
     kind = "table"
+    reads_lists = True
 
     @property
     def width(self) -> int:
@@ -83,6 +90,11 @@ class TableProcessor:
         encoded = np.concatenate([column.encode(table, position) for column, position in pairs], axis=1)
         return torch.from_numpy(encoded.astype(np.float32))
 
+    def unseen(self, table: Table, positions: list[int]) -> list[tuple[int, int]]:
+        """The cells, as (row, column) of a table, whose texts were not seen in training."""
+        pairs = zip(self.columns, positions, strict=True)
+        return [(row, position) for column, position in pairs for row in column.unseen(table, position)]
+
     def encode_targets(self, table: Table, column: int) -> Tensor:
         """The targets of every row of a table: labels (N,) int64, or standardised values (N, 1) float32.
 
@@ -96,10 +108,18 @@ class TableProcessor:
         values = (table.numbers(column) - self.target_mean) / self.target_deviation
         return torch.from_numpy(values.astype(np.float32))[:, None]
 
-    def read(self, source: str) -> tuple[list[str], Float[Tensor, "N D"]]:
-        """Rows from a table file, ``-`` or a literal row such as ``5.1,3.5,1.4,0.2``; see `Layout.read`."""
+    def read(self, source: Given) -> tuple[list[str], Float[Tensor, "N D"]]:
+        """Rows from a table file, a literal row such as ``5.1,3.5,1.4,0.2``, or rows; see `Layout.read`."""
+        return self.read_noted(source)[:2]
+
+    def read_noted(self, source: Given) -> tuple[list[str], Float[Tensor, "N D"], list[str]]:
+        """As `read`, and for each row what a person should know of it; mostly nothing."""
         table, positions = self.layout.read(source)
-        return [f"row {line}" for line in table.lines], self.encode(table, positions)
+        notes = [""] * len(table)
+        for row, column in self.unseen(table, positions):
+            note = f"{table.label(column)}: {table.columns[column][row]!r} was not seen in training"
+            notes[row] = f"{notes[row]}; {note}" if notes[row] else note
+        return [f"row {line}" for line in table.lines], self.encode(table, positions), notes
 
     def decode(self, outputs: Float[Tensor, "B K"]) -> list[dict[str, Any]]:
         """Classes with their scores (`decode_classes`), or ``{name of the target: value in its unit}``."""

@@ -2,13 +2,15 @@
 
 from collections import Counter
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from anncestry.arrays import Float, Int, Tensor
-from anncestry.data.readers.files import existing_file, is_file, read_standard_input, read_text
+from anncestry.data.processors.given import Given, content_of
+from anncestry.data.readers.files import whole_characters
 from anncestry.errors import UserError
 
 
@@ -61,17 +63,15 @@ class TextProcessor:
         """The text of tokens."""
         return "".join(self.vocabulary[token] for token in tokens.tolist())
 
-    def read(self, source: str) -> tuple[list[str], Int[Tensor, "1 T"]]:
-        """A text file, ``-`` for standard input, or the text itself."""
-        if source == "-":
-            label, text = "standard input", read_standard_input()
-        elif is_file(source):
-            path = existing_file(source)
-            label, text = path.name, read_text(path)
-        elif source:
-            label, text = "text", source
+    def read(self, source: Given) -> tuple[list[str], Int[Tensor, "1 T"]]:
+        """A text, or all of a file (`Path`)."""
+        if isinstance(source, Path):
+            name, text = content_of(source)
+            label = Path(name).name
+        elif isinstance(source, str) and source:
+            label, text = "text", whole_characters(source)
         else:
-            raise UserError("input", source, "must be a text, a text file, or - for standard input")
+            raise UserError("input", source, "must be a text, or a file with one")
         return [label], self.encode(text)[None]
 
     def decode(self, outputs: Float[Tensor, "B ... V"]) -> list[dict[str, Any]]:

@@ -4,12 +4,14 @@ import codecs
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.data.pairs import Sequences
+from anncestry.data.processors.given import STANDARD_INPUT, given_texts, label_of
 from anncestry.data.processors.sentences import pad
-from anncestry.data.readers.files import existing_file, is_file, read_bytes
+from anncestry.data.readers.files import existing_file, read_bytes
 from anncestry.data.vocabulary import Vocabulary
 from anncestry.data.written_pieces import WrittenPieces
 from anncestry.errors import UserError
@@ -58,6 +60,7 @@ class TranslationProcessor:
     source_end: bool = False
 
     kind = "translation"
+    reads_lists = True
 
     @property
     def target_scale(self) -> tuple[float, ...] | None:
@@ -72,42 +75,45 @@ class TranslationProcessor:
         """The tokens of a source as a model reads them: cut to ``max_tokens``, with an end if it has one."""
         return [*row[: self.max_tokens], *([END] if self.source_end else [])]
 
-    def read_each(self, source: str) -> list[Given]:
-        """The lines of a file, of ``-`` (standard input), or of a text typed out, in their order.
+    def read_each(self, source: Any) -> list[Given]:
+        """The lines of a file (`Path`), a text, or several (`given_texts`), in their order.
 
         A blank line stays a blank one, and a line that cannot be read says why: no other is lost by it.
         """
-        if source == "-":
-            data = sys.stdin.buffer.read()
-        else:
-            data = read_bytes(existing_file(source)) if is_file(source) else source.encode()
+        if isinstance(source, list):
+            return [given for one in source for given in self.read_each(one)]
+        if not isinstance(source, Path):
+            return self._given([label_of(text).encode() for text in given_texts(source)])
+        data = sys.stdin.buffer.read() if source == STANDARD_INPUT else read_bytes(existing_file(source))
         if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            raise UserError("input", source, "must be UTF-8 text; it is UTF-16", hint="Save it as UTF-8.")
-        if not data and source:  # an empty file has no lines; a text typed out has one
-            return []
-        return self._given(data.removeprefix(codecs.BOM_UTF8).removesuffix(b"\n").split(b"\n"))
+            raise UserError(
+                "input", str(source), "must be UTF-8 text; it is UTF-16", hint="Save it as UTF-8."
+            )
+        lines = data.removeprefix(codecs.BOM_UTF8).replace(b"\r\n", b"\n").removesuffix(b"\n").split(b"\n")
+        return self._given(lines) if data else []  # an empty file has no lines
 
     def _given(self, lines: Sequence[bytes]) -> list[Given]:
         texts, notes = [], []
         for line in lines:
             try:
-                texts.append(line.decode().strip())
+                texts.append(line.decode())
                 notes.append("")
             except UnicodeDecodeError as error:
                 texts.append("")
                 notes.append(f"is no UTF-8: the byte 0x{line[error.start]:02x} at position {error.start}")
         given = []
-        for line, row, note in zip(lines, self.cut(texts), notes, strict=True):
+        for line, text, row, note in zip(lines, texts, self.cut(texts), notes, strict=True):
             if len(row) > self.max_tokens:
                 note = f"only its first {self.max_tokens} of {len(row)} tokens were read"
-            given.append(Given(line.decode(errors="replace").strip(), self.whole(row) if row else None, note))
+            tokens = self.whole(row) if row and text.strip() else None
+            given.append(Given(line.decode(errors="replace"), tokens, note))
         return given
 
-    def read(self, source: str) -> tuple[list[str], Int[Tensor, "N S"]]:
+    def read(self, source: Any) -> tuple[list[str], Int[Tensor, "N S"]]:
         """The lines that hold something, padded; see `read_each`."""
         given = [item for item in self.read_each(source) if item.value is not None]
         if not given:
-            raise UserError("input", source, "must be a text, a file with one on each line, or -")
+            raise UserError("input", str(source), "must be a text, or a file with one on each line")
         return [item.label for item in given], self.batch([item.value for item in given])[0]
 
     def batch(self, values: Sequence[Any]) -> tuple[Int[Tensor, "N S"], Int[Tensor, "N"]]:

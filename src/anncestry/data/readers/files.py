@@ -30,12 +30,12 @@ def check_memory(num_bytes: int, field: str, value: object, hint: str) -> None:
         )
 
 
-def absolute(path: str) -> Path:
+def absolute(path: str | Path) -> Path:
     """The absolute path of what a person typed; a leading ``~`` is their home folder."""
     return Path(os.path.abspath(os.path.expanduser(path)))
 
 
-def existing_file(path: str) -> Path:
+def existing_file(path: str | Path) -> Path:
     """The absolute path of a file, or a `UserError` that says why it cannot be one."""
     found = _checked(path, "a file")
     if not found.is_file():
@@ -43,7 +43,7 @@ def existing_file(path: str) -> Path:
     return found
 
 
-def existing_folder(path: str) -> Path:
+def existing_folder(path: str | Path) -> Path:
     """The absolute path of a folder, or a `UserError` that says why it cannot be one."""
     found = _checked(path, "a folder")
     if not found.is_dir():
@@ -63,10 +63,10 @@ def list_folder(folder: Any) -> list[Any]:
         raise UserError("folder", str(folder), f"cannot be read ({error.strerror})") from None
 
 
-def _checked(path: str, kind: str) -> Path:
+def _checked(path: str | Path, kind: str) -> Path:
     field = kind.split()[-1]
-    if not path.strip():
-        raise UserError(field, path, f"the path of {kind} is missing")
+    if not str(path).strip():
+        raise UserError(field, str(path), f"the path of {kind} is missing")
     found = absolute(path)
     try:
         os.stat(found)

@@ -15,7 +15,7 @@ import torch
 from anncestry.data.dataset import Dataset, Examples, Processor, Whole
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.common import expect, mean_and_scale, relabel
-from anncestry.data.processors.packed import Text
+from anncestry.data.processors.given import Text
 from anncestry.data.processors.packed_answers import PackedClassesProcessor, PackedValuesProcessor
 from anncestry.data.readers.files import absolute, existing_folder
 from anncestry.data.splits import (

@@ -59,7 +59,8 @@ def read_csv(argument: str, options: DataOptions, processor: Processor) -> Whole
     path = existing_file(argument)
     tabular = _tabular(processor, f"csv:{path}")
     table = tabular.layout.parse(read_text(path), str(path))
-    return Whole((encode_table(table, tabular, f"csv:{path}"),), tuple(table.notes))
+    rows = encode_table(table, tabular, f"csv:{path}")
+    return Whole((rows,), (*table.notes, *_unseen(table, tabular)))
 
 
 def encode_table(table: Table, processor: TableProcessor | SeriesProcessor, name: str) -> Examples:
@@ -69,6 +70,18 @@ def encode_table(table: Table, processor: TableProcessor | SeriesProcessor, name
         return forecasts(_series(table, inputs), processor)
     check_memory(8 * len(table) * processor.width, "file", name, "Leave columns out.")
     return Examples(processor.encode(table, inputs), processor.encode_targets(table, target))
+
+
+def _unseen(table: Table, processor: TableProcessor | SeriesProcessor) -> list[str]:
+    """A note on texts that training had not, where there are any."""
+    if isinstance(processor, SeriesProcessor):
+        return []
+    unseen = processor.unseen(table, processor.layout.find_inputs(table, ""))
+    if not unseen:
+        return []
+    row, column = unseen[0]
+    first = f"the first is {table.columns[column][row]!r} in {table.place(row, column)}"
+    return [f"{len(unseen)} cells hold texts that training had not, read as none of its: {first}"]
 
 
 def _series(table: Table, columns: list[int]) -> np.ndarray:
@@ -112,6 +125,7 @@ def table_dataset(
         return series_dataset(values, processor, options, name=name, source=source, notes=tuple(notes))
 
     rows = encode_table(table, processor, name)
+    notes += _unseen(table, processor)
     parts = _split(rows.targets, seed)
     train, validation, test = (Examples(rows.inputs[part], rows.targets[part]) for part in parts)
     task = "classification" if processor.classes else "regression"

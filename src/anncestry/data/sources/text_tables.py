@@ -8,7 +8,7 @@ from typing import Any
 
 from anncestry.data.dataset import Dataset, Processor, Whole
 from anncestry.data.options import DataOptions
-from anncestry.data.processors.packed import Text
+from anncestry.data.processors.given import Text
 from anncestry.data.processors.packed_answers import PackedClassesProcessor
 from anncestry.data.processors.table import class_name
 from anncestry.data.readers.files import absolute, existing_file, read_text, split_lines, whole_characters
