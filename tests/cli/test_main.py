@@ -75,6 +75,19 @@ def test_every_command_has_a_module_with_help():
         (["train", "mlp", "--data", "digits", "--width", "0"], "width: got 0; must be at least 1"),
         (["train", "mlp", "--data", "digits", "--seed", "9" * 30], "seed: got 9999"),
         (["train", "mlp", "--data", "digits", "--seed", "-1"], "seed: got -1; must be at least 0"),
+        (
+            ["train", "mlp", "--data", "digits", "--momentum", "0.5"],
+            "momentum: got 0.5; has no effect without --optimizer sgd",
+        ),
+        (
+            ["train", "mlp", "--data", "digits", "--warmup", "0.1", "--warmup-steps", "9"],
+            "warmup: got 0.1; has no effect without --warmup-steps 0",
+        ),
+        (
+            ["train", "perceptron", "--data", "digits", "--clip-norm", "1"],
+            "clip_norm: got 1.0; has no effect: Perceptron learns by its own rule",
+        ),
+        (["train", "mlp", "--data", "digits", "--accelerator", "cuda"], "--accelerator: got 'cuda'"),
         (["train", "--resume", "nowhere"], "run: got 'nowhere'; is not a folder"),
         (["evaluate", "nowhere"], "run: got 'nowhere'; is not a folder"),
         (["predict", "nowhere", "x"], "run: got 'nowhere'; is not a folder"),

@@ -9,7 +9,7 @@ import torch
 
 from anncestry.cli import evaluate as cli_evaluate
 from anncestry.cli import predict as cli_predict
-from anncestry.cli.train import default
+from anncestry.cli.train import Arguments, settled
 from anncestry.data import DataOptions
 from anncestry.data.processors import DenoisingProcessor
 from anncestry.runs import Run, load
@@ -76,7 +76,7 @@ def test_it_goes_on_with_texts_that_answer(run: Run, tmp_path: Path) -> None:
     (tmp_path / "s.txt").write_text("\n".join(lines))
     (tmp_path / "t.txt").write_text("\n".join(" ".join(line.split()[:2]) for line in lines))
     data = f"parallel:{tmp_path / 's.txt'},{tmp_path / 't.txt'}"
-    assert default(["--from", str(run.folder), "--data", data]).name == "bart"
+    assert settled(Arguments(start=run.folder, data=data))[0] == "bart"
     made, _ = train("bart", data, out=tmp_path / "made", settings=settings(8), start=run.folder)
     tuned = load(made.folder)
     assert tuned.config["fresh"] == []
@@ -124,6 +124,5 @@ def test_a_resumed_run_sees_the_same_noise(tmp_path: Path) -> None:
 
 
 def test_the_command_chooses_it() -> None:
-    found = default(["bart", "--data", "text:some.txt"])
-    assert found.data_options.task == "denoising"
-    assert default(["bart-base", "--data", "pydoc"]).training.label_smoothing == 0
+    assert settled(Arguments(name="bart", data="text:some.txt"))[2].task == "denoising"
+    assert settled(Arguments(name="bart-base", data="pydoc"))[1].label_smoothing == 0

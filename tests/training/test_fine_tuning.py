@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from anncestry.cli import predict as cli
-from anncestry.cli.train import default
+from anncestry.cli.train import Arguments, settled
 from anncestry.data import DataOptions
 from anncestry.errors import UserError
 from anncestry.runs import load
@@ -113,13 +113,13 @@ def test_the_recipe_of_a_task_wherever_a_run_begins_with_another(tmp_path: Path)
     (tmp_path / "all.tsv").write_text("\n".join(rows))
     data = f"sentences:{tmp_path / 'all.tsv'}"
     fit(tmp_path, data)
-    arguments = default(["--from", str(tmp_path / "run"), "--data", data])
+    _, settings, _ = settled(Arguments(start=tmp_path / "run", data=data))
     fine_tuned = TrainingSettings(**usual_settings("bert", fine_tuning=True))
-    assert arguments.training == fine_tuned != TrainingSettings(**usual_settings("bert"))
+    assert settings == fine_tuned != TrainingSettings(**usual_settings("bert"))
     run, _ = train("bert", data, out=tmp_path / "on", start=tmp_path / "run", model=SIZES, settings=SETTINGS)
     assert "--learning-rate 0.003" in reproduce(run)
     assert "--clip-norm 0.0" in reproduce(run)  # against the recipe of a task, which has a limit
-    assert default(["--from", str(tmp_path / "run"), "--data", "text:a"]).training != fine_tuned
+    assert settled(Arguments(start=tmp_path / "run", data="text:a"))[1] != fine_tuned
 
 
 def test_a_named_tokenizer_decides_the_kind_of_pieces(tmp_path: Path) -> None:

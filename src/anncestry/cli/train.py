@@ -85,24 +85,18 @@ def run(arguments: Arguments) -> int:
 
 
 def _train(arguments: Arguments, progress: Any) -> Any:
-    """A new run: what was given, over what goes with the architecture and the data."""
+    """A new run."""
     from anncestry.training.train import train
 
-    fields = values(arguments.training)
-    name, started = arguments.name, _architecture_of(arguments.start)
-    if name is None:
-        name = started
-    if name is None:
-        raise UserError("NAME", None, "say which architecture to train; `anncestry list` shows them")
+    name, settings, data_options = settled(arguments)
     if arguments.data is None:
         raise UserError("--data", None, "say what to train on; `anncestry train --help` lists the sources")
-    fine_tuning = started is not None and not reads_running_text(arguments.data)
     return train(
         name,
         arguments.data,
         out=arguments.out,
-        settings=TrainingSettings(**{**usual_settings(name, fine_tuning), **fields}),
-        data_options=DataOptions(**{**usual_options(name, arguments.data), **arguments.data_options}),
+        settings=settings,
+        data_options=data_options,
         width=arguments.width,
         model=parse_overrides(arguments.set, find(name).config_class()),
         start=arguments.start,
@@ -110,6 +104,23 @@ def _train(arguments: Arguments, progress: Any) -> Any:
         watch=progress,
         tensorboard=arguments.tensorboard,
     )
+
+
+def settled(arguments: Arguments) -> tuple[str, TrainingSettings, DataOptions]:
+    """The architecture, and what was given over what goes with it, with the data and with fine-tuning.
+
+    Raises:
+        UserError: no architecture is named, or an option has no effect.
+    """
+    given, started = values(arguments.training), _architecture_of(arguments.start)
+    name = arguments.name or started
+    if name is None:
+        raise UserError("NAME", None, "say which architecture to train; `anncestry list` shows them")
+    fine_tuning = started is not None and not reads_running_text(arguments.data or "")
+    settings = TrainingSettings(**{**usual_settings(name, fine_tuning), **given})
+    settings.check_effects(given)
+    options = {**usual_options(name, arguments.data), **arguments.data_options}
+    return name, settings, DataOptions(**options)
 
 
 def _architecture_of(folder: Path | None) -> str | None:

@@ -18,7 +18,7 @@ from anncestry.arrays import Tensor
 from anncestry.data.dataset import Dataset, Examples, epoch_order
 from anncestry.engine.memory import keep_freed_memory
 from anncestry.engine.precision import fast_float32
-from anncestry.errors import UserError
+from anncestry.errors import UserError, require
 from anncestry.objectives import objective_of, score
 from anncestry.protocols import Batch, OwnRule, State, map_state, outputs_of
 from anncestry.training.distilling import DistillingStep
@@ -388,6 +388,10 @@ def make_fabric(settings: TrainingSettings) -> Fabric:
     """Lightning Fabric for the settings' devices and precision (not launched)."""
     precision = "bf16-mixed" if settings.precision == "bf16" else "32-true"
     accelerator = settings.accelerator
+    there = accelerator != "cuda" or torch.cuda.is_available()
+    require(
+        there, "--accelerator", accelerator, "this machine has no GPU that PyTorch can use", ("auto", "cpu")
+    )
     if accelerator == "auto":
         accelerator = "cuda" if torch.cuda.is_available() and settings.devices == 1 else "cpu"
     strategy = "ddp" if settings.devices > 1 else "auto"

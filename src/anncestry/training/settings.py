@@ -1,6 +1,7 @@
 """How a model is trained. Imports no torch, so that the command line can show it at once."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from anncestry.amounts import check_seed
@@ -8,6 +9,11 @@ from anncestry.errors import require
 
 RUNNING_TEXT = ("masked-lm", "language-model", "bidirectional-lm", "embedding")
 """Tasks that are learnt from any text, before another task."""
+HEEDED_BY_OWN_RULES = frozenset(
+    {"epochs", "max_steps", "max_seconds", "batch_size", "average", "patience", "evaluations", "save_seconds"}
+    | {"seed", "devices", "accelerator", "select"}
+)
+"""Settings of the loop itself, which act on models that learn without gradients too."""
 AUGMENTATIONS = ("shift", "flip", "cutout")
 
 
@@ -125,3 +131,45 @@ class TrainingSettings:
     def augmentations(self) -> tuple[str, ...]:
         """The kinds that ``augment`` names."""
         return tuple(kind.strip() for kind in self.augment.split(",") if kind.strip())
+
+    def check_effects(self, given: Iterable[str]) -> None:
+        """Refuse a setting that could have no effect beside the others.
+
+        Args:
+            given: names of the fields that a person set.
+
+        Raises:
+            UserError: names the field and what it needs.
+        """
+        for name in given:
+            if name in _NEEDS:
+                has_effect, rule = _NEEDS[name]
+                require(has_effect(self), name, getattr(self, name), f"has no effect without {rule}")
+
+    def check_own_rule(self, model: str) -> None:
+        """Refuse settings of gradient descent for a model that learns by its own rule.
+
+        Args:
+            model: its name, for the message.
+
+        Raises:
+            UserError: a setting other than the default one that the rule does not heed.
+        """
+        for field in fields(self):
+            usual = field.name in HEEDED_BY_OWN_RULES or getattr(self, field.name) == field.default
+            rule = f"has no effect: {model} learns by its own rule and not by gradients"
+            require(usual, field.name, getattr(self, field.name), rule)
+
+
+def _of_adams(settings: TrainingSettings) -> bool:
+    return settings.optimizer in ("adam", "adamw", "bert-adam", "lamb")
+
+
+_NEEDS: dict[str, tuple[Callable[[TrainingSettings], bool], str]] = {
+    "momentum": (lambda settings: settings.optimizer == "sgd", "--optimizer sgd"),
+    "beta2": (_of_adams, "an optimizer of the Adam family"),
+    "epsilon": (_of_adams, "an optimizer of the Adam family"),
+    "decay_on": (lambda settings: settings.weight_decay > 0, "--weight-decay"),
+    "decay_after": (lambda settings: settings.decay < 1, "--decay"),
+    "warmup": (lambda settings: settings.warmup_steps == 0, "--warmup-steps 0"),
+}

@@ -9,7 +9,7 @@ from torch import nn
 
 from anncestry.arrays import Tensor
 from anncestry.engine.layout import lay_out
-from anncestry.errors import UserError
+from anncestry.errors import require
 from anncestry.objectives import Objective
 from anncestry.objectives.beside import loss_of
 from anncestry.protocols import Batch, OwnRule, State, detach_state, map_state, outputs_of
@@ -104,10 +104,12 @@ class GradientStep:
 
 
 def check_devices(model: object, settings: TrainingSettings) -> None:
-    """Raise a `UserError` where a model that learns online is to be shared out."""
-    if isinstance(model, OwnRule) and settings.devices > 1:
+    """Raise a `UserError` where a model that learns by its own rule is to be shared out, or given settings of
+    gradient descent."""
+    if isinstance(model, OwnRule):
         rule = "this model learns from one example after the other, on 1 device"
-        raise UserError("--devices", settings.devices, rule)
+        require(settings.devices == 1, "--devices", settings.devices, rule)
+        settings.check_own_rule(type(model).__name__)
 
 
 class RuleStep:

@@ -37,7 +37,9 @@ BUDGET_FIELDS = ("epochs", "max_steps", "max_seconds")
 
 def recipe(name: str, **overrides: Any) -> TrainingSettings:
     """The settings an architecture or preset is trained with unless told otherwise."""
-    return TrainingSettings(**{**usual_settings(name), **overrides})
+    settings = TrainingSettings(**{**usual_settings(name), **overrides})
+    settings.check_effects(overrides)
+    return settings
 
 
 def is_first_process() -> bool:
