@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import safetensors.torch
 
+from anncestry.checkpoints.converters.beyond_bert_bart import their_rows
 from anncestry.checkpoints.converters.elmo import OPTIONS, WEIGHTS, elmo_bytes, to_elmo
 from anncestry.checkpoints.converters.encoders import Exported, Reads
 from anncestry.checkpoints.converters.marian import to_marian
@@ -28,6 +29,7 @@ from anncestry.checkpoints.exporting import (
     torch_weights,
 )
 from anncestry.checkpoints.store import write_tensors
+from anncestry.data.processors import DenoisingProcessor
 from anncestry.data.tokenizer import Special, Tokenizer, write_tokenizer
 from anncestry.errors import UserError, require
 from anncestry.files import write_bytes
@@ -176,10 +178,16 @@ def _hugging_face(run: Run, out: Path) -> tuple[str, ...]:
     longest = getattr(processor, "max_tokens", 0)
     if run.architecture.id != "xlnet":  # which has no positions
         longest = min(longest or config.num_positions, config.num_positions)
+    rows: tuple[int, ...] = ()
+    if isinstance(processor, DenoisingProcessor):
+        numbers = processor.source.numbers or range(len(processor.source))
+        rows = their_rows(run.model.state_dict(), numbers)
+        tokenizer = processor.source.as_published(rows)
+        longest = config.num_positions
     special = tokenizer.special if tokenizer is not None else Special()
     reads = Reads(
         tuple(getattr(processor, "classes", None) or getattr(processor, "tags", None) or ()),
-        longest, special.pad, special.begin, special.end,
+        longest, special.pad, special.begin, special.end, rows=rows,
     )  # fmt: skip
     made = to_hugging_face(run.architecture.id, run.model.state_dict(), config, reads)
     with whole_folder(out) as folder:

@@ -9,8 +9,9 @@ import torch
 import anncestry
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.store import load_weights, write_tensors
-from anncestry.data.processors import PieceTextProcessor, processor_from_json
+from anncestry.data.processors import DenoisingProcessor, PieceTextProcessor, processor_from_json
 from anncestry.data.tokenizer import Tokenizer, read_tokenizer
+from anncestry.data.written_pieces import WrittenPieces
 from anncestry.errors import UserError, require
 from anncestry.models.building import build_checked
 from anncestry.models.create import configure
@@ -29,6 +30,10 @@ def with_reader(found: Imported) -> Imported:
         return found
     try:
         tokenizer, size = read_tokenizer(found.tokenizer), found.config["input_size"]
+        if found.reader is not None and found.reader["kind"] == DenoisingProcessor.kind:
+            pieces = WrittenPieces.published(tokenizer, found.reader["rows"])
+            made = DenoisingProcessor.around(pieces, found.reader["max_tokens"])
+            return found._replace(processor=made.to_json())
         rule = f"has more tokens than the weights have rows, {size}"
         fits = len(tokenizer) <= size or found.reader is not None
         require(fits, "tokenizer", len(tokenizer), rule)

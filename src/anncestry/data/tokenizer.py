@@ -26,12 +26,13 @@ from anncestry.data.readers.files import whole_characters
 from anncestry.errors import UserError, require
 
 Kind = Literal["wordpiece", "byte-bpe", "word-bpe", "unigram"]
-Template = Literal["bert", "roberta", "xlnet", "gpt", "none"]
+Template = Literal["bert", "roberta", "xlnet", "gpt", "ended", "none"]
 _PACKED: dict[Template, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "bert": (("begin", "A", "separator"), ("begin", "A", "separator", "B", "separator")),
     "roberta": (("begin", "A", "end"), ("begin", "A", "end", "end", "B", "end")),
     "xlnet": (("A", "separator", "begin"), ("A", "separator", "B", "separator", "begin")),
     "gpt": (("begin", "A", "end"), ("begin", "A", "separator", "B", "end")),
+    "ended": (("A", "end"), ("A", "end", "B", "end")),
     "none": (("A",), ("A", "B")),
 }
 """What stands round a text A, and round two; GPT's are start, delimiter and extract (its section 3.3)."""

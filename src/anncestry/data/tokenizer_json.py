@@ -242,9 +242,8 @@ def post_processor(t: Tokenizer, num_texts: int = 1) -> dict[str, Any] | None:
 
 def special_tokens_map(t: Tokenizer) -> dict[str, Any]:
     """The special tokens by Hugging Face's names; None for one that a reader would take for special."""
-    begin = (
-        ("bos",) if t.template in ("gpt", "none") else ("cls", "bos") if t.template == "roberta" else ("cls",)
-    )
+    as_cls = {"bert": ("cls",), "xlnet": ("cls",), "roberta": ("cls", "bos")}
+    begin = as_cls.get(t.template, ("bos",))
     names = {"pad": ("pad",), "unknown": ("unk",), "begin": begin, "separator": ("sep",), "end": ("eos",)}
     found: dict[str, Any] = {}
     for role, aliases in {**names, "mask": ("mask",)}.items():

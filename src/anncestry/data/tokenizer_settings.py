@@ -30,6 +30,7 @@ _PLACES: dict[Template, dict[str, tuple[str, ...]]] = {
     "roberta": {"begin": ("cls", "bos"), "separator": ("sep", "eos"), "end": ("sep", "eos")},
     "xlnet": {"begin": ("cls",), "separator": ("sep",), "end": ("eos",)},
     "gpt": {"begin": ("bos",), "separator": ("sep",), "end": ("eos",)},
+    "ended": {"begin": ("bos",), "separator": ("sep",), "end": ("eos",)},
     "none": {"begin": ("bos",), "separator": ("sep",), "end": ("eos",)},
 }
 _COMMON = {"pad": ("pad",), "unknown": ("unk",), "mask": ("mask",)}

@@ -6,7 +6,7 @@ never written. Our vocabularies begin with filler, unknown word, beginning and e
 after these four come the other rows, in the file's order.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -29,13 +29,14 @@ from anncestry.checkpoints.rename import KeyMap
 from anncestry.errors import require
 from anncestry.fields import Fields
 from anncestry.models.bart import FIRST_POSITION
-from anncestry.signature import BEGIN, END, PAD
+from anncestry.signature import BEGIN, END, PAD, UNKNOWN
 
 _SHARED, _BIAS = "model.shared.weight", "final_logits_bias"
 _COPIES: dict[str, str] = dict.fromkeys(
     ("model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight", "lm_head.weight"), _SHARED
 )
 _UNKNOWN = 3  # <unk>, where no vocabulary says it
+_TOKENIZERS = ("tokenizer.json", "vocab.json", "encoder.json")
 _SIDES = {"encoder": "source_positions", "decoder": "positions"}
 _LAYER = {
     **{f"{theirs}.{p}_proj": f"{ours}.{'out' if p == 'out' else p}"
@@ -91,8 +92,13 @@ def from_bart(files: ForeignFiles) -> Imported:
         bias[list(words.silent)] = SILENT
         theirs[_BIAS] = bias
     tensors = fitted("bart", sizes, theirs, _NAMES, source)
-    note = "the run takes tokens, not texts: filler 0, unknown 1, beginning 2, end 3, then the file's others"
-    return Imported("bart", sizes, tensors, notes=(note, *fields.notes()))
+    reader = {"kind": "denoising", "rows": list(words.rows), "max_tokens": sizes["num_positions"] - 2}
+    told = fields.notes()
+    if not any(name in files.names for name in _TOKENIZERS):
+        numbers = "filler 0, unknown 1, beginning 2, end 3, then the file's others"
+        told = (f"no tokenizer lies beside the weights: the run takes tokens, not texts: {numbers}", *told)
+        return Imported("bart", sizes, tensors, notes=told)
+    return Imported("bart", sizes, tensors, None, told, files.folder, reader)
 
 
 def words_of(fields: Fields, files: ForeignFiles | None = None) -> Words:
@@ -107,11 +113,23 @@ def words_of(fields: Fields, files: ForeignFiles | None = None) -> Words:
                (("pad", 1), ("decoder_start", 2), ("eos", 2))]  # fmt: skip
     require(max(special) < count, fields.source, special, f"pad, start and end must be below {count}")
     unknown = _UNKNOWN
-    if files is not None and "vocab.json" in files.names:
-        unknown = files.json("vocab.json").get("<unk>", -1)
+    if files is not None and (places := _places(files)):
+        unknown = places.get("<unk>", -1)
     elif unknown in special or unknown >= count:
         unknown = -1
     return arrange([str(row) for row in range(count)], special[0], unknown, *special[1:])
+
+
+def _places(files: ForeignFiles) -> dict[str, int]:
+    """The numbers of the tokens of the vocabulary beside the weights; empty where there is none."""
+    if "vocab.json" in files.names:
+        return dict(files.json("vocab.json"))
+    if "tokenizer.json" not in files.names:
+        return {}
+    whole = dict(files.json("tokenizer.json"))
+    vocab = (whole.get("model") or {}).get("vocab") or {}
+    listed = dict(vocab) if isinstance(vocab, dict) else {piece[0]: p for p, piece in enumerate(vocab)}
+    return listed | {token["content"]: token["id"] for token in whole.get("added_tokens") or ()}
 
 
 def _sizes(fields: Fields, num_words: int) -> dict[str, Any]:
@@ -149,6 +167,29 @@ def _sizes(fields: Fields, num_words: int) -> dict[str, Any]:
     }
 
 
+def their_rows(tensors: Mapping[str, Tensor], numbers: Sequence[int]) -> tuple[int, ...]:
+    """Which token of ours each row of their table is.
+
+    A beginning that is still as the end, and an unknown token that nothing was ever read for, need no rows
+    of their own; other tokens that have no number there follow behind all others.
+
+    Args:
+        tensors: the state dict.
+        numbers: (V,) what the tokens are numbered there; -1 for those that are not.
+    """
+    table = tensors["embedding.weight"]
+    idle = {UNKNOWN} if not table[UNKNOWN].any() else set()
+    idle |= {BEGIN} if _start(table) != BEGIN else set()
+    places = {number: token for token, number in enumerate(numbers) if number >= 0}
+    others = [token for token, number in enumerate(numbers) if number < 0 and token not in idle]
+    return (*(places[number] for number in sorted(places)), *others)
+
+
+def _start(table: Tensor) -> int:
+    """The token that a text is begun with: the beginning, unless its vector is still another's."""
+    return next((token for token in (END, PAD) if torch.equal(table[token], table[BEGIN])), BEGIN)
+
+
 def to_bart(tensors: Mapping[str, Tensor], config: Any, reads: Reads = UNTOLD) -> Exported:
     """The files of a BART of ours, for BartForConditionalGeneration, with the words in our order.
 
@@ -171,18 +212,23 @@ def to_bart(tensors: Mapping[str, Tensor], config: Any, reads: Reads = UNTOLD) -
     ):
         require(fits, name, getattr(config, name), "Hugging Face's BART has another one", [wanted])
     theirs = foreign(tensors, _NAMES)
-    theirs[_BIAS] = theirs.get(_BIAS, torch.zeros(config.output_size))[None]
+    rows = reads.rows or tuple(range(config.input_size))
+    number = {token: place for place, token in enumerate(rows)}
+    start = number[BEGIN if BEGIN in number else _start(tensors["embedding.weight"])]
+    theirs[_SHARED] = theirs[_SHARED][list(rows)].clone()
+    theirs[_BIAS] = theirs.get(_BIAS, torch.zeros(config.output_size))[list(rows)][None]
     described = {
         "architectures": ["BartForConditionalGeneration"], "model_type": "bart", "is_encoder_decoder": True,
-        "vocab_size": config.input_size, "d_model": width, "max_position_embeddings": config.num_positions,
+        "vocab_size": len(rows), "d_model": width, "max_position_embeddings": config.num_positions,
         "encoder_layers": config.num_layers, "decoder_layers": config.decoder_layers or config.num_layers,
         **{f"{side}_attention_heads": config.num_heads for side in _SIDES},
         **{f"{side}_ffn_dim": config.inner_size or 4 * width for side in _SIDES},
         "activation_function": their_activation(config.activation), "dropout": config.dropout,
         "attention_dropout": config.attention_dropout, "activation_dropout": config.inner_dropout,
         "scale_embedding": False, "normalize_before": False, "normalize_embedding": True,
-        "tie_word_embeddings": True, "pad_token_id": PAD, "bos_token_id": BEGIN,
-        "eos_token_id": END, "decoder_start_token_id": BEGIN, "forced_eos_token_id": END, "dtype": "float32",
+        "tie_word_embeddings": True, "pad_token_id": number[PAD],
+        "bos_token_id": start if reads.begin is None else reads.begin, "eos_token_id": number[END],
+        "decoder_start_token_id": start, "forced_eos_token_id": number[END], "dtype": "float32",
     }  # fmt: skip
     rows = len(theirs["model.encoder.embed_positions.weight"])
     assert rows == config.num_positions + FIRST_POSITION

@@ -79,6 +79,7 @@ class Reads(NamedTuple):
         max_tokens: of the longest text that is read; as many as the network has positions where it is 0.
         pad, begin, end: the ids of these special tokens; None where there are none, or no tokenizer.
         multi_label: whether a text may have several of the classes.
+        rows: of a table of words, which token of ours each is there; empty where they are as ours.
     """
 
     classes: tuple[str, ...] = ()
@@ -87,6 +88,7 @@ class Reads(NamedTuple):
     begin: int | None = None
     end: int | None = None
     multi_label: bool = False
+    rows: tuple[int, ...] = ()
 
     def ids(self) -> dict[str, int]:
         """The fields of a config.json that say which tokens are special."""

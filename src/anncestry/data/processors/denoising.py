@@ -8,7 +8,7 @@ from anncestry.data.processors.masked_words import MASK
 from anncestry.data.processors.translation import TranslationProcessor
 from anncestry.data.tokenizer import Tokenizer
 from anncestry.data.written_pieces import WrittenPieces
-from anncestry.errors import UserError
+from anncestry.errors import require
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,17 @@ class DenoisingProcessor(TranslationProcessor):
         Raises:
             UserError: the tokenizer lacks a special token.
         """
-        if tokenizer.special.mask is None:
-            rule = "has no token that stands for hidden words"
-            raise UserError("tokenizer", tokenizer.kind, rule)
-        pieces = WrittenPieces.of(tokenizer)
+        _check_mask(tokenizer)
+        return cls.around(WrittenPieces.of(tokenizer), max_tokens)
+
+    @classmethod
+    def around(cls, pieces: WrittenPieces, max_tokens: int) -> "DenoisingProcessor":
+        """The same around pieces with numbers."""
+        _check_mask(pieces.tokenizer)
         return cls(pieces, pieces, max_tokens, source_end=True)
+
+    def whole(self, row: Sequence[int]) -> list[int]:
+        return [*self.source.first, *super().whole(row)]
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -50,8 +56,13 @@ class DenoisingProcessor(TranslationProcessor):
         return self.source.encode_all([text.replace(MASK, mask) for text in texts], special=True)
 
     def to_json(self) -> dict[str, Any]:
-        return {"kind": self.kind, "tokenizer": self.tokenizer.to_json(), "max_tokens": self.max_tokens}
+        return {"kind": self.kind, **self.source.described(), "max_tokens": self.max_tokens}
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "DenoisingProcessor":
-        return cls.of(Tokenizer.from_json(fields["tokenizer"]), fields["max_tokens"])
+        return cls.around(WrittenPieces.from_described(fields), fields["max_tokens"])
+
+
+def _check_mask(tokenizer: Tokenizer) -> None:
+    rule = "has no token that stands for hidden words"
+    require(tokenizer.special.mask is not None, "tokenizer", tokenizer.kind, rule)
