@@ -50,7 +50,7 @@ def _with_packed(found: Imported, reader: dict[str, Any], tokenizer: Tokenizer) 
     size, config = found.config["input_size"], found.config
     rule = f"has {len(tokenizer)} tokens, and the table of words in the weights has {size} rows"
     require(len(tokenizer) == size, "vocabulary", str(found.tokenizer), rule)
-    if reader["kind"] in ("packed-classes", "packed-values"):
+    if reader["kind"] in ("packed-classes", "packed-labels", "packed-values"):
         reader = {"pairs": None, **reader}  # weights do not say whether they were trained on pairs
     separator = tokenizer.special.separator
     if config.get("num_segments", 0) > 1 and separator is not None:

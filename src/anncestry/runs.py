@@ -286,7 +286,8 @@ class Run:
 
         Returns:
             One row per input, in their order: ``{"input": its name, ...}``, and a ``note`` where there is
-            something odd about it, or where it is blank. With ``class`` and ``probabilities`` (or raw
+            something odd about it, or where it is blank. With ``class`` (or ``labels``: those with a
+            probability above a half) and ``probabilities`` (or raw
             ``scores`` where the model knows no probabilities), or the target values in their units, or how
             well an image was drawn again (the metrics of the task). Tasks that write an answer: see
             `anncestry.generation.answer`; ``search`` says how it is searched, greedily unless told.
@@ -395,6 +396,9 @@ class Run:
         return outputs
 
     def _decode(self, outputs: Tensor) -> list[dict[str, Any]]:
+        if self.signature.task == "multi-label":
+            rows = self.processor.decode(outputs.sigmoid())
+            return [{"labels": row["labels"], "probabilities": row["scores"]} for row in rows]
         if self.signature.task == "classification" and not isinstance(self.model, OwnRule):
             rows = self.processor.decode(outputs.softmax(-1))
             return [{"class": row["class"], "probabilities": row["scores"]} for row in rows]

@@ -4,7 +4,7 @@ A `Signature` is the whole contract between data and models. A data source produ
 says which ones it fits, and a model's config can be made from one (``XConfig.for_signature``).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -113,6 +113,14 @@ class Signature:
             require(self.inputs == "image", "inputs", self.inputs, rule, ("image",))
             rule = f"a reconstruction has the size of the input: {self.num_features}"
             require(self.output_size == self.num_features, "output_size", self.output_size, rule)
+
+    @property
+    def for_net(self) -> "Signature":
+        """What a net has to know of it: for K labels it gives K scores, as for K classes.
+
+        That labels do not exclude each other is the business of the objective and of the processor.
+        """
+        return replace(self, task="classification") if self.task == "multi-label" else self
 
     @property
     def num_features(self) -> int:

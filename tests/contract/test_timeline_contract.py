@@ -14,7 +14,12 @@ from anncestry.models.create import architecture_of, configure
 from anncestry.timeline import TIMELINE, find, find_preset
 from anncestry.training.settings import TrainingSettings
 
-PROBLEMS = [(architecture, *pair) for architecture in TIMELINE for pair in sorted(architecture.fits)]
+PROBLEMS = [
+    (architecture, *pair)
+    for architecture in TIMELINE
+    for pair in sorted(architecture.fits)
+    if pair[1] != "multi-label"  # the net of a classification: see below
+]
 every_problem = pytest.mark.parametrize(
     ("architecture", "inputs", "task"),
     PROBLEMS,
@@ -46,6 +51,18 @@ def test_the_config_describes_its_problem_and_survives_json(architecture, inputs
         config.output_size = 1
     fields = json.loads(json.dumps(dataclasses.asdict(config)))
     assert configure(architecture.id, fields) == config
+
+
+@every_architecture
+def test_for_several_labels_it_is_the_net_of_a_classification(architecture):
+    kinds = [kind for kind, task in architecture.fits if task == "classification"]
+    labelled = [kind for kind, task in architecture.fits if task == "multi-label"]
+    assert sorted(labelled) == ([] if architecture.one_class else sorted(kinds))
+    for kind in labelled:
+        signature = dataclasses.replace(tiny_signature(kind, "classification"), task="multi-label")
+        assert architecture.fits_signature(signature)
+        config = architecture.configure(signature)
+        assert config == architecture.configure(tiny_signature(kind, "classification"))
 
 
 @every_problem

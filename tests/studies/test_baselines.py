@@ -4,7 +4,9 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
+from anncestry.data import DataOptions, load_data
 from anncestry.signature import Signature
 from anncestry.studies import baselines
 from anncestry.studies.baselines import baselines_for
@@ -62,3 +64,15 @@ def test_a_fit_that_is_cut_short_says_so_without_a_warning(classes, monkeypatch)
     monkeypatch.setattr(baselines, "MAX_LINEAR_WORK", 0)
     monkeypatch.setattr(baselines, "MIN_ITERATIONS", 2)
     assert scores(classes)["logistic"][1] == "stopped after 2 iterations"
+
+
+def test_each_label_has_its_own_line(tmp_path):
+    path = tmp_path / "t.csv"
+    random = torch.Generator().manual_seed(0)
+    x = torch.randn(120, 2, generator=random)
+    rows = [f"{a:.3f},{b:.3f},{int(a > 0)},{int(b > 1)}" for a, b in x.tolist()]
+    path.write_text("\n".join(["a,b,first,second", *rows]))
+    dataset = load_data(f"csv:{path}", DataOptions(target="first,second"))
+    found = {baseline.id: baseline.score(dataset)[0] for baseline in baselines_for(dataset.signature)}
+    assert list(found) == ["label-frequency", "logistic"]
+    assert found["logistic"]["micro_f1"] > 0.85 > found["label-frequency"]["micro_f1"]

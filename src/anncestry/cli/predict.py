@@ -322,8 +322,10 @@ def _print(row: dict, as_json: bool) -> None:
         print(f"{label}\t" + "\t".join(f"{name} {value:.4g}" for name, value in figures.items()))
         return
     parts = []
-    for value in figures.values():
-        if isinstance(value, dict):
+    for name, value in figures.items():
+        if name == "labels":
+            parts.append(", ".join(value) or "(none)")
+        elif isinstance(value, dict):
             best = sorted(value.items(), key=lambda pair: -pair[1])[:3]
             parts.append("  ".join(f"{key} {number:.3f}" for key, number in best))
         else:

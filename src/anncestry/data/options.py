@@ -5,7 +5,7 @@ from typing import Literal
 
 from anncestry.errors import require
 
-CSV_TASKS = ("classification", "regression", "forecasting")
+CSV_TASKS = ("classification", "regression", "forecasting", "multi-label")
 IMAGE_TASKS = ("classification", "reconstruction")
 RUNNING_TEXT_TASKS = ("language-model", "masked-lm", "denoising")
 
@@ -16,9 +16,11 @@ class DataOptions:
 
     Attributes:
         target: csv: the column to predict, by name or by position (1 is the first); the last one unless told.
+            Several with commas between them hold 0 or 1 each and are labels: multi-label.
         drop: csv: columns to leave out (an identifier, say), by name or position, with commas between them.
         task: csv: what to predict; found from the target column unless told. `forecasting` predicts the
-            target from the rows before it. Images: `reconstruction` takes the image itself as the target.
+            target from the rows before it; `multi-label` reads any number of labels in the target's cells,
+            with | ; or , between them. Images: `reconstruction` takes the image itself as the target.
             Running text: what comes next, `language-model`, what was hidden, `masked-lm`, or the text that
             noise was put on, `denoising` (BART); what the architecture fits.
         window: forecasting: past values a prediction sees. Text: tokens read before a gradient is cut; of
@@ -69,6 +71,7 @@ class DataOptions:
             "classification",
             "regression",
             "forecasting",
+            "multi-label",
             "reconstruction",
             "language-model",
             "masked-lm",

@@ -2,7 +2,16 @@
 
 from typing import Any
 
-from anncestry.report.numbers import count, duration, listed, metric_name, metric_value, operations, plural
+from anncestry.report.numbers import (
+    count,
+    duration,
+    is_share,
+    listed,
+    metric_name,
+    metric_value,
+    operations,
+    plural,
+)
 
 ENOUGH_SEEDS = 10  # the interval of ten values is a third as wide as that of three with the same spread
 Race = dict[str, Any]  # results.json: see anncestry.studies.results.Results.to_json
@@ -59,7 +68,7 @@ def _rivals(race: Race, models: list[dict[str, Any]]) -> str:
     tied = [row["id"] for row in others if row["tied"]]
     if not tied:
         behind = metric_value(second["behind"], race["metric"]["name"], second["behind_band"])
-        points = " points" if race["metric"]["name"] == "accuracy" else ""
+        points = " points" if is_share(race["metric"]["name"]) else ""
         return f"Next is {second['id']}, {behind}{points} behind: a difference that {seeds} can tell."
     if len(tied) == len(others):
         return f"No other model can be told apart from it with {seeds}."

@@ -76,6 +76,8 @@ def _wrong(race: Race, name: str, runs: list[dict[str, Any]]) -> str:
     task = race["data"]["task"]
     if task == "classification":
         return _confusions(shown)
+    if task == "multi-label":
+        return _wrong_labels(shown[0])
     if task == "language-model":
         return _writing(shown[0])
     if task == "reconstruction":
@@ -98,6 +100,16 @@ def _confusions(shown: list[Mistakes]) -> str:
     text = f"It got {wrong:,} of {total:,} test examples wrong{over}; most often {confused}."
     images = next((row["images"] for row in shown if row.get("images")), [])
     return f"<p>{escape(text)}</p>" + (f'<div class="pictures">{_pictures(images)}</div>' if images else "")
+
+
+def _wrong_labels(mistakes: Mistakes) -> str:
+    if not mistakes["labels"]:
+        return "<p>It got every label of every test example right.</p>"
+    worst = [
+        f"{row['label']} (missed {row['missed']} of {row['true']}, given wrongly {row['invented']} times)"
+        for row in mistakes["labels"][:3]
+    ]
+    return f"<p>{escape(f'Most often wrong: {listed(worst)}.')}</p>"
 
 
 def _caption(pair: dict[str, Any]) -> str:

@@ -2,9 +2,23 @@
 
 import math
 
-_PERCENT = ("accuracy", "exact")
+_PERCENT = (
+    "accuracy", "balanced_accuracy", "subset_accuracy", "exact",
+    "macro_f1", "micro_f1", "span_f1", "span_precision", "span_recall",
+)  # fmt: skip
 _NAMES = {  # in prose, and on axes and in tables
     "accuracy": ("accuracy", "accuracy (%)"),
+    "balanced_accuracy": ("balanced accuracy", "balanced accuracy (%)"),
+    "subset_accuracy": ("subset accuracy", "subset accuracy (%)"),
+    "macro_f1": ("macro F1", "macro F1 (%)"),
+    "micro_f1": ("micro F1", "micro F1 (%)"),
+    "span_f1": ("span F1", "span F1 (%)"),
+    "span_precision": ("span precision", "span precision (%)"),
+    "span_recall": ("span recall", "span recall (%)"),
+    "roc_auc": ("area under the ROC curve", "ROC AUC"),
+    "mean_average_precision": ("mean average precision", "mean average precision"),
+    "mae": ("mean absolute error", "MAE"),
+    "r2": ("R²", "R²"),
     "bits": ("bits per token", "bits per token"),
     "rmse": ("root mean squared error", "RMSE"),
     "mse": ("squared error of a pixel", "squared error of a pixel"),
@@ -12,6 +26,11 @@ _NAMES = {  # in prose, and on axes and in tables
     "bleu": ("BLEU", "BLEU"),
     "chrf": ("chrF", "chrF"),
 }
+
+
+def is_share(metric: str) -> bool:
+    """Whether it is at most 1 and shown in per cent."""
+    return metric in _PERCENT
 
 
 def metric_name(metric: str) -> str:

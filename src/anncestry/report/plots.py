@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from anncestry.report.numbers import metric_label, metric_value, scaled
+from anncestry.report.numbers import is_share, metric_label, metric_value, scaled
 from anncestry.report.svg import COLOURS, FAINT, INK, axes, inline_svg, literal, style
 
 Race = dict[str, Any]
@@ -76,7 +76,7 @@ def _range(models: list[dict], baselines: list[dict], metric: str) -> tuple[floa
     near = [value for value in near if low - 0.6 * span <= value <= high + 0.6 * span]
     low, high = min([low, *near]), max([high, *near])
     margin = 0.06 * (high - low or span)
-    return low - margin, (min(high + margin, 100.4) if metric == "accuracy" else high + margin)
+    return low - margin, (min(high + margin, 100.4) if is_share(metric) else high + margin)
 
 
 def learning_curves(race: Race) -> str:

@@ -52,6 +52,7 @@ def _task(race: Race) -> str:
     nouns = {"vector": "rows of a table", "image": "images", "series": "series", "tokens": "text"}
     return {
         "classification": f"telling {data['output_size']} classes of {nouns[data['inputs']]} apart",
+        "multi-label": f"finding which of {data['output_size']} labels {nouns[data['inputs']]} have",
         "regression": f"predicting values from {nouns[data['inputs']]}",
         "forecasting": "forecasting this series",
         "language-model": "predicting the next token of this text",

@@ -52,6 +52,8 @@ def baselines_for(signature: Signature) -> list[Baseline]:
         return [_CLASSIFIERS[0], _NGRAM_CLASSIFIER]
     if signature.inputs == "characters":  # of words; numbers that measure nothing
         return []
+    if signature.task == "multi-label":
+        return [_LABEL_FREQUENCY, _LABEL_NGRAM if signature.inputs == "tokens" else _LABEL_LOGISTIC]
     return {
         "classification": _CLASSIFIERS,
         "regression": [_MEAN, _RIDGE, _BOOSTED_REGRESSION],
@@ -142,6 +144,61 @@ _CLASSIFIERS = [
     ),
 ]
 
+# ---- several labels ---------------------------------------------------------------------------------
+
+
+def _label_metrics(dataset: Dataset, probabilities: np.ndarray) -> dict[str, float]:
+    """``probabilities`` (N, K) of every label."""
+    likely = np.clip(probabilities, 1e-6, 1 - 1e-6)
+    return _metrics(dataset, np.log(likely) - np.log1p(-likely))
+
+
+def _label_frequency(dataset: Dataset) -> tuple[dict[str, float], str]:
+    (_, targets), (inputs, _) = _flat(dataset.train), _flat(dataset.test)
+    return _label_metrics(dataset, np.tile(targets.mean(0), (len(inputs), 1))), ""
+
+
+def _label_logistic(dataset: Dataset) -> tuple[dict[str, float], str]:
+    return _each_label(dataset, *(_flat(split)[0] for split in (dataset.train, dataset.test)))
+
+
+def _label_ngrams(dataset: Dataset) -> tuple[dict[str, float], str]:
+    vectorizer = _ngrams()
+    return _each_label(
+        dataset,
+        vectorizer.fit_transform(_as_texts(dataset.train)),
+        vectorizer.transform(_as_texts(dataset.test)),
+    )
+
+
+def _each_label(dataset: Dataset, inputs: Any, unseen: Any) -> tuple[dict[str, float], str]:
+    """Logistic regression for each label by itself; one that is always there, or never, is answered so."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    assert isinstance(dataset.train, Examples)
+    targets, columns = dataset.train.targets.numpy(), []
+    limit = int(np.clip(MAX_LINEAR_WORK / (inputs.size * targets.shape[1]), MIN_ITERATIONS, 1000))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for column in targets.T:
+            if column.min() == column.max():
+                columns.append(np.full(unseen.shape[0], column[0]))
+                continue
+            model = LogisticRegression(max_iter=limit).fit(inputs, column)
+            columns.append(model.predict_proba(unseen)[:, 1])
+    return _label_metrics(
+        dataset, np.stack(columns, 1)
+    ), "" if limit == 1000 else f"at most {limit} iterations"
+
+
+_LABEL_FREQUENCY = Baseline(
+    "label-frequency", "Label frequency", "every label as often as in training", _label_frequency
+)
+_LABEL_LOGISTIC = Baseline(
+    "logistic", "Logistic regression", "a linear model for each label (scikit-learn)", _label_logistic
+)
+
 # ---- regression and forecasting ---------------------------------------------------------------------
 
 
@@ -188,18 +245,24 @@ _BOOSTED_REGRESSION = Baseline(
 
 
 def _ngram_classifier(dataset: Dataset) -> tuple[dict[str, float], str]:
-    from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
-    def texts(split) -> list[str]:
-        return [" ".join(str(token) for token in row if token) for row in split.inputs.tolist()]
-
-    vectorizer = TfidfVectorizer(ngram_range=(1, 3), token_pattern=r"\S+", min_df=2, sublinear_tf=True)
-    model = make_pipeline(vectorizer, LogisticRegression(C=10, max_iter=300))
+    model = make_pipeline(_ngrams(), LogisticRegression(C=10, max_iter=300))
     assert isinstance(dataset.train, Examples)
-    model.fit(texts(dataset.train), dataset.train.targets.numpy())
-    return _class_metrics(dataset, model.classes_, model.predict_proba(texts(dataset.test))), ""
+    model.fit(_as_texts(dataset.train), dataset.train.targets.numpy())
+    return _class_metrics(dataset, model.classes_, model.predict_proba(_as_texts(dataset.test))), ""
+
+
+def _as_texts(split: Any) -> list[str]:
+    """Tokens as words."""
+    return [" ".join(str(token) for token in row if token) for row in split.inputs.tolist()]
+
+
+def _ngrams() -> Any:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    return TfidfVectorizer(ngram_range=(1, 3), token_pattern=r"\S+", min_df=2, sublinear_tf=True)
 
 
 def _frequent_tag(dataset: Dataset) -> tuple[dict[str, float], str]:
@@ -248,6 +311,12 @@ _NGRAM_CLASSIFIER = Baseline(
     "N-gram logistic",
     "logistic regression on the weighted 1- to 3-grams of the tokens (scikit-learn)",
     _ngram_classifier,
+)
+_LABEL_NGRAM = Baseline(
+    "ngram-logistic",
+    "N-gram logistic",
+    "for each label logistic regression on the weighted 1- to 3-grams of the tokens (scikit-learn)",
+    _label_ngrams,
 )
 _FREQUENT_TAG = Baseline(
     "frequent-tag", "Most frequent tag", "the tag that the word has most often in training", _frequent_tag

@@ -34,9 +34,10 @@ def mistakes(model: nn.Module, dataset: Dataset, seed: int = 0) -> dict[str, Any
         Classification: ``wrong`` and ``total``; ``pairs``, the most frequent confusions as
         ``{"true", "predicted", "count"}``; for images also ``images``, the wrong answers the model was
         most sure of, with ``shape`` and base64 ``pixels`` (uint8, C x H x W).
-        Regression and forecasting: ``worst``, the largest errors as ``{"example", "true", "predicted"}``;
-        ``series``, up to 200 test examples in their order as ``{"true": [...], "predicted": [...]}``; both
-        in the unit ``unit`` names.
+        Multi-label: ``labels``, those that were most often wrong as ``{"label", "missed", "invented",
+        "true"}``. Regression and forecasting: ``worst``, the largest errors as ``{"example", "true",
+        "predicted"}``; ``series``, up to 200 test examples in their order as ``{"true": [...], "predicted":
+        [...]}``; both in the unit ``unit`` names.
         Reconstruction: ``worst``, the test images that came back with the largest error as ``{"original",
         "drawn"}``, each with ``shape`` and ``pixels``.
         Language model: ``prompt`` (from the test split) and ``sample``, what the model writes after it.
@@ -46,6 +47,8 @@ def mistakes(model: nn.Module, dataset: Dataset, seed: int = 0) -> dict[str, Any
         return {}
     if dataset.signature.task == "classification":
         return _confusions(model, dataset)
+    if dataset.signature.task == "multi-label":
+        return _wrong_labels(model, dataset)
     if dataset.signature.task == "language-model":
         return _writing(model, dataset, seed)
     if dataset.signature.task == "reconstruction":
@@ -117,6 +120,18 @@ def _confusions(model: nn.Module, dataset: Dataset) -> dict[str, Any]:
             for row in wrong[surest].tolist()
         ]
     return result
+
+
+def _wrong_labels(model: nn.Module, dataset: Dataset) -> dict[str, Any]:
+    assert isinstance(dataset.test, Examples)
+    given, true = predictions(model, dataset.test) > 0, dataset.test.targets > 0.5
+    counts = [(part.sum(0).tolist()) for part in (true & ~given, given & ~true, true)]
+    rows = [
+        {"label": label, "missed": missed, "invented": invented, "true": number}
+        for label, missed, invented, number in zip(dataset.classes, *counts, strict=True)
+    ]
+    rows.sort(key=lambda row: -row["missed"] - row["invented"])
+    return {"labels": [row for row in rows if row["missed"] + row["invented"]][:MAX_PAIRS]}
 
 
 def _picture(image: Float[Tensor, "C H W"]) -> dict[str, Any]:

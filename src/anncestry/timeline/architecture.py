@@ -64,7 +64,8 @@ class Architecture:
         parents: ids, the main parent first; the others contributed one idea.
         adds, removes: the change against the main parent.
         departures: the fidelity ledger.
-        fits: the pairs (kind of input, task) it can be built for.
+        fits: the pairs (kind of input, task) it can be built for; with a classification also multi-label.
+        one_class: whether its answer is one class by its very rule, so that it can give no several labels.
         module: ``anncestry.models.`` file that holds it; the classes are ``model`` and ``config``.
         fixed: config fields that this entry sets (a variant that differs from its file's model by numbers).
         recipe: how it is trained unless told otherwise (fields of ``TrainingSettings``).
@@ -84,6 +85,7 @@ class Architecture:
     removes: str
     departures: tuple[Departure, ...] = ()
     fits: frozenset[tuple[str, str]]
+    one_class: bool = False
     module: str
     model: str
     config: str
@@ -94,6 +96,11 @@ class Architecture:
     has_width: bool = True
     presets: tuple[Preset, ...] = ()
     aliases: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.one_class:  # the same net, see `Signature.for_net`
+            labels = {(kind, "multi-label") for kind, task in self.fits if task == "classification"}
+            object.__setattr__(self, "fits", self.fits | labels)
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -113,7 +120,7 @@ class Architecture:
         return (signature.inputs, signature.task) in self.fits
 
     def configure(self, signature: Signature, *, width: int | None = None, **overrides: Any) -> Any:
-        """The config for a data set.
+        """The config for a data set; for several labels it is that of a classification.
 
         Raises:
             UserError: it does not fit the data, or an override names no field of the config.
@@ -126,7 +133,9 @@ class Architecture:
             raise UserError("model", self.id, rule, fitting or ["none yet"])
         check_fields(self.config_class(), overrides, self.id)
         require(width is None or width >= 1, "width", width, "must be at least 1")
-        return self.config_class().for_signature(signature, width=width, **{**self.fixed, **overrides})
+        return self.config_class().for_signature(
+            signature.for_net, width=width, **{**self.fixed, **overrides}
+        )
 
     def build(self, config: Any) -> nn.Module:
         """The model of a config."""

@@ -101,6 +101,7 @@ CONVOLUTIONAL: tuple[Architecture, ...] = (
         adds="trainable subsampling; answers by the distance to codes",
         removes="strided convolutions, one unit for each class",
         departures=ledgers.LENET_5,
+        one_class=True,
         fits=frozenset({("image", CLASSES)}),
         module="lenet5",
         model="LeNet5",

@@ -18,6 +18,7 @@ from anncestry.data.processors.image import ImageProcessor, PixelProcessor
 from anncestry.data.processors.masked_words import MaskedWordsProcessor
 from anncestry.data.processors.packed_answers import (
     PackedClassesProcessor,
+    PackedLabelsProcessor,
     PackedTagsProcessor,
     PackedValuesProcessor,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "ImageProcessor",
     "MaskedWordsProcessor",
     "PackedClassesProcessor",
+    "PackedLabelsProcessor",
     "PackedTagsProcessor",
     "PackedValuesProcessor",
     "PieceTextProcessor",
@@ -68,6 +70,7 @@ _KINDS: dict[str, type[Processor]] = {
         PieceTextProcessor,
         MaskedWordsProcessor,
         PackedClassesProcessor,
+        PackedLabelsProcessor,
         PackedValuesProcessor,
         PackedTagsProcessor,
         SpanProcessor,

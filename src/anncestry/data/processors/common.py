@@ -37,6 +37,17 @@ def decode_classes(outputs: Float[Tensor, "B K"], classes: Sequence[str]) -> lis
     return [{"class": classes[index], "scores": row} for index, row in zip(best, scores, strict=True)]
 
 
+def decode_labels(outputs: Float[Tensor, "B K"], labels: Sequence[str]) -> list[dict[str, Any]]:
+    """``{"labels": names with a probability above a half, "scores": {name: probability}}`` for each row.
+
+    Args:
+        outputs: probabilities.
+    """
+    rows = outputs.detach().float().cpu().tolist()
+    scores = [dict(zip(labels, row, strict=True)) for row in rows]
+    return [{"labels": [name for name in row if row[name] > 0.5], "scores": row} for row in scores]
+
+
 P = TypeVar("P")
 
 
@@ -70,12 +81,14 @@ class Layout:
         has_header: whether they are names, or positions only.
         target: index of the column that is predicted and may be absent.
         inputs: indices of the columns that are read.
+        more_targets: indices of further columns that are predicted, of labels.
     """
 
     names: tuple[str, ...]
     has_header: bool
     target: int
     inputs: tuple[int, ...]
+    more_targets: tuple[int, ...] = ()
 
     @property
     def input_names(self) -> list[str]:
@@ -116,18 +129,26 @@ class Layout:
         by_name = self.has_header and table.has_header
         return self._by_name(table) if by_name else self._by_position(table, source)
 
-    def find_target(self, table: Table) -> int:
-        """Where the target is in a table.
+    @property
+    def targets(self) -> tuple[int, ...]:
+        """The columns that are predicted: one, or those of several labels."""
+        return (self.target, *self.more_targets)
+
+    def find_targets(self, table: Table) -> list[int]:
+        """Where the targets are in a table.
 
         Raises:
-            UserError: it is not there.
+            UserError: one is not there.
         """
         if self.has_header and table.has_header:
-            if self.names[self.target] in table.names:
-                return table.names.index(self.names[self.target])
+            missing = [self.names[target] for target in self.targets if self.names[target] not in table.names]
+            if not missing:
+                return [table.names.index(self.names[target]) for target in self.targets]
         elif len(table.names) == len(self.names):
-            return self.target
-        raise UserError("columns", ", ".join(table.names), f"the target is missing, {self.target_name}")
+            return list(self.targets)
+        else:
+            missing = [self.target_name]
+        raise UserError("columns", ", ".join(table.names), f"the target is missing, {missing[0]}")
 
     def _by_name(self, table: Table) -> list[int]:
         missing = [name for name in self.input_names if name not in table.names]
@@ -140,8 +161,8 @@ class Layout:
         width = len(table.names)
         if width == len(self.names):
             return list(self.inputs)
-        if width == len(self.names) - 1 and self.target not in self.inputs:
-            return [column - (column > self.target) for column in self.inputs]
+        if width == len(self.names) - len(self.targets) and self.target not in self.inputs:
+            return [column - sum(column > target for target in self.targets) for column in self.inputs]
         if width == len(self.inputs):
             return list(range(width))
         shown = source if isinstance(source, str) else str(source)
@@ -155,4 +176,7 @@ class Layout:
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "Layout":
-        return cls(tuple(fields["names"]), fields["has_header"], fields["target"], tuple(fields["inputs"]))
+        names, inputs = tuple(fields["names"]), tuple(fields["inputs"])
+        return cls(
+            names, fields["has_header"], fields["target"], inputs, tuple(fields.get("more_targets", ()))
+        )

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from anncestry.arrays import Float, Int, Tensor
-from anncestry.data.processors.common import decode_classes
+from anncestry.data.processors.common import decode_classes, decode_labels
 from anncestry.data.processors.given import Given, ReadsTexts, Text, label_of
 from anncestry.data.processors.packed import PackedProcessor
 from anncestry.data.processors.sentences import pad
@@ -89,6 +89,25 @@ class PackedClassesProcessor(_OneOrTwo):
     def decode(self, outputs: Float[Tensor, "B K"]) -> list[dict[str, Any]]:
         """``{"class": ..., "scores": ...}`` for each row."""
         return decode_classes(outputs, self.classes)
+
+
+@dataclass(frozen=True)
+class PackedLabelsProcessor(_OneOrTwo):
+    """Any number of labels for each text, or for each pair.
+
+    Attributes:
+        classes: the names of the labels.
+        separator: what stands between them in a cell; see `anncestry.data.labels`.
+    """
+
+    classes: tuple[str, ...] = ()
+    separator: str = ""
+
+    kind = "packed-labels"
+
+    def decode(self, outputs: Float[Tensor, "B K"]) -> list[dict[str, Any]]:
+        """``{"labels": [...], "scores": ...}`` for each row of probabilities."""
+        return decode_labels(outputs, self.classes)
 
 
 @dataclass(frozen=True)

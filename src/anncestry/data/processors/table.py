@@ -1,6 +1,7 @@
 """Rows of a table as vectors: numbers standardised, texts as one-hot vectors."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -8,9 +9,11 @@ import numpy as np
 import torch
 
 from anncestry.arrays import Float, Tensor
-from anncestry.data.processors.common import Layout, decode_classes, relabel
+from anncestry.data.labels import encode_labels, label_sets
+from anncestry.data.processors.common import Layout, decode_classes, decode_labels, relabel
 from anncestry.data.processors.given import Given
 from anncestry.data.readers.tables import Table, as_number
+from anncestry.signature import Task
 
 
 def class_name(cell: str) -> str:
@@ -60,7 +63,9 @@ class TableProcessor:
     Attributes:
         layout: the columns of the training file.
         columns: one for each input of the layout.
-        classes: names, for classification; empty for regression.
+        classes: names, for classification or multi-label; empty for regression.
+        multi_label: whether a row may have any number of them.
+        separator: what stands between their names in a cell; see `anncestry.data.labels`.
         target_mean, target_deviation: of the target in the training split, for regression.
     """
 
@@ -69,6 +74,8 @@ class TableProcessor:
     classes: tuple[str, ...] = ()
     target_mean: float = 0.0
     target_deviation: float = 1.0
+    multi_label: bool = False
+    separator: str = ""
 
     kind = "table"
     reads_lists = True
@@ -95,12 +102,25 @@ class TableProcessor:
         pairs = zip(self.columns, positions, strict=True)
         return [(row, position) for column, position in pairs for row in column.unseen(table, position)]
 
-    def encode_targets(self, table: Table, column: int) -> Tensor:
-        """The targets of every row of a table: labels (N,) int64, or standardised values (N, 1) float32.
+    @property
+    def task(self) -> Task:
+        """What it is asked for."""
+        if self.multi_label:
+            return "multi-label"
+        return "classification" if self.classes else "regression"
+
+    def encode_targets(self, table: Table, columns: Sequence[int]) -> Tensor:
+        """The targets of every row of a table: (N,) int64 classes, standardised values (N, 1) float32, or
+        (N, K) float32, 1 for each label that is there.
 
         Raises:
             UserError: a cell has no value, is no number, or is not one of the classes.
         """
+        if self.multi_label:
+            names = [self.layout.names[target] for target in self.layout.targets]
+            sets = label_sets(table, columns, names, self.separator)
+            return encode_labels(sets, self.classes, table.label(columns[0]))
+        (column,) = columns
         table.check_missing([column])
         if self.classes:
             names = list(map(class_name, table.columns[column]))
@@ -122,7 +142,12 @@ class TableProcessor:
         return [f"row {line}" for line in table.lines], self.encode(table, positions), notes
 
     def decode(self, outputs: Float[Tensor, "B K"]) -> list[dict[str, Any]]:
-        """Classes with their scores (`decode_classes`), or ``{name of the target: value in its unit}``."""
+        """Classes or labels with their scores (`decode_classes`, `decode_labels`), or values in their unit.
+
+        Values are ``{name of the target: value}``.
+        """
+        if self.multi_label:
+            return decode_labels(outputs, self.classes)
         if self.classes:
             return decode_classes(outputs, self.classes)
         values = outputs.detach().double().cpu()[:, 0] * self.target_deviation + self.target_mean

@@ -12,7 +12,7 @@ TEXT_LEVELS = ("char", "word", "byte-bpe", "word-bpe", "wordpiece", "characters"
 PIECE_LEVELS = ("wordpiece", "byte-bpe", "word-bpe")
 PIECES = ("tokenizer", "cut", "level", "vocab_size", "lowercase", "max_tokens")
 """Options of all that reads texts in pieces."""
-TEXT_TASKS = ("classification", "regression")
+TEXT_TASKS = ("classification", "regression", "multi-label")
 HIDDEN_WORDS = ("tokenizer", "lowercase", "masking", "pairs", "cache")
 """Options of running text where its words are hidden."""
 LEARNT_AS = {"denoising": "translation"}

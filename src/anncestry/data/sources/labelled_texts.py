@@ -7,16 +7,21 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 
 from anncestry.data.dataset import Dataset, Examples, Processor, Whole
+from anncestry.data.labels import encode_labels, label_notes, learn_labels
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.common import expect, mean_and_scale, relabel
 from anncestry.data.processors.given import Text
-from anncestry.data.processors.packed_answers import PackedClassesProcessor, PackedValuesProcessor
+from anncestry.data.processors.packed_answers import (
+    PackedClassesProcessor,
+    PackedLabelsProcessor,
+    PackedValuesProcessor,
+)
 from anncestry.data.readers.files import absolute, existing_folder
 from anncestry.data.splits import (
     check_classes,
@@ -34,7 +39,7 @@ from anncestry.data.tokenizer_source import (
     tokenizer_of,
 )
 from anncestry.errors import UserError, require
-from anncestry.signature import Signature
+from anncestry.signature import Signature, Task
 
 MAX_TOKENS = 512
 HELD_OUT = 0.1
@@ -55,11 +60,11 @@ class Labelled:
 
     Attributes:
         texts: what is read.
-        answers: classes, or numbers as they are written.
+        answers: classes, numbers as they are written, or lists of labels.
     """
 
     texts: list[Text]
-    answers: list[str]
+    answers: list[Any]
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -173,11 +178,12 @@ def labelled_texts(
     seed: int,
     processor: Processor | None = None,
     *,
-    task: Literal["classification", "regression"],
+    task: Task,
     name: str,
     target: str,
     source: Path | None = None,
     notes: Sequence[str] = (),
+    separator: str = "",
 ) -> Dataset:
     """The learning problem in labelled texts.
 
@@ -189,14 +195,16 @@ def labelled_texts(
         task: what is asked; a processor knows it better.
         name, source, notes: as in `Dataset`.
         target: what the answers are called.
+        separator: what stood between labels, to read other data the same way.
 
     Raises:
         UserError: a text is empty or too long, a class is unknown, or an answer is no number.
     """
     notes = list(notes)
     if processor is not None:
-        task = "classification" if isinstance(processor, PackedClassesProcessor) else "regression"
-    classes = task == "classification"
+        one_or_many = "multi-label" if isinstance(processor, PackedLabelsProcessor) else "regression"
+        task = "classification" if isinstance(processor, PackedClassesProcessor) else one_or_many
+    classes, labels = task == "classification", task == "multi-label"
     if processor is None and classes:
         names = tuple(sorted({answer for part in parts.values() for answer in part.answers}))
         notes += check_classes(target, relabel(parts["train"].answers, names, target), names)
@@ -212,6 +220,9 @@ def labelled_texts(
         if classes:
             trained = sorted(set(split["train"].answers), key=_by_size)
             processor = PackedClassesProcessor(tokenizer, **common, classes=tuple(trained))
+        elif labels:
+            known = learn_labels([answer for part in parts.values() for answer in part.answers], target)
+            processor = PackedLabelsProcessor(tokenizer, **common, classes=known, separator=separator)
         else:
             values = np.array(_numbers(split["train"], target))[:, None]
             mean, scale = mean_and_scale(values)
@@ -221,14 +232,16 @@ def labelled_texts(
     processor = _answering(processor, name)
     made, more = _encode(split, processor, name, target)
     notes += more
-    outputs = len(processor.classes) if isinstance(processor, PackedClassesProcessor) else 1
+    if isinstance(processor, PackedLabelsProcessor):
+        notes += label_notes(made["train"].targets, processor.classes)
+    outputs = 1 if isinstance(processor, PackedValuesProcessor) else len(processor.classes)
     size = len(processor.tokenizer)
     shape = (max(split.inputs.shape[1] for split in made.values()),)
-    separator = processor.tokenizer.special.separator if pairs else None
+    second = processor.tokenizer.special.separator if pairs else None
     return Dataset(
         name=name,
         options=stored(options),
-        signature=Signature(task, "tokens", shape, outputs, size, separator=separator),
+        signature=Signature(task, "tokens", shape, outputs, size, separator=second),
         processor=processor,
         train=made["train"],
         validation=made["validation"],
@@ -258,6 +271,8 @@ def _encode(
         inputs, lengths, cut = processor.encode_counted(labelled.texts)
         if isinstance(processor, PackedClassesProcessor):
             targets = torch.from_numpy(relabel(labelled.answers, processor.classes, target))
+        elif isinstance(processor, PackedLabelsProcessor):
+            targets = encode_labels(labelled.answers, processor.classes, target)
         else:
             targets = processor.encode_targets(_numbers(labelled, target))
         made[part] = Examples(inputs, targets, lengths)
@@ -266,8 +281,10 @@ def _encode(
     return made, [note] if num_cut else []
 
 
-def _answering(processor: Processor, name: str) -> PackedClassesProcessor | PackedValuesProcessor:
-    if isinstance(processor, PackedClassesProcessor):
+def _answering(
+    processor: Processor, name: str
+) -> PackedClassesProcessor | PackedLabelsProcessor | PackedValuesProcessor:
+    if isinstance(processor, PackedClassesProcessor | PackedLabelsProcessor):
         return processor
     return expect(processor, PackedValuesProcessor, name)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from anncestry.arrays import Tensor
 from anncestry.data.dataset import Dataset, Examples, Processor, Whole
+from anncestry.data.labels import label_notes, label_sets, learn_labels, separator_of
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.common import Layout, expect, mean_and_scale, relabel
 from anncestry.data.processors.series import SeriesProcessor
@@ -65,11 +66,11 @@ def read_csv(argument: str, options: DataOptions, processor: Processor) -> Whole
 
 def encode_table(table: Table, processor: TableProcessor | SeriesProcessor, name: str) -> Examples:
     """All rows of a table as a trained model reads them: vectors, or every forecast there is of a series."""
-    inputs, target = processor.layout.find_inputs(table, name), processor.layout.find_target(table)
+    inputs, targets = processor.layout.find_inputs(table, name), processor.layout.find_targets(table)
     if isinstance(processor, SeriesProcessor):
         return forecasts(_series(table, inputs), processor)
     check_memory(8 * len(table) * processor.width, "file", name, "Leave columns out.")
-    return Examples(processor.encode(table, inputs), processor.encode_targets(table, target))
+    return Examples(processor.encode(table, inputs), processor.encode_targets(table, targets))
 
 
 def _unseen(table: Table, processor: TableProcessor | SeriesProcessor) -> list[str]:
@@ -102,10 +103,10 @@ def table_dataset(
 ) -> Dataset:
     """The learning problem in a table.
 
-    The target is the last column that is not empty unless told; `Table.usual_task` finds the task. Columns of
-    numbers are standardised with the training split (so is the target of a regression), columns of few
-    different texts become one-hot vectors, others are left out with a note. A forecast reads all columns
-    of numbers in the order of the rows.
+    The target is the last column that is not empty unless told; `Table.usual_task` finds the task, and
+    several targets are labels. Columns of numbers are standardised with the training split (so is the target
+    of a regression), columns of few different texts become one-hot vectors, others are left out with a note.
+    A forecast reads all columns of numbers in the order of the rows.
 
     Args:
         table: its cells.
@@ -120,7 +121,7 @@ def table_dataset(
         notes = [*notes, *more]
     processor = _tabular(processor, name)
     if isinstance(processor, SeriesProcessor):
-        processor.layout.find_target(table)
+        processor.layout.find_targets(table)
         values = _series(table, processor.layout.find_inputs(table, name))
         return series_dataset(values, processor, options, name=name, source=source, notes=tuple(notes))
 
@@ -128,18 +129,19 @@ def table_dataset(
     notes += _unseen(table, processor)
     parts = _split(rows.targets, seed)
     train, validation, test = (Examples(rows.inputs[part], rows.targets[part]) for part in parts)
-    task = "classification" if processor.classes else "regression"
+    if processor.multi_label:
+        notes += label_notes(train.targets, processor.classes)
     return Dataset(
         name=name,
         options=asdict(options),
-        signature=Signature(task, "vector", (processor.width,), len(processor.classes) or 1),
+        signature=Signature(processor.task, "vector", (processor.width,), len(processor.classes) or 1),
         processor=processor,
         train=train,
         validation=validation,
         test=test,
         classes=processor.classes,
         source=source,
-        notes=(*notes, describe_random_split(parts, seed, stratified=bool(processor.classes))),
+        notes=(*notes, describe_random_split(parts, seed, stratified=processor.task == "classification")),
     )
 
 
@@ -174,31 +176,72 @@ def learn_table(
             raise UserError("drop", options.drop, "leaves no column to predict from", table.names)
     if not used:
         raise UserError("columns", ", ".join(table.names), "every cell of the table is empty")
-    target = used[-1] if options.target is None else table.find(options.target)
-    if target not in used:
-        raise UserError("target", table.names[target], "is an empty column", [table.names[c] for c in used])
-    table.check_missing([target])
-    task = options.task or table.usual_task(target)
+    targets = [used[-1]] if options.target is None else find_targets(table, options.target, options.task)
+    for target in targets:
+        if target not in used:
+            choices = [table.names[column] for column in used]
+            raise UserError("target", table.names[target], "is an empty column", choices)
+    target, task = targets[0], options.task
+    if task != "multi-label" and len(targets) == 1:
+        table.check_missing(targets)
+        task = task or table.usual_task(target)
+        notes += several_labels_note(table, target, task)
+    else:
+        task = "multi-label"
     if task == "forecasting":
         processor, more = _learn_series(table, used, target, options)
         return processor, [*notes, *more]
     if options.window is not None or options.horizon != 1:
         rule = "a window and a horizon are for the task forecasting"
         raise UserError("task", task, rule, hint="Set the task, or leave them out.")
-    processor, more = _learn_vectors(table, used, target, task, seed)
+    processor, more = _learn_vectors(table, used, targets, task, seed)
     return processor, [*notes, *more]
 
 
+def find_targets(table: Table, wanted: str, task: str | None) -> list[int]:
+    """The columns of a target: one, or several with commas between them, which hold labels.
+
+    Raises:
+        UserError: there is no such column, one is named twice, or another task is asked for.
+    """
+    if wanted in table.names or "," not in wanted:
+        return [table.find(wanted)]
+    found = [table.find(name.strip()) for name in wanted.split(",") if name.strip()]
+    if len(set(found)) < len(found):
+        raise UserError("target", wanted, "names a column twice")
+    if task not in (None, "multi-label"):
+        raise UserError("target", wanted, f"is several columns, which are labels; {task} has one target")
+    return found
+
+
+def several_labels_note(table: Table, target: int, task: str) -> list[str]:
+    """A note where the cells of a class look like several labels each."""
+    cells = set(table.columns[target])
+    mark = next((mark for mark in ("|", ";") if sum(mark in cell for cell in cells) > len(cells) / 4), None)
+    if task != "classification" or mark is None:
+        return []
+    label = table.label(target)
+    return [f"{label} holds {mark} in its cells, each a class here; --task multi-label reads several labels"]
+
+
 def _learn_vectors(
-    table: Table, used: list[int], target: int, task: str, seed: int
+    table: Table, used: list[int], targets: list[int], task: str, seed: int
 ) -> tuple[TableProcessor, list[str]]:
-    inputs, notes = _choose_inputs(table, [column for column in used if column != target])
+    target = targets[0]
+    inputs, notes = _choose_inputs(table, [column for column in used if column not in targets])
     if not inputs:
         hint = "; ".join(notes) + "." if notes else None
         raise UserError("columns", ", ".join(table.names), "no input is left beside the target", hint=hint)
     table.check_missing(inputs)
     learnt: dict[str, Any] = {}
-    if task == "classification":
+    if task == "multi-label":
+        names = tuple(table.names[column] for column in targets)
+        separator = "" if len(targets) > 1 else separator_of(table.columns[target])
+        sets = label_sets(table, targets, names, separator)
+        classes = names if len(targets) > 1 else learn_labels(sets, table.label(target))
+        train = _split(np.zeros((len(table), 1)), seed)[0]
+        learnt = {"classes": classes, "multi_label": True, "separator": separator}
+    elif task == "classification":
         names = list(map(class_name, table.columns[target]))
         classes = _in_order(set(names))
         labels = relabel(names, classes, table.label(target))
@@ -213,7 +256,7 @@ def _learn_vectors(
         train = _split(values, seed)[0]
         mean, scale = mean_and_scale(values[train])
         learnt = {"target_mean": mean.item(), "target_deviation": scale.item()}
-    layout = Layout(table.names, table.has_header, target, tuple(inputs))
+    layout = Layout(table.names, table.has_header, target, tuple(inputs), tuple(targets[1:]))
     columns = tuple(_learn_column(table, column, train) for column in inputs)
     return TableProcessor(layout, columns, **learnt), notes
 

@@ -4,12 +4,17 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeGuard
 
 from anncestry.data.dataset import Dataset, Processor, Whole
+from anncestry.data.labels import JOINT, label_sets, separator_of
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.given import Text
-from anncestry.data.processors.packed_answers import PackedClassesProcessor
+from anncestry.data.processors.packed_answers import (
+    PackedClassesProcessor,
+    PackedLabelsProcessor,
+    PackedValuesProcessor,
+)
 from anncestry.data.processors.table import class_name
 from anncestry.data.readers.files import absolute, existing_file, read_text, split_lines, whole_characters
 from anncestry.data.readers.tables import Table, is_missing, parse_table
@@ -20,12 +25,20 @@ from anncestry.data.sources.labelled_texts import (
     official_parts,
     read_labelled,
 )
+from anncestry.data.sources.table import find_targets, several_labels_note
 from anncestry.errors import UserError, nearest, require
+from anncestry.signature import Task
 
 TABLES = (".tsv", ".csv", ".txt")
+TEXT_TASKS = ("classification", "regression", "multi-label")
+_TASKS: dict[type, Task] = {
+    PackedClassesProcessor: "classification",
+    PackedLabelsProcessor: "multi-label",
+    PackedValuesProcessor: "regression",
+}
 TEXTS = ("text", "sentence", "sentence1,sentence2", "premise,hypothesis", "question,sentence")
 """Where texts are looked for in lines of JSON, unless told."""
-TARGETS = ("label", "target", "score", "class")
+TARGETS = ("label", "labels", "target", "score", "class")
 """The same for answers."""
 
 
@@ -113,17 +126,10 @@ def text_table(
         options: text, target and task, and how texts are read.
         seed, processor, name, source: as in `labelled_texts`.
     """
-    train = tables["train"]
-    parts, target, notes = _choose(tables, files, options)
-    task = options.task or train.usual_task(target)
-    if task not in ("classification", "regression"):
-        raise UserError("task", task, "is not for texts with answers", ("classification", "regression"))
-    if task == "classification":
-        parts = {p: Labelled(found.texts, list(map(class_name, found.answers))) for p, found in parts.items()}
-    label = train.names[target] if train.has_header else "value"
+    found = _choose(tables, files, options)
     return labelled_texts(
-        parts, options, seed, processor, task=task, name=name, target=label, source=source,
-        notes=notes,
+        found.parts, options, seed, processor, task=found.task, name=name, target=found.target, source=source,
+        notes=found.notes, separator=found.separator,
     )  # fmt: skip
 
 
@@ -136,39 +142,78 @@ def read_tables(
     name: str,
 ) -> Whole:
     """All rows of tables of texts, as a trained model reads them; see `text_table`."""
-    parts, target, notes = _choose(tables, files, options)
-    first = next(iter(tables.values()))
-    require(bool(parts), "--data", name, f"has no answers to compare with: {first.label(target)}")
-    if isinstance(processor, PackedClassesProcessor):
-        parts = {p: Labelled(found.texts, list(map(class_name, found.answers))) for p, found in parts.items()}
-    label = first.names[target] if first.has_header else "value"
-    whole = read_labelled(parts, processor, name=name, target=label)
-    return Whole(whole.parts, (*notes, *whole.notes))
+    found = _choose(tables, files, options, processor)
+    require(bool(found.parts), "--data", name, f"has no answers to compare with: {found.target}")
+    whole = read_labelled(found.parts, processor, name=name, target=found.target)
+    return Whole(whole.parts, (*found.notes, *whole.notes))
+
+
+class _Chosen(NamedTuple):
+    """What is asked of tables of texts.
+
+    Attributes:
+        parts: the texts with their answers.
+        task: what is asked.
+        target: the name of the answers.
+        separator: between labels in a cell.
+        notes: what was left out.
+    """
+
+    parts: dict[Part, Labelled]
+    task: Task
+    target: str
+    separator: str
+    notes: list[str]
 
 
 def _choose(
-    tables: Mapping[Part, Table], files: Mapping[Part, str], options: DataOptions
-) -> tuple[dict[Part, Labelled], int, list[str]]:
-    """The texts with their answers by part, the column of the answers in the first table, and notes."""
+    tables: Mapping[Part, Table],
+    files: Mapping[Part, str],
+    options: DataOptions,
+    processor: Processor | None = None,
+) -> _Chosen:
+    """The texts with their answers, of the task that is asked for, or that the processor is for, or that the
+    cells of the first table look like."""
     train = next(iter(tables.values()))
     texts = [_find(train, wanted.strip(), "text") for wanted in (options.text or "").split(",")]
     if len(texts) > 2 or len(set(texts)) < len(texts):
         raise UserError("text", options.text, "must be one column, or two different ones")
-    target = len(train.names) - 1 if options.target is None else _find(train, options.target, "target")
-    if target in texts:
-        raise UserError("target", train.names[target], "holds the texts", train.names)
+    targets = [len(train.names) - 1] if options.target is None else _find_targets(train, options)
+    for target in targets:
+        if target in texts:
+            raise UserError("target", train.names[target], "holds the texts", train.names)
+    target, task = targets[0], _TASKS.get(type(processor), options.task)
+    lists = len(targets) > 1 or any(JOINT in cell for cell in train.columns[target])
+    task = task or ("multi-label" if lists else train.usual_task(target))
+    fits = task == "multi-label" or not lists
+    require(fits, "task", task, f"has one answer for a text, and {train.label(target)} holds lists")
+    if task not in ("classification", "regression", "multi-label"):
+        raise UserError("task", task, "is not for texts with answers", TEXT_TASKS)
     several = len(tables) > 1
     notes = [f"the folder's own files: {', '.join(files.values())}"] if several else []
     for part, table in tables.items():
         notes += [f"{files[part]}: {note}" if several else note for note in table.notes]
+    notes += several_labels_note(train, target, task)
+    separator = getattr(processor, "separator", "")
+    if len(targets) == 1 and separator in ("", JOINT):  # of lists in JSON: another file may have texts
+        separator = separator_of(train.columns[target])
     parts: dict[Part, Labelled] = {}
     for part, table in tables.items():
-        columns = [_same(train, table, column) for column in (*texts, target)]
-        if columns[-1] is None:
-            notes.append(f"{files[part]} has no {train.label(target)}: it is left out")
+        columns = [_same(train, table, column) for column in (*texts, *targets)]
+        if None in columns[len(texts) :]:
+            missing = targets[columns[len(texts) :].index(None)]
+            notes.append(f"{files[part]} has no {train.label(missing)}: it is left out")
             continue
-        parts[part] = _labelled(table, columns, files[part])
-    return parts, target, notes
+        answers = None
+        if task == "multi-label":
+            names = [train.names[target] for target in targets]
+            answers = label_sets(table, columns[len(texts) :], names, separator)  # pyright: ignore
+            columns = columns[: len(texts)]
+        parts[part] = _labelled(table, columns, files[part], answers)
+    if task == "classification":
+        parts = {p: Labelled(found.texts, list(map(class_name, found.answers))) for p, found in parts.items()}
+    label = ", ".join(train.names[target] for target in targets) if train.has_header else "value"
+    return _Chosen(parts, task, label, separator, notes)
 
 
 def read_objects(path: Path) -> list[tuple[int, dict[str, Any]]]:
@@ -205,13 +250,28 @@ def _as_table(rows: Sequence[tuple[int, dict[str, Any]]], columns: list[str], pa
     cells = []
     for number, row in rows:
         for name in columns:
-            if not isinstance(row.get(name), str | int | float):
+            value = row.get(name)
+            if name == columns[-1] and _is_list_of_labels(value):
+                row[name] = JOINT.join(map(str, value)) + JOINT  # which tells a list of one from a text
+            elif not isinstance(value, str | int | float):
                 near = nearest(name, list(row))
                 rule = f"line {number} must hold a text or a number '{name}'"
                 raise UserError("file", path, rule, near or ["no field"])
         cells.append([whole_characters(str(row[name])) for name in columns])
     lines = tuple(number for number, _ in rows)
     return Table(tuple(columns), True, tuple(zip(*cells, strict=True)), lines)
+
+
+def _is_list_of_labels(value: Any) -> TypeGuard[list]:
+    return isinstance(value, list) and all(isinstance(label, str | int) for label in value)
+
+
+def _find_targets(table: Table, options: DataOptions) -> list[int]:
+    """The columns of the target; several hold labels."""
+    wanted = options.target or ""
+    if "," in wanted and wanted not in table.names:
+        return find_targets(table, wanted, options.task)
+    return [_find(table, wanted, "target")]
 
 
 def _find(table: Table, wanted: str, field: str) -> int:
@@ -228,8 +288,11 @@ def _same(train: Table, table: Table, column: int) -> int | None:
     return column if column < len(table.names) else None
 
 
-def _labelled(table: Table, columns: Sequence[int | None], name: str) -> Labelled:
-    *texts, target = columns
+def _labelled(
+    table: Table, columns: Sequence[int | None], name: str, answers: list[Any] | None = None
+) -> Labelled:
+    """The texts of a table with the answers of its last column, or with the given ones."""
+    texts, target = (columns, None) if answers is not None else (columns[:-1], columns[-1])
     for column in texts:
         if column is None:
             raise UserError("file", name, "lacks a column of the training file", table.names)
@@ -243,4 +306,6 @@ def _labelled(table: Table, columns: Sequence[int | None], name: str) -> Labelle
     found: list[Text] = list(table.columns[texts[0]])  # pyright: ignore
     if len(texts) == 2:
         found = list(zip(table.columns[texts[0]], table.columns[texts[1]], strict=True))  # pyright: ignore
-    return Labelled(found, list(map(str.strip, table.columns[target])))  # pyright: ignore
+    if target is not None:
+        answers = list(map(str.strip, table.columns[target]))
+    return Labelled(found, answers or [])
