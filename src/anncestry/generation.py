@@ -19,7 +19,7 @@ from anncestry.data.processors.characters import CharacterProcessor
 from anncestry.data.questions import Questions, answer_all
 from anncestry.data.vocabulary import SPECIAL, normalise, split_words
 from anncestry.decoding import Hypothesis, Search, decode, read_source
-from anncestry.engine.prediction import Prediction
+from anncestry.engine.prediction import Prediction, as_computed
 from anncestry.engine.workers import side_by_side
 from anncestry.errors import require
 from anncestry.objectives.reading import reading_figures
@@ -124,7 +124,8 @@ def generate(
         source, of = inputs[rows], None if lengths is None else lengths[rows].to(device)
         if of is not None:
             source = source[:, : int(of.max())]
-        scores, state = read_source(model, source.to(device), of)  # pyright: ignore[reportArgumentType]
+        source = as_computed(model, source.to(device))
+        scores, state = read_source(model, source, of)  # pyright: ignore[reportArgumentType]
         return decode(
             model.step,  # pyright: ignore[reportArgumentType]
             scores,

@@ -52,8 +52,8 @@ def test_a_run_says_its_task_and_scores_again(run, capsys):
 def test_prediction_is_the_error_of_each_image(run, pictures, capsys):
     assert main(["predict", str(run.folder), str(pictures), "--json"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [row["input"] for row in rows] == ["0.png", "1.png", "2.png"]
     _, images = run.processor.read(pictures)
+    assert [row["input"] for row in rows] == [str(pictures / f"{number}.png") for number in range(3)]
     drawn = run.processor.decode(run.outputs(images))
     scale, mean = run.processor.scale[0], run.processor.mean[0]
     with torch.no_grad():
@@ -62,7 +62,7 @@ def test_prediction_is_the_error_of_each_image(run, pictures, capsys):
         assert row["mse"] == pytest.approx((exact - image).square().mean().item(), rel=1e-4)
         torch.testing.assert_close(torch.tensor(again["pixels"])[0], exact.clamp(0, 1))
     assert main(["predict", str(run.folder), str(pictures / "1.png")]) == 0
-    assert capsys.readouterr().out.startswith("1.png\tloss ")
+    assert capsys.readouterr().out.startswith(f"{pictures / '1.png'}\tloss ")
 
 
 def test_a_page_shows_images_and_new_ones(run, pictures, tmp_path, capsys):

@@ -291,6 +291,8 @@ def _listed(places: "Sequence[float]") -> str:
 
 def _said(row: dict) -> str:
     """The prediction in words."""
+    if "caption" in row:
+        return f"the net writes “{row['caption']}”"
     if "class" not in row:
         return ", ".join(f"{key} {value:.4g}" for key, value in row.items() if isinstance(value, float))
     scores = row.get("probabilities") or row.get("scores") or {}

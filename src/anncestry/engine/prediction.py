@@ -117,6 +117,12 @@ def in_bfloat16(model: nn.Module, always: bool = False) -> nn.Module:
     return rounded
 
 
+def as_computed(model: nn.Module, inputs: Tensor) -> Tensor:
+    """Real inputs in the precision of a model's weights, for who calls a part of it; tokens as they are."""
+    rounded = inputs.is_floating_point() and any(w.dtype == torch.bfloat16 for w in model.parameters())
+    return inputs.to(torch.bfloat16) if rounded else inputs
+
+
 def _round_inputs(module: nn.Module, inputs: tuple) -> tuple:
     first: Tensor = inputs[0]
     return (first.to(torch.bfloat16) if first.is_floating_point() else first, *inputs[1:])

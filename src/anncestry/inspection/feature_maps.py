@@ -10,7 +10,7 @@ from torch import nn
 from anncestry.arrays import Float, Tensor
 from anncestry.errors import UserError, nearest
 from anncestry.inspection.receptive_field import Field, FieldOfView
-from anncestry.protocols import outputs_of
+from anncestry.protocols import EncoderDecoder, outputs_of
 
 MAX_FILTERS = 64
 MAX_MAPS = 32
@@ -70,7 +70,7 @@ def first_filters(model: nn.Module, image: Float[Tensor, "1 C H W"], limit: int 
             called.setdefault(name, module.weight.detach())
 
     with _watched(model, image, dict(model.named_modules()), keep), torch.no_grad():
-        outputs_of(model, image)
+        _see(model, image)
     if not called:
         raise UserError("model", type(model).__name__, "has no convolution that reads images")
     name, weights = next(iter(called.items()))
@@ -111,8 +111,16 @@ def feature_maps(
         kept[name] = output.clone()  # what comes next may write into it
 
     with _watched(model, image, wanted, keep), torch.enable_grad():
-        outputs_of(model, x)
+        _see(model, x)
     return [_maps_of(name, kept[name], x, found[name][1], limit) for name in wanted]
+
+
+def _see(model: nn.Module, image: Tensor) -> None:
+    """Let a model read an image; one that writes of it writes nothing."""
+    if isinstance(model, EncoderDecoder):
+        model.encode(image)
+    else:
+        outputs_of(model, image)
 
 
 def _maps_of(name: str, maps: Tensor, x: Tensor, field: Field, limit: int) -> FeatureMaps:
@@ -150,7 +158,7 @@ def _fields(model: nn.Module, image: Tensor) -> dict[str, tuple[tuple[int, ...],
                 found[name] = (tuple(output.shape), field)
 
         with _watched(model, image, modules, keep), torch.no_grad():
-            outputs_of(model, image)
+            _see(model, image)
     return found
 
 

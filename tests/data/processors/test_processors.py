@@ -156,11 +156,17 @@ def test_images_are_read_one_by_one_or_by_the_folder(tmp_path: Path) -> None:
     Image.new("RGB", (6, 4), "black").save(tmp_path / "a.jpg")
     (tmp_path / "notes.txt").write_text("x")
     labels, inputs = IMAGE.read(tmp_path)
-    assert labels == ["a.jpg", "b.png"]
+    assert labels == [str(tmp_path / "a.jpg"), str(tmp_path / "b.png")]
     assert inputs.shape == (2, 1, 2, 3)
     assert inputs[0].unique().tolist() == [-2.0]
     assert inputs[1].unique().tolist() == [2.0]
     assert IMAGE.read(tmp_path / "b.png")[1].equal(inputs[1:])
+    labels, again, notes = IMAGE.read_noted([tmp_path / "b.png", str(tmp_path)])
+    assert labels == [str(tmp_path / name) for name in ("b.png", "a.jpg", "b.png")]
+    assert again.equal(inputs[[1, 0, 1]])
+    assert notes == ["", "", ""]
+    Image.new("RGBA", (3, 2)).save(tmp_path / "c.png")
+    assert IMAGE.read_noted(tmp_path / "c.png")[2] == ["it has transparent places, which were laid on white"]
 
 
 def test_idx_images_are_read(tmp_path: Path) -> None:

@@ -108,3 +108,58 @@ def test_damage_is_named(tmp_path, name):
         (tmp_path / name).write_bytes(data)
         with pytest.raises(UserError, match=r"archive: got '.*x.tar.*'; cannot be read"):
             read_archives([tmp_path / name])
+
+
+@pytest.mark.parametrize("name", MODES)
+def test_what_was_cut_is_no_smaller_archive(tmp_path, name):
+    files = {f"{kind}/{number}.png": bytes([number] * 700) for kind in "ab" for number in range(6)}
+    whole = write(tmp_path / name, files, MODES[name]).read_bytes()
+    for share in (0.3, 0.6, 0.9, 0.97):
+        (tmp_path / name).write_bytes(whole[: int(share * len(whole))])
+        if name == "x.tar" and share > 0.9:
+            continue  # cut within the zeros behind its end
+        with pytest.raises(UserError, match=r"archive: got '.*x.t.*'; cannot be read"):
+            read_archives([tmp_path / name])
+
+
+def test_no_damaged_header_is_the_end(tmp_path):
+    path = write(tmp_path / "x.tar", {f"a/{number}.png": bytes(10) for number in range(6)})
+    whole = path.read_bytes()
+    with tarfile.open(path) as archive:
+        offsets = [member.offset for member in archive.getmembers()]
+    for at in offsets[1:]:
+        path.write_bytes(whole[:at])
+        with pytest.raises(UserError, match=r"cannot be read .*it ends too early, behind .* bytes"):
+            read_archives([path])
+        path.write_bytes(whole[: at + 100])
+        with pytest.raises(UserError, match="cannot be read"):
+            read_archives([path])
+        path.write_bytes(whole[: at + 10] + b"\xff" + whole[at + 11 :])
+        with pytest.raises(UserError, match=r"cannot be read .*bad checksum"):
+            read_archives([path])
+    path.write_bytes(whole + whole)
+    with pytest.raises(UserError, match="there is more behind its end, as when archives are joined"):
+        read_archives([path])
+
+
+def test_the_checksum_of_a_compressed_archive_is_read(tmp_path):
+    path = write(tmp_path / "x.tar.gz", {"a/1.png": bytes(range(256)) * 40}, "w:gz")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-8] + bytes([whole[-8] ^ 1]) + whole[-7:])
+    with pytest.raises(UserError, match=r"cannot be read .*CRC check failed"):
+        read_archives([path])
+
+
+def test_a_hard_link_is_the_file_that_it_names_and_what_is_left_out_is_told(tmp_path):
+    path = tmp_path / "x.tar"
+    with tarfile.open(path, "w") as archive:
+        member = tarfile.TarInfo("set/a/file.png")
+        member.size = 1
+        archive.addfile(member, io.BytesIO(b"1"))
+        for name, kind in (("set/b/same.png", tarfile.LNKTYPE), ("set/b/soft.png", tarfile.SYMTYPE)):
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = kind, "set/a/file.png"
+            archive.addfile(member)
+    read = read_archives([path])
+    assert listed(read) == {"a/file.png": b"1", "b/same.png": b"1"}
+    assert read.left_out == ["set/b/soft.png"]

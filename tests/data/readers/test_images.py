@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from anncestry.data.readers.images import read_image, to_pixels, with_channels
+from anncestry.data.readers.images import (
+    CLEAR,
+    COLOUR_BITS,
+    FRAMES,
+    INKS,
+    METADATA,
+    read_image,
+    read_images,
+    to_pixels,
+    with_channels,
+)
+from anncestry.data.readers.watching import watched
 from anncestry.errors import UserError
 
 GREY = np.array([[0, 64, 128], [192, 255, 32]], dtype=np.uint8)
@@ -89,12 +100,12 @@ def test_a_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
             read_image(tmp_path / "bomb.png")
 
 
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
 def png(width: int, height: int, depth: int, rows: bytes) -> bytes:
     """A file of RGB pixels, whatever its header claims."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
     header = struct.pack(">IIBBBBB", width, height, depth, 2, 0, 0, 0)
     parts = [chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
@@ -146,3 +157,81 @@ def test_a_larger_image_is_averaged_when_it_shrinks() -> None:
     stripes = np.tile(np.array([0, 255], dtype=np.uint8), (8, 4))
     small = to_pixels(Image.fromarray(stripes), 2, 2)
     assert np.abs(small.astype(int) - 127).max() <= 32
+
+
+BROKEN = {
+    "a large text": chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(2**21))),
+    "camera data that are none": chunk(b"tEXt", b"Raw profile type exif\0\nexif\n   4\nzzzz"),
+    "a wrong checksum": chunk(b"tEXt", b"Title\0a picture")[:-1] + b"?",
+    "a profile that is none": chunk(b"iCCP", b"x"),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_pixels_are_read_whatever_is_said_of_them(tmp_path: Path, what: str) -> None:
+    Image.fromarray(GREY).save(tmp_path / "plain.png")
+    data = (tmp_path / "plain.png").read_bytes()
+    header = 8 + 25
+    (tmp_path / "odd.png").write_bytes(data[:header] + BROKEN[what] + data[header:])
+    read = read_images([tmp_path / "odd.png", tmp_path / "plain.png"])
+    assert (read.pixels == GREY).all()
+    assert read.notes == [f"1 of 2 images have {METADATA}"]
+    (tmp_path / "cut.png").write_bytes((data[:header] + BROKEN[what] + data[header:])[:-30])
+    with pytest.raises(UserError, match=r"cut\.png"):
+        read_image(tmp_path / "cut.png")
+
+
+def test_a_photograph_with_broken_camera_data(tmp_path: Path) -> None:
+    image = Image.new("RGB", (4, 6), "red")
+    exif = image.getexif()
+    exif[0x0112] = 6
+    image.save(tmp_path / "photo.jpg", exif=exif)
+    assert read_images([tmp_path / "photo.jpg"]).pixels.shape == (1, 3, 4, 6)
+    data = (tmp_path / "photo.jpg").read_bytes()
+    at = data.index(b"Exif\0\0MM") + 14  # how many entries there are
+    (tmp_path / "photo.jpg").write_bytes(data[:at] + b"\0\x09" + data[at + 2 :])
+    read = read_images([tmp_path / "photo.jpg"])
+    assert read.notes == [f"1 of 1 images have {METADATA}"]
+    assert read.pixels.shape[:2] == (1, 3)
+
+
+def test_deep_grey_keeps_its_levels(tmp_path: Path) -> None:
+    levels = np.array([[1030, 1031, 4095], [0, 1, 65535]], np.uint16)
+    Image.fromarray(levels).save(tmp_path / "deep.png")
+    Image.fromarray(levels.astype(np.int32) * 2).save(tmp_path / "deeper.tif")
+    (tmp_path / "deep.pgm").write_bytes(b"P5 3 2 65535\n" + levels.astype(">u2").tobytes())
+    for name, times in (("deep.png", 1), ("deep.pgm", 1), ("deeper.tif", 2)):
+        pixels = pixels_of(tmp_path / name)
+        assert pixels.dtype == np.float32
+        np.testing.assert_allclose(pixels[0], levels * (times / 257), rtol=1e-6)
+    Image.fromarray(GREY).save(tmp_path / "usual.png")
+    mixed = read_images([tmp_path / "deep.png", tmp_path / "usual.png"])
+    assert mixed.pixels.shape == (2, 1, 2, 3)
+    assert (mixed.pixels[1] == GREY).all()
+    assert mixed.notes == []
+    assert read_images([tmp_path / "deep.png"], size=(4, 6), channels=3).pixels.shape == (1, 3, 4, 6)
+
+
+def test_what_is_not_kept_is_told(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "green", "blue")]
+    frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
+    frames[0].save(tmp_path / "pages.tif", save_all=True, append_images=frames[1:])
+    Image.new("CMYK", (4, 4)).save(tmp_path / "ink.tif")
+    Image.new("RGBA", (4, 4), (1, 2, 3, 0)).save(tmp_path / "clear.png")
+    Image.new("RGBA", (4, 4), (1, 2, 3, 255)).save(tmp_path / "opaque.png")
+    (tmp_path / "deep.png").write_bytes(png(3, 2, 16, bytes(2 * 19)))
+    (tmp_path / "deep.ppm").write_bytes(b"P6 1 1 4095\n" + bytes(6))
+    notes = read_images(sorted(tmp_path.iterdir()), size=(4, 4)).notes
+    counts = {FRAMES: 2, INKS: 1, CLEAR: 1, COLOUR_BITS: 2}
+    assert sorted(notes) == sorted(f"{count} of 7 images have {what}" for what, count in counts.items())
+
+
+def test_who_watches_is_told(tmp_path: Path) -> None:
+    for number in range(3):
+        Image.fromarray(GREY).save(tmp_path / f"{number}.png")
+    told = []
+    with watched(lambda *where: told.append(where)):
+        read_images(sorted(tmp_path.iterdir()))
+    assert told == [("images", done, 3) for done in range(4)]
+    read_images(sorted(tmp_path.iterdir()))
+    assert len(told) == 4

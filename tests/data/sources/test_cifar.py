@@ -153,3 +153,33 @@ def test_a_folder_without_them_says_what_it_needs(tmp_path: Path) -> None:
     (tmp_path / "data_batch_3").unlink()
     with pytest.raises(UserError, match="must also hold data_batch_3"):
         load_data(f"cifar:{tmp_path}")
+
+
+@pytest.mark.parametrize("label", [-1, 10, 10**9, 2**70])
+def test_labels_that_there_are_not_are_refused(tmp_path: Path, label: int) -> None:
+    data, labels = batch(6, 0)
+    path = tmp_path / "data_batch_1"
+    path.write_bytes(pickle.dumps({"data": data, "labels": [*labels[:3], label, *labels[4:]]}, 2))
+    with pytest.raises(UserError, match=f"must have labels of 0 to 9; that of image 4 is {label}"):
+        read_python(path, 10)
+
+
+def test_binary_labels_that_there_are_not_are_refused(tmp_path: Path) -> None:
+    write_binary(tmp_path)
+    path = tmp_path / "test_batch.bin"
+    path.write_bytes(b"\xff" + path.read_bytes()[1:])
+    with pytest.raises(
+        UserError, match=r"test_batch\.bin'; must have labels of 0 to 9; that of image 1 is 255"
+    ):
+        load_data(f"cifar:{tmp_path}")
+
+
+def test_names_that_are_too_few_are_told(tmp_path: Path) -> None:
+    write_binary(tmp_path)
+    (tmp_path / "batches.meta.txt").write_text("plane\n")
+    dataset = load_data(f"cifar:{tmp_path}")
+    assert dataset.classes[0] == "0"
+    assert "batches.meta.txt names 1 of" in " ".join(dataset.notes)
+    (tmp_path / "batches.meta.txt").write_bytes(b"\xff\xfe\xfd")
+    with pytest.raises(UserError, match="must be UTF-8"):
+        load_data(f"cifar:{tmp_path}")

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from anncestry.data import DataOptions, Examples, load_data
+from anncestry.data import DataOptions, Examples, load_data, load_whole
 from anncestry.data.processors import ImageProcessor
 from anncestry.data.readers import files
 from anncestry.errors import UserError
@@ -194,3 +194,88 @@ def test_train_and_test_folders_are_the_official_split(folder: Path) -> None:
     (folder / "test" / "dark").rename(folder / "test" / "dim")
     with pytest.raises(UserError, match="dim"):
         load_data(f"images:{folder}")
+
+
+def spread(folder: Path, **parts: range) -> None:
+    """Put the images of both classes into the folders of parts."""
+    for part, numbers in parts.items():
+        for name in ("dark", "bright"):
+            (folder / part / name).mkdir(parents=True)
+            for number in numbers:
+                (folder / name / f"{number}.png").rename(folder / part / name / f"{number}.png")
+    for name in ("dark", "bright"):
+        (folder / name).rmdir()
+
+
+@pytest.mark.parametrize("validation", ["val", "Valid", "validation", "dev"])
+def test_three_folders_are_the_official_split(folder: Path, validation: str) -> None:
+    spread(folder, train=range(5), **{validation: range(5, 7)}, test=range(7, 10))
+    dataset = load_data(f"images:{folder}")
+    assert [len(split) for split in (dataset.train, dataset.validation, dataset.test)] == [10, 4, 6]
+    assert "official split: 10 / 4 / 6 images for training, validation, test" in dataset.notes[0]
+    assert load_data(f"images:{folder}", seed=5).fingerprint() == dataset.fingerprint()
+    whole = load_whole(f"images:{folder}", DataOptions(), dataset.processor)
+    assert [len(part) for part in whole.parts] == [10, 4, 6]
+
+
+@pytest.mark.parametrize("other", ["val", "test"])
+def test_one_folder_beside_training_is_the_test_part(folder: Path, other: str) -> None:
+    spread(folder, train=range(8), **{other: range(8, 10)})
+    (folder / "masks" / "deeper").mkdir(parents=True)
+    dataset = load_data(f"images:{folder}")
+    assert [len(split) for split in (dataset.train, dataset.validation, dataset.test)] == [14, 2, 4]
+    assert f"the official {other} split (4 images)" in dataset.notes[0]
+    assert f"not used, beside train, {other}: masks" in dataset.notes
+
+
+def test_a_training_folder_alone_is_split(folder: Path) -> None:
+    spread(folder, train=range(10))
+    (folder / "test").mkdir()
+    Image.new("L", (4, 6)).save(folder / "test" / "unknown.png")
+    dataset = load_data(f"images:{folder}")
+    assert dataset.classes == ("bright", "dark")
+    assert "not used, beside train: test" in dataset.notes
+    assert "14 / 3 / 3 rows" in " ".join(dataset.notes)
+
+
+def test_parts_are_no_classes(folder: Path) -> None:
+    (folder / "dark").rename(folder / "train")
+    (folder / "bright").rename(folder / "val")
+    with pytest.raises(UserError, match="holds train and val, and these no sub-folder for each class"):
+        load_data(f"images:{folder}")
+    (folder / "val").rename(folder / "plane")  # a class may be called train
+    assert load_data(f"images:{folder}").classes == ("plane", "train")
+    (folder / "valid" / "a").mkdir(parents=True)
+    (folder / "val" / "a").mkdir(parents=True)
+    with pytest.raises(UserError, match="two folders for validation, val and valid"):
+        load_data(f"images:{folder}")
+
+
+def test_classes_of_the_parts_may_differ_one_way_alone(folder: Path) -> None:
+    spread(folder, train=range(5), val=range(5, 7), test=range(7, 10))
+    shutil.rmtree(folder / "test" / "dark")
+    (folder / "val" / "dark").rename(folder / "val" / "dim")
+    with pytest.raises(UserError, match="class of val: got 'dim'; is no class the model was trained on"):
+        load_data(f"images:{folder}")
+    (folder / "val" / "dim").rename(folder / "val" / "dark")
+    notes = load_data(f"images:{folder}").notes
+    assert "test has no images of 1 classes: dark" in notes
+
+
+def test_what_of_the_files_is_lost_is_noted(folder: Path) -> None:
+    frames = [Image.new("RGB", (4, 6), colour) for colour in ("red", "blue")]
+    frames[0].save(folder / "dark" / "moving.gif", save_all=True, append_images=frames[1:])
+    notes = load_data(f"images:{folder}").notes
+    assert "1 of 21 images have several frames or pages; only the first one is read" in notes
+
+
+def test_names_may_be_of_any_kind_and_links_may_go_round(folder: Path) -> None:
+    odd = "d $x [a] ü\u200b"
+    (folder / "dark").rename(folder / odd)
+    (folder / odd / "0.png").rename(folder / odd / "-0 [$HOME].png")
+    (folder / "bright" / "round.png").symlink_to("round.png")
+    (folder / "loop").symlink_to("loop")
+    (folder / "bright" / "gone.png").symlink_to("nowhere.png")
+    dataset = load_data(f"images:{folder}")
+    assert dataset.classes == ("bright", odd)
+    assert "ignored 2 entries that are no images: bright/gone.png, bright/round.png" in dataset.notes

@@ -75,6 +75,10 @@ def test_a_frame_is_to_be_told_from_those_before_it(tmp_path: Path) -> None:
     [
         ({"testdata": None}, "it lacks testdata"),
         ({"validdata": np.full((1, 4), 0.5)}, "piece 1 of validdata must be 2 or more frames"),
+        ({"traindata": {"frames": np.ones((3, 88))}}, "piece 1 of traindata must be 2 or more frames"),
+        ({"traindata": "words"}, "piece 1 of traindata must be 2 or more frames"),
+        ({"traindata": np.zeros((1, 0), object)}, "must hold at least one piece in traindata"),
+        (dict.fromkeys(("traindata", "validdata", "testdata")), "must hold some of traindata, validdata"),
     ],
 )
 def test_bad_music_is_refused(tmp_path: Path, changes, message: str) -> None:

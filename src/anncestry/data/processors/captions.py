@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ import torch
 from anncestry.arrays import Float, Tensor
 from anncestry.data.processors.image import ImageProcessor
 from anncestry.data.processors.translation import Given, texts_of
-from anncestry.data.readers.files import absolute
+from anncestry.data.readers.files import absolute, list_folder
 from anncestry.data.readers.images import is_image
 from anncestry.data.vocabulary import Vocabulary
 from anncestry.errors import UserError
@@ -34,32 +35,37 @@ class CaptionProcessor:
         """None: the targets are tokens."""
         return None
 
-    def read_each(self, source: str) -> list[Given]:
-        """An image, or all images of a folder; one that cannot be read says why."""
-        folder = absolute(source)
-        if not folder.is_dir():
-            labels, images = self.images.read(source)
-            return [Given(label, image) for label, image in zip(labels, images, strict=True)]
-        given = []
-        for path in sorted(path for path in folder.iterdir() if is_image(path)):
-            try:
-                given.append(Given(path.name, self.images.read(str(path))[1][0]))
-            except UserError as error:
-                given.append(Given(path.name, None, error.rule))
-        if not given:
-            raise UserError("input", str(folder), "must hold images; there is none in this folder")
+    def read_each(self, source: Any) -> list[Given]:
+        """Images, all images of folders, or a list of these; one of a folder that cannot be read says why."""
+        given: list[Given] = []
+        for one in source if isinstance(source, list | tuple) else [source]:
+            folder = absolute(one)
+            files = [Path(one) / path.name for path in list_folder(folder) if is_image(path)]
+            if folder.is_dir() and not files:
+                raise UserError("input", str(folder), "must hold images; there is none in this folder")
+            for path in files or [one]:
+                try:
+                    given += map(Given, *self.images.read_noted(path))
+                except UserError as error:
+                    if not files:
+                        raise
+                    given.append(Given(str(path), None, error.rule))
         return given
 
-    def read(self, source: str) -> tuple[list[str], Float[Tensor, "N C H W"]]:
+    def read(self, source: Any) -> tuple[list[str], Float[Tensor, "N C H W"]]:
         """The images that can be read; see `read_each`."""
         given = [item for item in self.read_each(source) if item.value is not None]
         if not given:
-            raise UserError("input", source, "holds no image that can be read")
+            raise UserError("input", str(source), "holds no image that can be read")
         return [item.label for item in given], self.batch([item.value for item in given])[0]
 
     def batch(self, values: Sequence[Any]) -> tuple[Float[Tensor, "N C H W"], None]:
         """``(inputs, None)`` of the values that `read_each` gave."""
         return torch.stack(list(values)), None
+
+    def pixels(self, values: Float[Tensor, "N C H W"]) -> Float[Tensor, "N C H W"]:
+        """Pixels in [0, 1] of what `read` gave; see `ImageProcessor.pixels`."""
+        return self.images.pixels(values)
 
     def decode(self, outputs: Float[Tensor, "B T V"]) -> list[dict[str, Any]]:
         """``{"caption": ...}`` of the likeliest token of each step."""

@@ -1,6 +1,8 @@
 """Images as standardised pixels, to be classified or drawn again."""
 
+from collections import Counter
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,10 @@ import torch
 
 from anncestry.arrays import Float, Tensor
 from anncestry.data.processors.common import decode_classes
-from anncestry.data.readers.files import absolute, check_memory, existing_file
+from anncestry.data.readers.files import absolute, check_memory, existing_file, list_folder
 from anncestry.data.readers.idx import is_idx, read_idx
 from anncestry.data.readers.images import is_image, read_image, to_pixels, with_channels
+from anncestry.data.readers.watching import counted
 from anncestry.errors import UserError
 from anncestry.signature import Task
 
@@ -53,18 +56,30 @@ class ImageProcessor:
         mean, scale = torch.tensor(self.mean).view(shape), torch.tensor(self.scale).view(shape)
         return (values * scale + mean).clamp(0, 1)
 
-    def read(self, source: str) -> tuple[list[str], Float[Tensor, "N C H W"]]:
-        """One image file, all images of a folder, or a file of idx images.
+    def read(self, source: Any) -> tuple[list[str], Float[Tensor, "N C H W"]]:
+        """Image files, all images of folders, files of idx images, or a list of these; the labels are paths.
 
         Raises:
             UserError: there is no such file, or it cannot be decoded.
         """
+        labels, images, _ = self.read_noted(source)
+        return labels, images
+
+    def read_noted(self, source: Any) -> tuple[list[str], Float[Tensor, "N C H W"], list[str]]:
+        """As `read`; with what of each image was not kept, or ""."""
+        parts = [self._read_one(one) for one in (source if isinstance(source, list | tuple) else [source])]
+        if not parts:
+            raise UserError("input", "nothing", "must be image files, or folders of them")
+        labels, images, notes = zip(*parts, strict=True)
+        return [*chain(*labels)], torch.cat(images), [*chain(*notes)]
+
+    def _read_one(self, source: str | Path) -> tuple[list[str], Tensor, list[str]]:
         folder = absolute(source)
         if folder.is_dir():
-            files = sorted(path for path in folder.iterdir() if is_image(path))
+            files = [path for path in list_folder(folder) if is_image(path)]
             if not files:
                 raise UserError("input", str(folder), "must hold images; there is none in this folder")
-            return [path.name for path in files], self._from_files(files, source)
+            return [str(Path(source) / path.name) for path in files], *self._from_files(files)
         path = existing_file(source)
         if is_idx(path):
             pixels = read_idx(path, 3)[:, None]
@@ -73,14 +88,21 @@ class ImageProcessor:
                 raise UserError(
                     "input", str(path), f"{rule}; they have {' x '.join(map(str, pixels.shape[1:]))}"
                 )
-            return [f"image {number + 1}" for number in range(len(pixels))], self._scaled(pixels)
-        return [path.name], self._from_files([path], source)
+            labels = [f"image {number + 1}" for number in range(len(pixels))]
+            return labels, self._scaled(pixels), [""] * len(pixels)
+        return [str(source)], *self._from_files([path])
 
-    def _from_files(self, files: list[Path], source: str) -> Tensor:
+    def _from_files(self, files: list[Path]) -> tuple[Tensor, list[str]]:
+        """The images, and what of each was not kept."""
         num_values = len(files) * self.channels * self.height * self.width
-        check_memory(5 * num_values, "input", source, "Give fewer images at once.")
-        pixels = [to_pixels(read_image(path), self.height, self.width) for path in files]
-        return self._scaled(np.stack([with_channels(image, self.channels) for image in pixels]))
+        check_memory(5 * num_values, "input", f"{len(files)} images", "Give fewer images at once.")
+        pixels, notes = [], []
+        for path in counted(files, "images"):
+            seen: Counter[str] = Counter()
+            image = to_pixels(read_image(path, seen), self.height, self.width)
+            pixels.append(with_channels(image, self.channels))
+            notes.append("; ".join(f"it has {what}" for what in sorted(seen)))
+        return self._scaled(np.stack(pixels)), notes
 
     def _scaled(self, pixels: np.ndarray) -> Tensor:
         return self.standardise(torch.tensor(pixels, dtype=torch.float32).div_(255))
@@ -121,10 +143,15 @@ class PixelProcessor:
         """None: the targets are classes."""
         return None
 
-    def read(self, source: str) -> tuple[list[str], Float[Tensor, "N T C"]]:
+    def read(self, source: Any) -> tuple[list[str], Float[Tensor, "N T C"]]:
         """As `ImageProcessor.read`."""
-        labels, images = self.images.read(source)
-        return labels, images.flatten(2).transpose(1, 2)[:, list(self.order)]
+        labels, images, _ = self.read_noted(source)
+        return labels, images
+
+    def read_noted(self, source: Any) -> tuple[list[str], Float[Tensor, "N T C"], list[str]]:
+        """As `ImageProcessor.read_noted`."""
+        labels, images, notes = self.images.read_noted(source)
+        return labels, images.flatten(2).transpose(1, 2)[:, list(self.order)], notes
 
     def decode(self, outputs: Float[Tensor, "B K"]) -> list[dict[str, Any]]:
         """Classes with their scores; see `decode_classes`."""

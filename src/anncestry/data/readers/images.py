@@ -29,11 +29,11 @@ _GREY = ("1", "L", "LA")
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 """Chunks of a PNG file without which its pixels would be others."""
-FRAMES = "have several frames or pages; only the first one is read"
-COLOUR_BITS = "have colours of 16 bits, of which 8 are kept: finer levels are lost"
-METADATA = "have metadata that cannot be read; if they say how the camera was turned, that is not heeded"
-INKS = "are of printing inks (CMYK), turned into RGB without a colour profile"
-CLEAR = "are transparent in places, and were laid on white"
+FRAMES = "several frames or pages; only the first one is read"
+COLOUR_BITS = "colours of 16 bits, of which 8 are kept: finer levels are lost"
+METADATA = "metadata that cannot be read; if they say how the camera was turned, that is not heeded"
+INKS = "printing inks (CMYK), turned into RGB without a colour profile"
+CLEAR = "transparent places, which were laid on white"
 
 
 def is_image(path: Path | Member) -> bool:
@@ -91,7 +91,7 @@ def read_images(
         images.append(to_pixels(image, *size))
     channels = channels or max((len(image) for image in images), default=1)
     pixels = [with_channels(image, channels) for image in images]
-    notes = [f"{seen[what]} of {len(paths)} images {what}" for what in sorted(seen)]
+    notes = [f"{seen[what]} of {len(paths)} images have {what}" for what in sorted(seen)]
     return Images(np.stack(pixels) if pixels else np.empty((0, channels, 0, 0), np.uint8), bad, notes)
 
 
@@ -135,8 +135,8 @@ def read_image(path: Path | Member, seen: Counter[str] | None = None) -> Image.I
 
 
 def _decode(file: IO[bytes], seen: Counter[str]) -> Image.Image:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # odd metadata, of no consequence for the pixels
+    with warnings.catch_warnings(record=True) as odd:
+        warnings.simplefilter("always")  # on metadata, of no consequence for the pixels
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(file, formats=_FORMATS) as image:
             if getattr(image, "is_animated", False):
@@ -147,7 +147,10 @@ def _decode(file: IO[bytes], seen: Counter[str]) -> Image.Image:
             if _is_deep_colour(image):
                 seen[COLOUR_BITS] = 1
             image.load()
-            return _flatten(_upright(image, seen), seen)
+            upright = _upright(image, seen)
+            if any("EXIF" in str(warning.message) for warning in odd):
+                seen[METADATA] = 1
+            return _flatten(upright, seen)
 
 
 def _is_deep_colour(image: Image.Image) -> bool:

@@ -250,6 +250,7 @@ def _official_parts(folder: Path | Member, notes: list[str]) -> dict[str, Any]:
         raise UserError("images", str(folder), rule, hint="Which class is an image of? Sort them by it.")
     if not found or (len(found) == 1 and not parts_alone):
         return {}
+    found = {part: found[part] for part in PARTS if part in found}
     others = [entry.name for entry in below if entry not in found.values()]
     if others:
         notes.append(
