@@ -90,7 +90,8 @@ class Fields(Mapping[str, Any]):
 
     def notes(self) -> tuple[str, ...]:
         """A note on fields that were not read, with their values, if there are any."""
-        unknown = sorted(set(self.values_by_name) - self._asked)
+        said = {name for name, value in self.values_by_name.items() if value is not None}
+        unknown = sorted(said - self._asked)
         if not unknown:
             return ()
         told = [f"{name}={_short(self.values_by_name[name])}" for name in unknown[:_SHOWN]]

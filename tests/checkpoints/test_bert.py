@@ -266,12 +266,25 @@ def test_bad_files(tmp_path):
         import_weights(saved(tmp_path / "d"), "gpt2")
 
 
-@pytest.mark.parametrize("words", [WORDS[:-1], (*WORDS, "more")])
-def test_a_vocabulary_of_another_size_is_told(tmp_path, words):
-    folder = saved(tmp_path / "theirs", words=words)
-    with pytest.raises(UserError, match=f"theirs.*has {len(words)} tokens.*has {V} rows"):
+def test_a_vocabulary_with_more_words_than_rows_is_told(tmp_path):
+    folder = saved(tmp_path / "theirs", words=(*WORDS, "more"))
+    with pytest.raises(UserError, match=f"theirs.*has {V + 1} tokens.*has {V} rows"):
         write_import(tmp_path / "run", import_weights(folder), folder)
     assert not (tmp_path / "run").exists()
+
+
+def test_rows_that_no_word_has_are_never_asked_for(tmp_path, capsys):
+    """Tables are padded to a multiple of 8, or of 64."""
+    folder = saved(tmp_path / "theirs", words=WORDS[:-1])
+    assert main(["import", str(folder), str(tmp_path / "run")]) == 0
+    run = load(tmp_path / "run")
+    assert run.model.config.input_size == V
+    scores = torch.zeros(1, V)
+    scores[0, -1] = 9.0  # of the row that has no word
+    (row,) = run.processor.decode(scores)
+    assert len(row["words"]) == 5
+    assert main(["predict", str(tmp_path / "run"), "the [MASK]"]) == 0
+    capsys.readouterr()
 
 
 def test_without_a_vocabulary_the_run_takes_tokens(tmp_path, capsys):

@@ -303,7 +303,7 @@ def changed(**model):
         ),
         (
             {"vocab.txt": VOCAB, "tokenizer_config.json": '{"do_lower_case": "no"}'},
-            "tokenizer_config.json'; do_lower_case must be true or false",
+            "tokenizer_config.json: got 'no'; do_lower_case must be true or false",
         ),
         ({"vocab.txt": VOCAB, "tokenizer_config.json": "{"}, "tokenizer_config.json'; must be JSON"),
         ({"vocab.txt": VOCAB, "tokenizer_config.json": "[" * 100000}, "tokenizer_config.json'; must be JSON"),

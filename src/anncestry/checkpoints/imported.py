@@ -18,7 +18,7 @@ class Imported(NamedTuple):
         tokenizer: the folder whose files say how texts become tokens, where there are such files.
         reader: the JSON of what reads texts with that tokenizer, but for the tokenizer; None where texts are
             read to go on with them.
-        optional: beginnings of the names of tensors that are left out where the config asks for none.
+        optional: what is in the names of tensors that are left out where the config asks for none.
     """
 
     architecture: str

@@ -11,7 +11,7 @@ difference from `anncestry.data.vocabulary`, whose vocabularies begin with four 
 
 ``encode`` reads a text as a text: a ``[SEP]`` that somebody typed is five characters, as in the programs of
 the papers. With ``special=True`` it is the special token, as transformers reads it; so one asks for a masked
-word.
+word. Tokens that were added to a vocabulary (``[E1]``, which marks a name) are read as such either way.
 """
 
 import dataclasses
@@ -72,7 +72,11 @@ class Tokenizer:
         merges: the two kinds of bpe: the pairs that are joined, the first ones first.
         scores: unigram: (V,) log probabilities.
         added: tokens that are found whole in a text before anything is cut.
-        marks: further special tokens, which have no place in `Special`.
+        marks: further special tokens, which have no place in `Special`. They too are found whole in a text.
+        flags: how tokens are found in a text that are not found as usual (`usual_flags`): the token, and the
+            flags of Hugging Face's that are on for it.
+        own: how many of the first tokens words are cut into; those behind them are found whole or not at
+            all. 0: all.
         rules: how texts are cleaned and split where it is not the kind's own way: JSON, the fields
             ``normalizer``, ``pre_tokenizer`` and ``decoder`` of a ``tokenizer.json``.
     """
@@ -91,6 +95,8 @@ class Tokenizer:
     added: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
     rules: str = ""
+    flags: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    own: int = 0
 
     def __post_init__(self) -> None:
         require(self.kind in get_args(Kind), "kind", self.kind, "must be a known kind", get_args(Kind))
@@ -103,7 +109,7 @@ class Tokenizer:
             raise UserError("tokens", twice, "no token may stand twice")
         for role, place in self._roles().items():
             require(0 <= place < len(self), f"special.{role}", place, f"must be one of {len(self)} tokens")
-        missing = sorted({*self.added, *self.marks} - self._index.keys())
+        missing = sorted({*self.added, *self.marks, *(token for token, _ in self.flags)} - self._index.keys())
         require(not missing, "added", missing[:5], "must be among the tokens")
         if self.kind == "unigram":
             rule = f"needs one for each of {len(self)} tokens"
@@ -186,7 +192,7 @@ class Tokenizer:
         found = backend.encode_batch_fast(list(map(whole_characters, texts)), add_special_tokens=False)
         return [encoding.ids for encoding in found]
 
-    def encode_words(self, words: Sequence[str]) -> list[list[int]]:
+    def encode_words(self, words: Sequence[str], special: bool = False) -> list[list[int]]:
         """The pieces of each word of a sentence that is already split.
 
         A word is cut as if a blank stood before it; one of which nothing is left is unknown, so that every
@@ -194,15 +200,16 @@ class Tokenizer:
         """
         blank = " " if self.kind == "byte-bpe" and not self.prefix_space else ""
         unknown = [] if self.special.unknown is None else [self.special.unknown]
-        return [ids or unknown.copy() for ids in self.encode_all([blank + word for word in words])]
+        return [ids or unknown.copy() for ids in self.encode_all([blank + word for word in words], special)]
 
-    def encode_with_places(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+    def encode_with_places(self, text: str, special: bool = False) -> tuple[list[int], list[tuple[int, int]]]:
         """The ids of a text, and from which character to which each was read.
 
         No span begins or ends with a blank. Pieces that share a character (the bytes of an emoji) share its
         span.
         """
-        found = self._backend.encode(whole_characters(text), add_special_tokens=False)
+        backend = self._special_backend if special else self._backend
+        found = backend.encode(whole_characters(text), add_special_tokens=False)
         return found.ids, [_without_blanks(text, *span) for span in found.offsets]
 
     def pack(self, first: Sequence[int], second: Sequence[int] | None = None) -> list[int]:
@@ -218,7 +225,7 @@ class Tokenizer:
     def decode(self, ids: Iterable[int], keep_special: bool = False) -> str:
         """The text of ids; exact for byte-bpe but for what normalisation of the rules changed."""
         hidden = frozenset() if keep_special else self.special_ids
-        return self._backend.decode([i for i in ids if i not in hidden], skip_special_tokens=False)
+        return self._special_backend.decode([i for i in ids if i not in hidden], skip_special_tokens=False)
 
     def with_special(self, template: Template | None = None, **roles: str) -> "Tokenizer":
         """The same with other special tokens; those that are new are added behind all others.
@@ -261,6 +268,7 @@ class Tokenizer:
         fields["merges"] = tuple((first, second) for first, second in fields["merges"])
         for name in ("tokens", "scores", "added", "marks"):
             fields[name] = tuple(fields[name])
+        fields["flags"] = tuple((token, tuple(flags)) for token, flags in fields.get("flags", ()))
         return cls(**fields)
 
 
@@ -272,7 +280,7 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     """
     from anncestry.data.tokenizer_files import read
 
-    return read(Path(folder))
+    return read(Path(folder)).tokenizer
 
 
 def write_tokenizer(tokenizer: Tokenizer, folder: Path, max_tokens: int = 0, num_texts: int = 1) -> None:

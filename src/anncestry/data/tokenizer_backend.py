@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from anncestry.data.tokenizer import Tokenizer
 
 
+FLAGS = ("single_word", "lstrip", "rstrip", "normalized")
+"""How a token is found: as a word of its own, with the blanks before or behind it, in the cleaned text."""
+
+
 def build(tokenizer: "Tokenizer", read_special: bool) -> Any:
     """The running form.
 
@@ -57,32 +61,38 @@ def rules(tokenizer: "Tokenizer") -> dict[str, Any]:
 def model(tokenizer: "Tokenizer", read_special: bool) -> dict[str, Any]:
     """The vocabulary and what cuts a word."""
     t = tokenizer
-    unknown = t.special.unknown
+    unknown, tokens = t.special.unknown, t.tokens[: t.own or None]
     if t.kind == "unigram":
-        hidden = frozenset() if read_special else t.special_ids
-        return tokenizer_pieces.model(t.tokens, t.scores, unknown or 0, hidden)
+        marks = {t.id_of(mark) for mark in t.marks}
+        hidden = frozenset() if read_special else t.special_ids - marks
+        return tokenizer_pieces.model(tokens, t.scores[: len(tokens)], unknown or 0, hidden)
     if t.kind == "wordpiece":
-        return wordpiece.model(t.tokens, t.tokens[unknown or 0], t.max_word_length)
+        return wordpiece.model(tokens, t.tokens[unknown or 0], t.max_word_length)
     if t.kind == "byte-bpe":
-        return byte_pairs.model(t.tokens, t.merges, None, None)
-    return byte_pairs.model(t.tokens, t.merges, t.tokens[unknown or 0], byte_pairs.END_OF_WORD)
+        return byte_pairs.model(tokens, t.merges, None, None)
+    return byte_pairs.model(tokens, t.merges, t.tokens[unknown or 0], byte_pairs.END_OF_WORD)
 
 
 def added(tokenizer: "Tokenizer", read_special: bool) -> list[dict[str, Any]]:
     """The tokens that are found whole in a text, by their ids."""
-    special = tokenizer.special_ids if read_special else frozenset()
+    marks = {tokenizer.id_of(token) for token in tokenizer.marks}
+    special = tokenizer.special_ids if read_special else marks
     places = {tokenizer.id_of(token) for token in tokenizer.added} | special
-    # A blank before a masked word belongs to it, as those were trained whose pieces begin with blanks.
-    wide = tokenizer.special.mask if tokenizer.kind in ("byte-bpe", "unigram") else None
-    return [
-        {
-            "id": place,
-            "content": tokenizer.tokens[place],
-            "single_word": False,
-            "lstrip": place == wide,
-            "rstrip": False,
-            "normalized": place not in special,
-            "special": place in special,
-        }
-        for place in sorted(p for p in places if p is not None)
-    ]
+    how = dict(tokenizer.flags)
+    listed = []
+    for place in sorted(p for p in places if p is not None):
+        token = tokenizer.tokens[place]
+        flags = how.get(token, usual_flags(tokenizer, place))
+        found = {flag: flag in flags for flag in FLAGS}
+        listed.append({"id": place, "content": token, **found, "special": place in special})
+    return listed
+
+
+def usual_flags(tokenizer: "Tokenizer", place: int) -> tuple[str, ...]:
+    """How a token is found that is found whole, where no file says it.
+
+    A blank before a masked word belongs to it, as those were trained whose pieces begin with blanks.
+    """
+    if place == tokenizer.special.mask and tokenizer.kind in ("byte-bpe", "unigram"):
+        return ("lstrip",)
+    return () if place in tokenizer.special_ids else ("normalized",)

@@ -15,11 +15,12 @@ import dataclasses
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from anncestry.data import tokenizer_backend, tokenizer_json
 from anncestry.data.byte_pairs import END_OF_WORD
 from anncestry.data.tokenizer import Tokenizer
+from anncestry.data.tokenizer_classes import bert_words, is_known, sends_types
 from anncestry.data.tokenizer_settings import Settings, octets_of, parsed
 from anncestry.errors import UserError, require
 
@@ -27,40 +28,81 @@ _TABLES = (
     ("vocab.json", "encoder.json", "encoder_bpe_40000.json"),
     ("merges.txt", "vocab.bpe", "vocab_40000.bpe"),
 )
+_NO_LIMIT = 1e12  # transformers writes 1e30 where there is none
 _PIECES = ("spiece.model", "sentencepiece.bpe.model")
 
 
-def read(folder: Path) -> Tokenizer:
-    """The tokenizer of a folder.
+class Facts(NamedTuple):
+    """What the files of a tokenizer say.
+
+    Attributes:
+        tokenizer: how texts become tokens.
+        notes: what was not heeded, and what counts where files differ.
+        types: of the parts of one text, and of those of two, the types that a model is told; all 0 where it
+            is told none.
+        max_tokens: of the longest input; None where no file says it.
+        reads_special: whether special tokens that somebody typed are read as such.
+    """
+
+    tokenizer: Tokenizer
+    notes: tuple[str, ...]
+    types: tuple[tuple[int, ...], tuple[int, ...]]
+    max_tokens: int | None
+    reads_special: bool
+
+
+def read(folder: Path) -> Facts:
+    """What the files of a folder say.
 
     Raises:
         UserError: there is none, it is damaged, or it cuts texts in a way that is not known here.
     """
     require(folder.is_dir(), "folder", str(folder), "must be a folder with the files of a tokenizer")
     settings = Settings.read(folder)
-    if (folder / "tokenizer.json").is_file():
-        return _checked(tokenizer_json.read(folder / "tokenizer.json", settings), folder / "tokenizer.json")
+    values, notes = settings.values, ()
+    if not is_known(settings.reader):
+        notes = (f"tokenizer_class={settings.reader} is not known here: its files are read as they stand",)
+    path, found = _found(folder, settings)
+    try:
+        found.tokenizer.encode("a")  # it can run; else the error names the file
+    except UserError as error:
+        raise UserError("file", str(path), error.rule) from error
+    types = found.types
+    if settings.of_hugging_face and not sends_types(settings.reader, values):
+        types = tuple(0 for _ in types[0]), tuple(0 for _ in types[1])
+    longest = values.get("model_max_length", values.get("max_len"))
+    known = isinstance(longest, int | float) and 0 < longest < _NO_LIMIT
+    if values.get("truncation_side", "right") != "right":
+        notes += ("truncation_side=left is not heeded: what is too long is refused, or cut at its end",)
+    reads = settings.of_hugging_face and not values.flag("split_special_tokens", False)
+    notes += (*found.notes, *values.notes())
+    return Facts(found.tokenizer, notes, types, int(longest) if known else None, reads)
+
+
+def _found(folder: Path, settings: Settings) -> tuple[Path, tokenizer_json.Read]:
+    """The file of the vocabulary, and what it says."""
+    whole = folder / "tokenizer.json"
+    if whole.is_file():
+        return whole, tokenizer_json.read(whole, settings)
     if (folder / "vocab.txt").is_file():
-        return _checked(_wordpiece(folder / "vocab.txt", settings), folder / "vocab.txt")
+        return folder / "vocab.txt", _typed(_wordpiece(folder / "vocab.txt", settings))
     tables = [next((folder / n for n in names if (folder / n).is_file()), None) for names in _TABLES]
     if tables[0] and tables[1]:
-        return _checked(_byte_pairs(tables[0], tables[1], settings), tables[1])
+        return tables[1], _typed(_byte_pairs(tables[0], tables[1], settings))
     for name in _PIECES:
         if (folder / name).is_file():
             from anncestry.data.tokenizer_sentencepiece import read_pieces
 
-            return _checked(read_pieces(folder / name, settings), folder / name)
+            return folder / name, _typed(read_pieces(folder / name, settings))
     known = ("tokenizer.json", "vocab.txt", "vocab.json and merges.txt", *_PIECES)
     raise UserError("folder", str(folder), "holds no tokenizer that is known here", known)
 
 
-def _checked(tokenizer: Tokenizer, path: Path) -> Tokenizer:
-    """It can run; else the error names the file."""
-    try:
-        tokenizer.encode("a")
-    except UserError as error:
-        raise UserError("file", str(path), error.rule) from error
-    return tokenizer
+def _typed(tokenizer: Tokenizer) -> tokenizer_json.Read:
+    """With the types that models of its template were trained with: a text's number."""
+    return tokenizer_json.Read(
+        tokenizer, tokenizer_json.types_of(tokenizer_json.post_processor(tokenizer, 2))
+    )
 
 
 def _wordpiece(path: Path, settings: Settings) -> Tokenizer:
@@ -75,7 +117,8 @@ def _wordpiece(path: Path, settings: Settings) -> Tokenizer:
             raise UserError("file", str(path), rule)
     # Google's programs are told whether a model is cased; the vocabulary of a cased one shows it.
     cased = any(re.search("[A-Z]", token) for token in tokens if not re.fullmatch(r"\[.*\]|<.*>", token))
-    lowercase = settings.flag("do_lower_case", not cased)
+    theirs = settings.of_hugging_face
+    lowercase = settings.flag("do_lower_case", theirs or not cased)
     return settings.assemble(
         path,
         "wordpiece",
@@ -83,6 +126,7 @@ def _wordpiece(path: Path, settings: Settings) -> Tokenizer:
         "bert",
         lowercase=lowercase,
         strip_accents=settings.choice("strip_accents"),
+        max_word_length=100 if theirs else 200,
         split_cjk=settings.flag("tokenize_chinese_chars", True),
     )
 
@@ -100,6 +144,9 @@ def _byte_pairs(table: Path, joins: Path, settings: Settings) -> Tokenizer:
     require(wrong is None, "file", str(joins), f"must have two pieces on each line, not {wrong}")
     words = any(token.endswith(END_OF_WORD) for token in tokens)
     fields: dict[str, Any] = {"merges": tuple(pairs)}
+    if words and settings.reader == "OpenAIGPTTokenizer":
+        fields |= {"lowercase": True, "rules": json.dumps(bert_words())}
+        return settings.assemble(table, "word-bpe", tokens, "none", **fields)
     if words:
         fields["lowercase"] = settings.flag("do_lower_case", True)
         return settings.assemble(table, "word-bpe", tokens, "none", **fields)

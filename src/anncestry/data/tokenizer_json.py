@@ -2,19 +2,37 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from anncestry.data import byte_pairs, tokenizer_pieces, wordpiece
 from anncestry.data.byte_pairs import END_OF_WORD
 from anncestry.data.tokenizer import Template, Tokenizer, packed_parts
-from anncestry.data.tokenizer_settings import USUAL, Settings, parsed
+from anncestry.data.tokenizer_classes import made_anew
+from anncestry.data.tokenizer_settings import USUAL, Settings, flags_of, parsed
 from anncestry.errors import UserError, require
+from anncestry.fields import Fields
 
+_IDLE = ("version", "truncation", "padding", "model")
+_IDLE_IN_MODEL = ("type", "vocab", "merges", "fuse_unk", "unk_id")
 _MODELS = ("BPE", "WordPiece", "Unigram")
 
 
-def read(path: Path, settings: Settings) -> Tokenizer:
+class Read(NamedTuple):
+    """What a ``tokenizer.json`` says.
+
+    Attributes:
+        types: of the parts of one text, and of those of two, the types that models are told.
+        notes: what was not heeded, and what counts where files differ.
+    """
+
+    tokenizer: Tokenizer
+    types: tuple[tuple[int, ...], tuple[int, ...]]
+    notes: tuple[str, ...] = ()
+
+
+def read(path: Path, settings: Settings) -> Read:
     """The tokenizer of a ``tokenizer.json``.
 
     Raises:
@@ -22,16 +40,24 @@ def read(path: Path, settings: Settings) -> Tokenizer:
     """
     whole = parsed(path)
     try:
-        return _read(path, settings, whole)
+        model = whole.get("model")
+        rule = "must have a model with a vocab"
+        require(isinstance(model, dict) and "vocab" in model, "file", str(path), rule)
+        made, notes = made_anew(settings.reader, settings.values, whole, settings.names)
+        fields = Fields(made, path.name, _IDLE)
+        cut = Fields(made["model"], f"the model in {path.name}", _IDLE_IN_MODEL)
+        found = _read(path, settings, fields, cut)
+        types = types_of(made.get("post_processor"))
+        return Read(found, types, (*notes, *fields.notes(), *cut.notes()))
     except UserError:
         raise
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise UserError("file", str(path), f"is damaged ({error!r})") from error
 
 
-def _read(path: Path, settings: Settings, whole: dict[str, Any]) -> Tokenizer:
-    model: dict[str, Any] = whole.get("model") or {}
-    require(isinstance(model, dict) and "vocab" in model, "file", str(path), "must have a model with a vocab")
+def _read(path: Path, settings: Settings, whole: Fields, model: Fields) -> Tokenizer:
+    from tokenizers import pre_tokenizers
+
     kind = model.get("type") or _older(model)
     require(kind in _MODELS, "file", str(path), f"has a model of type {kind}; known are {', '.join(_MODELS)}")
     own = {name: whole.get(name) for name in ("normalizer", "pre_tokenizer", "decoder")}
@@ -58,18 +84,22 @@ def _read(path: Path, settings: Settings, whole: dict[str, Any]) -> Tokenizer:
         }
         fields |= _rules(own, wordpiece.rules(**flags), flags)
         return settings.assemble(path, "wordpiece", tokens, template, known, **fields)
-    for name in ("byte_fallback", "ignore_merges"):
+    for name in ("byte_fallback", "ignore_merges", "dropout", "continuing_subword_prefix"):
         require(not model.get(name), "file", str(path), f"{name} is not known here")
     merges = [pair.split(" ") if isinstance(pair, str) else pair for pair in model.get("merges", [])]
     wrong = next((pair for pair in merges if len(pair) != 2), None)
     require(wrong is None, "file", str(path), f"a merge must have two pieces, not {wrong}")
     fields = {"merges": tuple((first, second) for first, second in merges)}
-    lowercase = '"Lowercase"' in json.dumps(own["normalizer"])
+    lowercase = any(mark in json.dumps(own["normalizer"]) for mark in ('"Lowercase"', '"lowercase": true'))
     if '"ByteLevel"' in json.dumps([own["pre_tokenizer"], own["normalizer"]]):
         space = bool((own["pre_tokenizer"] or {}).get("add_prefix_space"))
         flags = {"lowercase": lowercase, "prefix_space": space}
         fields |= _rules(own, byte_pairs.byte_rules(**flags), flags)
+        if set(pre_tokenizers.ByteLevel.alphabet()) <= set(tokens):
+            model.ignore("unk_token")  # no byte is unknown
+        require(not model.get("end_of_word_suffix"), "file", str(path), "bytes have no end_of_word_suffix")
         return settings.assemble(path, "byte-bpe", tokens, template, known, **fields)
+    require(not model.get("fuse_unk"), "file", str(path), "fuse_unk is not known here")
     suffix = model.get("end_of_word_suffix")
     require(
         suffix == END_OF_WORD,
@@ -102,7 +132,7 @@ def in_order(path: Path, vocab: Any, added: dict[str, int] | None = None) -> lis
     return [by_place[place] for place in range(len(by_place))]
 
 
-def _older(model: dict[str, Any]) -> str:
+def _older(model: Mapping[str, Any]) -> str:
     """The type where old files do not say it."""
     if isinstance(model["vocab"], list):
         return "Unigram"
@@ -143,7 +173,7 @@ def _plain(rules: dict[str, Any]) -> Any:
 def _unigram(
     path: Path,
     settings: Settings,
-    model: dict[str, Any],
+    model: Fields,
     own: dict[str, Any],
     template: Template,
     known: dict[str, int],
@@ -170,7 +200,8 @@ def _with_added(path: Path, settings: Settings, tokens: list[Any]) -> Settings:
     return dataclasses.replace(
         settings.with_marks(tuple(marks)),
         added={**settings.added, **{token["content"]: token["id"] for token in tokens}},
-        whole=tuple(token["content"] for token in tokens if not token.get("special")),
+        whole=(*settings.whole, *(token["content"] for token in tokens if not token.get("special"))),
+        flags={**{token["content"]: flags_of(token) for token in tokens}, **settings.flags},
     )
 
 
@@ -206,6 +237,24 @@ def _template(path: Path, processor: Any) -> tuple[Template, dict[str, int]]:
             return template, known
     rule = f"its post_processor puts special tokens in a way that is not known here: {seen[0]} and {seen[1]}"
     raise UserError("file", str(path), rule)
+
+
+def types_of(processor: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The types of the parts of one text, and of those of two."""
+    steps = [processor] if isinstance(processor, dict) else []
+    while steps and steps[0].get("type") in ("Sequence", "ByteLevel"):
+        steps = [*steps[0].get("processors", []), *steps[1:]]
+    if not steps:
+        return (0,), (0, 1)
+    if steps[0]["type"] == "RobertaProcessing":
+        return (0,) * 3, (0,) * 6
+    if steps[0]["type"] == "BertProcessing":
+        return (0,) * 3, (0, 0, 0, 1, 1)
+    single, pair = (
+        tuple(int(next(iter(piece.values())).get("type_id", 0)) for piece in steps[0][form])
+        for form in ("single", "pair")
+    )
+    return single, pair
 
 
 def _part(piece: dict[str, Any], ids: dict[str, int]) -> Any:

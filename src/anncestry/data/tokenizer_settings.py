@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from anncestry.data.tokenizer import Kind, Special, Template, Tokenizer
+from anncestry.data.tokenizer_backend import FLAGS, usual_flags
+from anncestry.data.tokenizer_classes import class_of
 from anncestry.errors import UserError, require
+from anncestry.fields import Fields
 
 LARGEST = 256 * 2**20
 """Bytes of a file; the largest published one has 17 million."""
@@ -25,6 +28,17 @@ USUAL = {
     "mask": ("[MASK]", "<mask>"),
 }
 """What special tokens are called where no file says so; their names are Hugging Face's."""
+_CONFIG = "tokenizer_config.json"
+_ADDED = ("added_tokens_decoder", "additional_special_tokens", "extra_special_tokens")
+_IDLE = (  # of bookkeeping, of decoding, of padding, or defaults of options that a caller gives
+    "tokenizer_class", "name_or_path", "special_tokens_map_file", "tokenizer_file", "vocab_file", "backend",
+    "is_local", "local_files_only", "processor_class", "use_fast", "clean_up_tokenization_spaces", "errors",
+    "trim_offsets", "verbose", "chat_template", "padding_side", "pad_to_multiple_of", "pad_token_type_id",
+    "stride", "max_length", "truncation_strategy", "legacy", "init_inputs", "transformers_version",
+    "model_input_names", "do_lower_case", "strip_accents", "tokenize_chinese_chars", "add_prefix_space",
+    "keep_accents", "remove_space", "unk_id", "auto_map", "_commit_hash", "model_max_length", "max_len",
+    "truncation_side", "split_special_tokens", "padding", "truncation",
+)  # fmt: skip
 _PLACES: dict[Template, dict[str, tuple[str, ...]]] = {
     "bert": {"begin": ("cls",), "separator": ("sep",), "end": ("sep",)},
     "roberta": {"begin": ("cls", "bos"), "separator": ("sep", "eos"), "end": ("sep", "eos")},
@@ -49,50 +63,71 @@ class Settings:
         whole: tokens that are no special ones, and yet are found whole in a text.
         model: what ``config.json`` or the class says the model is; empty where neither does.
         source: the file that names the special tokens.
+        flags: how tokens are found in a text, where a file says it.
+        reader: the class of transformers that reads the folder; empty for one that takes a
+            ``tokenizer.json`` as it stands.
+        of_hugging_face: whether a file says that it is a folder of transformers' at all.
     """
 
-    values: dict[str, Any] = field(default_factory=dict)
+    values: Fields = field(default_factory=lambda: Fields({}, _CONFIG))
     names: dict[str, str | None] = field(default_factory=dict)
     added: dict[str, int] = field(default_factory=dict)
     marks: tuple[str, ...] = ()
     whole: tuple[str, ...] = ()
     model: str = ""
-    source: Path = Path("tokenizer_config.json")
+    source: Path = Path(_CONFIG)
+    flags: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    reader: str = ""
+    of_hugging_face: bool = False
 
     @classmethod
     def read(cls, folder: Path) -> "Settings":
-        config, special = folder / "tokenizer_config.json", folder / "special_tokens_map.json"
-        values = _object(config)
-        merged = {**_object(special), **values}
+        config, special = folder / _CONFIG, folder / "special_tokens_map.json"
+        values, model = Fields(_object(config), _CONFIG, _IDLE), _object(folder / "config.json")
+        told = "added_tokens_decoder" in values  # then transformers reads no other file of added tokens
+        merged = values.values_by_name if told else {**values.values_by_name, **_object(special)}
+        values.ignore(*(f"{name}_token" for name in USUAL), *_ADDED)
         names = {name: _content(merged[f"{name}_token"]) for name in USUAL if f"{name}_token" in merged}
-        added = _object(folder / "added_tokens.json")
-        marks = []
+        added: dict[str, int] = {}
+        flags: dict[str, tuple[str, ...]] = {}
+        marks: list[str] = []
         for place, token in _of(merged.get("added_tokens_decoder"), dict).items():
             text = _content(token)
             if text is not None:
                 added[text] = int(place) if str(place).isdecimal() else -1
-            if text is not None and isinstance(token, dict) and token.get("special"):
+            if text is not None and isinstance(token, dict):
+                flags[text] = flags_of(token)
+                marks += [text] if token.get("special") else []
+        whole = [text for text in added if text not in marks]
+        further = merged.get("additional_special_tokens") or merged.get("extra_special_tokens")
+        listed = list(further.values()) if isinstance(further, dict) else _of(further, list)
+        standing = [merged[f"{name}_token"] for name in USUAL if f"{name}_token" in merged]
+        for token in [*listed, *standing]:
+            text = _content(token)
+            if isinstance(token, dict) and text is not None:
+                flags.setdefault(text, flags_of({"normalized": False, **token}))
+            if token in listed and text:
                 marks.append(text)
-        for key in ("additional_special_tokens", "extra_special_tokens"):
-            marks += [text for token in _of(merged.get(key), list) if (text := _content(token))]
+        if not told:
+            added = _object(folder / "added_tokens.json")
+            whole = [text for text in added if text not in marks and text not in names.values()]
         wrong = [token for token, place in added.items() if not isinstance(place, int) or place < 0]
         require(not wrong, "file", str(folder / "added_tokens.json"), f"must give {wrong[:3]} ids")
-        source = config if config.is_file() else special
-        model = _object(folder / "config.json").get("model_type") or values.get("tokenizer_class") or ""
-        return cls(values, names, added, tuple(dict.fromkeys(marks)), model=str(model), source=source)
+        said = str(model.get("model_type") or values.get("tokenizer_class") or "")
+        theirs = bool(said) or config.is_file() or special.is_file()
+        return cls(
+            values, names, added, tuple(dict.fromkeys(marks)), tuple(whole), said,
+            config if config.is_file() else special, flags, class_of(values, model), theirs,
+        )  # fmt: skip
 
     def with_marks(self, marks: tuple[str, ...]) -> "Settings":
         return dataclasses.replace(self, marks=tuple(dict.fromkeys((*self.marks, *marks))))
 
     def flag(self, name: str, default: bool) -> bool:
-        value = self.choice(name)
-        return default if value is None else value
+        return self.values.flag(name, default)
 
     def choice(self, name: str) -> bool | None:
-        value = self.values.get(name)
-        rule = f"{name} must be true or false, not {value!r}"
-        require(value is None or isinstance(value, bool), "file", str(self.source), rule)
-        return value
+        return self.values.choice(name)
 
     def names_none(self, token: str) -> bool:
         """Whether no file gives another name to what is usually called so."""
@@ -124,6 +159,7 @@ class Settings:
             rule = f"must add tokens without a gap: {token!r} is {place} and not {len(tokens)}"
             require(place == len(tokens), "file", str(self.source), rule)
             tokens.append(token)
+        tokens += [mark for mark in dict.fromkeys(self.marks) if mark not in tokens]
         index = {token: place for place, token in enumerate(tokens)}
         if len(index) < len(tokens):
             place = next(place for place, token in enumerate(tokens) if index[token] != place)
@@ -137,11 +173,15 @@ class Settings:
         marks = tuple(mark for mark in self.marks if mark in index and mark not in in_place)
         others = {*in_place, *marks}
         added = [token for token in (*self.whole, *tokens[own:]) if token not in others]
+        fields["own"] = own if own < len(tokens) else 0
         if kind == "unigram":
             fields["scores"] = (*fields["scores"], *(0.0 for _ in tokens[own:]))
         fields |= {"added": tuple(dict.fromkeys(added)), "marks": marks}
         try:
-            return Tokenizer(kind, tuple(tokens), special, template, **fields)
+            made = Tokenizer(kind, tuple(tokens), special, template, **fields)
+            how = sorted((token, flags) for token, flags in self.flags.items() if token in index)
+            odd = tuple(pair for pair in how if pair[1] != usual_flags(made, index[pair[0]]))
+            return dataclasses.replace(made, flags=odd) if odd else made
         except UserError as error:
             raise UserError("file", str(path), f"{error.field} ({error.value}): {error.rule}") from error
 
@@ -190,6 +230,12 @@ def _object(path: Path) -> dict[str, Any]:
 
 def _of(value: Any, kind: type) -> Any:
     return value if isinstance(value, kind) else kind()
+
+
+def flags_of(token: dict[str, Any]) -> tuple[str, ...]:
+    """Which flags of an added token are on."""
+    usual = {"normalized": not token.get("special", False)}
+    return tuple(flag for flag in FLAGS if token.get(flag, usual.get(flag, False)) is True)
 
 
 def _content(token: Any) -> str | None:

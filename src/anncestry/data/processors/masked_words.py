@@ -51,7 +51,8 @@ class MaskedWordsProcessor(PackedProcessor):
 
     def decode(self, outputs: Float[Tensor, "M V"]) -> list[dict[str, Any]]:
         """``{"words": [[word, probability], ...]}`` of the five likeliest, for each hidden word."""
-        chances, tokens = outputs.detach().float().cpu().softmax(-1).topk(min(BEST, outputs.shape[-1]))
+        chances = outputs.detach().float().cpu().softmax(-1)[..., : len(self.tokenizer)]
+        chances, tokens = chances.topk(min(BEST, chances.shape[-1]))  # no token has a row beyond
         return [
             {"words": [[self._shown(token), chance] for token, chance in zip(places, row, strict=True)]}
             for places, row in zip(tokens.tolist(), chances.tolist(), strict=True)
@@ -65,7 +66,7 @@ class MaskedWordsProcessor(PackedProcessor):
         """
         inputs = inputs.cpu()
         hides = inputs == self._mask
-        filled = inputs.masked_scatter(hides, outputs.argmax(-1).cpu())
+        filled = inputs.masked_scatter(hides, outputs[..., : len(self.tokenizer)].argmax(-1).cpu())
         words, first, rows = [row["words"] for row in self.decode(outputs)], 0, []
         for tokens, length, count in zip(filled, self.lengths_of(inputs), hides.sum(1).tolist(), strict=True):
             text = self.tokenizer.decode(tokens[:length].tolist())

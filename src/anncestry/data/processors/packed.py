@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Self
 
 import torch
@@ -24,11 +24,15 @@ class PackedProcessor(ReadsTexts):
         tokenizer: cuts texts and puts special tokens round them.
         max_tokens: the longest input, special tokens among them.
         cut: whether longer texts are cut at their end (of a pair, the longer one first) instead of refused.
+        read_special: whether special tokens that somebody typed are read as such, as transformers does.
+        apart: the token between two texts, where the model tells these apart by it; no text holds it.
     """
 
     tokenizer: Tokenizer
     max_tokens: int = 512
     cut: bool = False
+    read_special: bool = field(default=False, kw_only=True)
+    apart: int | None = field(default=None, kw_only=True)
 
     kind: ClassVar[str]
 
@@ -40,7 +44,9 @@ class PackedProcessor(ReadsTexts):
     @property
     def filler(self) -> int:
         """The token beyond the end of a text."""
-        return self.tokenizer.special.pad or 0
+        special = self.tokenizer.special
+        found = (place for place in (special.pad, special.end) if place is not None)
+        return next(found, 0)
 
     def encode(
         self, texts: Sequence[Text], special: bool = False, blank: bool = False
@@ -60,6 +66,7 @@ class PackedProcessor(ReadsTexts):
         self, texts: Sequence[Text], special: bool = False, blank: bool = False
     ) -> tuple[Int[Tensor, "N T"], Int[Tensor, "N"], int]:
         """`encode`, and how many of the texts were cut."""
+        special = special or self.read_special
         pairs = [(text, None) if isinstance(text, str) else text for text in texts]
         firsts = self.tokenizer.encode_all([first for first, _ in pairs], special)
         seconds = iter(self.tokenizer.encode_all([s for _, s in pairs if s is not None], special))
@@ -76,10 +83,22 @@ class PackedProcessor(ReadsTexts):
                     raise UserError("text", first[:80], rule, hint=hint)
                 tokens, others = shorten(tokens, others, room)
                 num_cut += 1
-            rows.append(self.tokenizer.pack(tokens, others))
+            rows.append(self.pack(tokens, others))
             if not rows[-1]:
                 raise UserError("text", first, "must hold at least one token")
         return *pad(rows, self.filler), num_cut
+
+    def pack(self, first: Sequence[int], second: Sequence[int] | None = None) -> list[int]:
+        """One text, or two, between special tokens.
+
+        Raises:
+            UserError: one holds the token between two texts, which would make two of it.
+        """
+        if self.apart is not None and (self.apart in first or self.apart in (second or ())):
+            token = self.tokenizer.tokens[self.apart]
+            rule = "stands in a text, where the model would begin its second text"
+            raise UserError("text", token, rule, hint="Two texts are written with a tab between them.")
+        return self.tokenizer.pack(first, second)
 
     def room(self, pair: bool = False) -> int:
         """How many tokens of a text, or of both together, an input holds beside the special ones."""

@@ -200,7 +200,9 @@ class PackedTagsProcessor(PackedProcessor):
         """
         cut = self.cut if cut is None else cut
         known = list(dict.fromkeys(word for sentence in sentences for word in sentence))
-        pieces = dict(zip(known, self.tokenizer.encode_words(known) if known else [], strict=True))
+        pieces = dict(
+            zip(known, self.tokenizer.encode_words(known, self.read_special), strict=True) if known else ()
+        )
         before = packed_parts(self.tokenizer.template)[0].index("A")
         room, rows, first, owners = self.room(), [], [], []
         for number, sentence in enumerate(sentences):
@@ -217,7 +219,7 @@ class PackedTagsProcessor(PackedProcessor):
                 for word in part:
                     places.append(before + len(tokens))
                     tokens += word
-                rows.append(self.tokenizer.pack(tokens))
+                rows.append(self.pack(tokens))
                 first.append(places)
                 owners.append(number)
         return Words(*pad(rows, self.filler), first, owners)

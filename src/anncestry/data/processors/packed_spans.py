@@ -65,7 +65,9 @@ class SpanProcessor(PackedProcessor):
         for number, question in enumerate(questions):
             asked = self._question(question.text)
             if question.context not in texts:
-                texts[question.context] = self.tokenizer.encode_with_places(question.context)
+                texts[question.context] = self.tokenizer.encode_with_places(
+                    question.context, self.read_special
+                )
             tokens, spans = texts[question.context]
             if not tokens:
                 raise UserError("context", question.context, "must hold at least one token")
@@ -73,7 +75,7 @@ class SpanProcessor(PackedProcessor):
             bounds = _bounds(len(tokens), room, min(self.stride, max(1, room // 2)))
             best = _most_context(bounds, len(tokens))
             for window, (begin, end) in enumerate(bounds):
-                rows.append(self.tokenizer.pack(asked, tokens[begin:end]))
+                rows.append(self.pack(asked, tokens[begin:end]))
                 places.append(spans[begin:end])
                 central.append([best[place] == window for place in range(begin, end)])
                 owners.append(number)
@@ -91,7 +93,7 @@ class SpanProcessor(PackedProcessor):
         return Windows(inputs, lengths, torch.tensor(owners), begins, ends, inside, nothing)
 
     def _question(self, text: str) -> list[int]:
-        tokens = self.tokenizer.encode(text)
+        tokens = self.tokenizer.encode(text, self.read_special)
         if not tokens:
             raise UserError("question", text, "must hold at least one token")
         longest = min(self.max_question, self.room(pair=True) // 2)

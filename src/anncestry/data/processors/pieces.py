@@ -21,10 +21,12 @@ class PieceTextProcessor(TextProcessor):
     Attributes:
         vocabulary: the pieces.
         tokenizer: cuts texts and joins pieces.
+        read_special: whether special tokens that somebody typed are read as such, as transformers does.
     """
 
     vocabulary: tuple[str, ...]
     tokenizer: Tokenizer
+    read_special: bool = False
 
     kind = "pieces"
     unit = "piece"
@@ -40,7 +42,7 @@ class PieceTextProcessor(TextProcessor):
         return cls.of(Tokenizer.learn([text], level, vocab_size or VOCAB_SIZE))
 
     def lookup(self, text: str) -> np.ndarray:
-        return np.array(self.tokenizer.encode(text), dtype=np.int64)
+        return np.array(self.tokenizer.encode(text, self.read_special), dtype=np.int64)
 
     def decode_tokens(self, tokens: Int[Tensor, "T"]) -> str:
         """The text of tokens; nothing for rows of a table that no piece has."""
@@ -50,8 +52,9 @@ class PieceTextProcessor(TextProcessor):
         return super().decode(outputs[..., : len(self.vocabulary)])
 
     def to_json(self) -> dict[str, Any]:
-        return {"kind": self.kind, "tokenizer": self.tokenizer.to_json()}
+        return {"kind": self.kind, "tokenizer": self.tokenizer.to_json(), "read_special": self.read_special}
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "PieceTextProcessor":
-        return cls.of(Tokenizer.from_json(fields["tokenizer"]))
+        tokenizer = Tokenizer.from_json(fields["tokenizer"])
+        return cls(tokenizer.tokens, tokenizer, fields.get("read_special", False))
