@@ -137,7 +137,7 @@ def test_what_does_not_go_in_or_out(tmp_path):
     for changes, message in (
         ({"scale_embedding": True}, "scale_embedding makes another network"),
         ({"decoder_ffn_dim": 30}, "ffn_dim must be the same"),
-        ({"vocab_size": 18}, "has 17 rows; the config has 18 words"),
+        ({"vocab_size": 18}, "has another shape; the config has 18 words"),
         ({"eos_token_id": 99}, "pad, start and end must be below 17"),
         ({"encoder_layers": 3}, "missing: .*model.encoder.layers.2"),
     ):
