@@ -28,9 +28,11 @@ from anncestry.checkpoints.exporting import (
     to_hugging_face,
     torch_weights,
 )
+from anncestry.checkpoints.sentencepiece_model import unigram_bytes
 from anncestry.checkpoints.store import write_tensors
 from anncestry.data.processors import DenoisingProcessor
 from anncestry.data.tokenizer import Special, Tokenizer, write_tokenizer
+from anncestry.data.vocabulary import Vocabulary
 from anncestry.errors import UserError, require
 from anncestry.files import write_bytes
 from anncestry.models.xlnet import NUM_TEXTS
@@ -155,10 +157,22 @@ def _of_cells(run: Run, relu: str) -> tuple[str, ...]:
 def _marian(run: Run, out: Path) -> tuple[str, ...]:
     processor: Any = run.processor
     sides = (processor.source.tokens, processor.target.tokens)
-    made = to_marian(run.model.state_dict(), run.model.config, sides)
+    made = to_marian(run.model.state_dict(), run.model.config, sides, processor.max_tokens)
+    cutters = {"source.spm": processor.source, "target.spm": processor.target}
+    models = {
+        name: unigram_bytes(words.pieces, words.charsmap)
+        for name, words in cutters.items()
+        if words.kind == "unigram" and isinstance(words, Vocabulary)
+    }
     with whole_folder(out) as folder:
-        _write_network(folder, Exported(made.config, made.tensors, made.vocabularies))
-    return made.notes
+        _write_network(folder, made)
+        for name, octets in models.items():
+            write_bytes(folder / name, octets)
+    if len(models) == len(cutters):
+        return made.notes
+    kind = processor.source.kind
+    note = f"no .spm is written: texts are cut by {kind} here, which MarianTokenizer does not know"
+    return *made.notes, note
 
 
 def _elmo(run: Run, out: Path) -> tuple[str, ...]:

@@ -6,6 +6,8 @@ seven bits, four or eight bytes, or a length and that many bytes, which are text
 Damage raises a plain ``ValueError``; whoever knows the file's name adds it.
 """
 
+import struct
+
 
 def varint(data: bytes, at: int) -> tuple[int, int]:
     """An unsigned number in groups of seven bits, the lowest first, and where it ends."""
@@ -25,6 +27,30 @@ def take(data: bytes, at: int, count: int) -> bytes:
     if at + count > len(data):
         raise ValueError("a field reaches beyond its end")
     return data[at : at + count]
+
+
+def packed_number(field: int, number: int) -> bytes:
+    """A field that is an unsigned number, as a message holds it."""
+    return _groups(field << 3) + _groups(number)
+
+
+def packed_octets(field: int, octets: bytes) -> bytes:
+    """A field that is a text, or a message again."""
+    return _groups(field << 3 | 2) + _groups(len(octets)) + octets
+
+
+def packed_real(field: int, value: float) -> bytes:
+    """A field that is a real number of four bytes."""
+    return _groups(field << 3 | 5) + struct.pack("<f", value)
+
+
+def _groups(number: int) -> bytes:
+    """The way back from `varint`."""
+    octets = bytearray()
+    while number >= 0x80:
+        octets.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*octets, number])
 
 
 class Message:

@@ -135,3 +135,65 @@ def test_a_bart_of_ours(tmp_path):
     translator = ctranslate2.Translator(str(tmp_path / "converted"))
     found = translator.translate_batch(pieces, beam_size=1, max_decoding_length=LONGEST)
     assert [row.hypotheses[0] for row in found] == [tokenizer.convert_ids_to_tokens(row) for row in wanted]
+
+
+def pieces(*words):
+    """SentencePiece's: words, and the letters of all of them."""
+    letters = sorted({letter for word in words for letter in word} - {"▁", *words})
+    return [("<unk>", 0.0), *((word, -1.0 - place) for place, word in enumerate(words)),
+            *((letter, -20.0 - place) for place, letter in enumerate(["▁", *letters]))]  # fmt: skip
+
+
+def marian_run(folder, architecture="transformer"):
+    """A Transformer as Marian's, with SentencePiece's pieces on both sides."""
+    torch.manual_seed(0)
+    source, target = pieces("▁the", "▁cat", "▁sat", "s"), pieces("▁die", "▁Katze", "▁saß")
+    tokens = ["<pad>", "<unk>", "<begin>", "<end>"]
+    tokens += dict.fromkeys(piece for piece, _ in (*source[1:], *target[1:]))
+    sides = [
+        {"kind": "unigram", "tokens": tokens, "lowercase": False, "pieces": [list(p) for p in listed]}
+        for listed in (source, target)
+    ]
+    processor = {"kind": "translation", "source": sides[0], "target": sides[1], "max_tokens": 30,
+                 "source_end": True}  # fmt: skip
+    size = len(tokens)
+    config = {
+        "input_size": size, "output_size": size, "hidden_size": 16, "num_layers": 1, "num_heads": 2,
+        "norm": "post", "positions": "concatenated", "tie": "all", "attention_bias": True,
+        "output_bias": True, "norm_eps": 1e-5,
+    }  # fmt: skip
+    model = sharp(create("transformer", **config))
+    with torch.no_grad():
+        model.embedding.weight[2] = model.embedding.weight[0]  # a text is written from the filler on
+        model.readout.bias[:] = 0.0
+        model.readout.bias[[0, 2]] = -1e4
+    return write_import(folder, Imported("transformer", config, model.state_dict(), processor), folder)
+
+
+@pytest.mark.filterwarnings("ignore:Recommended")  # of Moses, whose marks our texts keep
+def test_marian_with_its_sentencepiece_files(tmp_path):
+    pytest.importorskip("sentencepiece", reason="needs sentencepiece (extra test)")
+    run = marian_run(tmp_path / "run")
+    assert export_run(run, "marian", tmp_path / "out") == ()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "out")
+    assert isinstance(tokenizer, transformers.MarianTokenizer)
+    model = transformers.AutoModelForSeq2SeqLM.from_pretrained(tmp_path / "out").eval()
+    texts = ["the cat sat", "the  cats", "cat", "teach the cat?"]
+    source, lengths = pad([run.processor.whole(row) for row in run.processor.cut(texts)], 0)
+    vocab = json.loads((tmp_path / "out" / "vocab.json").read_text())
+    assert (vocab["</s>"], vocab["<unk>"], vocab["<pad>"]) == (0, 1, len(vocab) - 1)
+    number = [vocab.get({"<end>": "</s>"}.get(token, token), -1) for token in run.processor.source.tokens]
+    read = tokenizer(texts, padding=True, return_tensors="pt")
+    assert read["input_ids"].tolist() == [[number[token] for token in row] for row in source.tolist()]
+    made = model.generate(**read, **SEARCHED)
+    wanted = written(run, source, lengths)
+    for row, tokens in zip(made.tolist(), wanted, strict=True):
+        assert row[1 : len(tokens) + 1] == [number[token] for token in tokens]
+    texts = [run.processor.target.decode(tokens) for tokens in wanted]
+    assert tokenizer.batch_decode(made, skip_special_tokens=True) == texts
+
+    again = write_import(tmp_path / "again", import_weights(tmp_path / "out"), tmp_path)
+    assert export_run(again, "marian", tmp_path / "back") == ()
+    same_files(tmp_path / "out", tmp_path / "back", "config.json", "vocab.json", "tokenizer_config.json")
+    for name in ("source.spm", "target.spm"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "back" / name).read_bytes()

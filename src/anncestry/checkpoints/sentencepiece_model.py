@@ -7,13 +7,15 @@ compiled map of characters, 3 whether a blank is put in front, 4 whether blanks 
 
 import base64
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from anncestry.errors import UserError, require
-from anncestry.wire import Message
+from anncestry.wire import Message, packed_number, packed_octets, packed_real
 
-_NORMAL, _UNKNOWN, _USER = 1, 2, 4  # types of pieces that are found in texts, and what stands for no piece
+_NORMAL, _UNKNOWN, _CONTROL, _USER = 1, 2, 3, 4
+"""Types of pieces: found in texts, what stands for no piece, marks that no text holds, given by a person."""
 _UNIGRAM = 1
 
 
@@ -41,6 +43,21 @@ def unigram_json(path: Path) -> dict[str, Any]:
         "pieces": [[unknown[0], 0.0], *map(list, found)],
         "charsmap": base64.b64encode(charsmap).decode(),
     }
+
+
+def unigram_bytes(pieces: Sequence[tuple[str, float]], charsmap: bytes) -> bytes:
+    """The way back: a model of these pieces, the first of which is the unknown one."""
+    marks = [("<s>", 0.0, _CONTROL), ("</s>", 0.0, _CONTROL)]
+    (unknown, score), *others = pieces
+    listed = [(unknown, score, _UNKNOWN), *marks, *((text, value, _NORMAL) for text, value in others)]
+    written = b"".join(
+        packed_octets(1, packed_octets(1, text.encode()) + packed_real(2, value) + packed_number(3, type_))
+        for text, value, type_ in listed
+    )
+    trained = packed_number(3, _UNIGRAM) + packed_number(4, len(listed))
+    blanks = b"".join(packed_number(field, 1) for field in (3, 4, 5))
+    normaliser = packed_octets(1, b"custom") + packed_octets(2, charsmap) + blanks
+    return written + packed_octets(2, trained) + packed_octets(3, normaliser)
 
 
 def _score(piece: Message) -> float:

@@ -9,12 +9,13 @@ Interleaved sinusoids are concatenated ones with the features in another order, 
 depends on that order: on the way out all weights follow it.
 """
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from anncestry.checkpoints.converters.encoders import Exported
 from anncestry.checkpoints.converters.transformers import (
     SPECIAL,
     Words,
@@ -32,7 +33,7 @@ from anncestry.checkpoints.rename import KeyMap
 from anncestry.errors import UserError, require
 from anncestry.fields import Fields
 from anncestry.layers.positions import LAYOUTS
-from anncestry.signature import BEGIN, END, PAD
+from anncestry.signature import BEGIN, END, PAD, UNKNOWN
 
 _EPS = 1e-5  # of their normalisation
 _ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "gelu_new": "gelu-tanh", "silu": "silu", "swish": "silu"}
@@ -68,19 +69,6 @@ _IDLE = (  # weights and vocabularies show them, or they are of training or of h
     "forced_bos_token_id", "forced_eos_token_id", "bad_words_ids",
 )  # fmt: skip
 _OFF = ("normalize_before", "normalize_embedding", "add_final_layer_norm", "add_bias_logits")
-
-
-class Exported(NamedTuple):
-    """What Hugging Face reads: three files, or four with a vocabulary for each side.
-
-    Attributes:
-        notes: what is not quite the same there.
-    """
-
-    config: dict[str, Any]
-    tensors: dict[str, Tensor]
-    vocabularies: dict[str, dict[str, int]]
-    notes: tuple[str, ...]
 
 
 def is_marian(files: ForeignFiles) -> bool:
@@ -166,14 +154,21 @@ def _words(files: ForeignFiles, side: str) -> Words:
 
 
 def to_marian(
-    tensors: Mapping[str, Tensor], config: Any, vocabularies: tuple[tuple[str, ...], tuple[str, ...]]
+    tensors: Mapping[str, Tensor],
+    config: Any,
+    vocabularies: tuple[tuple[str, ...], tuple[str, ...]],
+    max_tokens: int = 0,
 ) -> Exported:
     """The files of a Transformer of ours.
+
+    A joint vocabulary is numbered as Marian's are: the end, the unknown word, the others in their order, and
+    the filler last, from which texts are written unless ours begin with something of their own.
 
     Args:
         tensors: the state dict.
         config: its `TransformerConfig`.
         vocabularies: the tokens of source and target.
+        max_tokens: of a source, without its end.
 
     Raises:
         UserError: Marian has no such Transformer; names the field and what it would have to be.
@@ -185,6 +180,12 @@ def to_marian(
         ours = _concatenated(ours, width)
     bias = ours.pop("readout.bias", torch.zeros(config.output_size))
     tables = {name: ours.pop(name) for name in _TABLES if name in ours}
+    rows, start = list(range(len(vocabularies[0]))), BEGIN
+    joint = vocabularies[0] == vocabularies[1]
+    if joint:
+        rows, start = _in_their_order(tables["embedding.weight"])
+        tables = {name: table[rows] for name, table in tables.items()}
+        bias = bias[rows]
     names = _NAMES.reverse()
     theirs = {new: tensor for name, tensor in ours.items() if (new := names.rename(name)) is not None}
     assert len(theirs) == len(ours), "a part of ours without a name of theirs"
@@ -195,23 +196,33 @@ def to_marian(
     else:
         theirs |= {str(names.rename(name)): table for name, table in tables.items()}
     theirs[_BIAS] = bias[None]
+    place = {token: number for number, token in enumerate(rows)}
+    sizes = (len(rows), len(rows)) if joint else (config.input_size, config.output_size)
+    end, pad, begin = place[END], place[PAD], place[start]
     described = {
         "architectures": ["MarianMTModel"], "model_type": "marian", "is_encoder_decoder": True,
-        "vocab_size": config.input_size, "decoder_vocab_size": config.output_size, "d_model": width,
+        "vocab_size": sizes[0], "decoder_vocab_size": sizes[1], "d_model": width,
         "encoder_layers": config.num_layers, "decoder_layers": config.decoder_layers or config.num_layers,
         "activation_function": {ours: theirs for theirs, ours in _ACTIVATIONS.items()}[config.activation],
         "scale_embedding": config.scale_embeddings, "static_position_embeddings": True,
-        "max_position_embeddings": 512, "normalize_before": False, "normalize_embedding": False,
+        "max_position_embeddings": max(512, max_tokens + 1), "normalize_before": False,
+        "normalize_embedding": False,
         "share_encoder_decoder_embeddings": config.tie == "all", "tie_word_embeddings": config.tie != "none",
-        "pad_token_id": PAD, "eos_token_id": END, "forced_eos_token_id": END, "decoder_start_token_id": BEGIN,
-        "bad_words_ids": [[PAD], [BEGIN]], "dropout": config.dropout, "torch_dtype": "float32",
+        "pad_token_id": pad, "eos_token_id": end, "forced_eos_token_id": end, "decoder_start_token_id": begin,
+        "bad_words_ids": [[token] for token in sorted({pad, begin})],
+        "dropout": config.dropout, "torch_dtype": "float32",
         "attention_dropout": config.attention_dropout, "activation_dropout": config.inner_dropout,
         **{f"{side}_attention_heads": config.num_heads for side in ("encoder", "decoder")},
         **{f"{side}_ffn_dim": config.inner_size or 4 * width for side in ("encoder", "decoder")},
     }  # fmt: skip
-    numbered = {"vocab.json": _numbered(vocabularies[0])}
-    if vocabularies[1] != vocabularies[0]:
-        numbered["target_vocab.json"] = _numbered(vocabularies[1])
+    numbered: dict[str, Any] = {"vocab.json": _numbered(vocabularies[0], rows)}
+    if not joint:
+        numbered["target_vocab.json"] = _numbered(vocabularies[1], range(len(vocabularies[1])))
+    numbered["tokenizer_config.json"] = {
+        "tokenizer_class": "MarianTokenizer", "unk_token": "<unk>", "eos_token": _END_NAME,
+        "pad_token": "<pad>", "source_lang": None, "target_lang": None, "separate_vocabs": not joint,
+        "model_max_length": max_tokens + 1 if max_tokens else 512, "clean_up_tokenization_spaces": False,
+    }  # fmt: skip
     notes = ()
     if config.norm_eps != _EPS:
         notes = (
@@ -247,9 +258,17 @@ def _concatenated(tensors: Mapping[str, Tensor], width: int) -> dict[str, Tensor
     return {name: follow(name, tensor) for name, tensor in tensors.items()}
 
 
-def _numbered(tokens: tuple[str, ...]) -> dict[str, int]:
+def _in_their_order(table: Tensor) -> tuple[list[int], int]:
+    """``(rows, start)``: which token of ours each of their rows is, and the one that a text is begun with."""
+    start = PAD if torch.equal(table[BEGIN], table[PAD]) else BEGIN
+    own = [] if start == PAD else [BEGIN]
+    return [END, UNKNOWN, *range(END + 1, len(table)), *own, PAD], start
+
+
+def _numbered(tokens: tuple[str, ...], rows: Sequence[int]) -> dict[str, int]:
     """Token -> number, the end under the name that their tokeniser looks for."""
-    names = [*SPECIAL[:END], _END_NAME, *tokens[END + 1 :]]
+    own = [*SPECIAL[:END], _END_NAME, *tokens[END + 1 :]]
+    names = [own[row] for row in rows]
     twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     require(not twice, "vocabulary", twice, "names of two tokens each; vocab.json tells them apart by name")
     return {name: number for number, name in enumerate(names)}
