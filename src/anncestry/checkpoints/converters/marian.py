@@ -109,6 +109,8 @@ def from_marian(files: ForeignFiles) -> Imported:
         ours, tensors = ours | found, tensors | learnt
     words = [_words(files, side) for side in ("source", "target")]
     longest = config.size("max_position_embeddings", 512) - 1
+    if "tokenizer_config.json" in files.names:
+        longest = min(longest, files.json("tokenizer_config.json").size("model_max_length", longest + 1) - 1)
     vocabularies = [vocabulary_json(folder, *pair) for pair in zip(("source", "target"), words, strict=True)]
     processor = processor_json(*vocabularies, source_end=True, max_tokens=longest)
     if bias is not None and not bias.any() and not words[1].silent:
