@@ -1,5 +1,7 @@
 """torchvision's and timm's image networks: in, out, and what is said when they do not fit."""
 
+import json
+
 import pytest
 import torch
 
@@ -109,3 +111,74 @@ def test_other_names_are_nobodys():
 def test_reading_what_was_exported(tmp_path):
     write_tensors(tmp_path / "w.safetensors", net("vgg").state_dict())
     assert recognise(read_tensors(tmp_path / "w.safetensors")[0]) == "vgg"
+
+
+def test_dense_layers_of_vgg_under_old_names_and_timms(tmp_path):
+    model = net("vgg", {"batch_norm": True})
+    x = torch.randn(2, 3, 224, 224)
+    old = {"classifier.0": "classifier.1", "classifier.3": "classifier.4"}
+    timm = {"classifier.0": "pre_logits.fc1", "classifier.3": "pre_logits.fc2", "classifier.6": "head.fc"}
+    for names in (old, timm):
+        theirs = {}
+        for name, tensor in model.state_dict().items():
+            layer, _, part = name.rpartition(".")
+            if names is timm and layer in ("classifier.0", "classifier.3") and part == "weight":
+                side = 2 if layer == "classifier.0" else 1
+                tensor = tensor.view(len(tensor), -1, side, side)
+            theirs[f"{names.get(layer, layer)}.{part}"] = tensor
+        found = from_torchvision(theirs)
+        assert found.architecture == "vgg"
+        again = create("vgg", **found.config).eval()
+        again.load_state_dict(found.tensors)
+        with torch.no_grad():
+            torch.testing.assert_close(again(x), model(x), rtol=1e-4, atol=1e-5)
+
+
+def timm_folder(path, config):
+    path.mkdir()
+    write_tensors(path / "model.safetensors", net("resnet").state_dict())
+    (path / "config.json").write_text(json.dumps(config))
+    return path
+
+
+def test_timms_config_is_heeded(tmp_path):
+    published = {"input_size": [3, 160, 160], "mean": [0.5, 0.5, 0.5], "std": [0.2, 0.2, 0.2]}
+    said = {"architecture": "resnet50", "num_classes": 5, "global_pool": "avg", "pretrained_cfg": published}
+    found = import_weights(timm_folder(tmp_path / "a", {**said, "novel": 1}))
+    assert found.config["input_shape"] == (3, 160, 160)
+    told = "\n".join(found.notes)
+    assert "mean [0.5, 0.5, 0.5]" in told
+    assert "novel=1" in told
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"architecture": "resnetblur50"}, "architecture: got 'resnetblur50'; computes something else"),
+        ({"architecture": "resnetaa50.a1h_in1k"}, "resnetaa50"),
+        ({"architecture": "resnet50d"}, "resnet50d"),
+        ({"architecture": "seresnet50"}, "seresnet50"),
+        ({"architecture": ["resnet50"]}, "architecture"),
+        ({"global_pool": "max"}, "global_pool: got 'max'"),
+        ({"pretrained_cfg": {"input_size": "big"}}, "input_size: got 'big'"),
+    ],
+)
+def test_relatives_that_compute_something_else_are_refused_by_name(tmp_path, change, message):
+    with pytest.raises(UserError, match=message):
+        import_weights(timm_folder(tmp_path / "a", {"architecture": "resnet50", **change}))
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "message"),
+    [
+        ("layer1.0.conv2.weight", (4, 1, 3, 3), "of a ResNeXt"),
+        ("layer1.0.conv3.weight", (16, 8, 1, 1), "of a wide ResNet"),
+        ("layer1.0.se.fc1.weight", (1, 16, 1, 1), "squeeze and excitation"),
+        ("layer1.0.downsample.2.weight", (16,), "ResNet-D"),
+        ("layer1.0.convs.0.weight", (1, 1, 3, 3), "Res2Net"),
+        ("conv1.0.weight", (4, 3, 3, 3), "ResNet-C"),
+    ],
+)
+def test_relatives_that_their_tensors_tell_are_refused_by_name(name, shape, message):
+    with pytest.raises(UserError, match=message):
+        from_torchvision({**net("resnet").state_dict(), name: torch.zeros(shape)})

@@ -219,3 +219,24 @@ def test_a_pickle_is_refused_whatever_its_name(tmp_path, name):
         import_weights(tmp_path / name)
     with pytest.raises(UserError, match="there is no such file"):
         import_weights(tmp_path / "none")
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_widened_before_biases_are_added(tmp_path, dtype):
+    module = Theirs(nn.GRU).to(dtype)
+    found = import_weights(saved(module, tmp_path / "m.safetensors"))
+    assert {tensor.dtype for tensor in found.tensors.values()} == {torch.float32}
+    x = torch.randn(B, T, D)
+    torch.testing.assert_close(build(found)(x)[0], module.float()(x), atol=1e-6, rtol=0)
+
+
+def test_every_assumption_is_a_note(tmp_path):
+    told = "\n".join(import_weights(saved(Theirs(nn.RNN), tmp_path / "a.safetensors")).notes)
+    for words in ("activation=tanh is assumed", "task=classification is assumed", "(batch, time, ...)"):
+        assert words in told
+    both = import_weights(saved(Theirs(bidirectional=True, outputs=0), tmp_path / "b.safetensors"))
+    told = "\n".join(both.notes)
+    for words in ("sigmoid gates (i, f, g, o)", "backwards at the first", "there is no linear layer"):
+        assert words in told
+    told = "\n".join(import_weights(saved(Theirs(vocab_size=V, outputs=V), tmp_path / "c.safetensors")).notes)
+    assert "task=language-model is assumed" in told

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from anncestry.checkpoints.converters.keras import from_keras, to_keras
-from anncestry.checkpoints.converters.keras_files import activation_of, read_keras
+from anncestry.checkpoints.converters.keras_files import read_keras
+from anncestry.checkpoints.converters.keras_model import read_model
 from anncestry.checkpoints.store import load_weights
 from anncestry.errors import UserError
 from anncestry.layers.cells import ElmanCell, GRUCell, LSTMCell
@@ -128,7 +129,7 @@ def test_there_and_back_is_identical_and_keras_computes_the_same(kind, num_layer
 
 def test_reset_before_the_product_is_refused_as_another_function():
     arrays = random_arrays("gru", 1, False)
-    with pytest.raises(UserError, match=r"bias \(12,\)'; a GRU's bias .* with reset_after=False"):
+    with pytest.raises(UserError, match=r"bias \(12,\)'; a GRU's bias .* reset_after=False"):
         from_keras(arrays | {"gru/bias": arrays["gru/bias"][0]})
     with pytest.raises(UserError, match=r"no bias"):
         from_keras({name: array for name, array in arrays.items() if not name.endswith("bias")})
@@ -140,7 +141,7 @@ def test_reset_before_the_product_is_refused_as_another_function():
         ({"lstm/recurrent_kernel": np.zeros((4, 9), np.float32)}, r"the kernels have the shapes \(D, G\)"),
         ({"lstm/recurrent_kernel": np.zeros(4, np.float32)}, r"the kernels have the shapes \(D, G\)"),
         ({"lstm/kernel": np.zeros((3, 16), np.int64)}, r"lstm/kernel: got 'int64'; weights are float16"),
-        ({"lstm/bias": np.zeros(32, np.float32)}, r"bias must have the shape \(16,\)"),
+        ({"lstm/bias": np.zeros(24, np.float32)}, r"bias must have the shape \(16,\)"),
         ({"lstm/other": np.zeros(1, np.float32)}, r"a recurrent layer has kernel, recurrent_kernel and bias"),
         (
             {"lstm_1/kernel": np.zeros((5, 16), np.float32)},
@@ -231,7 +232,7 @@ def test_reads_a_keras_archive_with_its_configuration(tmp_path):
         archive.writestr("model.weights.h5", weights.getvalue())
     found = read_keras(tmp_path / "model.keras")
     assert same(found.arrays, arrays)
-    assert activation_of(found.config) == "relu"
+    assert read_model(found.config, "f").activation == "relu"
 
 
 def test_reads_npz_and_never_unpickles(tmp_path):
@@ -258,11 +259,14 @@ def config_of(name, **options):
 
 
 def test_a_configuration_that_computes_something_else_is_refused(tmp_path):
-    assert activation_of(None) is None
-    assert activation_of(config_of("SimpleRNN")) == "tanh"
-    assert activation_of(config_of("LSTM", activation="tanh", recurrent_activation="sigmoid")) is None
+    assert read_model(config_of("SimpleRNN"), "f").activation == "tanh"
+    usual = config_of("LSTM", activation="tanh", recurrent_activation="sigmoid")
+    assert read_model(usual, "f").activation is None
+    ahead = {"class_name": "LSTM", "config": {}}
     half = {"class_name": "LSTM", "config": {"go_backwards": True}}
-    assert activation_of(config_of("Bidirectional", merge_mode="concat", backward_layer=half)) is None
+    read_model(config_of("Bidirectional", merge_mode="concat", layer=ahead, backward_layer=half), "f")
+    with pytest.raises(UserError, match="Bidirectional: layer: go_backwards: got True"):
+        read_model(config_of("Bidirectional", layer=half), "f")
     for name, option, value in [
         ("LSTM", "recurrent_activation", "hard_sigmoid"),
         ("LSTM", "go_backwards", True),
@@ -271,12 +275,28 @@ def test_a_configuration_that_computes_something_else_is_refused(tmp_path):
         ("Bidirectional", "merge_mode", "sum"),
     ]:
         with pytest.raises(UserError, match=f"{name}: {option}: got .*{value}"):
-            activation_of(config_of(name, **{option: value}))
+            read_model(config_of(name, **{option: value}), "f")
     write_keras2(
         tmp_path / "m.h5", random_arrays("lstm", 1, False), config=config_of("LSTM", go_backwards=True)
     )
     with pytest.raises(UserError, match="go_backwards"):
-        activation_of(read_keras(tmp_path / "m.h5").config)
+        read_model(read_keras(tmp_path / "m.h5").config, "f")
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_layers_of_cudnn_are_read_as_keras_reads_them(kind):
+    ours = random_arrays(kind, 1, False)
+    kernel, recurrent, bias = (ours[f"{kind}/{part}"] for part in ("kernel", "recurrent_kernel", "bias"))
+    gates = kernel.shape[1] // recurrent.shape[0]
+    # cuDNN's memory of each gate is (H, D); Keras' arrays have the shape of its own kernels.
+    theirs = {
+        "kernel": np.hstack([k.T.reshape(k.shape) for k in np.hsplit(kernel, gates)]),
+        "recurrent_kernel": np.hstack([k.T for k in np.hsplit(recurrent, gates)]),
+        "bias": bias.reshape(-1) if kind == "gru" else np.concatenate([bias - 0.5, bias * 0 + 0.5]),
+    }
+    found = from_keras({f"cu_dnn{kind}/{part}": array for part, array in theirs.items()})
+    for name, tensor in from_keras(ours).items():
+        torch.testing.assert_close(found[name], tensor)
 
 
 def test_files_that_are_not_what_they_say(tmp_path):

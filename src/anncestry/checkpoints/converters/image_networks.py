@@ -4,11 +4,14 @@ The names of our weights are theirs, so that a file goes through unchanged. What
 
 - the published DenseNets carry the older names ``denselayer1.norm.1.weight`` (now ``norm1.weight``);
 - a well-known DenseNet for CIFAR calls its last normalisation ``norm_final`` (``norm5``);
-- older files lack ``num_batches_tracked``, which nothing depends on: it becomes 0.
+- older files lack ``num_batches_tracked``, which nothing depends on: it becomes 0;
+- older VGGs number their dense layers as AlexNet does (``classifier.1``, ``.4``, ``.6``), and timm's have
+  them as convolutions (``pre_logits.fc1``, ``pre_logits.fc2``, ``head.fc``).
 
-timm's ResNets and DenseNets have torchvision's names. Sizes are read from the shapes of the weights. What
-weights do not say is assumed: images of 224 x 224 behind a first kernel of 7 or 11, of 32 x 32 otherwise, and
-the stride of a bottleneck in its 3x3 convolution.
+timm's ResNets and DenseNets have torchvision's names, and so have relatives that compute something else: a
+config.json says which one it is (``architecture``); shapes tell wide ResNets and ResNeXt. Sizes are read from
+the shapes of the weights. What nobody says is assumed: images of 224 x 224 behind a first kernel of 7 or 11,
+of 32 x 32 otherwise, and the stride of a bottleneck in its 3x3 convolution.
 """
 
 import math
@@ -20,15 +23,24 @@ import torch
 from torch import Tensor
 
 from anncestry.checkpoints.imported import Imported
-from anncestry.errors import UserError
+from anncestry.errors import UserError, require
+from anncestry.fields import Fields
 from anncestry.models.densenet import BOTTLENECK
 from anncestry.models.vgg import COLUMNS
+from anncestry.stored import whole
 from anncestry.timeline import find
 
 _OLD_DENSE = re.compile(r"(.*\.denselayer[0-9]+\.(?:norm|conv))\.([12])\.(.*)")
 _DENSE_LAYER = re.compile(r"features\.denseblock([0-9]+)\.denselayer([0-9]+)\.norm1\.weight")
 _BLOCK = re.compile(r"layer([0-9]+)\.([0-9]+)\.conv1\.weight")
 _FEATURE = re.compile(r"features\.([0-9]+)\.weight")
+_VGG_DENSE = {"classifier.1": "classifier.0", "classifier.4": "classifier.3"}  # of old files, and now
+_TIMM_DENSE = {"pre_logits.fc1": "classifier.0", "pre_logits.fc2": "classifier.3", "head.fc": "classifier.6"}
+_LIKE = re.compile(  # timm's names of networks that compute what torchvision's do
+    r"alexnet|(tv_)?densenet(121|161|169|201|264)?|(tv_|gluon_)?resnet([0-9]+)?(_v1b)?|vgg([0-9]+)?(_bn)?"
+)
+_SAID_BY_WEIGHTS = ("num_classes", "num_features", "architecture", "pool_size", "first_conv", "classifier")
+_ALEXNETS_CONVOLUTIONS = 5
 
 
 def recognise(tensors: Mapping[str, Tensor]) -> str | None:
@@ -38,17 +50,26 @@ def recognise(tensors: Mapping[str, Tensor]) -> str | None:
         return "densenet"
     if "layer1.0.conv1.weight" in names:
         return "resnet"
-    if "features.0.weight" in names and "classifier.1.weight" in names:
-        return "alexnet"
-    if "features.0.weight" in names and "classifier.0.weight" in names:
+    if "features.0.weight" not in names:
+        return None
+    if "classifier.0.weight" in names or "pre_logits.fc1.weight" in names:
         return "vgg"
+    if "classifier.1.weight" in names:
+        convolutions = sum(tensors[name].ndim == 4 for name in tensors if _FEATURE.fullmatch(name))
+        return "alexnet" if convolutions <= _ALEXNETS_CONVOLUTIONS else "vgg"
     return None
 
 
 def from_torchvision(
-    tensors: Mapping[str, Tensor], source: str = "checkpoint", architecture: str | None = None
+    tensors: Mapping[str, Tensor],
+    source: str = "checkpoint",
+    architecture: str | None = None,
+    config: Fields | None = None,
 ) -> Imported:
     """The network that a state dict of torchvision or timm holds.
+
+    Args:
+        config: timm's config.json, where there is one.
 
     Raises:
         UserError: its names are those of none, or of another than ``architecture``; its shapes are not
@@ -60,17 +81,97 @@ def from_torchvision(
         raise UserError(source, f"{len(tensors)} tensors", rule)
     if architecture is not None and find(architecture).id != found:
         raise UserError("architecture", architecture, f"{source} holds a {found}", [found])
+    said = Fields({}, "config.json") if config is None else config
+    _check_kind(said)
     ours = {_modern(name): tensor for name, tensor in tensors.items()}
+    if found == "vgg":
+        ours = _vgg_names(ours)
+    if found == "resnet":
+        _check_resnet(ours, source)
     for name, mean in list(ours.items()):
         if name.endswith("running_mean"):
             count = name.removesuffix("running_mean") + "num_batches_tracked"
             ours.setdefault(count, mean.new_zeros((), dtype=torch.int64))
     try:
-        config = _SIZES[found](ours)
+        sizes = _SIZES[found](ours)
     except (KeyError, IndexError, ValueError, ZeroDivisionError) as error:
         rule = f"its shapes are not those of one {found} ({type(error).__name__}: {error})"
         raise UserError(source, f"{len(tensors)} tensors", rule) from error
-    return Imported(found, config, ours)
+    shape = _input_shape(said)
+    notes = _notes(said)
+    if shape is None:
+        shape = sizes["input_shape"]
+        notes.append(f"input_shape={shape} is assumed: weights do not say (--set input_shape=...)")
+    return Imported(found, {**sizes, "input_shape": shape}, ours, notes=(*notes, *said.notes()))
+
+
+def _check_kind(said: Fields) -> None:
+    """Raise a `UserError` where timm says that it is a network that only has the same weights."""
+    kind = said.get("architecture")
+    if kind is not None:
+        rule = "computes something else than torchvision's networks, of the same or other weights"
+        base = str(kind).partition(".")[0]
+        known = ("alexnet", "densenet121", "resnet50", "vgg16", "vgg16_bn", "...")
+        require(_LIKE.fullmatch(base) is not None, "architecture", kind, rule, known)
+    pool = said.get("global_pool")
+    require(pool in (None, "", "avg"), "global_pool", pool, "is another pooling than ours", ["avg"])
+
+
+def _check_resnet(tensors: Mapping[str, Tensor], source: str) -> None:
+    """Raise a `UserError` for the relatives of a ResNet that their tensors tell."""
+    others = {"convs.": "Res2Net", "se.": "a ResNet with squeeze and excitation", "eca.": "ECA-ResNet"}
+    others |= {"downsample.2.": "a ResNet with pooling in its shortcuts (ResNet-D)"}
+    for name in tensors:
+        inside = re.sub(r"^layer[0-9]+\.[0-9]+\.", "", name) if name.startswith("layer") else ""
+        for mark, kind in others.items():
+            require(not inside.startswith(mark), source, name, f"is of {kind}, which is not read here")
+    deep = "is of a ResNet with a deep stem (ResNet-C), which is not read here"
+    require("conv1.0.weight" not in tensors, source, "conv1.0.weight", deep)
+    if {"layer1.0.conv2.weight", "layer1.0.conv3.weight"} <= tensors.keys():
+        inner, outer = tensors["layer1.0.conv2.weight"].shape, tensors["layer1.0.conv3.weight"].shape
+        rule = "is of a ResNeXt (its convolutions are in groups), which is not read here"
+        require(inner[:1] == inner[1:2], source, f"layer1.0.conv2.weight {tuple(inner)}", rule)
+        rule = "is of a wide ResNet, which is not read here: a bottleneck has a quarter of the channels"
+        narrow = len(outer) > 1 and outer[0] == 4 * outer[1]
+        require(narrow, source, f"layer1.0.conv3.weight {tuple(outer)}", rule)
+
+
+def _vgg_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The dense layers of a VGG under torchvision's present names."""
+    names = _TIMM_DENSE if "pre_logits.fc1.weight" in tensors else {}
+    names = names if names or "classifier.0.weight" in tensors else _VGG_DENSE
+    ours = {}
+    for name, tensor in tensors.items():
+        layer, _, part = name.rpartition(".")
+        if layer in names:
+            name = f"{names[layer]}.{part}"
+            tensor = tensor.flatten(1) if part == "weight" else tensor
+        ours[name] = tensor
+    return ours
+
+
+def _input_shape(said: Fields) -> tuple[int, ...] | None:
+    """The shape of one image, where timm says one."""
+    published = said.get("pretrained_cfg")
+    shape = published.get("input_size") if isinstance(published, dict) else None
+    return (
+        None
+        if shape is None
+        else whole(tuple[int, int, int], shape, "config.json: pretrained_cfg: input_size")
+    )
+
+
+def _notes(said: Fields) -> list[str]:
+    """What a person must know of timm's config."""
+    said.ignore(*_SAID_BY_WEIGHTS)
+    published, arguments = said.get("pretrained_cfg"), said.get("model_args")
+    notes = []
+    if isinstance(published, dict) and ("mean" in published or "std" in published):
+        by = f"by mean {published.get('mean')} and deviation {published.get('std')}"
+        notes.append(f"images must be normalised first, {by}: the run takes tensors")
+    if arguments:
+        notes.append(f"config.json: model_args were not heeded: {arguments}")
+    return notes
 
 
 def _modern(name: str) -> str:

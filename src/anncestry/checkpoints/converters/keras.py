@@ -71,14 +71,16 @@ def _our_cell(parts: Mapping[str, np.ndarray], source: str) -> CellWeights:
         rule = "the kernels have the shapes (D, G) and (H, G), where G is H, 3H or 4H"
         raise UserError(source, shapes, rule)
     tensors = {part: _tensor(array, f"{source}/{part}") for part, array in parts.items()}
+    if cell != "rnn" and "bias" in tensors and tensors["bias"].shape == (2 * rows,):
+        tensors = _from_cudnn(cell, tensors)
     weight_ih, weight_hh = tensors["kernel"].T, tensors["recurrent_kernel"].T  # (G, D), (G, H)
     bias = tensors.get("bias")
     if cell == "gru":
         if bias is None or bias.shape != (2, rows):
             found = "no bias" if bias is None else f"bias {tuple(bias.shape)}"
             rule = (
-                f"a GRU's bias must have the shape (2, 3H) = (2, {rows}), made with reset_after=True; with "
-                "reset_after=False it is another function, which PyTorch and this project do not compute"
+                f"a GRU's bias must have the shape (2, 3H) = (2, {rows}), made with reset_after=True, or "
+                "(6H,) of a CuDNNGRU; reset_after=False is another function, which is not computed here"
             )
             raise UserError(source, found, rule)
         weight_ih, weight_hh = _swap_gates(weight_ih), _swap_gates(weight_hh)
@@ -88,10 +90,26 @@ def _our_cell(parts: Mapping[str, np.ndarray], source: str) -> CellWeights:
     return CellWeights(weight_ih.contiguous(), weight_hh.contiguous(), bias)
 
 
+def _from_cudnn(cell: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """``CuDNNLSTM`` and ``CuDNNGRU`` as Keras itself reads them into LSTM and GRU.
+
+    Their kernels hold the memory of cuDNN's matrices, (H, D) and (H, H) for each gate; their two biases stand
+    one behind the other.
+    """
+    kernel, recurrent, bias = (tensors[part] for part in _PARTS)
+    input_size, hidden_size = kernel.shape[0], recurrent.shape[0]
+    gates = kernel.shape[1] // hidden_size
+    kernels = [part.reshape(hidden_size, input_size).T for part in kernel.chunk(gates, 1)]
+    recurrents = [part.T for part in recurrent.chunk(gates, 1)]
+    biases = bias.view(2, -1)
+    joined = biases if cell == "gru" else biases.sum(0)
+    return dict(zip(_PARTS, (torch.cat(kernels, 1), torch.cat(recurrents, 1), joined), strict=True))
+
+
 def _tensor(array: np.ndarray, source: str) -> Tensor:
     if array.dtype.kind != "f" or array.dtype.itemsize not in (2, 4, 8):
         raise UserError(source, str(array.dtype), "weights are float16, float32 or float64")
-    return torch.from_numpy(array.astype(array.dtype.newbyteorder("="), order="C"))
+    return torch.from_numpy(array.astype(np.float32, order="C"))
 
 
 def _swap_gates(rows: Tensor) -> Tensor:

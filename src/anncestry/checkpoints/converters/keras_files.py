@@ -12,7 +12,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator
+import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,15 +28,16 @@ _VARIABLE = re.compile(
 _CONTAINERS = ("layers/", "_layer_checkpoint_dependencies/")
 _CELL_PARTS = ("kernel", "recurrent_kernel", "bias")
 _DAMAGE = (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, MemoryError, zipfile.BadZipFile)
-_RECURRENT = ("SimpleRNN", "LSTM", "GRU")
+_DAMAGE += (RecursionError, NotImplementedError, OverflowError, zlib.error)
 
 
 class KerasFile(NamedTuple):
     """Arrays named ``<layer>/kernel``, ``<layer>/forward/bias`` ..., the lowest layer first, and the model's
-    configuration where the file holds it."""
+    configuration where the file holds it; ``silent`` names its layers without weights."""
 
     arrays: dict[str, np.ndarray]
     config: dict[str, Any] | None
+    silent: tuple[str, ...] = ()
 
 
 def read_keras(path: str | Path) -> KerasFile:
@@ -60,51 +61,14 @@ def read_keras(path: str | Path) -> KerasFile:
         raise UserError("file", str(path), f"is not a file of Keras weights, or damaged ({error})") from error
 
 
-def activation_of(config: dict[str, Any] | None) -> str | None:
-    """The activation of a model's SimpleRNN layers; checks that all recurrent layers compute what ours do.
-
-    Returns:
-        ``tanh`` or ``relu``; None where there is no configuration or no SimpleRNN.
-
-    Raises:
-        UserError: an option makes another function of them.
-    """
-    activation = None
-    for name, options, inside in _recurrent_configs(config, False):
-        expected: dict[str, tuple] = {"activation": ("tanh",), "recurrent_activation": ("sigmoid",)}
-        expected |= {"reset_after": (True,), "merge_mode": ("concat",), "go_backwards": (False,)}
-        if name == "SimpleRNN":
-            activation = options.get("activation", "tanh")
-            expected["activation"] = ("tanh", "relu")
-        if inside:  # the backward half of a pair
-            del expected["go_backwards"]
-        for option, accepted in expected.items():
-            value = options.get(option, accepted[0])
-            if value not in accepted:
-                raise UserError(f"{name}: {option}", value, "makes another function of it", accepted)
-    return activation
-
-
-def _recurrent_configs(node: Any, inside: bool) -> Iterator[tuple[str, dict[str, Any], bool]]:
-    """(class, options, whether it is half of a pair) of every recurrent layer in a nested configuration."""
-    if isinstance(node, list):
-        for part in node:
-            yield from _recurrent_configs(part, inside)
-    elif isinstance(node, dict):
-        name, options = node.get("class_name"), node.get("config")
-        if isinstance(options, dict) and name in (*_RECURRENT, "Bidirectional"):
-            yield str(name), options, inside
-            inside = inside or name == "Bidirectional"
-        for part in node.values():
-            yield from _recurrent_configs(part, inside)
-
-
 def _read_archive(path: Path, size: int) -> KerasFile:
     with zipfile.ZipFile(path) as archive:
         if sum(member.file_size for member in archive.infolist()) > MAX_GROWTH * size:
             raise UserError("file", str(path), f"would unpack to more than {MAX_GROWTH} times its size")
         if "model.weights.h5" in archive.namelist():
             config = json.loads(archive.read("config.json")) if "config.json" in archive.namelist() else None
+            if not isinstance(config, dict | None):
+                raise ValueError("config.json holds no object")
             with h5py.File(io.BytesIO(archive.read("model.weights.h5")), "r") as file:
                 return _read_hdf5(file, str(path), size)._replace(config=config)
         if not all(name.endswith(".npy") for name in archive.namelist()):
@@ -126,8 +90,32 @@ def _read_hdf5(file: h5py.File, source: str, size: int) -> KerasFile:
         if stored not in datasets:
             raise UserError("file", source, f"is damaged: {stored} is missing")
         arrays[ours] = np.asarray(datasets[stored])
-    config = file.attrs.get("model_config")
-    return KerasFile(arrays, None if config is None else json.loads(config))
+    config = _json_of(file, "model_config")
+    trained = _json_of(file, "training_config")
+    if config is not None and trained is not None:
+        config = {**config, "training_config": trained}
+    return KerasFile(arrays, config, _silent(nodes, root, layered, arrays))
+
+
+def _silent(
+    nodes: dict[str, Any], root: str, layered: bool, arrays: dict[str, np.ndarray]
+) -> tuple[str, ...]:
+    """The layers that the file names and that have no weights."""
+    if layered:
+        layers = [_text(name) for name in nodes[root].attrs["layer_names"]]
+    else:
+        inside = [name.partition("/")[2] for name in nodes if name.startswith(_CONTAINERS)]
+        layers = [name for name in inside if name and "/" not in name]
+    return tuple(layer for layer in layers if not any(name.startswith(f"{layer}/") for name in arrays))
+
+
+def _json_of(file: h5py.File, name: str) -> dict[str, Any] | None:
+    """The object in an attribute of the file."""
+    found = file.attrs.get(name)
+    value = None if found is None else json.loads(found)
+    if not isinstance(value, dict | None):
+        raise ValueError(f"{name} holds no object")
+    return value
 
 
 def _text(value: Any) -> str:
@@ -162,8 +150,8 @@ def _keras3_names(stored: list[str]) -> dict[str, str]:
             layer += f"/{match['way']}" if match["way"] else ""
         else:
             parts = ("embeddings",) if layer.startswith("embedding") else ("kernel", "bias")
-        if index < len(parts):
-            names[name] = f"{layer}/{parts[index]}"
+        # What is beyond the parts of a layer that is read keeps its number, for its layer to be refused by.
+        names[name] = f"{layer}/{parts[index] if index < len(parts) else index}"
     return names
 
 
