@@ -44,7 +44,15 @@ def run(name, seed, score, **fields):
 
 
 def standing(name, kind, place, mean, **fields):
-    base = {"id": name, "kind": kind, "place": place, "mean": mean, "band": 0.0041, "behind": 0.0}
+    base = {
+        "id": name,
+        "kind": kind,
+        "place": place,
+        "mean": mean,
+        "low": mean - 0.004,
+        "high": mean + 0.004,
+        "behind": 0.0,
+    }
     base |= {"values": {"0": mean - 0.001, "1": mean + 0.001}, "behind_band": 0.0, "tied": True}
     base |= {"seconds": 2.0, "parameters": 9610.0, "flops": 19000.0, "latency": 35e-6}
     return {**base, "steps": 40, "epochs": 4.5, **fields}

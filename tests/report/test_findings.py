@@ -5,9 +5,9 @@ from anncestry.report.findings import budget_phrase, findings
 
 def test_the_leader_the_next_and_the_best_baseline(race):
     assert findings(race) == [
-        "On csv:R&D <data>.csv, with 2.0 s of training each, cnn leads: accuracy 98.6 ± 0.4 %.",
-        "Next is mlp, 3.2 ± 0.5 points behind: a difference that 2 seeds can tell.",
-        "The best baseline, logistic, gets 95.1 ± 0.4 %.",
+        "On csv:R&D <data>.csv, with 2.0 s of training each, cnn leads: accuracy 98.6 % [98.2, 99.0].",
+        "Next is mlp, 3.2 ± 0.5 points behind: more than the luck of seeds and test rows explains.",
+        "The best baseline, logistic, gets 95.1 % [94.7, 95.5].",
         "lstm failed; the reasons are below.",
     ]
 
@@ -22,7 +22,7 @@ def test_what_cannot_be_told_apart_is_said(race):
 
 def test_one_seed_decides_nothing(race):
     for row in race["ranking"]["standings"]:
-        row |= {"values": {"0": row["mean"]}, "band": None, "tied": None}
+        row |= {"values": {"0": row["mean"]}, "behind_band": None, "tied": None}
     assert findings(race)[1] == "Next is mlp with 95.4 %; 1 seed cannot say whether the two differ."
 
 
@@ -31,7 +31,26 @@ def test_a_baseline_that_wins_is_named_as_such(race):
     row |= {"behind": -0.01, "behind_band": 0.005, "tied": False}
     assert findings(race)[2].endswith("better than every network here.")
     row["tied"] = True
-    assert findings(race)[2].endswith("not distinguishable from the leader.")
+    assert findings(race)[2].endswith("not distinguishable from the best network.")
+
+
+def test_who_does_not_beat_the_simplest_baseline_is_not_said_to_lead(race):
+    race["entrants"][3:] = race["entrants"][:2:-1]  # the majority class first, as races have it
+    assert "leads" in findings(race)[0]
+    row = race["ranking"]["standings"][3]
+    row |= {"mean": 0.985, "low": 0.98, "high": 0.99, "behind": 0.001, "behind_band": 0.005, "tied": True}
+    beaten = "no model is shown to beat majority (98.5 % [98.0, 99.0]); first is cnn: accuracy 98.6 % "
+    beaten += "[98.2, 99.0]."
+    assert findings(race)[0].endswith(beaten)
+    row |= {"behind": -0.003, "tied": False}
+    assert findings(race)[0].endswith(beaten)
+    row |= {"behind": -0.003, "tied": None}  # one seed
+    assert findings(race)[0].endswith(beaten)
+
+
+def test_long_paths_are_not_in_sentences(race):
+    race["data"]["name"] = "parallel:/a/very/long/path/to/train.en,/a/very/long/path/to/train.de"
+    assert findings(race)[0].startswith("On parallel:train.en,train.de, with")
 
 
 def test_a_race_cut_short_says_how_far_it_came(race):
@@ -55,6 +74,6 @@ def test_budgets_in_words():
 
 def test_more_seeds_are_advised_where_they_would_tell(race):
     race["ranking"]["standings"][1]["tied"] = True
-    assert findings(race)[-1] == "More seeds would narrow the intervals: --seeds 10."
+    assert findings(race)[-1] == "More seeds (--seeds 10) or more test rows would narrow the intervals."
     race["seeds"] = 10
     assert "More seeds" not in " ".join(findings(race))

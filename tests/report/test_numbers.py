@@ -2,7 +2,16 @@
 
 import pytest
 
-from anncestry.report.numbers import count, duration, listed, metric_value, operations, plural
+from anncestry.report.numbers import (
+    count,
+    duration,
+    listed,
+    metric_value,
+    operations,
+    plural,
+    score_value,
+    short_name,
+)
 
 
 @pytest.mark.parametrize(
@@ -61,3 +70,27 @@ def test_durations(seconds, shown):
 def test_words():
     assert [plural(1, "seed"), plural(3, "seed"), plural(2, "pass")] == ["1 seed", "3 seeds", "2 passes"]
     assert [listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
+
+
+@pytest.mark.parametrize(
+    ("mean", "low", "high", "metric", "shown"),
+    [
+        (1.0, 0.875, 1.0, "accuracy", "100.0 % [87.5, 100.0]"),
+        (0.98611, 0.98, 0.9934, "macro_f1", "98.6 % [98.0, 99.3]"),
+        (123.4, 98.0, 151.0, "rmse", "123 [98, 151]"),
+        (0.98611, None, None, "accuracy", "98.6 %"),
+    ],
+)
+def test_intervals(mean, low, high, metric, shown):
+    assert score_value({"mean": mean, "low": low, "high": high}, metric, unit=True) == shown
+
+
+def test_names_of_data_without_their_folders():
+    assert short_name("csv:/a/b/wine.csv") == "csv:wine.csv"
+    assert short_name("images:/a/b/") == "images:b"
+    assert short_name("parallel:/a/x.en,/b/x.de") == "parallel:x.en,x.de"
+    assert [short_name("digits"), short_name("toy2d:xor"), short_name("csv:/")] == [
+        "digits",
+        "toy2d:xor",
+        "csv:/",
+    ]

@@ -46,7 +46,8 @@ def test_the_sections_and_what_they_say(race):
     assert sections == ["ranking", "figures", "models", "method", "failures", "reproduce"]
     assert reader.tags.count("svg") == 4
     for sentence in (
-        "cnn leads: accuracy 98.6 ± 0.4 %.",
+        "cnn leads: accuracy 98.6 % [98.2, 99.0].",
+        "Data: split at random",
         "logistic: stopped after 20 iterations",
         "CNN (1986). Somebody, Somewhere. To mlp it adds something; it removes full connection.",
         "9,610 parameters; width 50; 19 kFLOPs for one example; 35 µs for one prediction; 4 to 5 passes.",

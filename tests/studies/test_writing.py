@@ -44,7 +44,8 @@ def texts():
 
 
 def scores(data):
-    return {baseline.id: baseline.score(data) for baseline in baselines_for(data.signature)}
+    made = {baseline.id: baseline.score(data) for baseline in baselines_for(data.signature)}
+    return {name: (scored.metrics, note) for name, (scored, note) in made.items()}
 
 
 def test_word_by_word(texts):

@@ -11,6 +11,8 @@ from anncestry.report.numbers import (
     metric_value,
     operations,
     plural,
+    score_value,
+    short_name,
 )
 
 ENOUGH_SEEDS = 10  # the interval of ten values is a third as wide as that of three with the same spread
@@ -24,14 +26,20 @@ def findings(race: Race) -> list[str]:
     baselines = [row for row in standings if row["kind"] == "baseline"]
     sentences = []
     if models:
-        sentences.append(_leader(race, models[0]))
+        sentences.append(_leader(race, models, _simplest(race)))
         if len(models) > 1:
             sentences.append(_rivals(race, models))
     else:
-        sentences.append(f"No model finished a run on {race['data']['name']}.")
+        sentences.append(f"No model finished a run on {short_name(race['data']['name'])}.")
     if baselines:
         sentences.append(_baselines(race, baselines[0], models[0] if models else None))
     return sentences + _missing(race) + _advice(race, models)
+
+
+def _simplest(race: Race) -> dict[str, Any] | None:
+    """The standing of the baseline that hardly looks at the data: the majority class, the mean, ..."""
+    first = next((row["id"] for row in race["entrants"] if row["kind"] == "baseline"), None)
+    return next((row for row in race["ranking"]["standings"] if row["id"] == first), None)
 
 
 def budget_phrase(budget: dict[str, Any]) -> str:
@@ -48,28 +56,35 @@ def budget_phrase(budget: dict[str, Any]) -> str:
     return f"{listed(parts)} each"
 
 
-def _leader(race: Race, leader: dict[str, Any]) -> str:
-    metric = race["metric"]["name"]
-    value = metric_value(leader["mean"], metric, leader["band"], unit=True)
+def _leader(race: Race, models: list[dict[str, Any]], simplest: dict[str, Any] | None) -> str:
+    metric, leader = race["metric"]["name"], models[0]
+    start = f"On {short_name(race['data']['name'])}, with {budget_phrase(race['budget'])}, "
     direction = "" if race["metric"]["higher_is_better"] else " (lower is better)"
-    return (
-        f"On {race['data']['name']}, with {budget_phrase(race['budget'])}, {leader['id']} leads: "
-        f"{metric_name(metric)} {value}{direction}."
-    )
+    value = f"{metric_name(metric)} {score_value(leader, metric, unit=True)}{direction}"
+    if simplest is not None and (simplest["tied"] or (simplest["behind"] or 0) < 0):
+        bound = score_value(simplest, metric, unit=True)
+        return (
+            f"{start}no model is shown to beat {simplest['id']} ({bound}); first is {leader['id']}: {value}."
+        )
+    ahead = len(models) > 1 and all(row["tied"] is False for row in models[1:])
+    return f"{start}{leader['id']} {'leads' if ahead else 'has the best mean'}: {value}."
 
 
 def _rivals(race: Race, models: list[dict[str, Any]]) -> str:
     leader, others = models[0], models[1:]
-    seeds = plural(len(leader["values"]), "seed")
+    seeds, metric = plural(len(leader["values"]), "seed"), race["metric"]["name"]
     second = others[0]
     if second["tied"] is None:
-        value = metric_value(second["mean"], race["metric"]["name"], unit=True)
+        value = metric_value(second["mean"], metric, unit=True)
         return f"Next is {second['id']} with {value}; {seeds} cannot say whether the two differ."
     tied = [row["id"] for row in others if row["tied"]]
     if not tied:
-        behind = metric_value(second["behind"], race["metric"]["name"], second["behind_band"])
-        points = " points" if is_share(race["metric"]["name"]) else ""
-        return f"Next is {second['id']}, {behind}{points} behind: a difference that {seeds} can tell."
+        behind = metric_value(second["behind"], metric, second["behind_band"])
+        points = " points" if is_share(metric) else ""
+        return (
+            f"Next is {second['id']}, {behind}{points} behind: "
+            "more than the luck of seeds and test rows explains."
+        )
     if len(tied) == len(others):
         return f"No other model can be told apart from it with {seeds}."
     verb = "is" if len(tied) == 1 else "are"
@@ -77,19 +92,23 @@ def _rivals(race: Race, models: list[dict[str, Any]]) -> str:
 
 
 def _baselines(race: Race, best: dict[str, Any], leader: dict[str, Any] | None) -> str:
-    value = metric_value(best["mean"], race["metric"]["name"], best["band"], unit=True)
-    sentence = f"The best baseline, {best['id']}, gets {value}"
+    sentence = f"The best baseline, {best['id']}, gets {score_value(best, race['metric']['name'], unit=True)}"
     if leader is None or best["behind"] is None:
         return sentence + "."
     if best["tied"]:
-        return sentence + ", not distinguishable from the leader."
+        return sentence + ", not distinguishable from the best network."
+    if best["tied"] is None:
+        better = race["metric"]["higher_is_better"]
+        return sentence + (
+            f", {'above' if better else 'below'} every network." if best["behind"] < 0 else "."
+        )
     return sentence + (", better than every network here." if best["behind"] < 0 else ".")
 
 
 def _advice(race: Race, models: list[dict[str, Any]]) -> list[str]:
     if race["seeds"] >= ENOUGH_SEEDS or not any(row["tied"] for row in models[1:]):
         return []
-    return [f"More seeds would narrow the intervals: --seeds {ENOUGH_SEEDS}."]
+    return [f"More seeds (--seeds {ENOUGH_SEEDS}) or more test rows would narrow the intervals."]
 
 
 def _missing(race: Race) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from anncestry.report.numbers import duration, listed, metric_value, operations, plural
+from anncestry.report.numbers import duration, listed, operations, plural, score_value
 from anncestry.report.plots import forecast_plot
 
 Race = dict[str, Any]
@@ -28,7 +28,7 @@ def _model(race: Race, entrant: dict[str, Any]) -> str:
     name, metric = entrant["id"], race["metric"]["name"]
     runs = [run for run in race["runs"] if run["entrant"] == name and run["status"] == "ok"]
     row = next((row for row in race["ranking"]["standings"] if row["id"] == name), None)
-    score = metric_value(row["mean"], metric, row["band"], unit=True) if row else "no finished run"
+    score = score_value(row, metric, unit=True) if row else "no finished run"
     parts = f"<p>{escape(_ancestry(entrant))}</p>"
     if runs:
         parts += f"<p>{escape(_training(runs))}</p>{_wrong(race, name, runs)}"

@@ -1,9 +1,10 @@
 """Numbers for people: as many digits as the uncertainty leaves, units where they help."""
 
 import math
+from typing import Any
 
 _PERCENT = (
-    "accuracy", "balanced_accuracy", "subset_accuracy", "exact",
+    "accuracy", "balanced_accuracy", "subset_accuracy", "frame_accuracy", "exact",
     "macro_f1", "micro_f1", "span_f1", "span_precision", "span_recall",
 )  # fmt: skip
 _NAMES = {  # in prose, and on axes and in tables
@@ -19,6 +20,8 @@ _NAMES = {  # in prose, and on axes and in tables
     "mean_average_precision": ("mean average precision", "mean average precision"),
     "mae": ("mean absolute error", "MAE"),
     "r2": ("R²", "R²"),
+    "pearson": ("Pearson's correlation", "correlation"),
+    "frame_accuracy": ("accuracy of frames", "frames (%)"),
     "bits": ("bits per token", "bits per token"),
     "rmse": ("root mean squared error", "RMSE"),
     "mse": ("squared error of a pixel", "squared error of a pixel"),
@@ -63,6 +66,24 @@ def metric_value(mean: float | None, metric: str, band: float | None = None, uni
     if band is not None:
         text += " ± 0" if band < _ROUNDING else f" ± {band:.{decimals}f}"
     return f"{text} %" if unit and metric in _PERCENT else text
+
+
+def score_value(row: dict[str, Any], metric: str, unit: bool = False) -> str:
+    """``98.6 [97.9, 99.1]``: the mean of a standing with its interval, if it has one."""
+    low, high = row["low"], row["high"]
+    if low is None or high is None:
+        return metric_value(row["mean"], metric, unit=unit)
+    mean, low, high = (scaled(value, metric) for value in (row["mean"], low, high))
+    decimals = _decimals(mean, (high - low) / 2, metric)
+    sign = " %" if unit and metric in _PERCENT else ""
+    return f"{mean:.{decimals}f}{sign} [{low:.{decimals}f}, {high:.{decimals}f}]"
+
+
+def short_name(data: str) -> str:
+    """``csv:wine.csv`` for ``csv:/somewhere/deep/wine.csv``: the name of data without the folders."""
+    kind, colon, rest = data.partition(":")
+    names = [part.rstrip("/").rpartition("/")[2] or part for part in rest.split(",")]
+    return kind + colon + ",".join(names)
 
 
 _ROUNDING = 1e-9  # a band below it is that of equal values

@@ -39,6 +39,18 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere }
 dl { display: grid; grid-template-columns: 8rem 1fr; gap: .5rem 1rem }
 dd { margin: 0; min-width: 0 }
 @media (max-width: 40rem) { dl { grid-template-columns: 1fr; gap: .1rem } dd { margin-bottom: .7rem } }
+@media (max-width: 40rem) {
+  h1 { font-size: 1.35rem }
+  .ranking, .ranking tbody { display: block }
+  .ranking thead { display: none }
+  .ranking tr { display: block; padding: .5rem 0; border-bottom: 1px solid var(--faint) }
+  .ranking td { display: inline-block; padding: 0 .8rem 0 0; border: 0 }
+  .ranking td { text-align: left; white-space: normal }
+  .ranking td:empty { display: none }
+  .ranking td[data-label]:not([data-label=""])::before { content: attr(data-label) " "; color: var(--soft) }
+  .ranking td[data-label="model"] { font-weight: 600 }
+  .ranking td[data-label="model"]::before { content: none !important }
+}
 @media print { details > * { display: block } }
 """
 

@@ -28,10 +28,9 @@ def ranking_plot(race: Race) -> str:
         figure, panel = axes(WIDTH, 1.0 + 0.3 * len(models) + 0.16 * len(baselines))
         for height, row in enumerate(reversed(models)):
             mean = scaled(row["mean"], metric)
-            if row["band"] is not None:
-                half = scaled(row["band"], metric)
+            if row["low"] is not None:
                 panel.plot(
-                    [mean - half, mean + half],
+                    [scaled(row["low"], metric), scaled(row["high"], metric)],
                     [height, height],
                     color=palette[row["id"]],
                     linewidth=2,
@@ -70,6 +69,9 @@ def _baseline_line(panel: Axes, row: dict[str, Any], metric: str, level: int, ri
 def _range(models: list[dict], baselines: list[dict], metric: str) -> tuple[float, float]:
     """Limits that show the models and the baselines near them; one far away must not press them together."""
     means = [scaled(value, metric) for row in models for value in row["values"].values()]
+    means += [
+        scaled(row[end], metric) for row in models[:1] for end in ("low", "high") if row[end] is not None
+    ]
     low, high = min(means), max(means)
     span = max(high - low, 1e-3 * max(abs(high), 1e-9))
     near = [scaled(row["mean"], metric) for row in baselines]
@@ -159,10 +161,12 @@ def against(race: Race, field: str, label: str) -> str:
         figure, panel = axes(WIDTH, 3.6)
         panel.set_xscale("log")
         for row in rows:
-            band = None if row["band"] is None else scaled(row["band"], metric)
             value = scaled(row["mean"], metric)
-            if band is not None:
-                panel.errorbar(row[field], value, band, color=palette[row["id"]], elinewidth=1, alpha=0.4)
+            if row["low"] is not None:
+                below, above = value - scaled(row["low"], metric), scaled(row["high"], metric) - value
+                panel.errorbar(
+                    row[field], value, [[below], [above]], color=palette[row["id"]], elinewidth=1, alpha=0.4
+                )
             panel.plot(row[field], value, "o", color=palette[row["id"]], markersize=6)
         if rows:
             panel.set_ylim(*_range(rows, [], metric))

@@ -6,7 +6,7 @@ from typing import Any
 from anncestry.report.findings import findings
 from anncestry.report.method import method_section
 from anncestry.report.model_sections import models_section
-from anncestry.report.numbers import metric_name
+from anncestry.report.numbers import metric_name, short_name
 from anncestry.report.page import section, shell
 from anncestry.report.plots import against, learning_curves, ranking_plot
 from anncestry.report.tables import failures, notes, ranking_columns, ranking_rows
@@ -28,10 +28,12 @@ def page(race: Race) -> str:
     if failed := failures(race):
         content += section("failures", "What failed", _list(failed))
     content += section("reproduce", "To run it again", f"<pre>{escape(race['command'])}</pre>")
-    return shell(f"The race on {race['data']['name']}", content)
+    return shell(f"The race on {short_name(race['data']['name'])}", content)
 
 
 def _list(lines: list[str], style: str = "") -> str:
+    if not lines:
+        return ""
     return f'<ul class="{style}">' + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
 
 
@@ -44,6 +46,7 @@ def _summary(race: Race) -> str:
     return (
         f'<p class="question">{escape(question)}</p>\n<p class="lead">{escape(first)}</p>\n'
         f"<p>{escape(' '.join(rest))}</p>\n"
+        + _list([f"Data: {note}" for note in race["data"]["notes"]], "notes")
     )
 
 
@@ -72,24 +75,29 @@ def _ranking(race: Race) -> str:
     head = "".join(f"<th>{escape(name)}</th>" for name in columns.values())
     body = ""
     for row in rows:
-        cells = "".join(f"<td>{escape(row[field])}</td>" for field in columns)
+        cells = "".join(
+            f'<td data-label="{escape(head, quote=True)}">{escape(row[field])}</td>'
+            for field, head in columns.items()
+        )
         body += f'<tr class="{row["kind"]}">{cells}</tr>\n'
-    table = f"<table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>"
-    remarks = _list(notes(race), "notes") if notes(race) else ""
+    table = f'<table class="ranking"><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>'
+    remarks = _list(notes(race), "notes")
     return f'<div class="wide">{table}</div>\n<p>{escape(_confidence(race))}</p>\n{remarks}'
 
 
 def _confidence(race: Race) -> str:
-    if all(row["band"] is None for row in race["ranking"]["standings"]):
+    sure = f"{race['ranking']['confidence']:.0%}"
+    if all(row["tied"] is None for row in race["ranking"]["standings"]):
         return (
-            "One seed says nothing about how much the scores vary; the order may be another one next "
-            "time. Baselines are not numbered."
+            f"In brackets {sure} intervals that count the test rows alone: one seed says nothing about how "
+            "much seeds vary, and the order may be another one next time. Baselines are not numbered."
         )
     return (
-        f"Mean over seeds ± half a {race['ranking']['confidence']:.0%} Student t-interval. “Behind the "
-        "leader” is the mean difference to the leading model with the same seed and split, with its own "
-        "interval; where that contains zero the two are tied: this race cannot tell them apart. The "
-        "intervals are not corrected for the number of comparisons. Baselines are not numbered."
+        f"Mean over seeds, in brackets its {sure} interval, which counts both what seeds vary by and how few "
+        "the test rows are. “Behind the leader” is the mean difference to the leading model on the same "
+        "rows, with its own interval, corrected for the number of comparisons (Holm); where that contains "
+        "zero the two are tied: this race cannot tell them apart. Splits that are drawn anew overlap, and "
+        "the intervals allow for it. Baselines are not numbered."
     )
 
 

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from anncestry.report.findings import budget_phrase, findings
-from anncestry.report.numbers import count, duration, metric_label, metric_value
+from anncestry.report.numbers import count, duration, metric_label, metric_value, score_value, short_name
 
 Race = dict[str, Any]
 
@@ -17,10 +17,7 @@ _COLUMNS = (
     ("place", "", ""),
     ("name", "model", "model"),
     ("year", "year", None),
-    ("score", "{metric}", "{metric}"),
-    ("exact", "exact (%)", "exact"),
-    ("bleu", "BLEU", "BLEU"),
-    ("chrf", "chrF", None),
+    ("score", "", ""),
     ("seeds", "seeds", None),
     ("behind", "behind the leader", "behind"),
     ("parameters", "parameters", "params"),
@@ -30,20 +27,35 @@ _COLUMNS = (
 )
 
 
-_OF_TEXTS = ("exact", "bleu", "chrf")
-"""What is told of texts that are written, beside what the race is ranked by."""
+WIDE = 110  # columns of a terminal that has room for more than the ranking
+_BESIDE = ("exact", "bleu")  # is shown on a narrow one as well, beside what the race is ranked by
 
 
-def ranking_columns(race: Race, terminal: bool = False) -> dict[str, str]:
-    """The columns of the ranking table: field of a row -> head."""
-    metric = metric_label(race["metric"]["name"])
-    heads = {field: narrow if terminal else wide for field, wide, narrow in _COLUMNS}
-    if race["data"]["task"] not in ("translation", "captioning"):
-        heads |= dict.fromkeys(_OF_TEXTS)
-    return {field: head.format(metric=metric) for field, head in heads.items() if head is not None}
+def ranking_columns(race: Race, width: int | None = None) -> dict[str, str]:
+    """The columns of the ranking table: field of a row -> head.
+
+    Args:
+        width: of the terminal; None for a page.
+    """
+    heads: dict[str, str | None] = {}
+    for field, wide, narrow in _COLUMNS:
+        heads[field] = wide if width is None else narrow
+        if field == "score":
+            heads[field] = metric_label(race["metric"]["name"])
+            for metric in _others(race):
+                if width is None or width >= WIDE or metric in _BESIDE:
+                    heads[metric] = metric_label(metric)
+    return {field: head for field, head in heads.items() if head is not None}
 
 
-def ranking_rows(race: Race) -> list[dict[str, str]]:
+def _others(race: Race) -> list[str]:
+    """The figures that runs bring beside the one that they are ranked by, but for the loss."""
+    runs = [run["metrics"] for run in race["runs"] if run["status"] == "ok"]
+    names = dict.fromkeys(name for metrics in runs for name in metrics)
+    return [name for name in names if name not in ("loss", race["metric"]["name"])]
+
+
+def ranking_rows(race: Race, terminal: bool = False) -> list[dict[str, str]]:
     """One row of text for each finished entrant, best first; ``kind`` tells models from baselines."""
     metric = race["metric"]["name"]
     entrants = {entrant["id"]: entrant for entrant in race["entrants"]}
@@ -53,10 +65,10 @@ def ranking_rows(race: Race) -> list[dict[str, str]]:
             "place": "" if row["place"] is None else str(row["place"]),
             "name": row["id"],
             "year": str(entrants[row["id"]]["year"] or ""),
-            "score": metric_value(row["mean"], metric, row["band"]),
-            **{field: metric_value(_mean(race, row["id"], field), field) for field in _OF_TEXTS},
+            "score": score_value(row, metric),
+            **{name: metric_value(_mean(race, row["id"], name), name) for name in _others(race)},
             "seeds": f"{len(row['values'])} of {race['seeds']}",
-            "behind": _behind(row, race),
+            "behind": _behind(row, race, terminal),
             "parameters": count(row["parameters"]),
             "flops": count(row["flops"]),
             "seconds": duration(row["seconds"]),
@@ -73,28 +85,29 @@ def _mean(race: Race, entrant: str, metric: str) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def _behind(row: dict[str, Any], race: Race) -> str:
+def _behind(row: dict[str, Any], race: Race, terminal: bool) -> str:
     if row["behind"] is None or row["id"] == race["ranking"]["leader"]:
         return ""
-    text = metric_value(row["behind"], race["metric"]["name"], row["behind_band"])
+    band = None if terminal and row["tied"] else row["behind_band"]
+    text = metric_value(row["behind"], race["metric"]["name"], band)
     return f"{text} (tied)" if row["tied"] else text
 
 
 def print_ranking(race: Race, console: Console) -> None:
-    """What was found, the ranking, notes and failures."""
+    """What was found, the ranking, notes on the data and on runs, and failures."""
     for sentence in findings(race):
         console.print(sentence, highlight=False, markup=False)
-    columns = ranking_columns(race, terminal=True)
+    columns = ranking_columns(race, console.width)
     table = Table(box=None, header_style="bold", pad_edge=False)
     for field, head in columns.items():
         table.add_column(head, justify="left" if field == "name" else "right", no_wrap=True)
-    for row in ranking_rows(race):
+    for row in ranking_rows(race, terminal=True):
         style = "dim" if row["kind"] == "baseline" else ""
         table.add_row(*(Text(row[field]) for field in columns), style=style)
     if table.row_count:
         console.print()
         console.print(table)
-    for line in notes(race):
+    for line in [*(f"Data: {note}" for note in race["data"]["notes"]), *notes(race)]:
         console.print(line, highlight=False, markup=False, style="dim")
     for line in failures(race):
         console.print(line, highlight=False, markup=False, style="red")
@@ -150,7 +163,7 @@ class LiveTable:
         if self.race is None:
             return Text(self.status)
         race, metric = self.race, self.race["metric"]["name"]
-        title = f"{race['data']['name']}, {budget_phrase(race['budget'])}: {self.status}"
+        title = f"{short_name(race['data']['name'])}, {budget_phrase(race['budget'])}: {self.status}"
         table = Table(box=None, header_style="bold", pad_edge=False)
         for name in ("model", metric_label(metric), "seeds", "now"):
             table.add_column(name, no_wrap=True, min_width=12)
@@ -159,7 +172,7 @@ class LiveTable:
         for name in [*standings, *race["ranking"]["unfinished"]]:
             cells = ["", ""]
             if row := standings.get(name):
-                cells = [metric_value(row["mean"], metric, row["band"]), str(len(row["values"]))]
+                cells = [score_value(row, metric), str(len(row["values"]))]
             doing = self.doing.get(name, "failed" if name in failed else "")
             table.add_row(name, *cells, doing, style="dim" if row and row["kind"] == "baseline" else "")
         return Group(Text(title), table)

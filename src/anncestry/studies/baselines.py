@@ -5,6 +5,7 @@ objective as the networks. They get no limit of seconds; on large data their wor
 of the run says how.
 """
 
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from anncestry.objectives import objective_of
 from anncestry.protocols import IGNORED
 from anncestry.signature import Signature
 from anncestry.studies.ngram import KneserNey, unigram_log_probabilities
+from anncestry.studies.outcomes import Scored, scored_tokens, sums_of_outputs
 from anncestry.studies.writing import model_1, most_frequent, nearest_source, ready_answers
 
 MAX_TEXT = 4_000_000  # tokens the n-gram model reads
@@ -37,13 +39,13 @@ class Baseline:
     Attributes:
         id, name: as the tables show them.
         about: what it does, in one sentence.
-        score: data set -> (test metrics, note). The same split gives the same score.
+        score: data set -> (test scores, note). The same split gives the same score.
     """
 
     id: str
     name: str
     about: str
-    score: Callable[[Dataset], tuple[dict[str, float], str]]
+    score: Callable[[Dataset], tuple[Scored, str]]
 
 
 def baselines_for(signature: Signature) -> list[Baseline]:
@@ -64,7 +66,7 @@ def baselines_for(signature: Signature) -> list[Baseline]:
         "reconstruction": [_MEAN_IMAGE, _PCA],
         "translation": [_NEAREST_TEXT, _MODEL_1],
         "captioning": [_FREQUENT_CAPTION, _NEAREST_IMAGE],
-    }[signature.task]
+    }.get(signature.task, [])
 
 
 def _flat(split) -> tuple[np.ndarray, np.ndarray]:
@@ -73,32 +75,37 @@ def _flat(split) -> tuple[np.ndarray, np.ndarray]:
     return split.inputs.flatten(1).numpy(), split.targets.numpy()
 
 
-def _metrics(dataset: Dataset, outputs: np.ndarray) -> dict[str, float]:
-    """Test metrics of outputs (N, K): log-probabilities of classes, or standardised target values."""
+def _scored(dataset: Dataset, outputs: np.ndarray) -> Scored:
+    """Test scores of outputs (N, K): log-probabilities of classes, or standardised target values."""
+    return _scored_outputs(dataset, torch.from_numpy(np.ascontiguousarray(outputs, np.float32)))
+
+
+def _scored_outputs(dataset: Dataset, outputs: Tensor) -> Scored:
     assert isinstance(dataset.test, Examples)
-    objective = objective_of(dataset)
-    tensor = torch.from_numpy(np.ascontiguousarray(outputs, np.float32))
-    targets = dataset.test.targets
-    return objective.metrics(objective.tally(tensor, targets)) | objective.of_whole(tensor, targets)
+    objective, targets = objective_of(dataset), dataset.test.targets
+    metrics = objective.metrics(objective.tally(outputs, targets))
+    if objective.whole_figures:
+        metrics |= objective.of_whole(outputs, targets)
+    return Scored(metrics, sums_of_outputs(objective, outputs, dataset.test), objective.metrics)
 
 
 # ---- classification ---------------------------------------------------------------------------------
 
 
-def _class_metrics(dataset: Dataset, classes: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+def _class_scores(dataset: Dataset, classes: np.ndarray, probabilities: np.ndarray) -> Scored:
     """``probabilities`` (N, seen classes); classes without a training example get almost none."""
     everything = np.full((len(probabilities), dataset.signature.output_size), 1e-12)
     everything[:, classes] = np.clip(probabilities, 1e-12, 1.0)
-    return _metrics(dataset, np.log(everything))
+    return _scored(dataset, np.log(everything))
 
 
-def _majority(dataset: Dataset) -> tuple[dict[str, float], str]:
+def _majority(dataset: Dataset) -> tuple[Scored, str]:
     (_, targets), (inputs, _) = _flat(dataset.train), _flat(dataset.test)
     classes, counts = np.unique(targets, return_counts=True)
-    return _class_metrics(dataset, classes, np.tile(counts / counts.sum(), (len(inputs), 1))), ""
+    return _class_scores(dataset, classes, np.tile(counts / counts.sum(), (len(inputs), 1))), ""
 
 
-def _logistic(dataset: Dataset) -> tuple[dict[str, float], str]:
+def _logistic(dataset: Dataset) -> tuple[Scored, str]:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
@@ -110,17 +117,17 @@ def _logistic(dataset: Dataset) -> tuple[dict[str, float], str]:
         warnings.simplefilter("ignore", ConvergenceWarning)  # said in the note
         model.fit(inputs, targets)
     note = f"stopped after {limit} iterations" if model.n_iter_.max() >= limit else ""
-    return _class_metrics(dataset, np.asarray(model.classes_), model.predict_proba(unseen)), note
+    return _class_scores(dataset, np.asarray(model.classes_), model.predict_proba(unseen)), note
 
 
-def _boosted_classes(dataset: Dataset) -> tuple[dict[str, float], str]:
+def _boosted_classes(dataset: Dataset) -> tuple[Scored, str]:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     (inputs, targets), (unseen, _) = _flat(dataset.train), _flat(dataset.test)
     rows, iterations, note = _tree_limits(inputs, dataset.signature.output_size)
     model = HistGradientBoostingClassifier(max_iter=iterations, **_TREES)
     model.fit(inputs[rows], targets[rows])
-    return _class_metrics(dataset, np.asarray(model.classes_), model.predict_proba(unseen)), note
+    return _class_scores(dataset, np.asarray(model.classes_), model.predict_proba(unseen)), note
 
 
 def _tree_limits(inputs: np.ndarray, outputs: int) -> tuple[np.ndarray, int, str]:
@@ -147,22 +154,22 @@ _CLASSIFIERS = [
 # ---- several labels ---------------------------------------------------------------------------------
 
 
-def _label_metrics(dataset: Dataset, probabilities: np.ndarray) -> dict[str, float]:
+def _label_scores(dataset: Dataset, probabilities: np.ndarray) -> Scored:
     """``probabilities`` (N, K) of every label."""
     likely = np.clip(probabilities, 1e-6, 1 - 1e-6)
-    return _metrics(dataset, np.log(likely) - np.log1p(-likely))
+    return _scored(dataset, np.log(likely) - np.log1p(-likely))
 
 
-def _label_frequency(dataset: Dataset) -> tuple[dict[str, float], str]:
+def _label_frequency(dataset: Dataset) -> tuple[Scored, str]:
     (_, targets), (inputs, _) = _flat(dataset.train), _flat(dataset.test)
-    return _label_metrics(dataset, np.tile(targets.mean(0), (len(inputs), 1))), ""
+    return _label_scores(dataset, np.tile(targets.mean(0), (len(inputs), 1))), ""
 
 
-def _label_logistic(dataset: Dataset) -> tuple[dict[str, float], str]:
+def _label_logistic(dataset: Dataset) -> tuple[Scored, str]:
     return _each_label(dataset, *(_flat(split)[0] for split in (dataset.train, dataset.test)))
 
 
-def _label_ngrams(dataset: Dataset) -> tuple[dict[str, float], str]:
+def _label_ngrams(dataset: Dataset) -> tuple[Scored, str]:
     vectorizer = _ngrams()
     return _each_label(
         dataset,
@@ -171,7 +178,7 @@ def _label_ngrams(dataset: Dataset) -> tuple[dict[str, float], str]:
     )
 
 
-def _each_label(dataset: Dataset, inputs: Any, unseen: Any) -> tuple[dict[str, float], str]:
+def _each_label(dataset: Dataset, inputs: Any, unseen: Any) -> tuple[Scored, str]:
     """Logistic regression for each label by itself; one that is always there, or never, is answered so."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
@@ -187,7 +194,7 @@ def _each_label(dataset: Dataset, inputs: Any, unseen: Any) -> tuple[dict[str, f
                 continue
             model = LogisticRegression(max_iter=limit).fit(inputs, column)
             columns.append(model.predict_proba(unseen)[:, 1])
-    return _label_metrics(
+    return _label_scores(
         dataset, np.stack(columns, 1)
     ), "" if limit == 1000 else f"at most {limit} iterations"
 
@@ -202,27 +209,27 @@ _LABEL_LOGISTIC = Baseline(
 # ---- regression and forecasting ---------------------------------------------------------------------
 
 
-def _mean(dataset: Dataset) -> tuple[dict[str, float], str]:
+def _mean(dataset: Dataset) -> tuple[Scored, str]:
     (_, targets), (_, truth) = _flat(dataset.train), _flat(dataset.test)
-    return _metrics(dataset, np.tile(targets.mean(0), (len(truth), 1))), ""
+    return _scored(dataset, np.tile(targets.mean(0), (len(truth), 1))), ""
 
 
-def _persistence(dataset: Dataset) -> tuple[dict[str, float], str]:
+def _persistence(dataset: Dataset) -> tuple[Scored, str]:
     assert isinstance(dataset.test, Examples)
     column = getattr(dataset.processor, "target_input", 0)  # inputs and targets share their scale
-    return _metrics(dataset, dataset.test.inputs[:, -1, [column]].numpy()), ""
+    return _scored(dataset, dataset.test.inputs[:, -1, [column]].numpy()), ""
 
 
-def _ridge(dataset: Dataset) -> tuple[dict[str, float], str]:
+def _ridge(dataset: Dataset) -> tuple[Scored, str]:
     from sklearn.linear_model import RidgeCV
 
     (inputs, targets), (unseen, _) = _flat(dataset.train), _flat(dataset.test)
     model = RidgeCV(alphas=np.logspace(-7, 4, 23)).fit(inputs.astype(np.float64), targets)
     outputs = model.predict(unseen.astype(np.float64)).reshape(len(unseen), -1)
-    return _metrics(dataset, outputs), f"penalty {model.alpha_:.3g} chosen by cross-validation"
+    return _scored(dataset, outputs), f"penalty {model.alpha_:.3g} chosen by cross-validation"
 
 
-def _boosted_values(dataset: Dataset) -> tuple[dict[str, float], str]:
+def _boosted_values(dataset: Dataset) -> tuple[Scored, str]:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     (inputs, targets), (unseen, _) = _flat(dataset.train), _flat(dataset.test)
@@ -231,7 +238,7 @@ def _boosted_values(dataset: Dataset) -> tuple[dict[str, float], str]:
     for column in targets.T:
         model = HistGradientBoostingRegressor(max_iter=iterations, **_TREES)
         outputs.append(model.fit(inputs[rows], column[rows]).predict(unseen))
-    return _metrics(dataset, np.stack(outputs, 1)), note
+    return _scored(dataset, np.stack(outputs, 1)), note
 
 
 _MEAN = Baseline("mean", "Mean", "always answers the mean of the training targets", _mean)
@@ -244,14 +251,14 @@ _BOOSTED_REGRESSION = Baseline(
 # ---- sequences with lengths -----------------------------------------------------------------------------
 
 
-def _ngram_classifier(dataset: Dataset) -> tuple[dict[str, float], str]:
+def _ngram_classifier(dataset: Dataset) -> tuple[Scored, str]:
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
     model = make_pipeline(_ngrams(), LogisticRegression(C=10, max_iter=300))
     assert isinstance(dataset.train, Examples)
     model.fit(_as_texts(dataset.train), dataset.train.targets.numpy())
-    return _class_metrics(dataset, model.classes_, model.predict_proba(_as_texts(dataset.test))), ""
+    return _class_scores(dataset, model.classes_, model.predict_proba(_as_texts(dataset.test))), ""
 
 
 def _as_texts(split: Any) -> list[str]:
@@ -265,7 +272,7 @@ def _ngrams() -> Any:
     return TfidfVectorizer(ngram_range=(1, 3), token_pattern=r"\S+", min_df=2, sublinear_tf=True)
 
 
-def _frequent_tag(dataset: Dataset) -> tuple[dict[str, float], str]:
+def _frequent_tag(dataset: Dataset) -> tuple[Scored, str]:
     train, test = dataset.train, dataset.test
     assert isinstance(train, Examples)
     assert isinstance(test, Examples)
@@ -275,26 +282,24 @@ def _frequent_tag(dataset: Dataset) -> tuple[dict[str, float], str]:
     counts.view(-1).index_add_(0, pairs, torch.ones(len(pairs)))
     known = counts.sum(1) > 0.011 * K
     counts[~known] = counts.sum(0)  # a word never seen: as all words together
-    objective = objective_of(dataset)
     outputs = (counts / counts.sum(1, keepdim=True)).log()
-    return objective.metrics(objective.tally(outputs[test.inputs], test.targets)), ""
+    return _scored_outputs(dataset, outputs[test.inputs]), ""
 
 
-def _frame_metrics(dataset: Dataset, on: Tensor) -> dict[str, float]:
+def _frame_scores(dataset: Dataset, on: Tensor) -> Scored:
     """``on``: the probability of every bit of the test frames."""
     assert isinstance(dataset.test, Examples)
-    objective = objective_of(dataset)
     logits = torch.logit(on.clamp(1e-4, 1 - 1e-4)).expand_as(dataset.test.targets)
-    return objective.metrics(objective.tally(logits, dataset.test.targets))
+    return _scored_outputs(dataset, logits)
 
 
-def _key_frequency(dataset: Dataset) -> tuple[dict[str, float], str]:
+def _key_frequency(dataset: Dataset) -> tuple[Scored, str]:
     assert isinstance(dataset.train, Examples)
     targets = dataset.train.targets
-    return _frame_metrics(dataset, targets[targets[..., 0] != IGNORED].mean(0)), ""
+    return _frame_scores(dataset, targets[targets[..., 0] != IGNORED].mean(0)), ""
 
 
-def _same_frame(dataset: Dataset) -> tuple[dict[str, float], str]:
+def _same_frame(dataset: Dataset) -> tuple[Scored, str]:
     train, test = dataset.train, dataset.test
     assert isinstance(train, Examples)
     assert isinstance(test, Examples)
@@ -303,7 +308,7 @@ def _same_frame(dataset: Dataset) -> tuple[dict[str, float], str]:
     # Of each key apart, and never certain: how often it stays, and how often it comes.
     stays = (before * after).sum(0).add(0.5) / before.sum(0).add(1)
     comes = ((1 - before) * after).sum(0).add(0.5) / (1 - before).sum(0).add(1)
-    return _frame_metrics(dataset, torch.where(test.inputs > 0, stays, comes)), ""
+    return _frame_scores(dataset, torch.where(test.inputs > 0, stays, comes)), ""
 
 
 _NGRAM_CLASSIFIER = Baseline(
@@ -329,18 +334,18 @@ _SAME_FRAME = Baseline(
 # ---- images drawn again ---------------------------------------------------------------------------------
 
 
-def _mean_image(dataset: Dataset) -> tuple[dict[str, float], str]:
+def _mean_image(dataset: Dataset) -> tuple[Scored, str]:
     (images, _), (unseen, _) = _flat(dataset.train), _flat(dataset.test)
-    return _metrics(dataset, np.tile(images.mean(0), (len(unseen), 1))), ""
+    return _scored(dataset, np.tile(images.mean(0), (len(unseen), 1))), ""
 
 
-def _pca(dataset: Dataset) -> tuple[dict[str, float], str]:
+def _pca(dataset: Dataset) -> tuple[Scored, str]:
     from sklearn.decomposition import PCA
 
     (images, _), (unseen, _) = _flat(dataset.train), _flat(dataset.test)
     size = min(usual_code_size(dataset.signature.shape), *images.shape)
     model = PCA(size, random_state=0).fit(images)
-    return _metrics(dataset, model.inverse_transform(model.transform(unseen))), f"{size} components"
+    return _scored(dataset, model.inverse_transform(model.transform(unseen))), f"{size} components"
 
 
 _MEAN_IMAGE = Baseline(
@@ -387,23 +392,22 @@ def _tokens(split) -> np.ndarray:
     return split.tokens.numpy()
 
 
-def _text_metrics(log_probabilities: np.ndarray) -> dict[str, float]:
-    nats = -float(log_probabilities.mean())
-    return {"loss": nats, "bits": nats / np.log(2), "perplexity": float(np.exp(nats))}
+def _text_figures(nats: float) -> dict[str, float]:
+    return {"loss": nats, "bits": nats / math.log(2), "perplexity": math.exp(min(nats, 700.0))}
 
 
-def _unigram(dataset: Dataset) -> tuple[dict[str, float], str]:
+def _unigram(dataset: Dataset) -> tuple[Scored, str]:
     table = unigram_log_probabilities(_tokens(dataset.train), dataset.signature.vocab_size)
-    return _text_metrics(table[_tokens(dataset.test)[1:]]), ""
+    return scored_tokens(table[_tokens(dataset.test)[1:]], _text_figures), ""
 
 
-def _kneser_ney(dataset: Dataset) -> tuple[dict[str, float], str]:
+def _kneser_ney(dataset: Dataset) -> tuple[Scored, str]:
     tokens = _tokens(dataset.train)
     model = KneserNey(tokens[-MAX_TEXT:], dataset.signature.vocab_size, _tokens(dataset.validation))
     note = f"{model.order}-grams, the order chosen on validation"
     if len(tokens) > MAX_TEXT:
         note += f"; the last {MAX_TEXT:,} of {len(tokens):,} training tokens"
-    return _text_metrics(model.log_probabilities(_tokens(dataset.test))), note
+    return scored_tokens(model.log_probabilities(_tokens(dataset.test)), _text_figures), note
 
 
 _LANGUAGE_MODELS = [

@@ -340,7 +340,9 @@ class _Race:
 
         def score(run: Run) -> None:
             started = time.perf_counter()
-            run.metrics, run.note = baseline.score(dataset)
+            scored, run.note = baseline.score(dataset)
+            metric = self.results.metric["name"]
+            run.metrics, run.outcomes = scored.metrics, {metric: scored.rows(metric)}
             run.seconds = time.perf_counter() - started
 
         self._attempt(baseline.id, seed, score)

@@ -34,6 +34,8 @@ class Run:
         seed: of the initial weights, the data order, and the split where the data have no official one.
         status: ``interrupted`` and ``failed`` runs do not count.
         metrics: of the test split, with the weights that were best on the validation split.
+        outcomes: what the test rows contribute to the figure that the race is ranked by, under its name
+            (`anncestry.studies.outcomes`).
         validation: of the validation split, with the same weights.
         curve: validation metrics over training: rows of ``step``, ``epoch``, ``seconds`` and the metrics.
         seconds: of training alone.
@@ -54,6 +56,7 @@ class Run:
     seed: int
     status: Literal["ok", "failed", "interrupted"] = "ok"
     metrics: dict[str, float] = field(default_factory=dict)
+    outcomes: dict[str, str] = field(default_factory=dict)
     validation: dict[str, float] = field(default_factory=dict)
     curve: list[dict[str, Any]] = field(default_factory=list)
     seconds: float | None = None

@@ -13,6 +13,7 @@ from anncestry.checkpoints.store import write_bytes
 from anncestry.runs import make_folder
 from anncestry.studies.entries import Entrant, Run
 from anncestry.studies.ranking import rank
+from anncestry.studies.statistics import Design
 
 FORMAT = 1
 _OF_THIS_PROCESS = ("folder", "found")
@@ -48,9 +49,15 @@ class Results:
     folder: Path | None = None
     found: int = 0
 
+    @property
+    def design(self) -> Design:
+        """Whether the seeds share their test rows, and how many there are for each training row."""
+        shared = len(set(self.data.get("fingerprints", ()))) <= 1
+        return Design(shared, self.data.get("test", 0) / max(self.data.get("train", 0), 1))
+
     def to_json(self) -> dict[str, Any]:
         """Plain data: this file's contents with the ranking, which is all that the report reads."""
-        ranking = rank(self.metric, self.entrants, self.runs)
+        ranking = rank(self.metric, self.entrants, self.runs, self.design)
         fields = {name: value for name, value in asdict(self).items() if name not in _OF_THIS_PROCESS}
         return _finite({"format": FORMAT, **fields, "ranking": ranking})
 

@@ -24,6 +24,7 @@ from anncestry.studies.budget import Budget, affordable_steps, solve_width
 from anncestry.studies.entries import Run
 from anncestry.studies.folder import remove_leftover
 from anncestry.studies.mistakes import mistakes, wrong_texts
+from anncestry.studies.outcomes import Scored, sums_of_model
 from anncestry.timeline import Architecture
 from anncestry.training.fit import Diverged, Progress, fit
 from anncestry.training.history import History
@@ -79,7 +80,10 @@ def train_run(
     if result.stopped == "interrupted":
         raise KeyboardInterrupt
 
-    run.metrics = evaluate(result.model, dataset.test, objective_of(dataset))
+    objective = objective_of(dataset, select=budget.select)
+    run.metrics = evaluate(result.model, dataset.test, objective)
+    scored = Scored({}, sums_of_model(result.model, objective, dataset.test), objective.metrics)
+    run.outcomes = {objective.primary: scored.rows(objective.primary)}
     model = result.model.to("cpu").eval()
     run.latency = prediction_latency(model, dataset)
     written = {}

@@ -5,7 +5,9 @@ which is compared as a model's text is. Probabilities are mixed with the frequen
 that fits the validation split best; else a token that was not foreseen would have the probability 0.
 """
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -15,6 +17,7 @@ from anncestry.data.pairs import Pairs, Sequences
 from anncestry.generation import compare_texts
 from anncestry.signature import END
 from anncestry.studies.ngram import unigram_log_probabilities
+from anncestry.studies.outcomes import Scored, scored_tokens
 
 MAX_PAIRS = 30_000  # that Model 1 learns from
 ROUNDS = 5  # of expectation and maximisation
@@ -23,16 +26,17 @@ Rows = np.ndarray  # (M,) which training target is the answer to each source
 Nearest = Callable[[Pairs, Pairs], Rows]  # (training, other split) -> rows
 
 
-def ready_answers(dataset: Dataset, choose: Nearest) -> tuple[dict[str, float], str]:
+def ready_answers(dataset: Dataset, choose: Nearest) -> tuple[Scored, str]:
     """The figures of answers that are taken from the training split as they are."""
     train, validation, test = _splits(dataset)
     unigram = unigram_log_probabilities(train.targets.tokens.numpy(), dataset.signature.output_size)
     hits, others = _agreement(train, validation, choose(train, validation), unigram)
     share = SHARES[np.argmax([_mixed(hits, others, share).mean() for share in SHARES])]
     rows = choose(train, test)
-    figures = _figures(_mixed(*_agreement(train, test, rows, unigram), share))
+    likelihoods = _mixed(*_agreement(train, test, rows, unigram), share)
     written = [_text(dataset, train.targets.row(row)) for row in rows.tolist()]
-    return figures | _compared(dataset, written), f"{share:.0%} the answer found, {1 - share:.0%} unigram"
+    note = f"{share:.0%} the answer found, {1 - share:.0%} unigram"
+    return _with_texts(dataset, likelihoods, written), note
 
 
 def _splits(dataset: Dataset) -> tuple[Pairs, Pairs, Pairs]:
@@ -45,9 +49,14 @@ def _text(dataset: Dataset, tokens: list[int]) -> str:
     return dataset.processor.target.decode(tokens)  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def _figures(log_probabilities: np.ndarray) -> dict[str, float]:
-    nats = -float(log_probabilities.mean())
-    return {"loss": nats, "perplexity": float(np.exp(min(nats, 700.0)))}
+def _figures(nats: float) -> dict[str, float]:
+    return {"loss": nats, "perplexity": math.exp(min(nats, 700.0))}
+
+
+def _with_texts(dataset: Dataset, log_probabilities: np.ndarray, written: list[str]) -> Scored:
+    """The scores of the tokens, and the figures of the texts beside them."""
+    scored = scored_tokens(log_probabilities, _figures)
+    return replace(scored, metrics=scored.metrics | _compared(dataset, written))
 
 
 def _compared(dataset: Dataset, texts: list[str]) -> dict[str, float]:
@@ -110,7 +119,7 @@ def most_frequent(train: Pairs, split: Pairs) -> Rows:
 # ---- word by word ---------------------------------------------------------------------------------------
 
 
-def model_1(dataset: Dataset) -> tuple[dict[str, float], str]:
+def model_1(dataset: Dataset) -> tuple[Scored, str]:
     """IBM Model 1: every target token comes from one source token, or from none, wherever they stand.
 
     Writes for each source token the target token that it most likely becomes, in the order of the source.
@@ -143,7 +152,7 @@ def model_1(dataset: Dataset) -> tuple[dict[str, float], str]:
 
     on_validation = likelihoods(validation)
     share = SHARES[np.argmax([_mixed(*on_validation, share).mean() for share in SHARES])]
-    figures = _figures(_mixed(*likelihoods(test), share))
+    of_test = _mixed(*likelihoods(test), share)
     best = np.full(S, END)
     order = np.lexsort((chance, keys // V))
     best[keys[order] // V] = keys[order] % V  # the last one of each source token is the likeliest
@@ -152,7 +161,7 @@ def model_1(dataset: Dataset) -> tuple[dict[str, float], str]:
     for row in range(test.num_sources):
         becomes = best[test.sources.row(row)]
         written.append(_text(dataset, becomes[becomes != END].tolist()))
-    return figures | _compared(dataset, written), f"{share:.0%} Model 1, {1 - share:.0%} unigram{note}"
+    return _with_texts(dataset, of_test, written), f"{share:.0%} Model 1, {1 - share:.0%} unigram{note}"
 
 
 def _meetings(split: Pairs, rows: np.ndarray, none: int) -> tuple[np.ndarray, ...]:

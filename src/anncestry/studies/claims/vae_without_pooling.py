@@ -26,7 +26,7 @@ from anncestry.models.vae import VAE, VAEConfig
 from anncestry.objectives import objective_for
 from anncestry.objectives.reconstruction import elbo
 from anncestry.studies.claims.claim import Judgement, Rows, Verdict
-from anncestry.studies.ranking import half_interval
+from anncestry.studies.statistics import half_interval
 
 NETS = {
     "strides": ("stride", "stride"),
