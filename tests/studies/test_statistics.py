@@ -51,7 +51,7 @@ def test_a_perfect_score_on_few_rows_is_not_certain():
 
 
 def test_one_seed_has_wilsons_interval():
-    """Of the rows alone: 82.6 to 94.5 % for 90 of 100 (Wilson, 1927), and a little more for t in place of z."""
+    """Of the rows alone: 82.6 to 94.5 % for 90 of 100 (Wilson, 1927), and a little more for t than for z."""
     assert ends(shares((90, 100))) == pytest.approx((0.826, 0.945), abs=0.005)
 
 
