@@ -74,6 +74,6 @@ def test_each_label_has_its_own_line(tmp_path):
     rows = [f"{a:.3f},{b:.3f},{int(a > 0)},{int(b > 1)}" for a, b in x.tolist()]
     path.write_text("\n".join(["a,b,first,second", *rows]))
     dataset = load_data(f"csv:{path}", DataOptions(target="first,second"))
-    found = {baseline.id: baseline.score(dataset)[0] for baseline in baselines_for(dataset.signature)}
+    found = {baseline.id: baseline.score(dataset)[0].metrics for baseline in baselines_for(dataset.signature)}
     assert list(found) == ["label-frequency", "logistic"]
     assert found["logistic"]["micro_f1"] > 0.85 > found["label-frequency"]["micro_f1"]
