@@ -3,6 +3,7 @@ refused.
 """
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -74,7 +75,7 @@ def test_a_new_file_is_read_the_same_way(columns, tmp_path):
         }
     )
     assert processor == dataset.processor
-    inputs = [processor.read(text)[1] for text in ("0.5", write(tmp_path / "x.csv", ["x", "0.5"]))]
+    inputs = [processor.read(given)[1] for given in ("0.5", Path(write(tmp_path / "x.csv", ["x", "0.5"])))]
     assert torch.equal(*inputs)
     rows = processor.decode(torch.tensor([[0.6, 0.4], [0.2, 0.5]]))
     assert [row["labels"] for row in rows] == [["red"], []]
