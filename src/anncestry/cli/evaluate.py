@@ -49,7 +49,7 @@ def run(arguments: Arguments) -> int:
         print(json.dumps(figures | {"examples": len(scored)} | told))
         return 0
     for name, value in figures.items():
-        print(f"{name:>14}  {value:.6g}" + (f"  {how[name]}" if name in how else ""))
+        print(f"{name:>22}  {value:.6g}" + (f"  {how[name]}" if name in how else ""))
     print(f"{'examples':>14}  {len(scored):,}")
     if groups:
         print("exact matches: " + ", ".join(f"{group} {share:.1%}" for group, share in groups.items()))

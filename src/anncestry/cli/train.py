@@ -1,6 +1,7 @@
 """Train any architecture on any data that fits it, or go on with a run that was interrupted."""
 
 import json
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -56,16 +57,21 @@ def run(arguments: Arguments) -> int:
     from rich.console import Console
 
     from anncestry.cli.progress import TrainingProgress
+    from anncestry.data.about import learning_problem
     from anncestry.training.train import is_first_process
 
+    begun = time.perf_counter()
     console = Console(quiet=not is_first_process())
+
+    def tell(dataset: Any) -> None:
+        for line in [*learning_problem(dataset), *(f"Data: {note}" for note in dataset.notes)]:
+            console.print(line, style="dim", highlight=False, markup=False)
+
     with TrainingProgress(console) as progress:
         if arguments.resume is None:
-            trained, fit = _train(arguments, progress)
+            trained, fit = _train(arguments, progress, tell)
         else:
-            trained, fit = _resume(arguments.resume, arguments, progress)
-    for note in trained.config["data"].get("notes", []):
-        console.print(f"Data: {note}", style="dim", highlight=False, markup=False)
+            trained, fit = _resume(arguments.resume, arguments, progress, tell)
     if fit.stopped == "interrupted":
         console.print(
             f"Stopped at step {fit.step} and saved. Go on with: anncestry train --resume {trained.folder}",
@@ -76,6 +82,7 @@ def run(arguments: Arguments) -> int:
         fresh = ", ".join(trained.config["fresh"])
         console.print(f"New: {fresh}; the rest started from {arguments.start}.", markup=False)
     console.print(f"{fit.step:,} steps, {fit.seconds:.1f} s of training, stopped by {fit.stopped}.")
+    console.print(_time_spent(time.perf_counter() - begun, fit), style="dim", highlight=False)
     if trained.kept():
         console.print(f"Kept: the weights {trained.kept()}.", highlight=False)
     for split, figures in trained.scores().items():
@@ -84,7 +91,15 @@ def run(arguments: Arguments) -> int:
     return 0
 
 
-def _train(arguments: Arguments, progress: Any) -> Any:
+def _time_spent(seconds: float, fit: Any) -> str:
+    """What the time of the command went to: a budget is of training alone."""
+    parts = dict(fit.spent)
+    parts["starting and reading the data"] = max(0.0, seconds - sum(parts.values()))
+    told = ", ".join(f"{part:.1f} s {name}" for name, part in parts.items() if part >= 0.05)
+    return f"{seconds:.1f} s in all: {told}."
+
+
+def _train(arguments: Arguments, progress: Any, tell: Any) -> Any:
     """A new run."""
     from anncestry.training.train import train
 
@@ -102,6 +117,7 @@ def _train(arguments: Arguments, progress: Any) -> Any:
         start=arguments.start,
         teacher=arguments.teacher,
         watch=progress,
+        tell=tell,
         tensorboard=arguments.tensorboard,
     )
 
@@ -133,7 +149,7 @@ def _architecture_of(folder: Path | None) -> str | None:
         return None  # what is wrong with it is said when it is opened
 
 
-def _resume(folder: Path, arguments: Arguments, progress: Any) -> Any:
+def _resume(folder: Path, arguments: Arguments, progress: Any, tell: Any) -> Any:
     """On with a run, whose folder has decided everything but how far it goes."""
     from anncestry.training.train import BUDGET_FIELDS, resume
 
@@ -148,4 +164,6 @@ def _resume(folder: Path, arguments: Arguments, progress: Any) -> Any:
     for name, value in fixed.items():
         rule = "is fixed by the run folder; a resumed run may only be given more of"
         raise UserError(flag(name), value, rule, [flag(name) for name in BUDGET_FIELDS])
-    return resume(folder, data=arguments.data, watch=progress, tensorboard=arguments.tensorboard, **fields)
+    return resume(
+        folder, data=arguments.data, watch=progress, tell=tell, tensorboard=arguments.tensorboard, **fields
+    )

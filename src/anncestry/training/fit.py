@@ -24,7 +24,7 @@ from anncestry.protocols import Batch, OwnRule, State, map_state, outputs_of
 from anncestry.training.distilling import DistillingStep
 from anncestry.training.history import History
 from anncestry.training.optimizers import Place
-from anncestry.training.outcome import Clock, Diverged, Fit, Progress, StepEnd, Stopped
+from anncestry.training.outcome import Clock, Diverged, Fit, Progress, StepEnd, Stopped, spending
 from anncestry.training.places import next_place, unit_of
 from anncestry.training.settings import TrainingSettings
 from anncestry.training.signals import StopRequest
@@ -86,6 +86,7 @@ class Loop:
         self.sums = [0.0, 0.0]  # loss and count since the last row of training loss
         self.marks = 0  # rows of training loss so far
         self.clock = Clock()
+        self.spent: dict[str, float] = {}  # seconds since it began or went on
         self.saved_at = self.watched_at = time.monotonic()
         self.fraction = 0.0
         self.request = StopRequest()
@@ -177,7 +178,8 @@ class Loop:
         if watch:
             self._report()
         if save:
-            self.save()
+            with spending(self.spent, "saving"):
+                self.save()
         self.clock.go()
         return stopped
 
@@ -199,7 +201,8 @@ class Loop:
         texts = not isinstance(self.validation, Examples)
         batch_size = self.settings.batch_size if texts else max(self.settings.batch_size, 256)
         whole = self.objective.primary in self.objective.whole_figures
-        self.metrics = score(self.model, [self.validation], self.objective, batch_size, whole)
+        with spending(self.spent, "scoring"):
+            self.metrics = score(self.model, [self.validation], self.objective, batch_size, whole)
         self._row(row, self.metrics)
         self.evaluations += 1
         if self._improved():
@@ -372,6 +375,7 @@ def fit(
     loop = Loop(model, dataset, settings, fabric, folder, watch, history, teacher)
     if resume:
         loop.resume()
+    before = loop.clock.seconds
     stopped = loop.run()
     if loop.best_weights is not None and stopped != "interrupted":
         loop.score_average()
@@ -381,7 +385,9 @@ def fit(
     rate = loop.seen / seconds if seconds else 0.0
     number = loop.request.signal_number
     kept = loop.kept and {**loop.kept, "evaluations": loop.evaluations}
-    return Fit(model, loop.step, loop.epochs(), seconds, history.rows, loop.best, stopped, rate, number, kept)
+    loop.spent["training"] = seconds - before
+    went = (loop.step, loop.epochs(), seconds, history.rows, loop.best, stopped, rate, number)
+    return Fit(model, *went, kept, loop.spent)
 
 
 def make_fabric(settings: TrainingSettings) -> Fabric:

@@ -1,6 +1,8 @@
 """What training says while it runs and when it ends."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -47,6 +49,8 @@ class Fit:
         kept: which weights those are: the ``step`` and ``epoch`` they are of, the figure they were chosen
             ``by`` and its ``value``, of how many ``evaluations``; ``averaged`` where they are the mean of the
             last ones.
+        spent: seconds since it began or went on by what they went to: ``training``, ``scoring`` the
+            validation split, ``saving``, and what the caller adds.
         stopped: why it ended.
         throughput: examples (or tokens) in a second of training.
         signal: the number of the signal that interrupted it, or 0.
@@ -62,6 +66,7 @@ class Fit:
     throughput: float
     signal: int = 0
     kept: dict[str, Any] = field(default_factory=dict)
+    spent: dict[str, float] = field(default_factory=dict)
 
 
 class Diverged(UserError):
@@ -70,6 +75,16 @@ class Diverged(UserError):
     def __init__(self, field: str, value: object, rule: str, choices=None, hint: str | None = None) -> None:
         super().__init__(field, value, rule, choices, hint)
         self.history: list[dict[str, Any]] = []
+
+
+@contextmanager
+def spending(spent: dict[str, float], what: str) -> Iterator[None]:
+    """Add the seconds of a block to those spent on ``what``."""
+    begun = time.perf_counter()
+    try:
+        yield
+    finally:
+        spent[what] = spent.get(what, 0.0) + time.perf_counter() - begun
 
 
 @dataclass

@@ -14,6 +14,7 @@ from anncestry.objectives import Objective
 from anncestry.objectives.beside import loss_of
 from anncestry.protocols import Batch, OwnRule, State, detach_state, map_state, outputs_of
 from anncestry.training.augment import augment
+from anncestry.training.lone_rows import seen_statistics_for
 from anncestry.training.optimizers import Place, clip_gradients, make_optimizer, rate_factor
 from anncestry.training.settings import TrainingSettings
 
@@ -68,7 +69,8 @@ class GradientStep:
     def _backward(
         self, inputs: Tensor, targets: Tensor, lengths: Tensor | None, state: State, share: float
     ) -> tuple[float, State]:
-        outputs, state = outputs_of(self.model, inputs, state, lengths, targets, asked_only=True)
+        with seen_statistics_for(len(inputs), self.model):
+            outputs, state = outputs_of(self.model, inputs, state, lengths, targets, asked_only=True)
         loss = loss_of(self.objective, outputs, targets)
         self.backward(loss / share)
         return loss.item(), None if state is None else detach_state(state)

@@ -26,6 +26,7 @@ from anncestry.stored import made
 from anncestry.timeline import find, usual_settings
 from anncestry.training.distilling import Teacher
 from anncestry.training.fit import Fit, Progress, fit, make_fabric
+from anncestry.training.outcome import spending
 from anncestry.training.settings import TrainingSettings
 from anncestry.training.snapshot import snapshot_paths
 from anncestry.training.starting import Start
@@ -73,6 +74,7 @@ def train(
     start: str | Path | None = None,
     teacher: str | Path | None = None,
     watch: Callable[[Progress], None] | None = None,
+    tell: Callable[[Dataset], None] | None = None,
     tensorboard: bool = False,
 ) -> tuple[Run, Fit]:
     """Train an architecture or preset on data and write a run folder.
@@ -86,6 +88,8 @@ def train(
         model: overrides of the config's fields.
         start: a run from whose weights it starts (`anncestry.training.starting`).
         teacher: a run beside whose net it learns hidden words (`anncestry.training.distilling`).
+        watch: told how training goes, a few times a second.
+        tell: told what is learnt, before it is.
 
     Returns:
         ``(run, fit)``. When ``fit.stopped`` is ``"interrupted"`` the folder holds a snapshot and no
@@ -118,9 +122,10 @@ def train(
     if before is not None and width is None:
         sizes = before.sizes(architecture.config_class(), dataset.signature)
     config = configure(name, {**sizes, **(model or {})}, signature=dataset.signature, width=width)
-    objective_of(
-        dataset, settings.label_smoothing, settings.select
-    )  # says what does not fit, before a folder
+    # Says what does not fit before there is a folder.
+    objective_of(dataset, settings.label_smoothing, settings.select)
+    if tell is not None:
+        tell(dataset)
     torch.manual_seed(settings.seed)
     network = build_checked(architecture, config)
     fresh = [] if before is None else before.load(network)
@@ -146,6 +151,7 @@ def resume(
     *,
     data: str | None = None,
     watch: Callable[[Progress], None] | None = None,
+    tell: Callable[[Dataset], None] | None = None,
     tensorboard: bool = False,
     **budget: Any,
 ) -> tuple[Run, Fit]:
@@ -153,6 +159,7 @@ def resume(
 
     Args:
         data: where its data are now, if they were moved; the folder is told.
+        watch, tell: as of `train`.
         budget: ``epochs``, ``max_steps`` or ``max_seconds`` where the run shall go further than planned.
 
     Raises:
@@ -160,6 +167,8 @@ def resume(
     """
     run = Run(folder)
     dataset = run.dataset(data)
+    if tell is not None:
+        tell(dataset)
     settings = under_torchrun(dataclasses.replace(settings_of(run), **budget))
     fabric = make_fabric(settings)
     fabric.launch()
@@ -230,6 +239,12 @@ def _finish(run: Run, result: Fit, dataset: Dataset, fabric: Any) -> None:
     """Score the best weights and complete the folder, unless the run was interrupted."""
     if result.stopped == "interrupted" or not fabric.is_global_zero:
         return
+    with spending(result.spent, "the final scores"):
+        _score(run, result, dataset)
+
+
+def _score(run: Run, result: Fit, dataset: Dataset) -> None:
+    """The scores of all splits that were held out, and with them the folder."""
     objective = objective_of(dataset)
     splits = dataset.scored_splits()
     scores = {split: evaluate(result.model, dataset.split(split), objective) for split in splits}

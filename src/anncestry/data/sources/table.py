@@ -186,6 +186,10 @@ def learn_table(
         table.check_missing(targets)
         task = task or table.usual_task(target)
         notes += several_labels_note(table, target, task)
+        values = len(set(table.values(target).tolist())) if table.is_numeric(target) else 0
+        if options.task is None and task == "classification" and values > 2:
+            told = f"{table.label(target)} holds {values} different whole numbers, which are read as classes"
+            notes.append(f"{told}; --task regression reads them as values")
     else:
         task = "multi-label"
     if task == "forecasting":
