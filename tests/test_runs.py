@@ -149,6 +149,37 @@ def test_a_file_of_one_row_is_scored_and_the_row_counted(tabular, tmp_path, caps
 
 
 @pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["--split", "train", "--data", "csv:{}"],
+            "--split: got 'train'; is of the run's own data; all of csv:",
+        ),
+        (["--beam", "2"], "--beam: got 2; is for texts that are written; the task of this run is class"),
+        (["--alpha", "0"], "--alpha: got 0.0; is for texts that are written"),
+    ],
+)
+def test_nothing_that_is_asked_of_evaluate_is_passed_over(tabular, tmp_path, capsys, words, message):
+    run, _ = tabular
+    (tmp_path / "one.csv").write_text("a,label\n8.5,y\n")
+    words = [word.format(tmp_path / "one.csv") for word in words]
+    assert main(["evaluate", str(run.folder), *words]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_what_is_not_defined_on_one_row_is_said(tmp_path, capsys):
+    (tmp_path / "t.csv").write_text("x,y\n" + "\n".join(f"{i}.5,{i * i}" for i in range(30)))
+    settings = TrainingSettings(max_steps=1, evaluations=1)
+    run, _ = train("mlp", f"csv:{tmp_path / 't.csv'}", out=tmp_path / "run", settings=settings)
+    (tmp_path / "one.csv").write_text("x,y\n1,2\n")
+    words = ["evaluate", str(run.folder), "--data", f"csv:{tmp_path / 'one.csv'}"]
+    assert main(words) == 0
+    assert "r2  not defined on these" in capsys.readouterr().out
+    assert main([*words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["r2"] is None
+
+
+@pytest.mark.parametrize(
     ("damage", "message"),
     [
         (lambda f: (f / "config.json").unlink(), "is not a run folder: it has no config.json"),

@@ -213,7 +213,7 @@ class Run:
     def evaluate(
         self,
         data: str | Whole | None = None,
-        split: str = "test",
+        split: str | None = None,
         options: DataOptions | None = None,
     ) -> dict[str, float]:
         """Metrics on its own data's split, or on other data read with the run's own processor.
@@ -221,7 +221,7 @@ class Run:
         Args:
             data: a data name as for training, all of which is scored, or what `examples` found; None means
                 the run's own.
-            split: ``train``, ``validation``, ``test`` or ``held-out`` of the run's own data.
+            split: ``train``, ``validation``, ``test`` or ``held-out`` of its own data; test unless told.
             options: how other data are read, as far as the processor does not decide it; the run's own
                 options unless told.
         """
@@ -235,7 +235,7 @@ class Run:
     def written(
         self,
         data: str | Whole | None = None,
-        split: str = "test",
+        split: str | None = None,
         search: Search | None = None,
         options: DataOptions | None = None,
     ) -> Written:
@@ -249,28 +249,33 @@ class Run:
         return written_scores(self.predictor, parts, self.processor, search, self.prediction)
 
     def examples(
-        self, data: str | Whole | None = None, split: str = "test", options: DataOptions | None = None
+        self, data: str | Whole | None = None, split: str | None = None, options: DataOptions | None = None
     ) -> Whole:
         """What `evaluate` scores: one split of the run's own data, or all of other data.
 
         Its own data are known by what is in them, whatever they are called: of these it is the split, since
         the rest was trained on.
+
+        Raises:
+            UserError: the data cannot be read as the run's own were, or a split is asked of other data.
         """
         if isinstance(data, Whole):
             return data
         own = self.config["data"]  # None: imported
         if data is None:
             dataset = self.dataset()
-            return Whole((dataset.split(split),), dataset.notes)
-        if own is None:
-            return load_whole(data, options or DataOptions(), self.processor)
-        if data.partition(":")[0] == own["name"].partition(":")[0]:
+            return Whole((dataset.split(split or "test"),), dataset.notes)
+        if own is not None and data.partition(":")[0] == own["name"].partition(":")[0]:
             try:
                 dataset = self.dataset(data)
             except UserError:
                 pass  # other data, which may be too few to be split
             else:
-                return Whole((dataset.split(split),), (f"these are the run's own data: its {split} split",))
+                note = f"these are the run's own data: of them the {split or 'test'} split"
+                return Whole((dataset.split(split or "test"),), (note,))
+        require(split is None, "--split", split, f"is of the run's own data; all of {data} is scored")
+        if own is None:
+            return load_whole(data, options or DataOptions(), self.processor)
         return load_whole(data, options or self.data_options, self.processor, own["seed"])
 
     def predict(

@@ -15,12 +15,13 @@ class Arguments:
     """A run folder."""
     data: str | None = None
     """Other data than the run's own, of the same kind: all of it is scored, be it one row."""
-    split: Literal["train", "validation", "test", "held-out"] = "test"
-    """Of the run's own data: the split to score."""
-    beam: int = 1
-    """Translations and captions: how many hypotheses the search follows; 1 takes the best token each time."""
-    alpha: float = 0.6
-    """Translations and captions: the length penalty of the search, 0 for none."""
+    split: Literal["train", "validation", "test", "held-out"] | None = None
+    """Of the run's own data: the split to score; the test split unless told."""
+    beam: int | None = None
+    """Translations and captions: how many hypotheses the search follows; 1, the default, takes the best token
+    each time."""
+    alpha: float | None = None
+    """Translations and captions: the length penalty of the search, 0 for none; 0.6 unless told."""
     precision: Literal["32", "bf16", "int8"] = "32"
     """As for `anncestry predict`: what the scores are in fewer bits."""
     json: bool = False
@@ -30,27 +31,36 @@ class Arguments:
 def run(arguments: Arguments) -> int:
     """Print the metrics."""
     import json
+    import math
 
+    from anncestry.cli.progress import reading
+    from anncestry.errors import require
     from anncestry.generation import usual_search
     from anncestry.runs import Run
     from anncestry.signature import WRITING_TASKS
 
     trained = Run(arguments.run, arguments.precision)
-    scored = trained.examples(arguments.data, arguments.split)
+    told = {name: value for name in ("beam", "alpha") if (value := getattr(arguments, name)) is not None}
+    rule = f"is for texts that are written; the task of this run is {trained.signature.task}"
+    for name, value in told.items():
+        require(trained.signature.task in WRITING_TASKS, f"--{name}", value, rule)
+    with reading():
+        scored = trained.examples(arguments.data, arguments.split)
     figures, how, groups = trained.evaluate(scored), {}, {}
     if trained.signature.task in WRITING_TASKS:
-        search = usual_search(trained.signature, beam=arguments.beam, alpha=arguments.alpha)
+        search = usual_search(trained.signature, **told)
         written = trained.written(scored, search=search)
         figures, how, groups = figures | written.figures, written.signatures, written.groups
     notes = list(scored.notes) if arguments.data is not None else []
     if arguments.json:
         more = {"signatures": how, "exact by group": groups, "notes": notes}
-        told = {name: value for name, value in more.items() if value}
-        print(json.dumps(figures | {"examples": len(scored)} | told))
+        numbers = {name: value if math.isfinite(value) else None for name, value in figures.items()}
+        print(json.dumps(numbers | {"examples": len(scored)} | {k: v for k, v in more.items() if v}))
         return 0
     for name, value in figures.items():
-        print(f"{name:>22}  {value:.6g}" + (f"  {how[name]}" if name in how else ""))
-    print(f"{'examples':>14}  {len(scored):,}")
+        shown = f"{value:.6g}" if math.isfinite(value) else "not defined on these"
+        print(f"{name:>22}  {shown}" + (f"  {how[name]}" if name in how else ""))
+    print(f"{'examples':>22}  {len(scored):,}")
     if groups:
         print("exact matches: " + ", ".join(f"{group} {share:.1%}" for group, share in groups.items()))
     for note in notes:

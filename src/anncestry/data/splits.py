@@ -52,6 +52,8 @@ def stratified_split(
         rounded, and of each class the share rounded up or down, but one row at least. All rows of a class
         with no more rows than held-out parts go to training.
     """
+    if not held_out:
+        return [random.permutation(len(labels))]
     classes, counts = np.unique(labels, return_counts=True)
     ends = np.cumsum([_allot(counts, share, len(held_out)) for share in held_out], axis=0)
     parts: list[list[np.ndarray]] = [[] for _ in range(len(held_out) + 1)]

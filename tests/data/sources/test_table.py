@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from anncestry.data import DataOptions, Dataset, Examples, load_data
+from anncestry.data import DataOptions, Dataset, Examples, load_data, load_whole
 from anncestry.errors import UserError
 
 COLOURS = ("red", "green", "blue")
@@ -253,3 +253,48 @@ def test_columns_are_left_out_on_request(tmp_path):
         load_data(f"csv:{path}", DataOptions(drop="ids"))
     with pytest.raises(UserError, match="drop: got '1,2,3'; leaves no column to predict from"):
         load_data(f"csv:{path}", DataOptions(drop="1,2,3"))
+
+
+def folder_of(home: Path, **rows: range) -> str:
+    for name, of_file in rows.items():
+        lines = [f"{i % 7}.{i},{i * 1.5},{'ab'[i % 2]}" for i in of_file]
+        (home / f"{name}.csv").write_text("\n".join(["x,y,kind", *lines]))
+    return f"csv:{home}"
+
+
+def test_a_folder_of_three_files_has_its_own_split(tmp_path):
+    dataset = load_data(folder_of(tmp_path, train=range(30), valid=range(30, 37), test=range(37, 41)))
+    assert [len(split) for split in (dataset.train, dataset.validation, dataset.test)] == [30, 7, 4]
+    assert "the folder's own files: test.csv, train.csv, valid.csv" in dataset.notes
+    assert dataset.train.inputs.mean(0).abs().max() < 1e-5  # means of all training rows
+    again = load_data(f"csv:{tmp_path}", processor=dataset.processor)
+    assert again.fingerprint() == dataset.fingerprint()
+    whole = load_whole(f"csv:{tmp_path}", DataOptions(), dataset.processor)
+    assert sorted(map(len, whole.parts)) == [4, 7, 30]
+
+
+def test_of_two_files_the_other_is_the_test_part(tmp_path):
+    dataset = load_data(folder_of(tmp_path, train=range(30), dev=range(30, 37)), DataOptions(target="y"))
+    assert [len(split) for split in (dataset.train, dataset.validation, dataset.test)] == [27, 3, 7]
+    assert "validation is 3 of the training rows" in dataset.notes[-1]
+    assert "the validation file is the test part" in dataset.notes[-1]
+    assert dataset.train.targets.mean().abs() < 1e-5
+
+
+def test_a_test_file_without_answers_is_left_out(tmp_path):
+    name = folder_of(tmp_path, train=range(30))
+    (tmp_path / "test.csv").write_text("x,y\n1,2\n")
+    dataset = load_data(name)
+    assert "the test file has no kind: it is left out" in dataset.notes
+    assert "22 / 4 / 4 rows" in dataset.notes[-1]
+    with pytest.raises(UserError, match="the target is missing, kind"):
+        load_whole(f"csv:{tmp_path / 'test.csv'}", DataOptions(), dataset.processor)
+
+
+def test_a_folder_is_no_series_and_needs_training_rows(tmp_path):
+    name = folder_of(tmp_path, train=range(60), test=range(60, 90))
+    with pytest.raises(UserError, match="is of one file, whose parts follow each other in time"):
+        load_data(name, DataOptions(task="forecasting", target="y", window=3))
+    (tmp_path / "train.csv").unlink()
+    with pytest.raises(UserError, match="must hold a file with train in its name"):
+        load_data(name)

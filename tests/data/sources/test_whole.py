@@ -225,3 +225,18 @@ def test_answers_must_be_known(tmp_path: Path) -> None:
         load_whole(f"csv:{tmp_path / 'none.csv'}", DataOptions(), trained.processor)
     with pytest.raises(UserError, match="holds other inputs than the model was trained on"):
         load_whole(images(tmp_path, range(2)), DataOptions(), trained.processor)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_few_rows_are_split_into_parts_that_hold_something_or_refused(name: str, tmp_path: Path) -> None:
+    make, options, _ = CASES[name]
+    for count in (1, 2, 3, 5, 6):
+        data = make(tmp_path / str(count), range(count))
+        try:
+            dataset = load_data(data, DataOptions(**options))
+        except UserError:
+            continue
+        assert count > 1
+        for split in (dataset.train, dataset.validation, dataset.test):
+            assert len(split) > 0
+            assert all(len(batch.inputs) > 0 for batch in split.batches(split.scored_batch))

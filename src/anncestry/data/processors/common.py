@@ -150,6 +150,14 @@ class Layout:
             missing = [self.target_name]
         raise UserError("columns", ", ".join(table.names), f"the target is missing, {missing[0]}")
 
+    def has_targets(self, table: Table) -> bool:
+        """Whether `find_targets` finds them."""
+        try:
+            self.find_targets(table)
+        except UserError:
+            return False
+        return True
+
     def _by_name(self, table: Table) -> list[int]:
         missing = [name for name in self.input_names if name not in table.names]
         if missing:

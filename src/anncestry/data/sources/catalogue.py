@@ -87,7 +87,7 @@ SOURCES: tuple[Source, ...] = (
     Source(
         name="csv",
         argument="PATH",
-        summary="a table: classification, regression or forecasting, by its target column; texts with --text",
+        summary="a table, or a folder with train and test: its target column says the task; texts: --text",
         module="table",
         loader="load_csv",
         reader="read_csv",

@@ -22,7 +22,8 @@ from anncestry.data.processors.packed_answers import (
     PackedLabelsProcessor,
     PackedValuesProcessor,
 )
-from anncestry.data.readers.files import absolute, existing_folder
+from anncestry.data.readers.files import absolute
+from anncestry.data.sources.official import Part
 from anncestry.data.splits import (
     check_classes,
     describe_random_split,
@@ -43,15 +44,6 @@ from anncestry.signature import Signature, Task
 
 MAX_TOKENS = 512
 HELD_OUT = 0.1
-Part = str
-"""The name of a split: ``train``, ``validation``, ``test`` or ``held-out``."""
-WORDS: dict[Part, tuple[str, ...]] = {
-    "held-out": ("out_of_domain", "mismatched"),
-    "train": ("train",),
-    "validation": ("dev", "valid", "trial"),
-    "test": ("test",),
-}
-"""Which words in the name of a file say which part it is; the first ones count first."""
 
 
 @dataclass(frozen=True)
@@ -79,37 +71,6 @@ def reads_pieces(options: DataOptions, processor: Processor | None) -> bool:
     if processor is not None:
         return processor.kind.startswith("packed-")
     return options.tokenizer is not None or options.level in LEARNT
-
-
-def official_parts(folder: Path, suffixes: Sequence[str], train: bool = True) -> dict[Part, Path]:
-    """The files of a folder that hold one part each, by words in their names.
-
-    Args:
-        folder: where to look.
-        suffixes: what the names end with, but for ``.gz``.
-        train: whether there must be a training file; else any part is enough.
-
-    Raises:
-        UserError: there is no training file, or two files for the same part.
-    """
-    found: dict[Part, Path] = {}
-    files = sorted(
-        path
-        for path in existing_folder(str(folder)).iterdir()
-        if path.is_file() and path.name.removesuffix(".gz").endswith(tuple(suffixes))
-    )
-    for path in files:
-        name = path.name.lower()
-        part = next((part for part, words in WORDS.items() if any(word in name for word in words)), None)
-        if part is not None and part in found:
-            rule = f"holds two files for {part}, {found[part].name} and {path.name}; name one file instead"
-            raise UserError("folder", str(folder), rule)
-        if part is not None:
-            found[part] = path
-    if "train" not in found and (train or not found):
-        rule = f"must hold a file with train in its name ({', '.join(suffixes)}), and dev or test files"
-        raise UserError("folder", str(folder), rule, [path.name for path in files] or ["no such file"])
-    return found
 
 
 def split_parts(

@@ -15,7 +15,8 @@ from anncestry.data.processors.sentences import SentenceProcessor, rank, split_t
 from anncestry.data.readers.files import absolute, decode_text, existing_file, existing_folder, split_lines
 from anncestry.data.readers.files import read_text as read_utf8
 from anncestry.data.sources.characters import LEVEL, spelt_examples
-from anncestry.data.sources.labelled_texts import Labelled, Part, labelled_texts, read_labelled, reads_pieces
+from anncestry.data.sources.labelled_texts import Labelled, labelled_texts, read_labelled, reads_pieces
+from anncestry.data.sources.official import Part
 from anncestry.data.splits import check_classes, describe_random_split, generator, stratified_split
 from anncestry.errors import UserError
 from anncestry.signature import NUM_CHARACTERS, Signature

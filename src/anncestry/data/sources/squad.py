@@ -11,7 +11,8 @@ from anncestry.data.processors.packed_spans import SpanProcessor
 from anncestry.data.questions import Question, Questions
 from anncestry.data.readers.files import absolute, existing_file
 from anncestry.data.readers.squad import Squad, read_squad
-from anncestry.data.sources.labelled_texts import Part, official_parts, stored, task_tokenizer
+from anncestry.data.sources.labelled_texts import stored, task_tokenizer
+from anncestry.data.sources.official import Part, official_parts
 from anncestry.data.splits import generator, random_split
 from anncestry.errors import UserError, require
 from anncestry.signature import Signature

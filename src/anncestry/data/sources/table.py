@@ -1,7 +1,9 @@
 """Tables: the task is found from the target column; columns become vectors or, to be forecast, series."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,10 +15,13 @@ from anncestry.data.options import DataOptions
 from anncestry.data.processors.common import Layout, expect, mean_and_scale, relabel
 from anncestry.data.processors.series import SeriesProcessor
 from anncestry.data.processors.table import Column, TableProcessor, class_name
-from anncestry.data.readers.files import check_memory, existing_file, read_text
+from anncestry.data.readers.files import absolute, check_memory, existing_file, read_text
 from anncestry.data.readers.tables import Table, as_numbers, parse_table
+from anncestry.data.sources.official import Part, official_parts
 from anncestry.data.sources.series import forecasts, learn_series, series_dataset
 from anncestry.data.splits import (
+    HELD_OUT,
+    Shares,
     check_classes,
     describe_random_split,
     generator,
@@ -28,6 +33,11 @@ from anncestry.signature import Signature
 
 MAX_CATEGORIES = 32
 """A column of texts with more different ones is left out: a name, a date, a sentence."""
+
+SUFFIXES = (".csv", ".tsv", ".txt")
+OTHERS = {"validation", "test"}
+SHARES: dict[int, Shares] = {0: (HELD_OUT, HELD_OUT), 1: (0.1,), 2: ()}
+"""What is split off the training rows, by how many of `OTHERS` have a file of their own."""
 
 TEXT_OPTIONS = ("tokenizer", "cut", "level", "vocab_size", "lowercase", "max_tokens")
 
@@ -42,13 +52,28 @@ def load_csv(argument: str, options: DataOptions, seed: int, processor: Processo
         value = getattr(options, name)
         if value != getattr(DataOptions, name) and processor is None:
             raise UserError(name, value, "is for texts; say with --text which column holds them")
-    path = existing_file(argument)
-    text, name = read_text(path), f"csv:{path}"
+    path, files = _files(argument)
+    name, notes = f"csv:{path}", []
+    if len(files) > 1:
+        notes = [f"the folder's own files: {', '.join(file.name for file in files.values())}"]
+    train = files.pop("train")
     if processor is None:
-        table = parse_table(text, str(path), header=options.header)
+        table = parse_table(read_text(train), str(train), header=options.header)
+        known = table.names if table.has_header else ()
+        beside = {part: parse_table(read_text(file), file.name, known=known) for part, file in files.items()}
     else:
-        table = _tabular(processor, name).layout.parse(text, str(path))
-    return table_dataset(table, options, seed, processor, name=name, source=path)
+        layout = _tabular(processor, name).layout
+        table = layout.parse(read_text(train), str(train))
+        beside = {part: layout.parse(read_text(file), file.name) for part, file in files.items()}
+    return table_dataset(table, options, seed, processor, name=name, source=path, notes=notes, beside=beside)
+
+
+def _files(argument: str, train: bool = True) -> tuple[Path, dict[Part, Path]]:
+    """The path, and the files by part."""
+    path = absolute(argument)
+    return path, official_parts(path, SUFFIXES, train) if path.is_dir() else {
+        "train": existing_file(argument)
+    }
 
 
 def read_csv(argument: str, options: DataOptions, processor: Processor) -> Whole:
@@ -57,11 +82,13 @@ def read_csv(argument: str, options: DataOptions, processor: Processor) -> Whole
         from anncestry.data.sources.text_tables import read_text_table
 
         return read_text_table(argument, options, processor)
-    path = existing_file(argument)
-    tabular = _tabular(processor, f"csv:{path}")
-    table = tabular.layout.parse(read_text(path), str(path))
-    rows = encode_table(table, tabular, f"csv:{path}")
-    return Whole((rows,), (*table.notes, *_unseen(table, tabular)))
+    path, files = _files(argument, train=False)
+    tabular, rows, notes = _tabular(processor, f"csv:{path}"), [], []
+    for file in files.values():
+        table = tabular.layout.parse(read_text(file), str(file))
+        rows.append(encode_table(table, tabular, f"csv:{file}"))
+        notes += [*table.notes, *_unseen(table, tabular)]
+    return Whole(tuple(rows), tuple(notes))
 
 
 def encode_table(table: Table, processor: TableProcessor | SeriesProcessor, name: str) -> Examples:
@@ -100,6 +127,7 @@ def table_dataset(
     name: str,
     source: Path | None = None,
     notes: list[str] | None = None,
+    beside: Mapping[Part, Table] = MappingProxyType({}),
 ) -> Dataset:
     """The learning problem in a table.
 
@@ -114,12 +142,26 @@ def table_dataset(
         seed: fixes the split.
         processor: that of a trained model, which decides all this instead.
         name, source, notes: as in `Dataset`.
+        beside: tables of other parts; what is missing of validation and test is split off at random. One
+            without the target is left out with a note.
     """
-    notes = [*(notes or []), *table.notes]
+    first, given = [*(notes or [])], processor
+    notes = [*first, *table.notes]
+    shares = SHARES[len(OTHERS & beside.keys())]
     if processor is None:
-        processor, more = learn_table(table, options, seed)
+        processor, more = learn_table(table, options, seed, shares)
         notes = [*notes, *more]
     processor = _tabular(processor, name)
+    for part, other in beside.items():
+        if not processor.layout.has_targets(other):
+            lacking = f"the {part} file has no {processor.layout.target_name}: it is left out"
+            rest = {key: value for key, value in beside.items() if key != part}
+            return table_dataset(
+                table, options, seed, given, name=name, source=source, notes=[*first, lacking], beside=rest
+            )
+    if beside and isinstance(processor, SeriesProcessor):
+        rule = "is of one file, whose parts follow each other in time"
+        raise UserError("task", "forecasting", rule, hint="Give the file.")
     if isinstance(processor, SeriesProcessor):
         processor.layout.find_targets(table)
         values = _series(table, processor.layout.find_inputs(table, name))
@@ -127,21 +169,37 @@ def table_dataset(
 
     rows = encode_table(table, processor, name)
     notes += _unseen(table, processor)
-    parts = _split(rows.targets, seed)
-    train, validation, test = (Examples(rows.inputs[part], rows.targets[part]) for part in parts)
+    parts = _split(rows.targets, seed, shares)
+    split = {
+        part: Examples(rows.inputs[chosen], rows.targets[chosen])
+        for part, chosen in zip(("train", "validation", "test"), parts, strict=False)
+    }
+    if len(OTHERS & beside.keys()) == 1:
+        (other,) = OTHERS & beside.keys()
+        notes.append(
+            f"validation is {len(parts[1])} of the training rows, at random with seed {seed}; the {other} "
+            "file is the test part"
+        )
+        beside = {"test" if part == other else part: table for part, table in beside.items()}
+    elif not beside:
+        notes.append(describe_random_split(parts, seed, stratified=processor.task == "classification"))
+    for part, other in beside.items():
+        notes += [*other.notes, *_unseen(other, processor)]
+        split[part] = encode_table(other, processor, name)
     if processor.multi_label:
-        notes += label_notes(train.targets, processor.classes)
+        notes += label_notes(split["train"].targets, processor.classes)
     return Dataset(
         name=name,
         options=asdict(options),
         signature=Signature(processor.task, "vector", (processor.width,), len(processor.classes) or 1),
         processor=processor,
-        train=train,
-        validation=validation,
-        test=test,
+        train=split["train"],
+        validation=split["validation"],
+        test=split["test"],
+        held_out=split.get("held-out"),
         classes=processor.classes,
         source=source,
-        notes=(*notes, describe_random_split(parts, seed, stratified=processor.task == "classification")),
+        notes=tuple(notes),
     )
 
 
@@ -149,20 +207,20 @@ def _tabular(processor: Processor, name: str) -> TableProcessor | SeriesProcesso
     return processor if isinstance(processor, SeriesProcessor) else expect(processor, TableProcessor, name)
 
 
-def _split(targets: Tensor | np.ndarray, seed: int) -> list[np.ndarray]:
-    """Rows of training, validation and test: within each class if the targets are labels (N,)."""
+def _split(targets: Tensor | np.ndarray, seed: int, shares: Shares) -> list[np.ndarray]:
+    """Rows of training and of each held-out part: within each class if the targets are labels (N,)."""
     labels = np.asarray(targets)
     if labels.ndim == 1:
-        parts = stratified_split(labels, generator(seed))
+        parts = stratified_split(labels, generator(seed), shares)
     else:
-        parts = random_split(len(labels), generator(seed))
+        parts = random_split(len(labels), generator(seed), shares)
     if not all(map(len, parts)):
         raise UserError("rows", len(labels), "are too few to be split into training, validation and test")
     return parts
 
 
 def learn_table(
-    table: Table, options: DataOptions, seed: int
+    table: Table, options: DataOptions, seed: int, shares: Shares = SHARES[0]
 ) -> tuple[TableProcessor | SeriesProcessor, list[str]]:
     """The processor of a table, learnt from the training split alone, and notes on what it leaves out."""
     columns = range(len(table.names))
@@ -198,7 +256,7 @@ def learn_table(
     if options.window is not None or options.horizon != 1:
         rule = "a window and a horizon are for the task forecasting"
         raise UserError("task", task, rule, hint="Set the task, or leave them out.")
-    processor, more = _learn_vectors(table, used, targets, task, seed)
+    processor, more = _learn_vectors(table, used, targets, task, seed, shares)
     return processor, [*notes, *more]
 
 
@@ -229,7 +287,7 @@ def several_labels_note(table: Table, target: int, task: str) -> list[str]:
 
 
 def _learn_vectors(
-    table: Table, used: list[int], targets: list[int], task: str, seed: int
+    table: Table, used: list[int], targets: list[int], task: str, seed: int, shares: Shares
 ) -> tuple[TableProcessor, list[str]]:
     target = targets[0]
     inputs, notes = _choose_inputs(table, [column for column in used if column not in targets])
@@ -243,21 +301,21 @@ def _learn_vectors(
         separator = "" if len(targets) > 1 else separator_of(table.columns[target])
         sets = label_sets(table, targets, names, separator)
         classes = names if len(targets) > 1 else learn_labels(sets, table.label(target))
-        train = _split(np.zeros((len(table), 1)), seed)[0]
+        train = _split(np.zeros((len(table), 1)), seed, shares)[0]
         learnt = {"classes": classes, "multi_label": True, "separator": separator}
     elif task == "classification":
         names = list(map(class_name, table.columns[target]))
         classes = _in_order(set(names))
         labels = relabel(names, classes, table.label(target))
         notes += check_classes(table.label(target), labels, classes)
-        train = _split(labels, seed)[0]
+        train = _split(labels, seed, shares)[0]
         learnt["classes"] = classes
     else:
         values = table.numbers(target)[:, None]
         if values.min() == values.max():
             rule = "has one value only; there is nothing to learn"
             raise UserError(table.label(target), table.columns[target][0], rule)
-        train = _split(values, seed)[0]
+        train = _split(values, seed, shares)[0]
         mean, scale = mean_and_scale(values[train])
         learnt = {"target_mean": mean.item(), "target_deviation": scale.item()}
     layout = Layout(table.names, table.has_header, target, tuple(inputs), tuple(targets[1:]))

@@ -20,11 +20,10 @@ from anncestry.data.readers.files import absolute, existing_file, read_text, spl
 from anncestry.data.readers.tables import Table, is_missing, parse_table
 from anncestry.data.sources.labelled_texts import (
     Labelled,
-    Part,
     labelled_texts,
-    official_parts,
     read_labelled,
 )
+from anncestry.data.sources.official import Part, official_parts
 from anncestry.data.sources.table import find_targets, several_labels_note
 from anncestry.errors import UserError, nearest, require
 from anncestry.signature import Task
