@@ -5,6 +5,7 @@ is not quite the same there, or was left out, is told in notes.
 """
 
 import dataclasses
+import io
 import os
 import secrets
 import shutil
@@ -13,17 +14,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import safetensors.torch
 
 from anncestry.checkpoints.converters.beyond_bert_bart import their_rows
 from anncestry.checkpoints.converters.elmo import OPTIONS, WEIGHTS, elmo_bytes, to_elmo
 from anncestry.checkpoints.converters.encoders import Exported, Reads
+from anncestry.checkpoints.converters.keras_written import layers_of, model_bytes, weights_bytes
 from anncestry.checkpoints.converters.marian import to_marian
 from anncestry.checkpoints.converters.torch_transformer import to_torch_transformer
 from anncestry.checkpoints.exporting import (
     HUGGING_FACE,
     IMAGES,
     RECURRENT,
+    apart,
     keras_arrays,
     to_hugging_face,
     torch_weights,
@@ -37,6 +41,8 @@ from anncestry.errors import UserError, require
 from anncestry.files import write_bytes
 from anncestry.models.xlnet import NUM_TEXTS
 from anncestry.runs import Run, make_folder, write_json
+
+_KERAS = (".keras", ".weights.h5", ".npz")
 
 
 class Exporter(NamedTuple):
@@ -133,19 +139,48 @@ def _torch(run: Run, out: Path) -> tuple[str, ...]:
     if run.architecture.id in IMAGES:
         write_tensors(out, weights)
         return ()
-    write_tensors(out, torch_weights(weights))
+    write_tensors(out, torch_weights(weights, run.model.config))
     return _of_cells(run, "torch.nn.RNN(nonlinearity='relu')")
 
 
 def _keras(run: Run, out: Path) -> tuple[str, ...]:
-    import io
+    """By the ending of the file: a whole model, its weights, or arrays with their names."""
+    tensors, config = run.model.state_dict(), run.model.config
+    ending = next((ending for ending in _KERAS if out.name.endswith(ending)), "")
+    require(bool(ending), "--out", str(out), "must end as Keras's files do", _KERAS)
+    recurrent = run.architecture.id in RECURRENT
+    if ending == ".npz":
+        require(recurrent, "--out", str(out), "is a form of recurrent nets alone", _KERAS[:2])
+        archive = io.BytesIO()
+        np.savez(archive, **keras_arrays(tensors, config))  # pyright: ignore[reportArgumentType]
+        write_bytes(out, archive.getvalue())
+        return _of_cells(run, "SimpleRNN(activation='relu')")
+    processor: Any = run.processor if (run.folder / "processor.json").is_file() else None
+    fills = hasattr(processor, "lengths_of")
+    masked = fills and run.signature.inputs == "tokens" and getattr(processor, "filler", 0) == 0
+    if recurrent:
+        wiring, rest = apart(tensors, config)
+        tensors = {f"wiring.{name}": tensor for name, tensor in wiring.items()} | rest
+    layers = layers_of(run.architecture.id, tensors, config, run.signature, masked)
+    write_bytes(out, model_bytes(layers) if ending == ".keras" else weights_bytes(layers))
+    notes: tuple[str, ...] = ()
+    if fills and not masked:
+        notes += ("sequences must be of equal length there: what fills them up would be read",)
+    if processor is not None:
+        notes += (
+            f"its inputs are as {run.folder / 'processor.json'} makes them, and answers as it reads them",
+        )
+    if ending == ".weights.h5":
+        chain = ", ".join(f"{layer.kind}({_said(layer.options)})" for layer in layers)
+        notes += (f"these are the weights of keras.Sequential([{chain}])",)
+    return notes
 
-    import numpy as np
 
-    archive = io.BytesIO()
-    np.savez(archive, **keras_arrays(run.model.state_dict()))  # pyright: ignore[reportArgumentType]
-    write_bytes(out, archive.getvalue())
-    return _of_cells(run, "SimpleRNN(activation='relu')")
+def _said(options: dict[str, Any]) -> str:
+    """The options of a layer that matter to a person."""
+    shown = {name: value for name, value in options.items() if not isinstance(value, dict)}
+    inner = [part["class_name"] for part in options.values() if isinstance(part, dict)]
+    return ", ".join([*inner[:1], *(f"{name}={value!r}" for name, value in shown.items())])
 
 
 def _of_cells(run: Run, relu: str) -> tuple[str, ...]:
@@ -201,7 +236,7 @@ def _hugging_face(run: Run, out: Path) -> tuple[str, ...]:
     special = tokenizer.special if tokenizer is not None else Special()
     reads = Reads(
         tuple(getattr(processor, "classes", None) or getattr(processor, "tags", None) or ()),
-        longest, special.pad, special.begin, special.end, rows=rows,
+        longest, special.pad, special.begin, special.end, run.signature.task == "multi-label", rows,
     )  # fmt: skip
     made = to_hugging_face(run.architecture.id, run.model.state_dict(), config, reads)
     with whole_folder(out) as folder:
@@ -250,7 +285,7 @@ EXPORTERS: dict[str, Exporter] = {
     "torch": Exporter(
         "recurrent nets, Transformers and nets of images", _of(*RECURRENT, *IMAGES, "transformer"), _torch
     ),
-    "keras": Exporter("recurrent nets", _of(*RECURRENT), _keras),
+    "keras": Exporter("recurrent nets and perceptrons of many layers", _of(*RECURRENT, "mlp"), _keras),
     "marian": Exporter(
         "Transformers with the normalisation behind", _of("transformer", task="translation"), _marian
     ),

@@ -107,9 +107,9 @@ def test_export_and_import_are_inverse(tmp_path, name, layers, to, tokens):
     model = architecture.build(config)
     path = tmp_path / ("weights.npz" if to == "keras" else "weights.safetensors")
     if to == "keras":
-        np.savez(path, **keras_arrays(model.state_dict()))
+        np.savez(path, **keras_arrays(model.state_dict(), model.config))
     else:
-        write_tensors(path, torch_weights(model.state_dict()))
+        write_tensors(path, torch_weights(model.state_dict(), model.config))
     imported = import_weights(path)
     assert imported.architecture == name
     for field, value in imported.config.items():

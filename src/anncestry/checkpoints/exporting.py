@@ -44,30 +44,38 @@ HUGGING_FACE: Mapping[str, Callable[[Mapping[str, Tensor], Any, Reads], Exported
 config, and how the run reads texts."""
 
 
-def torch_weights(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def torch_weights(tensors: Mapping[str, Tensor], config: Any) -> dict[str, Tensor]:
     """A recurrent net's weights: ``rnn.weight_ih_l0``, ``embedding.weight``, ``readout.weight``.
 
     Args:
         tensors: the state dict of one of `RECURRENT`.
+        config: its config.
 
     Raises:
-        UserError: its wiring is not one stack of equal layers, or it has other parts.
+        UserError: they have no such units.
     """
-    wiring, rest = _parts(tensors)
+    wiring, rest = apart(tensors, config)
     return {f"rnn.{name}": tensor for name, tensor in to_torch(wiring).items()} | rest
 
 
-def keras_arrays(tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+def keras_arrays(tensors: Mapping[str, Tensor], config: Any) -> dict[str, np.ndarray]:
     """The same by Keras's names: ``lstm/kernel``, ``embedding/embeddings``, ``dense/kernel``."""
-    wiring, rest = _parts(tensors)
+    wiring, rest = apart(tensors, config)
     arrays = {name: tensor.detach().cpu().numpy().copy() for name, tensor in rest.items()}
     below = {"embedding/embeddings": arrays["embedding.weight"]} if "embedding.weight" in arrays else {}
     above = {"dense/kernel": arrays["readout.weight"].T.copy(), "dense/bias": arrays["readout.bias"]}
     return below | to_keras(wiring) | above
 
 
-def _parts(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """The wiring, with one vector of biases for each cell, and what is below and above it."""
+def apart(tensors: Mapping[str, Tensor], config: Any) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The wiring, with one vector of biases for each cell, and what is below and above it.
+
+    Raises:
+        UserError: a GRU resets before its recurrent product, which neither PyTorch nor Keras exports.
+    """
+    reset = getattr(config, "reset", "after")
+    rule = "is another function than the GRU of PyTorch and of Keras (reset_after=True)"
+    require(reset == "after", "reset", reset, rule, ["after"])
     wiring = {name.removeprefix("wiring."): t for name, t in tensors.items() if name.startswith("wiring.")}
     rest = {name: tensor for name, tensor in tensors.items() if not name.startswith("wiring.")}
     if "embedding.weight" in rest:  # a readout may be tied to it

@@ -18,7 +18,8 @@ class Arguments:
     to: Literal["torch", "keras", "marian", "huggingface", "elmo"] = "torch"
     """`torch`: safetensors with torch.nn's names (rnn, lstm, stacked-lstm, gru, bilstm, brnn, transformer) or
     torchvision's (alexnet, vgg, resnet, densenet).
-    `keras`: npz with Keras's names and gate order (the same recurrent nets).
+    `keras`: as the file ends, a model (.keras), its weights (.weights.h5) or arrays with Keras's names (.npz)
+    (the same recurrent nets; mlp, but for .npz).
     `marian`: a folder for MarianMTModel of Hugging Face (transformer, with the normalisation behind):
     weights, config, vocab.json; no .spm.
     `huggingface`: a folder for the class of transformers that has the run's architecture and task: weights,
