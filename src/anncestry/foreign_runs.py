@@ -10,7 +10,12 @@ import torch
 import anncestry
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.store import load_weights, write_tensors
-from anncestry.data.processors import DenoisingProcessor, PieceTextProcessor, processor_from_json
+from anncestry.data.processors import (
+    DenoisingProcessor,
+    PackedLabelsProcessor,
+    PieceTextProcessor,
+    processor_from_json,
+)
 from anncestry.data.tokenizer import Template, packed_parts
 from anncestry.data.tokenizer_files import Facts
 from anncestry.data.tokenizer_files import read as read_facts
@@ -125,13 +130,16 @@ def write_import(folder: Path, found: Imported, source: Path) -> Run:
     kept = {n: t for n, t in found.tensors.items() if n in wanted or not _is_optional(n, found.optional)}
     load_weights(model, kept, str(source))
     processor = None if found.processor is None else processor_from_json(found.processor)
+    signature = config.signature
+    if found.processor is not None and found.processor["kind"] == PackedLabelsProcessor.kind:
+        signature = dataclasses.replace(signature, task="multi-label")
     make_folder(folder)
     described = {
         "anncestry": anncestry.__version__,
         "torch": torch.__version__,
         "architecture": architecture.id,
         "model": dataclasses.asdict(config),
-        "signature": config.signature.to_json(),
+        "signature": signature.to_json(),
         "data": None,
         "training": {"imported": source.name, "notes": list(found.notes)},
     }

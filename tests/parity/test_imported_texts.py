@@ -133,3 +133,111 @@ def test_the_longest_text_is_the_tokenizers(tmp_path):
 def test_tables_with_more_rows_than_words(tmp_path):
     model = sharp(transformers.BertForSequenceClassification(bert(vocab_size=64)))
     check(saved(tmp_path, model, wordpieces()), model)
+
+
+# ---- heads ----------------------------------------------------------------------------------------------
+
+LETTERS = [chr(place) for place in range(33, 127)]
+BYTES = {token: place for place, token in enumerate(["Ġ", "<|endoftext|>", "ab", *LETTERS])}
+SMALL = {"num_labels": 3, "max_position_embeddings": 40, **SIZES}
+HEADS = {
+    "Bert": ("BertForSequenceClassification", lambda **more: bert(**more), wordpieces),
+    "Roberta": (
+        "RobertaForSequenceClassification",
+        lambda **more: transformers.RobertaConfig(vocab_size=len(PIECES), type_vocab_size=1, **SMALL | more),
+        sentencepieces,
+    ),
+    "DistilBert": (
+        "DistilBertForSequenceClassification",
+        lambda **more: transformers.DistilBertConfig(
+            vocab_size=len(WORDS), dim=16, n_layers=2, n_heads=2, hidden_dim=24,
+            max_position_embeddings=40, **{"num_labels": 3} | more,
+        ),
+        lambda: wordpieces(transformers.DistilBertTokenizer),
+    ),
+    "Electra": (
+        "ElectraForSequenceClassification",
+        lambda **more: transformers.ElectraConfig(vocab_size=len(WORDS), embedding_size=8, **SMALL | more),
+        wordpieces,
+    ),
+    "MobileBert": (
+        "MobileBertForSequenceClassification",
+        lambda **more: transformers.MobileBertConfig(
+            vocab_size=len(WORDS), intra_bottleneck_size=8, embedding_size=6, num_feedforward_networks=2,
+            **SMALL | more,
+        ),
+        wordpieces,
+    ),
+    "GPT2": (
+        "GPT2ForSequenceClassification",
+        lambda **more: transformers.GPT2Config(
+            vocab_size=128, n_embd=16, n_layer=2, n_head=2, n_positions=40, pad_token_id=1,
+            bos_token_id=1, eos_token_id=1, **{"num_labels": 3} | more,
+        ),
+        lambda: transformers.GPT2Tokenizer(vocab=BYTES, merges=[("a", "b")], pad_token="<|endoftext|>"),
+    ),
+}  # fmt: skip
+NAMES = {"id2label": {0: "x", 1: "y", 2: "z"}, "label2id": {"x": 0, "y": 1, "z": 2}}
+
+
+@pytest.mark.parametrize("problem", ["multi_label_classification", "regression", None])
+@pytest.mark.parametrize("family", HEADS)
+def test_heads_answer_what_their_problem_says(tmp_path, family, problem):
+    kind, config, tokenizer = HEADS[family]
+    model = sharp(getattr(transformers, kind)(config(problem_type=problem, **NAMES)))
+    if family == "MobileBert":  # beyond the last word is nothing, as in training
+        torch.nn.init.zeros_(model.mobilebert.embeddings.word_embeddings.weight[0])
+    run = check(saved(tmp_path, model, tokenizer()), model, pairs=family != "GPT2")
+    (row,) = run.predict(TEXTS[0])
+    peer = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    with torch.no_grad():
+        (scores,) = model(**peer(TEXTS[0], return_tensors="pt")).logits
+    chances = {"regression": scores, None: scores.softmax(-1)}.get(problem, scores.sigmoid()).tolist()
+    found = row if problem == "regression" else row["probabilities"]
+    assert [found[name] for name in "xyz"] == pytest.approx(chances, abs=1e-5)
+    wanted = {"regression": "regression", None: "classification"}.get(problem, "multi-label")
+    assert run.signature.task == wanted
+
+
+def xlnet(**more):
+    return transformers.XLNetConfig(vocab_size=len(XLNET), d_model=16, n_layer=2, n_head=2, d_inner=24,
+                                    num_labels=3, **more)  # fmt: skip
+
+
+XLNET = [("<unk>", 0.0), ("<s>", 0.0), ("</s>", 0.0), ("<cls>", 0.0), ("<sep>", 0.0), ("<pad>", 0.0),
+         ("<mask>", 0.0), ("<eod>", 0.0), ("<eop>", 0.0), *PIECES[4:-1]]  # fmt: skip
+
+
+@pytest.mark.parametrize("names", [None, ["input_ids", "token_type_ids", "attention_mask"]])
+@pytest.mark.parametrize("projects", [True, False])
+def test_xlnet_answers_as_its_config_says(tmp_path, names, projects):
+    model = sharp(transformers.XLNetForSequenceClassification(xlnet(summary_use_proj=projects)))
+    options = {"model_input_names": names} if names else {}
+    run = check(saved(tmp_path, model, transformers.XLNetTokenizer(vocab=XLNET, **options)), model)
+    assert run.model.config.separator == (4 if names else -1)
+
+
+SUMMARIES = [
+    ("XLNet", {"summary_type": "mean"}), ("XLNet", {"summary_activation": None}),
+    ("XLM", {"summary_type": "last"}), ("XLM", {"summary_activation": "tanh"}),
+    ("XLM", {"summary_use_proj": False}), ("Flaubert", {"summary_proj_to_labels": False}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("family", "changes"), SUMMARIES)
+def test_other_summaries_are_refused_by_name(tmp_path, family, changes):
+    sizes = {"vocab_size": 20, "emb_dim": 16, "n_layers": 1, "n_heads": 2, "num_labels": 3}
+    config = xlnet() if family == "XLNet" else getattr(transformers, f"{family}Config")(**sizes)
+    getattr(transformers, f"{family}ForSequenceClassification")(config).save_pretrained(tmp_path)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    with pytest.raises(UserError, match=f"{next(iter(changes))} makes another network than ours"):
+        import_weights(tmp_path)
+
+
+def test_a_problem_that_is_not_known_is_refused(tmp_path):
+    transformers.BertForSequenceClassification(bert()).save_pretrained(tmp_path)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"problem_type": "ranking"}))
+    with pytest.raises(UserError, match=r"'ranking'; is an unknown problem_type\. Choices: regression"):
+        import_weights(tmp_path)

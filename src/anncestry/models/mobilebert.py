@@ -46,6 +46,7 @@ class MobileBertConfig(BertConfig):
         num_feed_forwards: feed-forward nets of a block, one after the other.
         inner_size: F of each; 4 B where it is 0.
         embed_dim: E, features of the table of words.
+        pooler: whether an answer is read from tanh(W x_0 + b); from x_0 as it is unless told.
     """
 
     hidden_size: int = 512
@@ -54,6 +55,7 @@ class MobileBertConfig(BertConfig):
     embed_dim: int = 128
     bottleneck_size: int = 128
     num_feed_forwards: int = 4
+    pooler: bool = False
     dropout: float = 0.0
     activation: str = "relu"
 
@@ -213,7 +215,7 @@ class MobileBert(Bert):
         return BottleneckBlock(self.config)
 
     def pools(self) -> bool:
-        return False
+        return self.config.pooler and super().pools()
 
     def make_head(self) -> nn.Module:
         config = self.config
@@ -230,7 +232,7 @@ class MobileBert(Bert):
         return self.transform(x, None if inside is None else inside[:, None, None])
 
     def summary(self, x, lengths):
-        return x[:, 0]
+        return x[:, 0] if self.pooler is None else self.pooler(x)
 
     def fill_in(self, x, targets):
         if self.relation is None or targets is None:

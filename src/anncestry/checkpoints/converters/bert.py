@@ -25,6 +25,7 @@ from anncestry.checkpoints.converters.encoders import (
     Exported,
     Reads,
     activation_of,
+    answer_about_text,
     bert_names,
     fitted,
     foreign,
@@ -187,7 +188,7 @@ def _sizes(fields: Fields) -> dict[str, Any]:
 
 
 def _task(
-    config: Mapping[str, Any],
+    config: Fields,
     theirs: Mapping[str, Tensor],
     source: str,
     sizes: Mapping[str, Any],
@@ -218,22 +219,16 @@ def _task(
     return _Task(told, {}, pooler, {"kind": "packed-vectors", "cut": True}, notes)
 
 
-def _classifier(config: Mapping[str, Any], weight: Tensor, source: str, pooler: bool) -> _Task:
+def _classifier(config: Fields, weight: Tensor, source: str, pooler: bool) -> _Task:
     """One answer about a text, or one about each token."""
-    what, problem = _class_of(config), config.get("problem_type")
+    what = _class_of(config)
     require(what != _CHOICE, source, what, "chooses between texts, which is not a task here")
-    rule = "asks for several classes of a text, which is not a task here"
-    require(problem != "multi_label_classification", source, problem, rule)
     count, heads = len(weight), {_CLASSES: "head"}
     if what == "BertForTokenClassification" or (what is None and not pooler):
         reader = {"kind": "packed-tags", "tags": list(labels_of(config, count, source))}
         return _Task({"task": "tagging", "output_size": count}, heads, False, reader)
-    if problem == "regression" or (problem is None and count == 1):
-        names = list(labels_of(config, count, source))
-        reader = {"kind": "packed-values", "name": names[0]} if count == 1 else None
-        return _Task({"task": "regression", "output_size": count}, heads, True, reader)
-    told = {"task": "classification", "output_size": count}
-    return _Task(told, heads, True, _classes_reader(labels_of(config, count, source)))
+    told, reader = answer_about_text(config, count, source)
+    return _Task(told, heads, True, reader)
 
 
 def _classes_reader(classes: Sequence[str]) -> dict[str, Any]:

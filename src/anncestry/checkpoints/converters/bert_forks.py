@@ -18,6 +18,7 @@ from anncestry.checkpoints.converters.encoders import (
     Exported,
     Reads,
     activation_of,
+    answer_about_text,
     bert_names,
     fitted,
     foreign,
@@ -177,9 +178,7 @@ def _sizes(kin: Kin, fields: Fields) -> dict[str, Any]:
     return {**sizes, **kin.fixed, "seq_len": min(128, sizes["num_positions"])}
 
 
-def _task(
-    kin: Kin, config: Mapping[str, Any], theirs: Mapping[str, Tensor], prefix: str, source: str
-) -> _Task:
+def _task(kin: Kin, config: Fields, theirs: Mapping[str, Tensor], prefix: str, source: str) -> _Task:
     """What the tensors above the body are for."""
     pooler = any(f"{prefix}{module}.weight" in theirs for module in kin.pooler)
     if any(f"{module}.weight" in theirs for module in kin.words):
@@ -198,16 +197,7 @@ def _task(
     of_text = next(iter(kin.answer)) if two_layers else _CLASSES
     last = next((module for module, ours in kin.answer.items() if ours == "head"), _CLASSES)
     if f"{of_text}.weight" in theirs and (two_layers or (pooler and "TokenCl" not in what)):
-        count, problem = len(theirs[f"{last}.weight"]), config.get("problem_type")
-        rule = "asks for several classes of a text, which is not a task here"
-        require(problem != "multi_label_classification", source, problem, rule)
-        labels = labels_of(config, count, source)
-        if problem == "regression" or (problem is None and count == 1):
-            reader = {"kind": "packed-values", "name": labels[0]} if count == 1 else None
-            told = {"task": "regression", "output_size": count}
-            return _Task(told, kin.answer, not two_layers, reader)
-        told = {"task": "classification", "output_size": count}
-        reader = {"kind": "packed-classes", "classes": list(labels)}
+        told, reader = answer_about_text(config, len(theirs[f"{last}.weight"]), source)
         return _Task(told, kin.answer, not two_layers, reader)
     if f"{_CLASSES}.weight" in theirs:
         count = len(theirs[f"{_CLASSES}.weight"])

@@ -6,6 +6,7 @@ What sets their files apart is in `anncestry.checkpoints.converters.beyond_bert_
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from anncestry.checkpoints.converters.beyond_bert_families import (
@@ -19,6 +20,7 @@ from anncestry.checkpoints.converters.encoders import (
     UNTOLD,
     Exported,
     Reads,
+    answer_about_text,
     fitted,
     foreign,
     labels_of,
@@ -29,6 +31,7 @@ from anncestry.checkpoints.converters.sentence_bert import of_sentences
 from anncestry.checkpoints.foreign_files import ForeignFiles
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.rename import KeyMap
+from anncestry.fields import Fields
 
 _CLASS_OF = {
     "embedding": "Model",
@@ -37,6 +40,9 @@ _CLASS_OF = {
     "tagging": "ForTokenClassification",
     "span": "ForQuestionAnsweringSimple",
 }
+_OF_TEXTS = (".attention.segment_bias", ".attention.segments")
+"""Of XLNet, where it tells texts apart."""
+_SUMMARY = "sequence_summary.summary.bias"
 BEYOND_BERT = tuple(FAMILIES)
 
 
@@ -66,19 +72,26 @@ def from_beyond_bert(files: ForeignFiles) -> Imported:
     sizes = family.read(fields)
     said, task, reader = _task(family, fields, theirs, sizes, source)
     notes: tuple[str, ...] = ()
-    if poolers and task == "embedding":
+    asks = task in ("classification", "regression") or said.get("num_relations", 0) > 0
+    sizes |= {"pooler": bool(poolers) and asks} if "pooler" in sizes else {}
+    if poolers and not asks:
         theirs = {name: tensor for name, tensor in theirs.items() if name not in poolers}
-        notes = ("the pooler was left out: vectors are means of all tokens",)
+        notes = (f"the pooler was left out: {task} does not ask it",)
     ours = {"seq_len": min(128, sizes.get("num_positions", 128)), **sizes, **said}
     lead = {name: name if not of_body(name) else name.removeprefix(prefix) for name in theirs}
     inner = family.inwards({lead[name]: tensor for name, tensor in theirs.items()})
+    if "logits_proj.weight" in inner and "sequence_summary.summary.weight" not in inner:  # tanh alone
+        width = sizes["hidden_size"]
+        inner["sequence_summary.summary.weight"] = torch.eye(width)
+        inner[_SUMMARY] = torch.zeros(width)
     names = _names(family, task, ours.get("num_feed_forwards", 0))
     tensors = _own_projections(kind, fitted(kind, ours, inner, names, source))
     notes += fields.notes()
     if kind == "xlnet":
         notes += (f"separator={ours['separator']} is assumed: no config says it (--set separator=N)",)
     reader = reader and {**reader, "max_tokens": sizes.get("num_positions", 512)}
-    return Imported(kind, ours, tensors, None, notes, folder if reader else None, reader)
+    optional = _OF_TEXTS if kind == "xlnet" else ()
+    return Imported(kind, ours, tensors, None, notes, folder if reader else None, reader, optional)
 
 
 def _own_projections(kind: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -111,7 +124,7 @@ def _names(family: Family, task: str, feed_forwards: int) -> KeyMap:
 
 def _task(
     family: Family,
-    config: Mapping[str, Any],
+    config: Fields,
     theirs: Mapping[str, Tensor],
     sizes: Mapping[str, Any],
     source: str,
@@ -125,20 +138,20 @@ def _task(
         return {"task": "span", "output_size": 2}, "span", {"kind": "packed-span"}
     listed = config.get("architectures") or [""]
     tags = str(listed[0]).endswith("ForTokenClassification")
-    for name in ("sequence_summary.summary.bias", "logits_proj.bias", "classifier.bias"):
-        above = name == "sequence_summary.summary.bias" and "logits_proj.bias" in theirs
+    if family.summary and (str(listed[0]).endswith("ForSequenceClassification") or _SUMMARY in theirs):
+        for name, usual in family.summary.items():
+            config.must_be(name, usual)
+    for name in (_SUMMARY, "logits_proj.bias", "classifier.bias"):
+        above = name == _SUMMARY and "logits_proj.bias" in theirs
         if name not in theirs or above:
             continue
         count = len(theirs[name])
-        labels = list(labels_of(config, count, source))
         if tags:
             said = {"task": "tagging", "output_size": count}
+            labels = list(labels_of(config, count, source))
             return said, "tagging", {"kind": "packed-tags", "tags": labels}
-        if count == 1:
-            said = {"task": "regression", "output_size": 1}
-            return said, "regression", {"kind": "packed-values", "name": labels[0]}
-        said = {"task": "classification", "output_size": count}
-        return said, "classification", {"kind": "packed-classes", "classes": labels}
+        said, reader = answer_about_text(config, count, source)
+        return said, said["task"], reader
     said = {"task": "embedding", "output_size": sizes["hidden_size"], "pooling": "mean"}
     return said, "embedding", {"kind": "packed-vectors", "cut": True}
 

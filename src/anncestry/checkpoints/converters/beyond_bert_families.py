@@ -31,6 +31,7 @@ class Family(NamedTuple):
         heads: the same above the body, for each task.
         copies: tensors that are stored twice, and which they equal.
         read: the fields of ours that a config says; ``write``: a config of ours as theirs.
+        summary: what a config must say of how an answer is read from a text.
         inwards, outwards: tensors as ours lie, and as theirs do.
     """
 
@@ -42,6 +43,7 @@ class Family(NamedTuple):
     copies: Mapping[str, str]
     read: Callable[[Fields], dict[str, Any]]
     write: Callable[[Any], dict[str, Any]]
+    summary: Mapping[str, Any] = {}
     inwards: Callable[[dict[str, Tensor]], dict[str, Tensor]] = dict
     outwards: Callable[[dict[str, Tensor], Any], dict[str, Tensor]] = lambda tensors, _: tensors
 
@@ -239,6 +241,7 @@ def mobile_body(count: int = 4) -> dict[str, str]:
         f"{_L}ffn.{{f}}.output.LayerNorm": f"{_B}around_feed_forwards.{{f}}.norm",
         f"{_L}output.bottleneck.dense": f"{_B}out",
         f"{_L}output.bottleneck.LayerNorm": f"{_B}around.norm",
+        "pooler.dense": "pooler.linear",
     }
 
 
@@ -261,7 +264,7 @@ def _read_mobile(fields: Fields) -> dict[str, Any]:
         ("key_query_shared_bottleneck", True), ("normalization_type", "no_norm"),
     ):  # fmt: skip
         fields.must_be(name, usual)
-    fields.ignore("classifier_activation", "classifier_dropout", "true_hidden_size", "embedding_size")
+    fields.ignore("classifier_dropout", "true_hidden_size", "embedding_size")
     narrow, inner = fields.size("intra_bottleneck_size", 128), fields.size("intermediate_size", 512)
     return {
         "input_size": fields.size("vocab_size"),
@@ -274,6 +277,7 @@ def _read_mobile(fields: Fields) -> dict[str, Any]:
         "num_feed_forwards": fields.size("num_feedforward_networks", 4),
         "num_positions": fields.size("max_position_embeddings", 512),
         "num_segments": fields.size("type_vocab_size", 2),
+        "pooler": fields.flag("classifier_activation", True),
         "dropout": fields.number("hidden_dropout_prob", 0.0),
         "attention_dropout": fields.number("attention_probs_dropout_prob", 0.1),
         "activation": activation_of(fields, "hidden_act", "relu"),
@@ -290,8 +294,8 @@ def _write_mobile(config: Any) -> dict[str, Any]:
         "num_feedforward_networks": config.num_feed_forwards, "max_position_embeddings": config.num_positions,
         "type_vocab_size": config.num_segments, "hidden_dropout_prob": config.dropout,
         "attention_probs_dropout_prob": config.attention_dropout, "layer_norm_eps": config.norm_eps,
-        "hidden_act": their_activation(config.activation), "classifier_activation": False, "pad_token_id": 0,
-        "normalization_type": "no_norm", "trigram_input": True, "use_bottleneck": True,
+        "hidden_act": their_activation(config.activation), "classifier_activation": config.pooler,
+        "pad_token_id": 0, "normalization_type": "no_norm", "trigram_input": True, "use_bottleneck": True,
     }  # fmt: skip
 
 
@@ -350,17 +354,25 @@ def whole_table(theirs: Mapping[str, Tensor], copies: Mapping[str, str]) -> dict
 
 
 _PREDICTIONS = "cls.predictions."
+_FIRST: Mapping[str, Any] = {
+    "summary_type": "first", "summary_use_proj": True, "summary_activation": None,
+    "summary_proj_to_labels": True,
+}  # fmt: skip
+_LAST: Mapping[str, Any] = {"summary_type": "last", "summary_activation": "tanh"}
 _TIED = {"pred_layer.proj.weight": "embeddings.weight"}
 FAMILIES: Mapping[str, Family] = {
     "xlm": Family(
-        "XLM", "WithLMHeadModel", "transformer.", _XLM_BODY, _XLM_HEADS, _TIED, _read_xlm, _write_xlm
+        "XLM", "WithLMHeadModel", "transformer.", _XLM_BODY, _XLM_HEADS, _TIED, _read_xlm, _write_xlm,
+        _FIRST,
     ),
     "flaubert": Family(
-        "Flaubert", "WithLMHeadModel", "transformer.", _XLM_BODY, _XLM_HEADS, _TIED, _read_xlm, _write_xlm
+        "Flaubert", "WithLMHeadModel", "transformer.", _XLM_BODY, _XLM_HEADS, _TIED, _read_xlm, _write_xlm,
+        _FIRST,
     ),
     "xlnet": Family(
         "XLNet", "LMHeadModel", "transformer.", _XLNET_BODY, _XLNET_HEAD,
-        {"lm_loss.weight": "word_embedding.weight"}, _read_xlnet, _write_xlnet, _from_heads, _to_heads,
+        {"lm_loss.weight": "word_embedding.weight"}, _read_xlnet, _write_xlnet, _LAST,
+        _from_heads, _to_heads,
     ),
     "mobilebert": Family(
         "MobileBert", "ForMaskedLM", "mobilebert.", mobile_body(), _MOBILE_HEADS,
@@ -368,6 +380,6 @@ FAMILIES: Mapping[str, Family] = {
             "cls.predictions.decoder.weight": "embeddings.word_embeddings.weight",
             "cls.predictions.decoder.bias": "cls.predictions.bias",
         },
-        _read_mobile, _write_mobile, _queries_with_keys, _queries_from_keys,
+        _read_mobile, _write_mobile, {}, _queries_with_keys, _queries_from_keys,
     ),
 }  # fmt: skip

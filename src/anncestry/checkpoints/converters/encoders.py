@@ -229,6 +229,25 @@ def activation_of(fields: Fields, name: str, default: str = "gelu") -> str:
     return fields.one_of(name, ACTIVATIONS, default)
 
 
+def answer_about_text(fields: Fields, count: int, source: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """``(config, reader)`` of a head that answers once about a text; ``problem_type`` says with what.
+
+    Args:
+        count: its outputs.
+
+    Raises:
+        UserError: the problem is not known, or its classes are not named once each.
+    """
+    problem, names = fields.get("problem_type"), list(labels_of(fields, count, source))
+    known = ("regression", "single_label_classification", "multi_label_classification")
+    require(problem is None or problem in known, source, problem, "is an unknown problem_type", known)
+    if problem == "regression" or (problem is None and count == 1):
+        values = {"kind": "packed-values", "name": names[0], **({"names": names} if count > 1 else {})}
+        return {"task": "regression", "output_size": count}, values
+    kind = "packed-labels" if problem == "multi_label_classification" else "packed-classes"
+    return {"task": "classification", "output_size": count}, {"kind": kind, "classes": names}
+
+
 def labels_of(config: Mapping[str, Any], count: int, source: str) -> tuple[str, ...]:
     """The names of classes, in the order of ``id2label``; their numbers where it is missing.
 

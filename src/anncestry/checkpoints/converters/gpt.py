@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anncestry.checkpoints.converters.encoders import UNTOLD, Exported, Reads
+from anncestry.checkpoints.converters.encoders import UNTOLD, Exported, Reads, answer_about_text
 from anncestry.checkpoints.foreign_files import CONFIG, ForeignFiles
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.rename import KeyMap
@@ -122,20 +122,18 @@ def _imported(kind: str, theirs: Mapping[str, Tensor], config: Fields, source: s
         ours["readout.weight"] = readout  # pyright: ignore[reportArgumentType]
     sizes, notes = _sizes(ours, config, source)
     said = _said(kind, config, source)
-    task = "language-model"
+    task, reader = {"task": "language-model", "output_size": len(table)}, None
     if classes is not None:
-        task = "regression" if len(classes) == 1 else "classification"
-    fields = {
-        **sizes, **said, "task": task, "tie_embeddings": tied,
-        "output_size": len(table) if classes is None else len(classes),
-    }  # fmt: skip
+        task, reader = answer_about_text(config, len(classes), source)
+        reader["max_tokens"] = sizes["num_positions"]
+    fields = {**sizes, **said, **task, "tie_embeddings": tied}
     heads = sorted({name.partition(".")[0] for name in theirs if _OTHER_HEADS.fullmatch(name)})
     notes += tuple(f"{name} was left out: it is for texts with several answers" for name in heads)
     tokenizer = folder if any((folder / name).is_file() for name in _TOKENIZERS) else None
     notes += config.notes()
-    if tokenizer is None and classes is None:
+    if tokenizer is None:
         notes += ("no tokenizer lies beside the weights: the run takes tokens, not texts",)
-    return Imported(kind, fields, ours, notes=notes, tokenizer=None if classes is not None else tokenizer)
+    return Imported(kind, fields, ours, None, notes, tokenizer, reader)
 
 
 def _turned(name: str, tensor: Tensor) -> Tensor:

@@ -117,11 +117,13 @@ class PackedValuesProcessor(_OneOrTwo):
     Attributes:
         mean, scale: of the target in the training split; a model learns (value - mean) / scale.
         name: of the target.
+        names: of the targets, where a model that was imported has several.
     """
 
     mean: float = 0.0
     scale: float = 1.0
     name: str = "value"
+    names: tuple[str, ...] = ()
 
     kind = "packed-values"
 
@@ -134,10 +136,11 @@ class PackedValuesProcessor(_OneOrTwo):
         """Values as the model learns them."""
         return ((torch.tensor(values, dtype=torch.float64)[:, None] - self.mean) / self.scale).float()
 
-    def decode(self, outputs: Float[Tensor, "B 1"]) -> list[dict[str, Any]]:
-        """``{name of the target: value in its unit}`` for each row."""
-        values = outputs.detach().double().cpu()[:, 0] * self.scale + self.mean
-        return [{self.name: value} for value in values.tolist()]
+    def decode(self, outputs: Float[Tensor, "B K"]) -> list[dict[str, Any]]:
+        """``{name of a target: value in its unit}`` for each row."""
+        values = outputs.detach().double().cpu() * self.scale + self.mean
+        names = self.names or (self.name,)
+        return [dict(zip(names, row, strict=True)) for row in values.tolist()]
 
 
 @dataclass(frozen=True)
