@@ -94,7 +94,8 @@ class CharacterEncoder(nn.Module):
 
     def forward(self, characters: Int[Tensor, "*B C"]) -> Float[Tensor, "*B N"]:
         rows = characters.flatten(0, -2)
-        if rows.device.type == "meta":  # nothing is known of the words, so all of them count
+        # where nothing is known of the words yet, all of them count
+        if rows.device.type == "meta" or torch.compiler.is_compiling():
             return self.encode(rows).unflatten(0, characters.shape[:-1])
         distinct, places = rows.unique(dim=0, return_inverse=True)
         words = self.encode(self._without_tail(distinct))

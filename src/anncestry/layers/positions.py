@@ -58,6 +58,8 @@ class Sinusoidal(Computed):
 
     def forward(self, start: int, num_positions: int) -> Float[Tensor, "P D"]:
         """The vectors of so many tokens from the ``start``-th on."""
+        if torch.compiler.is_exporting():  # of any number of positions
+            return sinusoids(num_positions, self.width, self.layout, self.first + start).to(self.made)
         if start + num_positions > self.known:
             self.known = 2 * (start + num_positions)
             self.refill()

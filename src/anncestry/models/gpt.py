@@ -279,7 +279,7 @@ class GPT(nn.Module):
 
 def last_of(x: Float[Tensor, "B T D"], lengths: Int[Tensor, "B"] | None = None) -> Float[Tensor, "B D"]:
     """The features of each row's last token that is no padding, which has read all others."""
-    return x[:, -1] if lengths is None else x[torch.arange(len(x), device=x.device), lengths - 1]
+    return x[:, -1] if lengths is None else x[torch.arange(x.shape[0], device=x.device), lengths - 1]
 
 
 class Answer(nn.Module):

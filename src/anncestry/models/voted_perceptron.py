@@ -108,10 +108,12 @@ class VotedPerceptron(Perceptron):
     def forward(self, x: Float[Tensor, "B ..."]) -> Float[Tensor, "B K"]:
         """The share of the votes that each class gets; all zero before anything was learnt."""
         x = self.flatten(x)
-        num_classes, end = self.weight.shape[0], int(self.num_vectors)
-        votes = x.new_zeros(len(x), num_classes)
+        # a compiled graph does not know how many vectors there are; those beyond have survived nothing
+        compiled, batch_size, num_classes = torch.compiler.is_compiling(), x.shape[0], self.weight.shape[0]
+        end = len(self.examples) if compiled else int(self.num_vectors)
+        votes = x.new_zeros(batch_size, num_classes)
         scores = torch.nn.functional.linear(x, self.start[:, :-1], self.start[:, -1]).t()  # (K, B)
-        rows = max(1, _CHUNK // max(1, len(x) * num_classes))
+        rows = end if compiled else max(1, _CHUNK // max(1, batch_size * num_classes))
         for first in range(0, end, rows):
             part = slice(first, min(first + rows, end))
             moved = (x @ self.examples[part].t() + 1).unsqueeze(0)  # (1, B, M)
@@ -120,6 +122,6 @@ class VotedPerceptron(Perceptron):
             path = (moved * changes.unsqueeze(1)).cumsum_(2).add_(scores.unsqueeze(2))  # (K, B, M)
             survived = self.survived[part].to(x.dtype)
             winners = path.max(0).indices  # ten times as quick as argmax over a leading axis
-            votes.scatter_add_(1, winners, survived.expand(len(x), -1))
+            votes.scatter_add_(1, winners, survived.expand(batch_size, -1))
             scores = path[:, :, -1].clone()
         return votes / votes.sum(1, keepdim=True).clamp(min=1)

@@ -248,6 +248,6 @@ class XLNet(Bert):
 
     def summary(self, x, lengths):
         """tanh(W h + b) of the last token."""
-        rows = torch.arange(len(x), device=x.device)
+        rows = torch.arange(x.shape[0], device=x.device)
         last = x[:, -1] if lengths is None else x[rows, lengths - 1]
         return self.pooler(last[:, None])  # pyright: ignore[reportOptionalCall]
