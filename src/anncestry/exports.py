@@ -40,7 +40,9 @@ from anncestry.data.vocabulary import Vocabulary
 from anncestry.errors import UserError, require
 from anncestry.files import write_bytes
 from anncestry.models.xlnet import NUM_TEXTS
+from anncestry.onnx_export import write_onnx
 from anncestry.runs import Run, make_folder, write_json
+from anncestry.timeline.abilities import NO_ONNX
 
 _KERAS = (".keras", ".weights.h5", ".npz")
 
@@ -250,6 +252,19 @@ def _hugging_face(run: Run, out: Path) -> tuple[str, ...]:
     return made.notes
 
 
+def _without_graph(run: Run) -> str | None:
+    """The fault of runs whose architecture has no ONNX graph."""
+    return NO_ONNX.get(run.architecture.id)
+
+
+def _onnx(run: Run, out: Path, int8: bool = False) -> tuple[str, ...]:
+    processor = run.processor if (run.folder / "processor.json").is_file() else None
+    if getattr(processor, "tokenizer", None) is not None:
+        processor = dataclasses.replace(processor, tokenizer=_with_filler(processor.tokenizer, run))  # pyright: ignore
+    with whole_folder(out) as folder:
+        return write_onnx(run.architecture.id, run.model, run.signature, processor, folder, int8)
+
+
 def _with_filler(tokenizer: Tokenizer, run: Run) -> Tokenizer:
     """A tokenizer with something to fill up batches with: the beginning of a text, where nothing else is.
 
@@ -291,5 +306,6 @@ EXPORTERS: dict[str, Exporter] = {
     ),
     "huggingface": Exporter("what transformers has a class for", _of(*HUGGING_FACE), _hugging_face),
     "elmo": Exporter("ELMo's language models", _of("elmo"), _elmo),
+    "onnx": Exporter("whatever predicts", _without_graph, _onnx, ("int8",)),
 }
 """Every form, by its name."""

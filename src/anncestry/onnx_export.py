@@ -1,9 +1,9 @@
 """A run as an ONNX file, with all that a program without this project needs beside it.
 
-    model.onnx           one forward pass, for batches and sequences of any size
-    preprocessing.json   inputs and outputs by name, type and shape; classes, means and scales, vocabulary
-    tokenizer.json       where texts are cut by a tokenizer
-    example.py           reads, runs and answers, with numpy, onnxruntime (and tokenizers) alone
+model.onnx           one forward pass, for batches and sequences of any size
+preprocessing.json   inputs and outputs by name, type and shape; classes, means and scales, vocabulary
+tokenizer.json       where texts are cut by a tokenizer
+example.py           reads, runs and answers, with numpy, onnxruntime (and tokenizers) alone
 """
 
 import json
@@ -48,7 +48,7 @@ for row, ids in enumerate(rows):
 given = {"tokens": tokens, "lengths": np.array([len(ids) for ids in rows])}
 """
 TABLE = """\
-columns = about["processor"]["columns"]  # of numbers: a mean and a scale; of texts: its values, one number each
+columns = about["processor"]["columns"]  # of numbers: a mean and a scale; of texts: a number for each value
 rows = [row.split(",") for row in sys.argv[1:] or about["texts"]]
 vector = lambda cell, c: [float(v == cell) for v in c["values"]] or [(float(cell) - c["mean"]) / c["scale"]]
 given = {"vector": np.array([sum(map(vector, row, columns), []) for row in rows], np.float32)}

@@ -1,4 +1,4 @@
-"""A model as an ONNX graph for batches and sequences of any size, held against the model before it is kept.
+"""A model as an ONNX graph for batches and sequences of any size, compared with it before it is kept.
 
 The graph is one forward pass in evaluation mode. A model that writes answers scores the words of a given answer,
 each from those before it (teacher forcing); it does not search. Recurrent loops are ONNX ``Scan`` nodes.
@@ -98,7 +98,11 @@ class Graph(nn.Module):
             found = self(*given)
         free = self.axes[self.inputs[0]]
         inputs = [
-            {"name": name, "type": _type(tensor), "shape": [*self.axes[name], *tensor.shape[len(self.axes[name]) :]]}
+            {
+                "name": name,
+                "type": _type(tensor),
+                "shape": [*self.axes[name], *tensor.shape[len(self.axes[name]) :]],
+            }
             for name, tensor in zip(self.inputs, given, strict=True)
         ]
         steps = self.signature.every_step or self.signature.task in WRITING_TASKS
@@ -172,7 +176,7 @@ def _require_packages() -> None:
 def _exported(graph: Graph) -> bytes:
     given = graph.example(*graph.sizes()[1])
     shapes = tuple(dict(enumerate(graph.axes[name])) for name in graph.inputs)
-    with _quietly():
+    with _quietly(), torch.no_grad():
         program = torch.onnx.export(
             graph, given, dynamo=True, dynamic_shapes=(shapes,), opset_version=OPSET, verbose=False,
             input_names=list(graph.inputs), output_names=[graph.output],

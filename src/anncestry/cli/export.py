@@ -14,8 +14,8 @@ class Arguments:
     run: tyro.conf.Positional[Path]
     """A run folder."""
     out: Path
-    """The new file; of `marian`, `huggingface` and `elmo` a new folder."""
-    to: Literal["torch", "keras", "marian", "huggingface", "elmo"] = "torch"
+    """The new file; of `marian`, `huggingface`, `elmo` and `onnx` a new folder."""
+    to: Literal["torch", "keras", "marian", "huggingface", "elmo", "onnx"] = "torch"
     """`torch`: safetensors with torch.nn's names (rnn, lstm, stacked-lstm, gru, bilstm, brnn, transformer) or
     torchvision's (alexnet, vgg, resnet, densenet).
     `keras`: as the file ends, a model (.keras), its weights (.weights.h5) or arrays with Keras's names (.npz)
@@ -28,7 +28,12 @@ class Arguments:
     and what is lost is told); of an encoder that embeds texts also for
     sentence-transformers.
     `elmo`: a folder as ELMo's authors keep it, options.json and lm_weights.hdf5 (elmo: the language models
-    alone)."""
+    alone).
+    `onnx`: a folder with model.onnx (one forward pass, batches and sequences of any size, compared with
+    onnxruntime before it is kept), preprocessing.json, and example.py, which runs without this program (every
+    architecture)."""
+    int8: bool = False
+    """onnx: weights of matrix products as 8-bit integers; how far that moves the answers is told."""
 
 
 def run(arguments: Arguments) -> int:
@@ -38,7 +43,8 @@ def run(arguments: Arguments) -> int:
     from anncestry.exports import export_run
     from anncestry.runs import Run
 
-    for note in export_run(Run(arguments.run), arguments.to, arguments.out):
+    options = {"int8": True} if arguments.int8 else {}
+    for note in export_run(Run(arguments.run), arguments.to, arguments.out, **options):
         print(note, file=sys.stderr)
     print(arguments.out)
     return 0

@@ -19,7 +19,11 @@ def scanned(
     state: State,
     visible: Bool[Tensor, "B T"] | None = None,
 ) -> tuple[Float[Tensor, "B T H"], State]:
-    """As `anncestry.layers.wirings.each_step`; the state keeps its shapes and types from step to step."""
+    """As `anncestry.layers.wirings.each_step`; the state keeps its shapes and types from step to step.
+
+    What is exported predicts: no gradient goes through the loop, as that of ``scan`` would ask for a batch of
+    known size.
+    """
 
     def refilled(parts: list[Tensor]) -> State:
         left = iter(parts)
@@ -37,5 +41,8 @@ def scanned(
         return [part.clone() for part in parts], y_t.clone()
 
     over = [x.transpose(0, 1)] if visible is None else [x.transpose(0, 1), visible.transpose(0, 1)]
-    after, y = scan(body, [part.clone() for part in flatten_state(state)], over)
+    # PyTorch compiles the body, and would take that of another loop for it that it has compiled before
+    torch.compiler.reset()
+    with torch.no_grad():
+        after, y = scan(body, [part.clone() for part in flatten_state(state)], over)
     return y.transpose(0, 1), refilled(list(after))

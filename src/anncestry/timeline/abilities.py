@@ -9,6 +9,9 @@ SPLIT = (
     "cell is never called as a whole; watch the model or its readout"
 )
 
+NO_ONNX: dict[str, str] = {}
+"""Architectures that have no ONNX graph: none. Those that write score a given answer, and do not search."""
+
 UNWATCHED: dict[str, dict[str, str]] = {
     "rnn-encoder-decoder": {"cell": SPLIT},
     "rnnsearch": {"cell": SPLIT},
