@@ -1,7 +1,7 @@
 """A model as an ONNX graph for batches and sequences of any size, compared with it before it is kept.
 
-The graph is one forward pass in evaluation mode. A model that writes answers scores the words of a given answer,
-each from those before it (teacher forcing); it does not search. Recurrent loops are ONNX ``Scan`` nodes.
+The graph is one forward pass in evaluation mode. A model that writes scores the words of a given answer, each
+from those before it (teacher forcing); it does not search. Recurrent loops are ONNX ``Scan`` nodes.
 """
 
 import contextlib

@@ -16,7 +16,8 @@ GRU's candidate needs a second one). Gates are in the order i, f, g, o (LSTM) an
 """
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -42,6 +43,15 @@ class LSTMState(NamedTuple):
 
     h: Float[Tensor, "B H"]
     c: Float[Tensor, "B H"]
+
+
+def _run(kernel: Callable[..., Any], *arguments: Any) -> Any:
+    return kernel(*arguments)
+
+
+_uncompiled = torch.compiler.disable(
+    _run, reason="PyTorch compiles no fused recurrent kernel, its own neither"
+)
 
 
 class Cell(nn.Module):
@@ -116,9 +126,10 @@ class Cell(nn.Module):
         # Without dropout, all that "training" means is that cuDNN keeps what a backward pass needs; gradients
         # are asked for in evaluation mode too.
         training = torch.is_grad_enabled()
+        run = _uncompiled if torch.compiler.is_compiling() else _run
         if batch_sizes is None:
-            return kernel(x, hidden, weights, True, 1, 0.0, training, False, True)
-        return kernel(x, batch_sizes, hidden, weights, True, 1, 0.0, training, False)
+            return run(kernel, x, hidden, weights, True, 1, 0.0, training, False, True)
+        return run(kernel, x, batch_sizes, hidden, weights, True, 1, 0.0, training, False)
 
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.hidden_size}"
