@@ -149,7 +149,7 @@ def distance(made: bytes, graph: Graph) -> float:
     for sizes in graph.sizes():
         given = graph.example(*sizes)
         fed = {name: tensor.numpy() for name, tensor in zip(graph.inputs, given, strict=True)}
-        (found,) = session.run([graph.output], fed)
+        found: Any = session.run([graph.output], fed)[0]
         with torch.no_grad():
             wanted = graph(*given).numpy()
         if found.shape != wanted.shape:
