@@ -49,7 +49,7 @@ def _run(kernel: Callable[..., Any], *arguments: Any) -> Any:
     return kernel(*arguments)
 
 
-_uncompiled = torch.compiler.disable(
+_uncompiled: Any = torch.compiler.disable(
     _run, reason="PyTorch compiles no fused recurrent kernel, its own neither"
 )
 
