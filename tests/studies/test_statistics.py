@@ -46,7 +46,7 @@ def test_students_interval():
 
 def test_a_perfect_score_on_few_rows_is_not_certain():
     low, high = ends(shares((27, 27), (27, 27), (27, 27)), Design(shared=False, ratio=27 / 124))
-    assert high == pytest.approx(1)
+    assert high == 1
     assert 0.6 < low < 0.95
 
 
@@ -64,8 +64,7 @@ designs = st.builds(Design, st.booleans(), st.floats(0, 1))
 def test_intervals_of_shares_hold_the_mean_and_lie_between_0_and_1(rights, design):
     sample = shares(*rights)
     low, high = ends(sample, design)
-    assert 0 <= low <= sample.mean + 1e-9
-    assert sample.mean - 1e-9 <= high <= 1
+    assert 0 <= low <= sample.mean <= high <= 1
     assert low < high
 
 
@@ -76,8 +75,7 @@ def test_intervals_of_errors_are_above_0(values, design):
     found = ends(sample, design)
     if found is not None and math.isfinite(found[1]):
         low, high = found
-        assert 0 <= low <= sample.mean * (1 + 1e-9)
-        assert high >= sample.mean * (1 - 1e-9)
+        assert 0 <= low <= sample.mean <= high
 
 
 @settings(max_examples=40, deadline=None)

@@ -5,6 +5,7 @@ short still compares like with like. After every run ``results.json`` is whole a
 was cut short goes on from there (`anncestry.studies.folder`).
 """
 
+import logging
 import os
 import shlex
 import time
@@ -32,6 +33,8 @@ from anncestry.studies.trial import attempt, run_folder, train_run
 from anncestry.studies.workers import Workers
 from anncestry.timeline import TIMELINE, Architecture, find, find_preset
 from anncestry.training.fit import Progress
+
+log = logging.getLogger(__name__)
 
 FRESH = 5.0  # seconds that a page is let stand while the race runs
 
@@ -312,6 +315,10 @@ class _Race:
             write_bytes(self.folder / "report.html", page(self.results.to_json()).encode())
         except UserError as error:
             self.unwritten = self.unwritten or error
+        except Exception:  # a fault of the page must not cost the runs that are still to come
+            if self.results.status == "complete":
+                raise
+            log.warning("the report could not be drawn", exc_info=True)
         self.next_report = started + max(FRESH, 11 * (time.monotonic() - started))
 
     def lacks(self, entrant: str, seed: int) -> bool:

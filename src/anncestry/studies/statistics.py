@@ -181,11 +181,15 @@ def interval(sample: Sample, spread: Spread) -> tuple[float, float] | None:
         return None
     mean, half = sample.mean, spread.half()
     if sample.bounds == SHARE:
-        return _wilson(sample, spread)
-    if sample.bounds == POSITIVE and mean > 0:
-        return mean * math.exp(-half / mean), mean * math.exp(half / mean)
-    low, high = sample.bounds
-    return max(low, mean - half), min(high, mean + half)
+        low, high = _wilson(sample, spread)
+    elif sample.bounds == POSITIVE and mean > 0:
+        low, high = mean * math.exp(-half / mean), mean * math.exp(min(half / mean, 700.0))
+    else:
+        low, high = mean - half, mean + half
+    least, most = sample.bounds
+    return min(mean, max(least, low)), max(
+        mean, min(most, high)
+    )  # whatever rounding does, the mean is inside
 
 
 def _wilson(sample: Sample, spread: Spread) -> tuple[float, float]:
@@ -196,7 +200,7 @@ def _wilson(sample: Sample, spread: Spread) -> tuple[float, float]:
     weight = spread.half() ** 2 / max(smoothed * (1 - smoothed), 1e-12)  # quantile^2 / rows
     half = math.sqrt(weight * mean * (1 - mean) + weight**2 / 4) / (1 + weight)
     centre = (mean + weight / 2) / (1 + weight)
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return centre - half, centre + half
 
 
 def holm(chances: Sequence[float], level: float = 1 - CONFIDENCE) -> list[float]:
