@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+import torch
 
 from anncestry import runs
 from anncestry.checkpoints import store
@@ -409,3 +410,29 @@ def test_leaving_early_ends_the_workers():
         interrupted()
     assert processes
     assert all(not process.is_alive() for process in processes)
+
+
+@pytest.mark.parametrize("separate", [0.0, 3.0], ids=["no difference", "a difference"])
+def test_a_race_over_small_tables_announces_what_is_there(separate, tmp_path, monkeypatch):
+    """Three learning rules on labels that are noise, or that lie ``separate`` deviations apart."""
+    monkeypatch.setattr(trial, "LATENCY_SECONDS", 0.0)
+    told = []
+    for number in range(4):
+        random = torch.Generator().manual_seed(number)
+        labels = torch.rand(120, generator=random).gt(0.5).float()
+        columns = torch.randn(120, 3, generator=random) + separate * labels[:, None]
+        rows = [
+            f"{a:.4f},{b:.4f},{c:.4f},{label:.0f}"
+            for a, b, c, label in torch.cat([columns, labels[:, None]], 1).tolist()
+        ]
+        path = tmp_path / f"{number}.csv"
+        path.write_text("\n".join(["a,b,c,label", *rows]))
+        models = ["perceptron", "adaline", "averaged-perceptron"]
+        results = compare(f"csv:{path}", models=models, epochs=3, options=DataOptions(task="classification"))
+        standings = results.to_json()["ranking"]["standings"]
+        assert all(0 <= row["low"] <= row["mean"] <= row["high"] <= 1 for row in standings)
+        told.append({row["id"] for row in standings if row["tied"] is False})
+    if separate:
+        assert told == [{"majority"}] * 4  # all others separate the classes
+    else:
+        assert not any(told)
