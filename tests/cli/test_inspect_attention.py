@@ -38,7 +38,7 @@ def inspected(run, capsys, out, *words):
 def test_all_heads_and_those_of_the_last_layer(run, capsys, tmp_path):
     said, page = inspected(run, capsys, tmp_path / "x.html", "ein Hund läuft .")
     assert said.startswith("“ein Hund läuft .” becomes “")
-    assert "Decoder self-attention, layer 3: the heads look at " in said
+    assert "Decoder self-attention, layer 3: the heads attend to " in said
     assert page.count('role="img"') == 2 * (2 + 3 + 3) + 2 * (0 + 1 + 1)  # small ones of all; the last layer
     assert re.findall("<h2>([^<]*)</h2>", page) == [
         "All heads at a glance", "Decoder self-attention, layer 3", "Cross-attention, layer 3",
@@ -50,7 +50,7 @@ def test_one_head_of_one_layer_for_an_answer(run, capsys, tmp_path):
     chosen = ["--layer", "1", "--head", "2", "--answer", "a dog <runs> ."]
     said, page = inspected(run, capsys, tmp_path / "x.html", "eine Katze läuft .", *chosen)
     assert "becomes “a dog <runs> .”." in said
-    assert "Encoder self-attention, layer 1: head 2 looks at " in said
+    assert "Encoder self-attention, layer 1: head 2 attends to " in said
     assert page.count("<svg") == page.count("Head 2: ") == 3
     assert "All heads at a glance" not in page
     words = [re.findall("<text[^>]*>([^<]*)</text>", svg) for svg in page.split("<svg")[1:]]
@@ -97,5 +97,30 @@ def test_who_has_no_heads_says_so(parallel, capsys, tmp_path):
     said = capsys.readouterr().err
     assert "Sequence to sequence'; has no attention: it reads its source into a state of fixed size" in said
     assert f"has one attention without heads; `anncestry predict {looking} INPUT --alignments PAGE`" in said
-    assert "--head: got 1; is for models that translate; this Multi-layer perceptron does not." in said
-    assert "--answer: got '1'; is for models that translate" in said
+    assert "Multi-layer perceptron'; has no page" in said
+
+
+def test_a_language_model_and_an_encoder_have_a_page_of_heads(capsys, tmp_path):
+    tiny = ["--max-chars", "9000", "--set", "num_heads=2", "num_layers=2"]
+    model = trained("gpt2", "pydoc", tmp_path / "gpt", "--level", "char", *tiny)
+    said, page = inspected(model, capsys, tmp_path / "x.html", "The value")
+    assert "“The value”" in said
+    assert "Self-attention, layer 2: the heads attend to" in said
+    assert "No token attends to a later one." in page
+    assert page.count('role="img"') == 2 * 2 + 2
+    model = trained("bert", "pydoc", tmp_path / "bert", "--vocab-size", "150", *tiny)
+    said, page = inspected(model, capsys, tmp_path / "y.html", "the [MASK] of", "--layer", "1", "--head", "2")
+    assert "Self-attention, layer 1: head 2 attends to" in said
+    assert ">[CLS]<" in page
+    assert "later one" not in page
+    assert main(["inspect", model, "the [MASK] of", "--answer", "x"]) == 2
+    assert "--answer: got 'x'; has no effect on the page of this BERT" in capsys.readouterr().err
+
+
+def test_what_has_no_page_says_so(capsys, tmp_path):
+    model = trained("mlp", "digits", tmp_path / "mlp")
+    assert main(["inspect", model, "x.png"]) == 2
+    assert (
+        "has no page: it has no hidden states, no feature maps and no attention heads"
+        in capsys.readouterr().err
+    )

@@ -1,5 +1,6 @@
 """What is shown are the weights a module makes its output with, and nothing is changed by looking."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-import anncestry.inspection.attention_maps as attention_maps_module
+import anncestry.layers.attention as attention_module
 from anncestry.decoding import read_source
 from anncestry.errors import UserError
 from anncestry.inspection.attention_maps import (
@@ -17,7 +18,8 @@ from anncestry.inspection.attention_maps import (
     favourite_offset,
     places_seen,
 )
-from anncestry.layers.attention import CrossAttention, SelfAttention
+from anncestry.inspection.conformance import tiny_signature
+from anncestry.layers.attention import CrossAttention, SelfAttention, attention_weights
 from anncestry.layers.transformer import Block, FeedForward, PostNorm
 from anncestry.models.create import create
 from anncestry.protocols import reorder_state
@@ -143,12 +145,11 @@ def test_only_what_is_asked_for_is_computed(monkeypatch):
     ]  # fmt: skip
     computed = []
 
-    def counted(module, x, **arguments):
-        computed.append(module)
-        return weights_of(module, x, **arguments)
+    def counted(queries, keys, visible=None, causal=False):
+        computed.append(queries)
+        return attention_weights(queries, keys, visible, causal)
 
-    weights_of = attention_maps_module.weights_of
-    monkeypatch.setattr(attention_maps_module, "weights_of", counted)
+    monkeypatch.setattr(attention_module, "attention_weights", counted)
     found = attention_maps(model, source, targets, [2], head=3)
     assert len(computed) == len(found) == 3
     whole = [maps for maps in all_maps if maps.layer == 2]
@@ -239,3 +240,30 @@ def test_favourites():
     corner[0, 5] = corner[:, 2] = 1  # one query alone has an offset of 5
     assert favourite_offset(corner)[1] < 1
     assert favourite_offset(torch.ones(1, 1)) == (0, 1.0)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "bert", "xlm", "mobilebert", "xlnet"])
+def test_encoders_and_language_models_show_every_head(name, monkeypatch):
+    """What each attention puts out is its values under the weights shown."""
+    task = "language-model" if name == "gpt2" else "masked-lm"
+    sizes = {"num_layers": 2, "num_heads": 2, "hidden_size": 8}
+    sizes |= {"embed_dim": 4} if name == "mobilebert" else {}
+    signature = replace(tiny_signature("tokens", task), shape=(6,))
+    torch.manual_seed(0)
+    model = create(name, signature=signature, **sizes).eval()
+    made = []
+
+    def recorded(queries, keys, values, *more):
+        made.append((values, scaled_dot_product(queries, keys, values, *more)))
+        return made[-1][1]
+
+    scaled_dot_product = attention_module.scaled_dot_product
+    monkeypatch.setattr(attention_module, "scaled_dot_product", recorded)
+    found = attention_maps(model, torch.randint(3, signature.vocab_size, (1, 6)))
+    assert {maps.name for maps in found} == set(attention_places(model))
+    for maps in found:
+        torch.testing.assert_close(maps.weights.sum(-1), torch.ones(maps.weights.shape[:2]))
+        assert name != "gpt2" or (maps.weights.triu(1) == 0).all()
+    if name != "xlnet":  # whose own pass takes its weights from the same method
+        for maps, (values, output) in zip(found, made, strict=True):
+            torch.testing.assert_close(maps.weights @ values[0], output[0])

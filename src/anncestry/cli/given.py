@@ -9,7 +9,7 @@ Imports no torch.
 
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import Annotated, Any, TypedDict
 
@@ -19,15 +19,20 @@ from docstring_parser import parse
 from anncestry.amounts import parse_seconds
 
 
-def given(options: type) -> Any:
+def given(options: type, without: Sequence[str] = ()) -> Any:
     """The type that `tyro` fills with the given options of a dataclass: a `TypedDict` with no required key.
 
     Help is the dataclass's docstring, with each default beside its option.
+
+    Args:
+        without: fields that the command takes in another way.
     """
     kinds = typing.get_type_hints(options)
     helps = {part.arg_name: part.description for part in parse(options.__doc__ or "").params}
     table = {}
     for field in fields(options):
+        if field.name in without:
+            continue
         default = field.default if field.default is not MISSING else None
         hint = "" if default in (None, "", False) else f"(default: {default})"
         kind, extra = _without_none(kinds[field.name]), {}

@@ -18,7 +18,7 @@ COMMANDS = {
     "train": "train any architecture on any data that fits it, or resume a run",
     "evaluate": "the scores of a run, on its own test data or on yours",
     "predict": "classify, forecast or continue inputs with a run",
-    "inspect": "states of a recurrent model, maps of one of images, heads of a Transformer, as a page",
+    "inspect": "hidden states and gates, feature maps, attention heads of a run, as one HTML page",
     "compare": "race every architecture that fits your data under an equal budget",
     "claims": "the literature's claims, re-measured",
     "import": "make a folder of ours from the weights of PyTorch, Keras, CTranslate2, Marian, ...",

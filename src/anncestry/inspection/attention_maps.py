@@ -16,7 +16,7 @@ from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.errors import UserError, require
-from anncestry.layers.attention import Attention, CrossAttention, SelfAttention, attention_weights
+from anncestry.layers.attention import Attention, CrossAttention
 from anncestry.protocols import outputs_of
 
 
@@ -74,10 +74,10 @@ def attention_maps(
     found = []
     with _caught({name: module for name, (_, _, module) in wanted.items()}) as inputs, _evaluating(model):
         outputs_of(model, source, targets=targets)
-        for name, arguments in inputs.items():
+        for name, (positional, named) in inputs.items():
             stack, layer, module = wanted[name]
             heads = range(1, module.num_heads + 1) if head is None else [head]
-            weights = weights_of(module, **arguments)[0, [number - 1 for number in heads]]
+            weights = module.weights(*positional, **named)[0, [number - 1 for number in heads]]
             cross = isinstance(module, CrossAttention)
             found.append(
                 AttentionMaps(
@@ -103,6 +103,11 @@ def attention_places(model: nn.Module) -> dict[str, tuple[str, int, Attention]]:
     return found
 
 
+def has_heads(model: nn.Module) -> bool:
+    """Whether a model has attention of several heads."""
+    return any(isinstance(module, Attention) for module in model.modules())
+
+
 def _place(name: str) -> tuple[str, int]:
     """The stack that a name says, and the place there: ``encoder.0.attention`` is at 0 in ``encoder``."""
     parts = name.split(".")
@@ -110,27 +115,14 @@ def _place(name: str) -> tuple[str, int]:
     return ("", 0) if at is None else (".".join(parts[:at]), int(parts[at]))
 
 
-def weights_of(module: Attention, x: Float[Tensor, "N T D"], **arguments: Any) -> Float[Tensor, "N h T S"]:
-    """The weights with which a module makes its output of the same arguments."""
-    if isinstance(module, SelfAttention):
-        queries, keys, _ = module.project(x)
-        return attention_weights(queries, keys, **arguments)
-    assert isinstance(module, CrossAttention)
-    return module.weights(x, arguments["keys"], arguments.get("visible"))
-
-
-_ARGUMENTS = {SelfAttention: ("x", "visible", "causal"), CrossAttention: ("x", "keys", "values", "visible")}
-
-
 @contextmanager
-def _caught(modules: Mapping[str, Attention]) -> Iterator[dict[str, dict[str, Any]]]:
-    """What these modules are called with, by name."""
-    inputs: dict[str, dict[str, Any]] = {}
+def _caught(modules: Mapping[str, Attention]) -> Iterator[dict[str, tuple[tuple, dict[str, Any]]]]:
+    """What these modules are called with, by name: arguments by position, and by name."""
+    inputs: dict[str, tuple[tuple, dict[str, Any]]] = {}
 
     def hook(name: str):
         def before_call(module: nn.Module, positional: tuple, named: dict[str, Any]) -> None:
-            names = next(names for kind, names in _ARGUMENTS.items() if isinstance(module, kind))
-            inputs[name] = {**dict(zip(names, positional, strict=False)), **named}
+            inputs[name] = (positional, named)
 
         return before_call
 

@@ -11,6 +11,7 @@ at least one key.
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import nn
@@ -63,6 +64,10 @@ class Attention(nn.Module):
         seen = scaled_dot_product(queries, keys, values, visible, causal, dropout)
         return self.out(seen.transpose(1, 2).flatten(2))
 
+    def weights(self, *arguments: Any, **named: Any) -> Float[Tensor, "N h T S"]:
+        """The weights with which `forward` makes its output of the same arguments."""
+        raise NotImplementedError
+
     def start(self) -> None:
         """Each projection's matrix as Glorot & Bengio (2010) start it."""
         for module in self.children():
@@ -111,6 +116,18 @@ class SelfAttention(Attention):
             return self.attend(queries, keys, values, causal=queries.shape[2] > 1)
         return self.attend(queries, keys, values, cache.mask(queries.shape[2]))
 
+    def weights(
+        self,
+        x: Float[Tensor, "N T D"],
+        visible: Bool[Tensor, "N 1 #T T"] | None = None,
+        causal: bool = False,
+        cache: KeyValueCache | None = None,
+        layer: int = 0,
+    ) -> Float[Tensor, "N h T T"]:
+        """The attention weights of the same arguments; a cache holds nothing but x yet."""
+        queries, keys, _ = self.project(x)
+        return attention_weights(queries, keys, visible, causal or cache is not None)
+
 
 class CrossAttention(Attention):
     """Attention of one sequence to another: to the ``memory`` that an encoder made."""
@@ -140,9 +157,10 @@ class CrossAttention(Attention):
         self,
         x: Float[Tensor, "N T D"],
         keys: Float[Tensor, "N h S k"],
+        values: Float[Tensor, "N h S k"] | None = None,
         visible: Bool[Tensor, "N 1 1 S"] | None = None,
     ) -> Float[Tensor, "N h T S"]:
-        """How much each head looks at each place: computed for whoever wants to see it."""
+        """The attention weights of the same arguments: computed for whoever wants to see them."""
         return attention_weights(self.heads(self.query(x)), keys, visible)
 
 

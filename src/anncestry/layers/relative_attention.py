@@ -109,6 +109,20 @@ class RelativeAttention(Attention):
             other_text: 1 where query and key are of two texts; None where all are of one, whose common score
                 changes nothing.
         """
+        weights = self.weights(x, keys, values, distances, visible, other_text)
+        weights = nn.functional.dropout(weights, self.dropout, self.training)
+        return self.out((weights @ values).transpose(1, 2).flatten(2))
+
+    def weights(
+        self,
+        x: Float[Tensor, "N T D"],
+        keys: Float[Tensor, "N h S k"],
+        values: Float[Tensor, "N h S k"],
+        distances: Float[Tensor, "P D"],
+        visible: Bool[Tensor, "N 1 #T S"] | None = None,
+        other_text: Int[Tensor, "N T S"] | None = None,
+    ) -> Float[Tensor, "N h T S"]:
+        """The attention weights of the same arguments."""
         queries, num_keys = self.heads(self.query(x)), keys.shape[2]
         of_distances = self.heads(self.distance(distances)[None])  # (1, h, P, k)
         by_distance = (queries + self.distance_bias[:, None]) @ of_distances.transpose(2, 3)
@@ -121,7 +135,6 @@ class RelativeAttention(Attention):
         if visible is not None:
             scores = scores.masked_fill(~visible, torch.finfo(scores.dtype).min)
         weights = scores.softmax(-1)
-        if visible is not None:  # who sees nothing has spread its weights over what is hidden
-            weights = weights.masked_fill(~visible, 0.0)
-        weights = nn.functional.dropout(weights, self.dropout, self.training)
-        return self.out((weights @ values).transpose(1, 2).flatten(2))
+        if visible is None:
+            return weights
+        return weights.masked_fill(~visible, 0.0)  # a query that sees nothing has spread its weights

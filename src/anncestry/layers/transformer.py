@@ -127,4 +127,4 @@ class DecoderBlock(Block):
         """How much each head of the cross-attention looks at each place of the memory."""
         around = self.around_cross_attention
         asked = around.norm(asked) if isinstance(around, PreNorm) else asked
-        return self.cross_attention.weights(asked, keys, visible)
+        return self.cross_attention.weights(asked, keys, visible=visible)

@@ -26,7 +26,7 @@ from torch import nn
 
 from anncestry.arrays import Bool, Float, Int, Tensor
 from anncestry.errors import require
-from anncestry.layers.attention import Attention
+from anncestry.layers.attention import Attention, attention_weights
 from anncestry.layers.encoder_decoder import visible_places, where_ragged
 from anncestry.layers.linear import Linear
 from anncestry.layers.positions import Learned
@@ -126,6 +126,13 @@ class BottleneckAttention(Attention):
     ) -> Float[Tensor, "N T B"]:
         queries, keys = self.queries_keys(shared).chunk(2, dim=-1)
         return self.attend(self.heads(queries), self.heads(keys), self.heads(self.values(x)), visible)
+
+    def weights(
+        self, shared: Float[Tensor, "N T B"], x: Float[Tensor, "N T D"], visible: Tensor | None = None
+    ) -> Float[Tensor, "N h T T"]:
+        """The attention weights of the same arguments."""
+        queries, keys = self.queries_keys(shared).chunk(2, dim=-1)
+        return attention_weights(self.heads(queries), self.heads(keys), visible)
 
 
 class BottleneckBlock(nn.Module):

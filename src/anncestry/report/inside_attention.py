@@ -1,4 +1,4 @@
-"""A look inside a Transformer: where each head of a layer looks, and all heads of all layers at a glance."""
+"""The attention weights of each head of a layer, and of all heads of all layers at a glance."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from anncestry.report.page import section, shell
 SIDE = 84  # pixels of the longer side of a small map
 LEVELS = 16  # shades of a small map: one path each, in place of a rectangle for each weight
 SHADES = "The stronger a square, the larger the weight; the weights of a row have the sum 1, and those below "
-SHADES += f"{SMALLEST} are left blank. Under each head, in brackets, the mean weight of where it looks most."
+SHADES += f"{SMALLEST} are left blank. Under each head, in brackets, its largest mean weight."
 SMALL_SHADES = "Each small map is one head, with the shades of square roots, so that small weights are seen. "
-SMALL_SHADES += "Below it, its number, and at how many places it looks on average."
+SMALL_SHADES += "Below it, its number, and to how many tokens it attends on average."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class Heads:
         columns: (S,) labels of keys.
         numbers: (h,) of the heads.
         weights: (h, T, S) from 0 to 1.
-        places: (h,) at how many places each looks.
+        places: (h,) to how many keys each attends.
         notes: (h,) what else there is to say of each.
     """
 
@@ -70,9 +70,9 @@ def attention_page(
 
 def _captions(part: Heads) -> list[str]:
     """A sentence for each head."""
-    sees = (f"{places:.1f} place{'' if f'{places:.1f}' == '1.0' else 's'}" for places in part.places)
+    sees = (f"{places:.1f} token{'' if f'{places:.1f}' == '1.0' else 's'}" for places in part.places)
     rows = zip(part.numbers, sees, part.notes, strict=True)
-    return [f"Head {number}: looks at {seen}, {note}." for number, seen, note in rows]
+    return [f"Head {number}: attends to {seen}, {note}." for number, seen, note in rows]
 
 
 def _figure(caption: str, weights: np.ndarray, part: Heads) -> str:
