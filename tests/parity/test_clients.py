@@ -19,6 +19,7 @@ from anncestry.data.tokenizer_source import for_a_task
 from anncestry.exports import export_run
 from anncestry.foreign_runs import write_import
 from anncestry.models.create import create
+from anncestry.runs import load
 
 LINES = [
     "the cat sat on the mat", "a dog, ate the cat", "Time flies like an arrow!", "fruit flies like bananas",
@@ -281,3 +282,26 @@ def test_ctranslate2_converts_it(tmp_path, architecture, task):
     found, wanted = torch.tensor(numpy.array(outputs)), run.model.encode(inputs, lengths)
     for row, n in enumerate(lengths):
         torch.testing.assert_close(found[row, :n], wanted[row, :n].detach(), atol=2e-5, rtol=2e-5)
+
+
+@pytest.mark.parametrize("architecture", ["bert", "roberta", "xlnet", "gpt2"])
+def test_a_text_may_have_several_labels(tmp_path, architecture):
+    a_run(tmp_path / "run", architecture, "classification")
+    for name, change in (("config.json", ("signature", "task", "multi-label")), ("processor.json", None)):
+        described = json.loads((tmp_path / "run" / name).read_text())
+        if change:
+            described[change[0]][change[1]] = change[2]
+        else:
+            described["kind"] = "packed-labels"
+        (tmp_path / "run" / name).write_text(json.dumps(described))
+    run = load(tmp_path / "run")
+    export_run(run, "huggingface", tmp_path / "out")
+    tokenizer, model = client(tmp_path / "out", "classification")
+    assert model.config.problem_type == "multi_label_classification"
+    assert model.config.id2label == {0: "bad", 1: "good", 2: "so so"}
+    outputs, _ = theirs(tokenizer, model, TEXTS)
+    close(outputs.logits, ours(run, TEXTS)[0])
+    classify = transformers.pipeline("text-classification", model=str(tmp_path / "out"), top_k=None)
+    found = {row["label"]: row["score"] for row in classify(TEXTS[:1])[0]}
+    wanted = run.predict(TEXTS[0])[0]["probabilities"]
+    assert found == {label: pytest.approx(chance, abs=1e-5) for label, chance in wanted.items()}

@@ -106,10 +106,7 @@ class Reads(NamedTuple):
 
 UNTOLD = Reads()
 """Nothing is known."""
-_PROBLEMS = {
-    "classification": "single_label_classification", "regression": "regression",
-    "multi-label": "multi_label_classification",
-}  # fmt: skip
+_PROBLEMS = {"classification": "single_label_classification", "regression": "regression"}
 
 
 def bert_names(
