@@ -266,17 +266,15 @@ def _onnx(run: Run, out: Path, int8: bool = False) -> tuple[str, ...]:
 
 
 def _with_filler(tokenizer: Tokenizer, run: Run) -> Tokenizer:
-    """A tokenizer with something to fill up batches with: the beginning of a text, where nothing else is.
-
-    Behind its end a text is not read, whatever stands there.
-    """
+    """A tokenizer that fills up batches as the run does, where it has no token for that alone."""
     special = tokenizer.special
     if special.pad is not None or special.begin is None or tokenizer.template == "none":
         return tokenizer
     counted = getattr(run.model, "first_position", 0)  # positions are counted by what is no filler
     rule = f"needs a filler of its own in {run.architecture.name}, and this tokenizer has none"
     require(not counted, "tokenizer", tokenizer.kind, rule)
-    return dataclasses.replace(tokenizer, special=dataclasses.replace(special, pad=special.begin))
+    filler: int = getattr(run.processor, "filler", special.begin)
+    return dataclasses.replace(tokenizer, special=dataclasses.replace(special, pad=filler))
 
 
 def _texts_told_apart(run: Run) -> int:

@@ -147,3 +147,12 @@ def test_every_word_has_one_tag(sentences, random, tokenizer) -> None:
     asked = processor.ask([" ".join(sentence) for sentence in sentences])
     rows = asked.answers(torch.nn.functional.one_hot(targets.clamp(min=0), 3))
     assert [row["tags"] for row in rows] == [[processor.tags[tag] for tag in row] for row in tags]
+
+
+def test_what_fills_up_is_never_what_an_input_ends_with():
+    """GPT's tokenizer has no filler; its extract token, which is answered from, is the end."""
+    learnt = Tokenizer.learn(["a cat sat!"], "byte-bpe", 270)
+    processor = PackedClassesProcessor(for_a_task(learnt), classes=("x", "y"))
+    inputs, lengths = processor.encode(["!", "a cat sat!"])
+    assert processor.lengths_of(inputs).tolist() == lengths.tolist()
+    assert (inputs[torch.arange(2), lengths - 1] == processor.tokenizer.special.end).all()

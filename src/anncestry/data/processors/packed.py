@@ -12,7 +12,7 @@ import torch
 from anncestry.arrays import Int, Tensor
 from anncestry.data.processors.given import Given, ReadsTexts, Text, label_of
 from anncestry.data.processors.sentences import pad
-from anncestry.data.tokenizer import Tokenizer
+from anncestry.data.tokenizer import Tokenizer, packed_parts
 from anncestry.errors import UserError
 
 
@@ -43,10 +43,13 @@ class PackedProcessor(ReadsTexts):
 
     @property
     def filler(self) -> int:
-        """The token beyond the end of a text."""
-        special = self.tokenizer.special
-        found = (place for place in (special.pad, special.end) if place is not None)
-        return next(found, 0)
+        """The token beyond the end of a text: never the one that an input ends with."""
+        special, last = self.tokenizer.special, packed_parts(self.tokenizer.template)[0][-1]
+        if special.pad is not None:
+            return special.pad
+        others = {"end": special.end, "begin": special.begin}
+        found = (place for role, place in others.items() if role != last and place is not None)
+        return next((place for place in found if place != others.get(last)), 0)
 
     def encode(
         self, texts: Sequence[Text], special: bool = False, blank: bool = False
