@@ -42,6 +42,7 @@ MAY_IMPORT = {
     "runs": JOINED | {"generation", "encoding"},
     "foreign_runs": JOINED | {"runs"},
     "onnx_export": JOINED,
+    "hf": JOINED,
     "exports": JOINED | {"runs", "onnx_export"},
     "training": JOINED | {"encoding", "generation", "runs"},
     "studies": JOINED | {"encoding", "generation", "runs", "training", "report"},
