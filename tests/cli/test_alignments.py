@@ -69,7 +69,7 @@ def test_a_page_of_images(tmp_path, capsys):
     capsys.readouterr()
     words = ["predict", str(folder), str(tmp_path / "3.png"), "--json", "--alignments", str(out)]
     assert main(words) == 0
-    assert json.loads(capsys.readouterr().out)["input"] == "3.png"
+    assert json.loads(capsys.readouterr().out)["input"] == str(tmp_path / "3.png")
     page = out.read_text()
     assert "<h2>3.png</h2>" in page
     assert page.count("data:image/png") >= 2

@@ -12,7 +12,7 @@ from anncestry.timeline import TIMELINE
 
 def test_the_whole_family(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
-    assert run(Arguments()) == 0
+    assert run(Arguments(long=True)) == 0
     printed = capsys.readouterr().out
     flowing = " ".join(printed.split())  # a long list of sizes goes over several lines
     for architecture in TIMELINE:
@@ -21,6 +21,15 @@ def test_the_whole_family(capsys, monkeypatch):
         assert architecture.paper in printed
         for preset in architecture.presets:
             assert f"{preset.name} {preset.num_parameters:,}" in flowing
+
+
+def test_a_line_for_each(capsys):
+    assert run(Arguments()) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(TIMELINE) + 1
+    for architecture, line in zip(TIMELINE, lines, strict=False):
+        assert line.split()[:2] == [str(architecture.year), architecture.id]
+        assert architecture.adds in line
 
 
 def test_one_task_as_json(capsys):

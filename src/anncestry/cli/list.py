@@ -12,6 +12,8 @@ from anncestry.timeline import TIMELINE, Architecture, kind_of
 class Arguments(Filters):
     """Which part of the timeline, and how to print it."""
 
+    long: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Also print names, papers, tasks and sizes; default: a line for each architecture."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print JSON."""
 
@@ -23,8 +25,10 @@ def run(arguments: Arguments) -> int:
         import json
 
         print(json.dumps([as_json(architecture) for architecture in chosen], indent=1, ensure_ascii=False))
-    else:
+    elif arguments.long:
         show_table(chosen)
+    else:
+        show_lines(chosen)
     return 0
 
 
@@ -47,6 +51,25 @@ def as_json(architecture: Architecture) -> dict:
             for preset in architecture.presets
         ],
     }
+
+
+def show_lines(architectures: list[Architecture]) -> None:
+    """A line for each: year, name, parents, and what it adds as far as the terminal is wide."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    names = max((len(architecture.id) for architecture in architectures), default=0)
+    for architecture in architectures:
+        parents = f" [{', '.join(architecture.parents)}]" if architecture.parents else ""
+        line = Text(f"{architecture.year}  ")
+        line.append(f"{architecture.id:<{names}}", style="bold")
+        line.append(f"  {architecture.adds}").append(parents, style="dim")
+        if console.is_terminal:
+            console.print(line, overflow="ellipsis", no_wrap=True)
+        else:
+            print(line.plain)
+    print(f"{len(architectures)} architectures; --long adds names, papers, tasks and sizes")
 
 
 def show_table(architectures: list[Architecture]) -> None:

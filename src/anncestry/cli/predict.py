@@ -10,6 +10,7 @@ import tyro
 
 from anncestry.amounts import check_seed
 from anncestry.cli.given import flag, given
+from anncestry.cli.rows import check_rows_file, write_rows
 from anncestry.errors import UserError, require
 from anncestry.files import check_writable
 
@@ -36,8 +37,9 @@ class Options:
         alignments: translations and captions: a page to write, which shows where the net looked for each
             word. The net must have an attention, as rnnsearch, luong-attention, gnmt and
             show-attend-and-tell have.
-        out: autoencoders: a page to write, with the images, how they came back, and new ones. Encoders that
-            embed texts: a NumPy file (.npy) of float32 to write, with a row for each text.
+        out: a file to write: a table of the predictions (.csv, .jsonl) with a row for each input.
+            Autoencoders: a page (.html) with the images, how they came back, and new ones. Encoders that
+            embed texts: a NumPy file (.npy) of float32 with a row for each text.
     """
 
     length: int = 200
@@ -100,9 +102,12 @@ def run(arguments: Arguments) -> int:
         return _embed(trained, sources, arguments, options)
     if trained.signature.task in WRITING_TASKS:
         return _write(trained, sources, arguments, options)
-    for source in sources:
-        for row in trained.predict(source):
-            _print(row, arguments.json)
+    rows = (row for source in sources for row in trained.predict(source))
+    if options.out is not None and trained.signature.task != "reconstruction":
+        print(f"{write_rows(options.out, rows):,} rows: {options.out}")
+        return 0
+    for row in rows:
+        _print(row, arguments.json)
     if options.out is not None:
         _draw(trained, sources, options, options.out)
     return 0
@@ -118,7 +123,7 @@ def _applicable(trained, options: Mapping[str, Any]) -> Options:
     from anncestry.signature import WRITING_TASKS
 
     task = trained.signature.task
-    usable = _SEARCHED if task in WRITING_TASKS else _OF_TASK.get(task, ())
+    usable = _SEARCHED if task in WRITING_TASKS else _OF_TASK.get(task, ("out",))
     for name, value in options.items():
         choices = [flag(other) for other in usable] or ["--json", "--precision"]
         if name not in usable:
@@ -138,6 +143,8 @@ def _applicable(trained, options: Mapping[str, Any]) -> Options:
         _check_looks(trained, options["alignments"])
     for name in ("alignments", "out"):
         if name in options:
+            if usable == ("out",) and task not in _OF_TASK:
+                check_rows_file(options[name], flag(name))
             make_folder(options[name].parent)
             check_writable(options[name], flag(name))
     return Options(**options)
