@@ -212,7 +212,6 @@ def test_keys_that_are_not_known_are_told(tmp_path):
         ({"vocab_size": "many"}, "vocab_size must be a whole number"),
         ({"num_attention_heads": 3}, "multiple of num_heads"),
         ({"layer_norm_eps": "tiny"}, "layer_norm_eps must be a number"),
-        ({"problem_type": "multi_label_classification"}, "several classes"),
         ({"architectures": ["BertForMultipleChoice"]}, "chooses between texts"),
         ({"id2label": {"0": "a"}}, "each of 3 classes"),
         ({"id2label": {"0": "a", "1": "a", "2": "b"}}, "two classes alike"),
