@@ -17,6 +17,7 @@ from anncestry.data.processors import (
     processor_from_json,
 )
 from anncestry.data.tokenizer import Template, packed_parts
+from anncestry.data.tokenizer_backend import lowered
 from anncestry.data.tokenizer_files import Facts
 from anncestry.data.tokenizer_files import read as read_facts
 from anncestry.data.written_pieces import WrittenPieces
@@ -60,12 +61,14 @@ def with_reader(found: Imported) -> Imported:
 
 def _with_packed(found: Imported, reader: dict[str, Any], facts: Facts) -> Imported:
     """The same with texts packed between special tokens, and with the token that ends a first text."""
-    size, tokenizer = found.config["input_size"], facts.tokenizer
+    size, tokenizer, reader = found.config["input_size"], facts.tokenizer, dict(reader)
+    if reader.pop("lower", False):
+        tokenizer = lowered(tokenizer)
     rule = f"has {len(tokenizer)} tokens, and the table of words in the weights has {size} rows"
     require(len(tokenizer) <= size, "vocabulary", str(found.tokenizer), rule)
     if reader["kind"] in ("packed-classes", "packed-labels", "packed-values"):
         reader = {"pairs": None, **reader}  # weights do not say whether they were trained on pairs
-    if facts.max_tokens is not None:
+    if not reader.pop("told", False) and facts.max_tokens is not None:
         reader = {**reader, "max_tokens": min(facts.max_tokens, reader.get("max_tokens", facts.max_tokens))}
     config, notes = _told_apart(found, facts)
     told = config.get("separator", -1)

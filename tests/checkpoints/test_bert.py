@@ -415,9 +415,9 @@ def test_poolings_that_are_not_known(tmp_path):
         import_weights(tmp_path / "a")
     sentences(tmp_path / "b")
     listed = json.loads((tmp_path / "b" / "modules.json").read_text())
-    listed[2]["type"] = "sentence_transformers.models.Dense"
+    listed[2]["type"] = "sentence_transformers.models.CNN"
     (tmp_path / "b" / "modules.json").write_text(json.dumps(listed))
-    with pytest.raises(UserError, match="Dense"):
+    with pytest.raises(UserError, match="CNN"):
         import_weights(tmp_path / "b")
     (tmp_path / "b" / "modules.json").write_text('{"type": 1}')
     with pytest.raises(UserError, match=r"modules.json.*list of parts"):

@@ -17,7 +17,8 @@ class Imported(NamedTuple):
         notes: what was assumed, for a person to know.
         tokenizer: the folder whose files say how texts become tokens, where there are such files.
         reader: the JSON of what reads texts with that tokenizer, but for the tokenizer; None where texts are
-            read to go on with them.
+            read to go on with them. ``lower``: texts are brought to lower case first; ``told``: its
+            ``max_tokens`` count, whatever the tokenizer's files say.
         optional: what is in the names of tensors that are left out where the config asks for none.
     """
 

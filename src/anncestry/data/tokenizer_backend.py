@@ -3,6 +3,7 @@
 What is run is therefore what is written as ``tokenizer.json``.
 """
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +87,17 @@ def added(tokenizer: "Tokenizer", read_special: bool) -> list[dict[str, Any]]:
         found = {flag: flag in flags for flag in FLAGS}
         listed.append({"id": place, "content": token, **found, "special": place in special})
     return listed
+
+
+def lowered(tokenizer: "Tokenizer") -> "Tokenizer":
+    """The same which reads texts in lower case."""
+    known = rules(tokenizer)
+    cleaned = json.dumps(known["normalizer"])
+    if '"Lowercase"' in cleaned or '"lowercase": true' in cleaned:
+        return tokenizer
+    steps = [{"type": "Lowercase"}, *([known["normalizer"]] if known["normalizer"] else [])]
+    told = {**known, "normalizer": {"type": "Sequence", "normalizers": steps}}
+    return dataclasses.replace(tokenizer, rules=json.dumps(told), lowercase=True)
 
 
 def usual_flags(tokenizer: "Tokenizer", place: int) -> tuple[str, ...]:

@@ -33,7 +33,10 @@ from anncestry.protocols import IGNORED, Filled
 from anncestry.signature import Signature, Task
 
 TASKS: tuple[str, ...] = ("masked-lm", "classification", "regression", "tagging", "span", "embedding")
-POOLINGS = ("mean", "first", "max", "pooler")
+POOLINGS = ("mean", "mean-sqrt", "weighted-mean", "first", "last", "max", "pooler")
+DENSE = {"identity": nn.Identity(), "tanh": torch.tanh, "relu": torch.relu, "gelu": nn.functional.gelu,
+         "sigmoid": torch.sigmoid}  # fmt: skip
+"""What may stand behind the layer that brings vectors of texts to another size."""
 OUTSIDE = -1e4  # the score of padding as the start or end of an answer: e to this is 0
 
 
@@ -59,8 +62,11 @@ class BertConfig:
         attention_dropout: of the weights of attention.
         activation: of the feed-forward nets: ``gelu``, ``gelu-tanh``, ``relu`` or ``silu``.
         norm_eps: added to the variance by every normalisation.
-        pooling: embedding: what becomes of the tokens' vectors: ``mean``, the ``first``, the ``max`` of each
-            feature, or the ``pooler``.
+        pooling: embedding: what becomes of the tokens' vectors: ``mean``; ``mean-sqrt``, their sum by the
+            root of their number; ``weighted-mean``, the t-th one counted t times; the ``first``, the
+            ``last``, the ``max`` of each feature, or the ``pooler``.
+        dense_size: embedding: features of a linear layer behind the pooling; 0 for none.
+        dense_activation: behind that layer.
         unit_length: embedding: whether vectors are brought to length 1.
         seq_len: T of a typical input; used for examples and costs, never as a limit.
     """
@@ -82,6 +88,8 @@ class BertConfig:
     activation: str = "gelu"
     norm_eps: float = 1e-12
     pooling: str = "mean"
+    dense_size: int = 0
+    dense_activation: str = "identity"
     unit_length: bool = False
     seq_len: int = 128
 
@@ -98,7 +106,7 @@ class BertConfig:
         )
         for name in sizes:
             require(getattr(self, name) >= 1, name, getattr(self, name), "must be at least 1")
-        for name in ("inner_size", "embed_dim", "num_segments", "num_relations"):
+        for name in ("inner_size", "embed_dim", "num_segments", "num_relations", "dense_size"):
             require(getattr(self, name) >= 0, name, getattr(self, name), "must not be negative")
         for name in ("dropout", "attention_dropout"):
             require(0 <= getattr(self, name) < 1, name, getattr(self, name), "is a probability below 1")
@@ -108,6 +116,10 @@ class BertConfig:
         known = tuple(ACTIVATIONS)
         require(self.activation in known, "activation", self.activation, "must be one of", known)
         require(self.pooling in POOLINGS, "pooling", self.pooling, "must be one of", POOLINGS)
+        known = tuple(DENSE)
+        require(self.dense_activation in known, "dense_activation", self.dense_activation, "must be", known)
+        rule = "is of vectors of texts: task embedding"
+        require(self.task == "embedding" or not self.dense_size, "dense_size", self.dense_size, rule)
         require(self.norm_eps > 0, "norm_eps", self.norm_eps, "must be above 0")
         rule = "is asked while words are hidden: task masked-lm"
         require(self.task == "masked-lm" or not self.num_relations, "num_relations", self.num_relations, rule)
@@ -212,6 +224,7 @@ class Bert(nn.Module):
         self.pooler = self.make_pooler() if self.pools() else None
         self.dropout = nn.Dropout(config.dropout)
         self.head = self.make_head()
+        self.dense = Linear(config.hidden_size, config.dense_size) if config.dense_size else None
         self.relation = Linear(config.hidden_size, config.num_relations) if config.num_relations else None
         self.start()
 
@@ -346,7 +359,7 @@ class Bert(nn.Module):
         """Scores of words at these places."""
         return self.head(x, self.embeddings.words.weight)  # pyright: ignore
 
-    def pool(self, x: Float[Tensor, "N T D"], lengths: Int[Tensor, "N"] | None) -> Float[Tensor, "N D"]:
+    def pool(self, x: Float[Tensor, "N T D"], lengths: Int[Tensor, "N"] | None) -> Float[Tensor, "N K"]:
         """One vector for each text."""
         if self.config.pooling == "pooler":
             pooled = self.pooler(x)  # pyright: ignore[reportOptionalCall]
@@ -355,9 +368,16 @@ class Bert(nn.Module):
         elif self.config.pooling == "max":
             inside = visible_places(lengths, x[..., 0])
             pooled = x.masked_fill(~inside[..., None], -torch.inf).amax(1)
-        elif lengths is None:
-            pooled = x.mean(1)
+        elif self.config.pooling == "last":
+            last = x.shape[1] - 1 if lengths is None else lengths - 1
+            pooled = x[torch.arange(len(x), device=x.device), last]
         else:
-            inside = torch.arange(x.shape[1], device=x.device) < lengths[:, None]
-            pooled = torch.einsum("ntd,nt->nd", x, inside.to(x.dtype)) / lengths[:, None].to(x.dtype)
+            weights = visible_places(lengths, x[..., 0]).to(x.dtype)
+            if self.config.pooling == "weighted-mean":
+                weights = weights * torch.arange(1, x.shape[1] + 1, device=x.device, dtype=x.dtype)
+            total = weights.sum(1, keepdim=True)
+            total = total.sqrt() if self.config.pooling == "mean-sqrt" else total
+            pooled = torch.einsum("ntd,nt->nd", x, weights) / total
+        if self.dense is not None:
+            pooled = DENSE[self.config.dense_activation](self.dense(pooled))
         return nn.functional.normalize(pooled, dim=-1) if self.config.unit_length else pooled

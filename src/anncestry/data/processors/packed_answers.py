@@ -118,12 +118,14 @@ class PackedValuesProcessor(_OneOrTwo):
         mean, scale: of the target in the training split; a model learns (value - mean) / scale.
         name: of the target.
         names: of the targets, where a model that was imported has several.
+        sigmoid: whether a value is the sigmoid of an output, as of cross-encoders.
     """
 
     mean: float = 0.0
     scale: float = 1.0
     name: str = "value"
     names: tuple[str, ...] = ()
+    sigmoid: bool = False
 
     kind = "packed-values"
 
@@ -138,7 +140,8 @@ class PackedValuesProcessor(_OneOrTwo):
 
     def decode(self, outputs: Float[Tensor, "B K"]) -> list[dict[str, Any]]:
         """``{name of a target: value in its unit}`` for each row."""
-        values = outputs.detach().double().cpu() * self.scale + self.mean
+        outputs = outputs.detach().double().cpu()
+        values = (outputs.sigmoid() if self.sigmoid else outputs) * self.scale + self.mean
         names = self.names or (self.name,)
         return [dict(zip(names, row, strict=True)) for row in values.tolist()]
 
