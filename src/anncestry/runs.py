@@ -52,6 +52,9 @@ from anncestry.timeline import Architecture, find
 
 WRITTEN = "written"
 """In ``scores.json``: how texts were compared, beside the figures of the splits."""
+BY_CLASS = "by_class"
+"""In ``scores.json``: what each class of the test split was answered."""
+COUNTS = ("right", "answered", "true")
 KEPT = "kept"
 """In ``scores.json``: which weights were kept, and by which figure."""
 # What config.json holds: of every run, of one with data of its own, and of one that began with another.
@@ -215,6 +218,7 @@ class Run:
         data: str | Whole | None = None,
         split: str | None = None,
         options: DataOptions | None = None,
+        counts: dict[str, list[int]] | None = None,
     ) -> dict[str, float]:
         """Metrics on its own data's split, or on other data read with the run's own processor.
 
@@ -224,10 +228,11 @@ class Run:
             split: ``train``, ``validation``, ``test`` or ``held-out`` of its own data; test unless told.
             options: how other data are read, as far as the processor does not decide it; the run's own
                 options unless told.
+            counts: gets for each class how often it was ``right``, ``answered`` and ``true``.
         """
         parts = list(self.examples(data, split, options).parts)
         with self.prediction.scope(next(iter(self.model.parameters())).device):
-            figures = score(self.predictor, parts, objective_of(self))
+            figures = score(self.predictor, parts, objective_of(self), counts=counts)
         rule = "computes NaN or infinite numbers for these data"
         require(math.isfinite(figures.get("loss", 0.0)), "model", self.architecture.id, rule)
         return figures | answered(self.predictor, parts, self.processor, self.prediction)
@@ -413,7 +418,7 @@ class Run:
         """Metrics by split as training left them; empty for an unfinished run."""
         path = self.folder / "scores.json"
         found = self._object("scores.json") if path.is_file() else {}
-        for name in (WRITTEN, KEPT):
+        for name in (WRITTEN, KEPT, BY_CLASS):
             found.pop(name, None)
         for split in found:
             for name, value in entry(found, split, dict, str(path)).items():
@@ -421,10 +426,22 @@ class Run:
                 require(type(value) in (int, float), f"{path}: {split}: {name}", value, rule)
         return found
 
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes, labels or tags, where it answers with such."""
+        return getattr(self.processor, "classes", ()) or getattr(self.processor, "tags", ())
+
+    def by_class(self) -> dict[str, list[int]]:
+        """How often each class of the test split was ``right``, ``answered`` and ``true``, as training left
+        it.
+        """
+        found = self._object("scores.json") if (self.folder / "scores.json").is_file() else {}
+        counts = entry(found, BY_CLASS, dict, str(self.folder)) if BY_CLASS in found else {}
+        return {name: entry(counts, name, list[int], BY_CLASS) for name in COUNTS} if counts else {}
+
     def kept(self) -> str:
         """Which weights it holds, in words; empty where that is not known."""
         found = self._object("scores.json") if (self.folder / "scores.json").is_file() else {}
-        return kept_words(found[KEPT]) if found.get(KEPT) else ""
+        return kept_words(entry(found, KEPT, dict, str(self.folder))) if found.get(KEPT) else ""
 
     def _object(self, name: str) -> dict[str, Any]:
         """What a file of the folder describes."""
@@ -498,6 +515,7 @@ def finish_run(
     command: str,
     written: dict[str, Written] | None = None,
     kept: dict[str, Any] | None = None,
+    by_class: dict[str, list[int]] | None = None,
 ) -> None:
     """Write the weights, the scores and the card.
 
@@ -505,6 +523,7 @@ def finish_run(
         scores: figures by split.
         written: by split, what those of ``scores`` that compare texts come from.
         kept: which weights they are (`anncestry.training.outcome.Fit`).
+        by_class: what each class of the test split was answered.
     """
     write_tensors(run.folder / "model.safetensors", model.state_dict(), {"architecture": run.architecture.id})
     written = written or {}
@@ -513,16 +532,18 @@ def finish_run(
         for split, found in written.items()
     }
     beside = ({WRITTEN: how} if how else {}) | ({KEPT: kept} if kept else {})
+    beside |= {BY_CLASS: by_class} if by_class else {}
     write_json(run.folder / "scores.json", scores | beside)
     write_bytes(run.folder / "README.md", card(run, model, scores, command, written).encode())
 
 
 def kept_words(kept: dict[str, Any]) -> str:
     """``of epoch 4 (step 40), the best of 12 by validation accuracy (0.93)``."""
-    value = "" if kept["value"] is None else f" ({kept['value']:.4g})"
-    of = "the mean up to" if kept["averaged"] else "of"
-    of = f"{of} epoch {kept['epoch']:g} (step {kept['step']:,})"
-    return f"{of}, the best of {kept['evaluations']} by validation {kept['by']}{value}"
+    epoch, step, count = (entry(kept, name, float, KEPT) for name in ("epoch", "step", "evaluations"))
+    value = "" if kept.get("value") is None else f" ({entry(kept, 'value', float, KEPT):.4g})"
+    of = "the mean up to" if kept.get("averaged") else "of"
+    by = entry(kept, "by", str, KEPT)
+    return f"{of} epoch {epoch:g} (step {step:,.0f}), the best of {count:.0f} by validation {by}{value}"
 
 
 def card(

@@ -33,6 +33,7 @@ def run(arguments: Arguments) -> int:
     import json
     import math
 
+    from anncestry.cli.by_class import class_lines
     from anncestry.cli.progress import reading
     from anncestry.errors import require
     from anncestry.generation import usual_search
@@ -46,14 +47,16 @@ def run(arguments: Arguments) -> int:
         require(trained.signature.task in WRITING_TASKS, f"--{name}", value, rule)
     with reading():
         scored = trained.examples(arguments.data, arguments.split)
-    figures, how, groups = trained.evaluate(scored), {}, {}
+    counts: dict[str, list[int]] = {}
+    figures, how, groups = trained.evaluate(scored, counts=counts), {}, {}
     if trained.signature.task in WRITING_TASKS:
         search = usual_search(trained.signature, **told)
         written = trained.written(scored, search=search)
         figures, how, groups = figures | written.figures, written.signatures, written.groups
     notes = list(scored.notes) if arguments.data is not None else []
     if arguments.json:
-        more = {"signatures": how, "exact by group": groups, "notes": notes}
+        named = {"classes": list(trained.class_names()), **counts} if counts else {}
+        more = {"by class": named, "signatures": how, "exact by group": groups, "notes": notes}
         numbers = {name: value if math.isfinite(value) else None for name, value in figures.items()}
         print(json.dumps(numbers | {"examples": len(scored)} | {k: v for k, v in more.items() if v}))
         return 0
@@ -61,6 +64,8 @@ def run(arguments: Arguments) -> int:
         shown = f"{value:.6g}" if math.isfinite(value) else "not defined on these"
         print(f"{name:>22}  {shown}" + (f"  {how[name]}" if name in how else ""))
     print(f"{'examples':>22}  {len(scored):,}")
+    for line in class_lines(trained.class_names(), counts):
+        print(line)
     if groups:
         print("exact matches: " + ", ".join(f"{group} {share:.1%}" for group, share in groups.items()))
     for note in notes:

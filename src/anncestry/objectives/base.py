@@ -77,6 +77,11 @@ class Objective:
         """
         return {}
 
+    def by_class(self, sums: Tensor) -> dict[str, list[int]]:
+        """For each class, label or tag how often it was ``right``, ``answered`` and ``true``; empty where the
+        answers are none."""
+        return {}
+
     def better(self, new: Mapping[str, float], old: Mapping[str, float]) -> bool:
         """Whether figures are better than others: by the primary one, and where it is equal by the loss.
 

@@ -55,6 +55,9 @@ class Classification(Objective):
             "macro_f1": macro_f1(right, given, true),
         }
 
+    def by_class(self, sums: Tensor) -> dict[str, list[int]]:
+        return named_counts(sums[2:])
+
     def of_whole(self, outputs: Float[Tensor, "N K"], targets: Int[Tensor, "N"]) -> dict[str, float]:
         if self.width < 2:
             return {}
@@ -112,6 +115,9 @@ class MultiLabel(Objective):
             "subset_accuracy": exact / count,
         }
 
+    def by_class(self, sums: Tensor) -> dict[str, list[int]]:
+        return named_counts(sums[3:])
+
     def of_whole(self, outputs: Float[Tensor, "N K"], targets: Float[Tensor, "N K"]) -> dict[str, float]:
         mean = defined_mean(average_precision(outputs, targets > 0.5))
         return {} if mean is None else {"mean_average_precision": mean}
@@ -124,6 +130,12 @@ def class_counts(given: Int[Tensor, "N"], true: Int[Tensor, "N"], num_classes: i
     """For each class: how often it was right, answered, and true; float64, one behind the other."""
     counted = (true[true == given], given, true)
     return torch.cat([torch.bincount(part, minlength=num_classes) for part in counted]).double()
+
+
+def named_counts(counts: Float[Tensor, "3K"]) -> dict[str, list[int]]:
+    """What `class_counts` counted, by name."""
+    rows = counts.view(3, -1).long().tolist()
+    return dict(zip(("right", "answered", "true"), rows, strict=True))
 
 
 def macro_f1(right: Tensor, given: Tensor, true: Tensor) -> float:

@@ -217,9 +217,10 @@ def objective_of(problem: Any, smoothing: float = 0.0, select: str | None = None
 
 
 def usual_selection(problem: Any) -> str | None:
-    """``macro_f1`` for a classification of which one class has three quarters of all examples or more.
+    """``loss`` for a classification of which one class has three quarters of all examples or more.
 
-    There accuracy hardly tells an answer from always giving that class. Of all splits together, so that it is
+    There accuracy hardly tells an answer from always giving that class, and F1 of few rare examples is
+    chance; the loss is of all probabilities. Of all splits together, so that it is
     the same however they are drawn. None: the task's own.
     """
     if problem.signature.task != "classification":
@@ -231,4 +232,4 @@ def usual_selection(problem: Any) -> str | None:
     if not known:
         return None
     counts = torch.bincount(torch.cat(known))
-    return "macro_f1" if counts.max() >= MAJORITY * counts.sum() else None
+    return "loss" if counts.max() >= MAJORITY * counts.sum() else None

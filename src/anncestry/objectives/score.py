@@ -50,7 +50,12 @@ def tally_split(
 
 
 def score(
-    model: nn.Module, parts: Sequence, objective: Objective, batch_size: int | None = None, whole: bool = True
+    model: nn.Module,
+    parts: Sequence,
+    objective: Objective,
+    batch_size: int | None = None,
+    whole: bool = True,
+    counts: dict[str, list[int]] | None = None,
 ) -> dict[str, float]:
     """The figures of ``model`` over one or several splits together.
 
@@ -58,11 +63,15 @@ def score(
         batch_size: each split's own choice unless given. For a text it is the number of streams that it is
             read in, each of which begins without a context.
         whole: whether to give the figures as well that need all outputs at once.
+        counts: gets `Objective.by_class`.
     """
     few = sum(map(len, parts)) * objective.width <= MOST_KEPT
     kept = [] if whole and objective.whole_figures and few else None
     sums = [tally_split(model, part, objective, batch_size or part.scored_batch, kept=kept) for part in parts]
-    figures = objective.metrics(torch.stack(sums).sum(0))
+    total = torch.stack(sums).sum(0)
+    figures = objective.metrics(total)
+    if counts is not None:
+        counts |= objective.by_class(total)
     if kept:
         outputs, targets = zip(*kept, strict=True)
         figures |= objective.of_whole(torch.cat(outputs), torch.cat(targets))

@@ -8,7 +8,7 @@ from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.objectives.base import Objective
-from anncestry.objectives.classes import class_counts, macro_f1
+from anncestry.objectives.classes import class_counts, macro_f1, named_counts
 from anncestry.objectives.spans import spans_of
 from anncestry.protocols import IGNORED
 
@@ -76,6 +76,9 @@ class Tagging(Objective):
         else:
             figures["macro_f1"] = macro_f1(right, given, true)
         return figures
+
+    def by_class(self, sums: Tensor) -> dict[str, list[int]]:
+        return named_counts(sums[2 : 2 + 3 * self.num_tags])
 
     def initial_loss(self) -> float | None:
         return math.log(self.num_tags)

@@ -9,6 +9,7 @@ _PERCENT = (
 )  # fmt: skip
 _NAMES = {  # in prose, and on axes and in tables
     "accuracy": ("accuracy", "accuracy (%)"),
+    "loss": ("mean loss", "mean loss"),
     "balanced_accuracy": ("balanced accuracy", "balanced accuracy (%)"),
     "subset_accuracy": ("subset accuracy", "subset accuracy (%)"),
     "macro_f1": ("macro F1", "macro F1 (%)"),

@@ -86,7 +86,7 @@ def compare(
         flops: floating-point operations of training for each run (``"1e12"``).
         epochs: passes over the training split for each run.
         select: the figure that the race is ranked by, and that says which weights of a run are kept; the
-            task's own unless told, and macro F1 where one class has three quarters of the examples.
+            task's own unless told, and the loss where one class has three quarters of the examples.
         seeds: how often each is run, with seeds 0, 1, ...
         threads: CPU threads of every run. One is the steadiest clock: several wait for each other on a
             busy machine, and small models gain nothing from them.

@@ -60,7 +60,7 @@ class TrainingSettings:
         evaluations: at how many even places of the whole run the validation split is scored; besides, it is
             scored after each of the first eight passes, and then whenever a quarter more is done.
         select: which figure of the validation split says what the best weights are; unless told the task's
-            own, and macro F1 where one class has three quarters of the examples. Ties go by the loss.
+            own, and the loss where one class has three quarters of the examples. Ties go by the loss.
         save_seconds: longest time between two checkpoints.
         seed: fixes initial weights, data order and dropout.
         devices: how many processes share each batch.

@@ -18,7 +18,7 @@ from anncestry.files import remove_leftovers
 from anncestry.generation import Written, answered, usual_search, written_scores
 from anncestry.models.building import available_memory, build_checked, in_words, memory_told
 from anncestry.models.create import configure
-from anncestry.objectives import evaluate, objective_of
+from anncestry.objectives import objective_of, score
 from anncestry.protocols import OwnRule
 from anncestry.runs import Run, check_new_folder, create_run, finish_run
 from anncestry.signature import WRITING_TASKS
@@ -247,7 +247,10 @@ def _score(run: Run, result: Fit, dataset: Dataset) -> None:
     """The scores of all splits that were held out, and with them the folder."""
     objective = objective_of(dataset)
     splits = dataset.scored_splits()
-    scores = {split: evaluate(result.model, dataset.split(split), objective) for split in splits}
+    scores, by_class = {}, {}
+    for split in splits:
+        counts = by_class if split == "test" else None
+        scores[split] = score(result.model, [dataset.split(split)], objective, counts=counts)
     for split, figures in scores.items():
         figures |= answered(result.model, [dataset.split(split)], dataset.processor)
     written: dict[str, Written] = {}
@@ -258,7 +261,7 @@ def _score(run: Run, result: Fit, dataset: Dataset) -> None:
             found = written_scores(result.model, pairs, dataset.processor, search)
             scores[split] |= found.figures
             written[split] = found
-    finish_run(run, result.model, scores, reproduce(run), written, result.kept)
+    finish_run(run, result.model, scores, reproduce(run), written, result.kept, by_class)
 
 
 def _fine_tuned(run: Run) -> bool:
