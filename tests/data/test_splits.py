@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anncestry.data.splits import check_classes, generator, random_split, stratified_split
+from anncestry.data.splits import check_classes, cut_in_order, generator, random_split, stratified_split
 from anncestry.errors import UserError
 
 
@@ -61,3 +61,13 @@ def test_small_classes_are_named() -> None:
         "column 'name': got '9 classes in 9 rows'; a class needs 3 rows to be in every split; "
         "9 have fewer ('a', 'b', 'c', 'd', 'e', ...)."
     )
+
+
+@pytest.mark.parametrize("ends", [(0.7, 0.85), (0.9,), (0.8, 0.9)])
+def test_parts_in_order_hold_something_where_they_can(ends) -> None:
+    for count in range(40):
+        parts = [list(range(count))[rows] for rows in cut_in_order(count, ends)]
+        assert [row for part in parts for row in part] == list(range(count))
+        assert len(parts) == len(ends) + 1
+        assert all(parts) == (count >= len(parts))
+    assert cut_in_order(100, (0.7, 0.85)) == [slice(0, 70), slice(70, 85), slice(85, 100)]

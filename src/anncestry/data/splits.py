@@ -3,6 +3,8 @@
 The same seed gives the same split on every machine.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from anncestry.errors import UserError
@@ -35,6 +37,24 @@ def random_split(
         parts.append(order[first : first + count])
         first += count
     return [order[first:], *parts]
+
+
+def cut_in_order(num_rows: int, ends: Sequence[float]) -> list[slice]:
+    """The rows of each part, one part behind the other.
+
+    Args:
+        num_rows: of all parts.
+        ends: the share of the rows that lie before the end of each part but the last.
+
+    Returns:
+        A part has one row at least, where there are as many rows as parts.
+    """
+    places, parts_left = [0], len(ends)
+    for end in ends:
+        place = min(max(round(end * num_rows), places[-1] + 1), num_rows - parts_left)
+        places.append(max(place, places[-1]))
+        parts_left -= 1
+    return [slice(a, b) for a, b in zip(places, [*places[1:], num_rows], strict=True)]
 
 
 def stratified_split(

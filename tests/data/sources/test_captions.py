@@ -113,7 +113,7 @@ def test_the_processor_reads_a_folder_and_loses_no_other_image(folder):
     assert isinstance(processor, CaptionProcessor)
     (folder / NAMES[1]).write_bytes(b"no image")
     given = processor.read_each(folder)
-    assert [item.label for item in given] == NAMES
+    assert [item.label for item in given] == [str(folder / name) for name in NAMES]
     assert [item.value is None for item in given] == [False, True] + [False] * 8
     assert "cannot be read" in given[1].note
     labels, images = processor.read(folder)
@@ -173,3 +173,16 @@ def test_the_real_captions(shared):
     splits = (dataset.train, dataset.validation, dataset.test)
     assert [split.num_sources for split in splits] == [800, 100, 100]
     assert all(len(references) == 5 for split in splits for references in split.references)
+
+
+def test_an_open_quotation_mark_takes_in_no_other_line(folder):
+    captions_file(folder, extra='00.png,"a dog sits\n01.png,a "cat" runs\n02.png,"a bird"\n')
+    with pytest.raises(ValueError, match=r"captions\.txt'; line 22 cannot be read .* A caption that begins"):
+        load(folder)
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(3, [1, 1, 1]), (4, [2, 1, 1]), (5, [3, 1, 1]), (6, [4, 1, 1])])
+def test_few_images_are_in_every_part(folder, count, sizes):
+    captions_file(folder, NAMES[:count])
+    dataset = load(folder, image_size=8, min_count=1)
+    assert [split.num_sources for split in (dataset.train, dataset.validation, dataset.test)] == sizes

@@ -279,3 +279,13 @@ def test_names_may_be_of_any_kind_and_links_may_go_round(folder: Path) -> None:
     dataset = load_data(f"images:{folder}")
     assert dataset.classes == ("bright", odd)
     assert "ignored 2 entries that are no images: bright/gone.png, bright/round.png" in dataset.notes
+
+
+def test_one_class_is_enough_to_draw_images_again(folder: Path) -> None:
+    shutil.rmtree(folder / "bright")
+    with pytest.raises(UserError, match="a classification needs at least two classes"):
+        load_data(f"images:{folder}")
+    dataset = load_data(f"images:{folder}", DataOptions(task="reconstruction"))
+    assert [len(split) for split in (dataset.train, dataset.validation, dataset.test)] == [6, 2, 2]
+    again = load_data(f"images:{folder}", processor=dataset.processor)
+    assert again.fingerprint() == dataset.fingerprint()

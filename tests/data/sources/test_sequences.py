@@ -75,8 +75,9 @@ def test_a_frame_is_to_be_told_from_those_before_it(tmp_path: Path) -> None:
     [
         ({"testdata": None}, "it lacks testdata"),
         ({"validdata": np.full((1, 4), 0.5)}, "piece 1 of validdata must be 2 or more frames"),
-        ({"traindata": {"frames": np.ones((3, 88))}}, "piece 1 of traindata must be 2 or more frames"),
-        ({"traindata": "words"}, "piece 1 of traindata must be 2 or more frames"),
+        ({"traindata": {"frames": np.ones((3, 88))}}, "traindata holds a struct, and must hold real"),
+        ({"traindata": "words"}, "traindata holds text, and must hold real numbers"),
+        ({"traindata": np.ones((3, 88)) * 1j}, "traindata holds complex numbers, and must hold real numbers"),
         ({"traindata": np.zeros((1, 0), object)}, "must hold at least one piece in traindata"),
         (dict.fromkeys(("traindata", "validdata", "testdata")), "must hold some of traindata, validdata"),
     ],
@@ -85,7 +86,7 @@ def test_bad_music_is_refused(tmp_path: Path, changes, message: str) -> None:
     with pytest.raises(UserError, match=message):
         load_data(write_music(tmp_path / "a.mat", **changes))
     (tmp_path / "b.mat").write_bytes(b"no matlab file")
-    with pytest.raises(UserError, match="is no MATLAB file of frames"):
+    with pytest.raises(UserError, match="must be a whole MATLAB file of level 5: its header is another"):
         load_data(f"music:{tmp_path / 'b.mat'}")
 
 

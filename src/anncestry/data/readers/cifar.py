@@ -133,5 +133,7 @@ def _pixels(parts: list[Any]) -> tuple[bytes | None, bool]:
     if longest is None:
         return None, False
     before = parts[: next(i for i, part in enumerate(parts) if part is longest)]
+    if isinstance(longest, str) and not longest.isascii() and max(longest) > "\xff":
+        return None, False  # text, and no bytes
     fortran = next((part for part in reversed(before) if isinstance(part, bool)), False)
     return longest.encode("latin-1") if isinstance(longest, str) else bytes(longest), fortran

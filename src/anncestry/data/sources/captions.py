@@ -3,7 +3,7 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from anncestry.data.processors.translation import answers
 from anncestry.data.readers.archives import is_archive, read_archives
 from anncestry.data.readers.files import existing_folder, list_folder, read_text
 from anncestry.data.readers.images import is_image, read_images
-from anncestry.data.splits import generator, stratified_split
+from anncestry.data.splits import cut_in_order, generator, stratified_split
 from anncestry.data.vocabulary import Vocabulary
 from anncestry.errors import UserError, require
 from anncestry.signature import Signature
@@ -48,11 +48,7 @@ def load_captions(
     if len(pixels) < 3:
         rule = f"needs at least 3 images with captions; has {len(pixels)}"
         raise UserError("captions", str(folder), rule)
-    first, second = (round(share * len(pixels)) for share in SHARES)
-    first = min(max(1, first), len(pixels) - 2)
-    second = min(max(second, first + 1), len(pixels) - 1)
-    cuts = (slice(0, first), slice(first, second), slice(second, None))
-    parts = [(pixels[cut], captions[cut]) for cut in cuts]
+    parts = [(pixels[rows], captions[rows]) for rows in cut_in_order(len(pixels), SHARES)]
     notes.insert(0, "split in the order of the images' names")
     return _dataset(parts, options, processor, MIN_WORD_COUNT, f"captions:{folder}", folder, notes)
 
@@ -97,8 +93,8 @@ def _caption_file(folder: Path) -> dict[str, tuple[str, ...]]:
         rule = "must hold a file of captions with lines image,caption"
         raise UserError("captions", str(folder), rule, CAPTION_FILES)
     captions: dict[str, list[str]] = {}
-    reader = csv.reader(io.StringIO(read_text(path)), skipinitialspace=True)
-    for row in reader:
+    reader = csv.reader(io.StringIO(read_text(path)), skipinitialspace=True, strict=True)
+    for row in _rows(reader, path):
         if not row or (reader.line_num == 1 and row[0].strip().lower() == "image"):
             continue
         caption = " ".join(",".join(row[1:]).split())  # a comma in a caption that is not quoted
@@ -107,6 +103,18 @@ def _caption_file(folder: Path) -> dict[str, tuple[str, ...]]:
             raise UserError("file", str(path), rule)
         captions.setdefault(row[0].strip(), []).append(caption)
     return {name: tuple(texts) for name, texts in captions.items()}
+
+
+def _rows(reader: Any, path: Path) -> Iterator[list[str]]:
+    """The rows; a quotation mark that nothing closes would take in the lines below it."""
+    begins = 1
+    try:
+        for row in reader:
+            yield row
+            begins = reader.line_num + 1
+    except csv.Error as error:
+        hint = 'A caption that begins with a quotation mark ends with one, and has "" for those within.'
+        raise UserError("file", str(path), f"line {begins} cannot be read ({error})", hint=hint) from None
 
 
 def _find_images(folder: Path) -> dict[str, Any]:

@@ -9,9 +9,17 @@ from anncestry.data.processors.characters import CharacterTagProcessor
 from anncestry.data.processors.common import expect, relabel
 from anncestry.data.processors.packed_answers import PackedTagsProcessor
 from anncestry.data.processors.sentences import TagProcessor, pad
-from anncestry.data.readers.files import absolute, existing_file, existing_folder, read_text, split_lines
+from anncestry.data.readers.files import (
+    absolute,
+    existing_file,
+    existing_folder,
+    list_folder,
+    read_text,
+    split_lines,
+)
 from anncestry.data.sources.characters import LEVEL, spelt_examples
 from anncestry.data.sources.labelled_texts import reads_pieces, stored, task_tokenizer
+from anncestry.data.splits import cut_in_order
 from anncestry.errors import UserError
 from anncestry.protocols import IGNORED
 from anncestry.signature import NUM_CHARACTERS, Signature
@@ -31,7 +39,8 @@ def load_conllu(
         parts, note = _split_folder(_read_folder(existing_folder(argument), options.tags))
     else:
         sentences = read_tagged(existing_file(argument), options.tags)
-        parts, note = _in_order(sentences, (0.7, 0.85)), "split in order"
+        parts = [sentences[rows] for rows in cut_in_order(len(sentences), (0.7, 0.85))]
+        note = "split in order"
     if min(map(len, parts)) < 1:
         raise UserError("conllu", str(path), "has too few sentences for a training, validation and test part")
     if reads_pieces(options, processor):
@@ -68,7 +77,9 @@ def read_conllu(argument: str, options: DataOptions, processor: Processor) -> Wh
     """All sentences of ``conllu:PATH``."""
     path = absolute(argument)
     if path.is_dir():
-        parts = [found for _, found in _read_folder(existing_folder(argument), options.tags).values()]
+        parts = [
+            found for _, found in _read_folder(existing_folder(argument), options.tags, train=False).values()
+        ]
     else:
         parts = [read_tagged(existing_file(argument), options.tags)]
     if reads_pieces(options, processor):
@@ -135,16 +146,13 @@ def _in_pieces(
     )
 
 
-def _in_order(sentences: Sentences, ends: tuple[float, float]) -> list[Sentences]:
-    first, second = (round(share * len(sentences)) for share in ends)
-    return [sentences[:first], sentences[first:second], sentences[second:]]
-
-
-def _read_folder(folder: Path, column: str) -> dict[str, tuple[str, Sentences]]:
-    """The names and the sentences of the official files by part: ``train``, ``dev``, ``test``."""
-    files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.upper().startswith("LICENSE"))
+def _read_folder(folder: Path, column: str, train: bool = True) -> dict[str, tuple[str, Sentences]]:
+    """The names and the sentences of the official files by part: ``train``, ``dev``, ``test``; without
+    ``train`` any of them."""
+    files = [p for p in list_folder(folder) if p.is_file() and not p.name.upper().startswith("LICENSE")]
     found = [[path for path in files if any(word in path.name.lower() for word in words)] for words in PARTS]
-    if len(found[0]) != 1 or not (found[1] or found[2]) or any(len(paths) > 1 for paths in found):
+    enough = len(found[0]) == 1 and (found[1] or found[2]) if train else any(found)
+    if not enough or any(len(paths) > 1 for paths in found):
         rule = "must hold one training file and a dev or test file, with these words in their names"
         raise UserError("folder", str(folder), rule, [path.name for path in files] or ["no such file"])
     named = zip(("train", "dev", "test"), found, strict=True)
@@ -158,9 +166,8 @@ def _split_folder(files: dict[str, tuple[str, Sentences]]) -> tuple[list[Sentenc
     if len(read) == 3:
         return read, f"the folder's own split, {names}"
     train, held_out = read
-    last = round(0.9 * len(train))
     note = f"{names}: the held-out file is the test part, validation the last tenth of the training file"
-    return [train[:last], train[last:], held_out], note
+    return [*(train[rows] for rows in cut_in_order(len(train), (0.9,))), held_out], note
 
 
 def read_tagged(path: Path, column: str = "upos") -> Sentences:

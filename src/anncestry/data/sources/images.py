@@ -168,8 +168,11 @@ def load_images(
     if len(parts) > 1:
         return _official_folders(parts, size, channels, options, seed, processor, notes, about)
     folder = parts.get("train", folder)
-    images, labels, classes = _read_classes(folder, size, channels, options.skip_bad, notes)
-    notes += check_classes("images", labels, classes)
+    drawn = options.task == "reconstruction" if processor is None else processor.target_scale is not None
+    fewest = 1 if drawn else 2  # classes: where images are drawn again nothing is asked of them
+    images, labels, classes = _read_classes(folder, size, channels, options.skip_bad, notes, fewest)
+    if not drawn:
+        notes += check_classes("images", labels, classes)
     rows = stratified_split(labels, generator(seed))
     notes.append(describe_random_split(rows, seed, stratified=True))
     if not all(map(len, rows)):
@@ -194,7 +197,7 @@ def read_image_folders(argument: str, options: DataOptions, processor: Processor
     size, made = (reader.height, reader.width), []
     for part in parts.values():
         images, labels, classes = _read_classes(
-            part, size, reader.channels, options.skip_bad, notes, to_train=False
+            part, size, reader.channels, options.skip_bad, notes, fewest=0
         )
         made.append(encode_images(images, labels, classes, reader))
     return Whole(tuple(made), tuple(notes))
@@ -284,7 +287,7 @@ def _official_folders(
             continue
         name = parts[part].name
         pixels, of_part, names = _read_classes(
-            parts[part], like, images.shape[1], options.skip_bad, notes, to_train=False
+            parts[part], like, images.shape[1], options.skip_bad, notes, fewest=0
         )
         read[part] = pixels, relabel(names, classes, f"class of {name}")[of_part]
         lacking = [name for name in classes if name not in names]
@@ -311,7 +314,7 @@ def _read_classes(
     channels: int | None,
     skip_bad: bool,
     notes: list[str],
-    to_train: bool = True,
+    fewest: int = 2,
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """Pixels (N, C, H, W), labels (N,) and names of the classes; notes are added.
 
@@ -319,9 +322,9 @@ def _read_classes(
         folder: has a sub-folder for each class.
         size, channels, skip_bad: as for `read_images`.
         notes: of what a person should know.
-        to_train: whether there must be two classes, and images of each.
+        fewest: how many classes there must be, with images of each; 0 for any, some of them empty.
     """
-    classes, files = _find_files(folder, notes, to_train)
+    classes, files = _find_files(folder, notes, fewest)
     labels = np.repeat(np.arange(len(classes)), [len(paths) for paths in files])
     paths = [path for of_class in files for path in of_class]
     read = read_images(paths, size, channels, skip_bad)
@@ -331,7 +334,7 @@ def _read_classes(
         labels = np.delete(labels, read.bad)
         notes.append(f"left out {_listed(names, 'unreadable images', 50)}")
         lost = [name for index, name in enumerate(classes) if index not in labels]
-        if (to_train and lost) or not len(labels):
+        if (fewest and lost) or not len(labels):
             rule = "a class folder must hold images; none here can be read"
             raise UserError("images", str(folder / lost[0]), rule)
     return read.pixels, labels, classes
@@ -342,7 +345,7 @@ def _listed(names: Sequence[str], what: str, limit: int = 5) -> str:
 
 
 def _find_files(
-    folder: Path | Member, notes: list[str], to_train: bool
+    folder: Path | Member, notes: list[str], fewest: int
 ) -> tuple[tuple[str, ...], list[list[Any]]]:
     """Class names and the image files of each; notes on files of other kinds are added."""
     below = [entry for entry in list_folder(folder) if _is_visible_folder(entry)]
@@ -355,7 +358,7 @@ def _find_files(
         others += [f"{class_folder.name}/{path.name}" for path in entries if not is_image(path)]
         if images:
             found[class_folder.name] = images
-        elif to_train:
+        elif fewest:
             deeper = any(entry.is_dir() for entry in entries)
             hint = "Give the folder whose sub-folders are the classes." if deeper else None
             rule = "a class folder must hold images; there is none"
@@ -364,7 +367,7 @@ def _find_files(
             empty.append(class_folder.name)
     if not found:
         raise UserError("images", str(folder), "must hold images in the sub-folders; there is none")
-    if len(found) < 2 and to_train:
+    if len(found) < fewest:
         rule = "a classification needs at least two classes; there is only one sub-folder"
         raise UserError("images", str(below[0]), rule)
     if others:

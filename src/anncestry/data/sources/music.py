@@ -11,6 +11,7 @@ from anncestry.data.options import DataOptions
 from anncestry.data.processors.common import expect
 from anncestry.data.processors.plain import PlainProcessor, stack_padded
 from anncestry.data.readers.files import check_memory, existing_file
+from anncestry.data.readers.matlab import read_matlab
 from anncestry.errors import UserError
 from anncestry.protocols import IGNORED
 from anncestry.signature import Signature
@@ -48,11 +49,12 @@ def read_music(argument: str, options: DataOptions, processor: Processor) -> Who
     """All pieces of ``music:PATH``, whichever of the three parts it has."""
     path = existing_file(argument)
     reader = expect(processor, PlainProcessor, f"music:{path}")
-    pieces = list(read_pieces(path).values())
+    parts = read_pieces(path)
+    pieces, missing = list(parts.values()), [key for key in KEYS if key not in parts]
     width = pieces[0][0].shape[1]
     if width != reader.width:
         raise UserError("--data", f"music:{path}", f"has {width} keys; the model reads {reader.width}")
-    return Whole(tuple(_examples(pieces, path)))
+    return Whole(tuple(_examples(pieces, path)), (f"it has no {', '.join(missing)}",) if missing else ())
 
 
 def _examples(parts: list[list[np.ndarray]], path: Path) -> list[Examples]:
@@ -76,21 +78,16 @@ def read_pieces(path: Path) -> dict[str, list[np.ndarray]]:
     Raises:
         UserError: it is no such file, or holds something else than frames of zeros and ones.
     """
-    from scipy.io import loadmat
-
-    try:
-        found = loadmat(path, variable_names=KEYS)
-    except Exception as error:  # whatever a damaged file provokes
-        raise UserError("file", str(path), f"is no MATLAB file of frames ({error})") from None
+    found = read_matlab(path, KEYS)
     parts: dict[str, list[np.ndarray]] = {}
     width = None
     for key in KEYS:
         if key not in found:
             continue
         parts[key] = []
-        for number, piece in enumerate(np.ravel(found[key]), 1):
+        for number, piece in enumerate(found[key], 1):
             rule = f"piece {number} of {key} must be 2 or more frames of zeros and ones"
-            if not isinstance(piece, np.ndarray) or piece.dtype.kind not in "buif" or piece.ndim != 2:
+            if piece.ndim != 2:
                 raise UserError("file", str(path), f"{rule}, (frames, keys)")
             width = width or piece.shape[1]
             if piece.shape[0] < 2 or piece.shape[1] != width or not width or not np.isin(piece, (0, 1)).all():
@@ -99,5 +96,5 @@ def read_pieces(path: Path) -> dict[str, list[np.ndarray]]:
         if not parts[key]:
             raise UserError("file", str(path), f"must hold at least one piece in {key}")
     if not parts:
-        raise UserError("file", str(path), f"must hold some of {', '.join(KEYS)}", sorted(map(str, found)))
+        raise UserError("file", str(path), f"must hold some of {', '.join(KEYS)}")
     return parts

@@ -12,7 +12,14 @@ from anncestry.data.options import DataOptions
 from anncestry.data.processors.characters import CharacterClassProcessor
 from anncestry.data.processors.common import expect, relabel
 from anncestry.data.processors.sentences import SentenceProcessor, rank, split_text
-from anncestry.data.readers.files import absolute, decode_text, existing_file, existing_folder, split_lines
+from anncestry.data.readers.files import (
+    absolute,
+    decode_text,
+    existing_file,
+    existing_folder,
+    list_folder,
+    split_lines,
+)
 from anncestry.data.readers.files import read_text as read_utf8
 from anncestry.data.sources.characters import LEVEL, spelt_examples
 from anncestry.data.sources.labelled_texts import Labelled, labelled_texts, read_labelled, reads_pieces
@@ -121,7 +128,7 @@ def _read_parts(argument: str, notes: list[str]) -> tuple[Path, list[Pairs], boo
 
 def _read_folder(folder: Path, notes: list[str]) -> tuple[list[Pairs], bool]:
     """The parts of an official split, or one part from a file for each class."""
-    files = sorted(path for path in folder.iterdir() if path.is_file())
+    files = [path for path in list_folder(folder) if path.is_file()]
     found = [[path for path in files if any(word in path.name.lower() for word in words)] for words in PARTS]
     if len(found[0]) == 1 and all(len(paths) <= 1 for paths in found):
         named = [paths[0] for paths in found if paths]

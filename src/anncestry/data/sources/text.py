@@ -16,7 +16,13 @@ from anncestry.data.processors.denoising import DenoisingProcessor
 from anncestry.data.processors.masked_words import MaskedWordsProcessor
 from anncestry.data.processors.pieces import LEVELS, PieceTextProcessor
 from anncestry.data.processors.text import TextProcessor, WordTextProcessor
-from anncestry.data.readers.files import absolute, existing_file, existing_folder, read_text
+from anncestry.data.readers.files import (
+    absolute,
+    existing_file,
+    existing_folder,
+    list_folder,
+    read_text,
+)
 from anncestry.data.readers.lines import lines_of_file, lines_of_text
 from anncestry.data.sources import masked_text, noised_text
 from anncestry.data.sources.characters import LEVEL, spelt_text, whole_spelt_text
@@ -217,7 +223,7 @@ def read_text_files(argument: str, options: DataOptions, processor: Processor) -
 
 
 def _texts_of(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.name.endswith((".txt", ".txt.gz", ".gz")))
+    return [path for path in list_folder(folder) if path.name.endswith((".txt", ".txt.gz", ".gz"))]
 
 
 def _load_folder(folder: Path, options: DataOptions, processor: Processor | None) -> Dataset:
