@@ -253,7 +253,8 @@ def _looks(trained, source: str | Path, rows: list[dict]) -> list:
         about = f"Score {best.score:.4g}, log probability {best.log_prob:.4g}."
         about += f" Note: {row['note']}." if "note" in row else ""
         text = row["caption" if captions else "translation"]
-        looks.append(Aligned(title=row["input"], text=text, about=about, figure=figure))
+        title = Path(row["input"]).name if captions else row["input"]
+        looks.append(Aligned(title=title, text=text, about=about, figure=figure))
     return looks
 
 
