@@ -94,6 +94,7 @@ def test_splits_that_overlap_leave_a_rest_that_no_number_of_seeds_takes():
 def test_holm_goes_down_step_by_step_and_stops():
     assert holm([0.01, 0.001, 0.04]) == pytest.approx([0.05 / 2, 0.05 / 3, 0.05])
     assert holm([0.03, 0.001, 0.04]) == pytest.approx([0.05 / 2, 0.05 / 3, 0.05 / 2])
+    assert holm([0.03, 0.001], picked=2) == pytest.approx([0.05 / 2, 0.05 / 4])
     assert holm([]) == []
 
 
@@ -124,7 +125,7 @@ def test_equal_models_are_seldom_told_apart(seeds, shared, luck):
         gaps = [best.minus(sample) for sample in samples if sample is not best]
         found = spreads(gaps, Design(shared, 0.0 if shared else 1 / 8))
         chances = [spread.chance(gap.mean) for spread, gap in zip(found, gaps, strict=True)]
-        told += any(chance <= level for chance, level in zip(chances, holm(chances), strict=True))
+        told += any(chance <= level for chance, level in zip(chances, holm(chances, 5 / 2), strict=True))
     assert told < 0.05 * races
 
 
@@ -138,7 +139,7 @@ def test_models_that_differ_are_told_apart():
     gaps = [samples[0].minus(other) for other in [*samples[1:], worse]]
     found = spreads(gaps, Design(False, 1 / 8))
     chances = [spread.chance(gap.mean) for spread, gap in zip(found, gaps, strict=True)]
-    told = [chance <= level for chance, level in zip(chances, holm(chances), strict=True)]
+    told = [chance <= level for chance, level in zip(chances, holm(chances, 6 / 2), strict=True)]
     assert told == [False] * 4 + [True]
 
 

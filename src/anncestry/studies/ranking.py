@@ -113,7 +113,9 @@ def _compare_with(
     found = dict(zip(gaps, spreads(list(gaps.values()), design), strict=True))
     several = [name for name, gap in gaps.items() if len(gap.values) > 1]
     chances = [found[name].chance(gaps[name].mean) for name in several]
-    levels = dict(zip(several, holm(chances), strict=True))
+    # The best of m models is one of m: as many comparisons with baselines, half as many with each other.
+    picked = max(1.0, sum(row["kind"] == "model" for row in rows) / 2)
+    levels = dict(zip(several, holm(chances, picked), strict=True))
     for row in rows:
         if (gap := gaps.get(row["id"])) is None:
             continue

@@ -149,7 +149,7 @@ def spreads(samples: Sequence[Sample], design: Design) -> list[Spread]:
         # The median of a chi-squared variable over its mean, by Wilson and Hilferty.
         ratios = [ratio / (1 - 2 / (9 * freedom)) ** 3 for ratio, freedom in known]
         common = max(common, median(ratios))
-    together = sum(freedom for _, freedom in known) / 2
+    together = sum(freedom for _, freedom in known)
     return [_spread(sample, design, common, together) for sample in samples]
 
 
@@ -203,15 +203,20 @@ def _wilson(sample: Sample, spread: Spread) -> tuple[float, float]:
     return centre - half, centre + half
 
 
-def holm(chances: Sequence[float], level: float = 1 - CONFIDENCE) -> list[float]:
+def holm(chances: Sequence[float], picked: float = 1, level: float = 1 - CONFIDENCE) -> list[float]:
     """The level that each of several comparisons is decided at, so that any of them errs with ``level``.
 
     The likeliest difference is held against level / n, the next against level / (n - 1), ... until one fails:
     it and those after it are not told.
+
+    Args:
+        chances: the p-value of each.
+        picked: how many comparisons each stands for: who is compared because it came out best of several was
+            compared with all of them before.
     """
-    levels, failed = [level] * len(chances), None
+    levels, failed = [level / picked] * len(chances), None
     for place, index in enumerate(sorted(range(len(chances)), key=chances.__getitem__)):
-        levels[index] = failed or level / (len(chances) - place)
+        levels[index] = failed or level / picked / (len(chances) - place)
         if failed is None and chances[index] > levels[index]:
             failed = levels[index]
     return levels
