@@ -25,7 +25,7 @@ def input_of(word: str, processor: Any, literal: bool = False) -> str | Path:
 
     if isinstance(processor, ImageProcessor | PixelProcessor | CaptionProcessor):
         require(not literal, "--literal", word, "is for texts and rows; an image is a file")
-        return absolute(word)
+        return Path(word).expanduser()
     if literal:
         return word
     if word.strip() == "-":

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from anncestry.data.readers.tables import as_number
 from anncestry.errors import UserError
 
 HELD_OUT = 0.15
@@ -95,7 +96,7 @@ def _allot(counts: np.ndarray, share: float, num_parts: int) -> np.ndarray:
 
 
 def check_classes(field: str, labels: np.ndarray, classes: tuple[str, ...]) -> tuple[str, ...]:
-    """Notes on classes too small to be split.
+    """Notes on classes too small to be split, and on those that may be one class.
 
     Raises:
         UserError: fewer than two classes, or hardly any class has enough rows to be split.
@@ -103,15 +104,31 @@ def check_classes(field: str, labels: np.ndarray, classes: tuple[str, ...]) -> t
     if len(classes) < 2:
         rule = "a classification needs at least two classes; there is only one"
         raise UserError(field, classes[0] if classes else "none", rule)
+    notes = _on_same_numbers(classes)
     counts = np.bincount(labels, minlength=len(classes))
     rare = [name for name, count in zip(classes, counts, strict=True) if count < 3]
     if not rare:
-        return ()
+        return notes
     listed = ", ".join(repr(name) for name in rare[:5]) + (", ..." if len(rare) > 5 else "")
     if 2 * counts[counts < 3].sum() > len(labels):
         rule = f"a class needs 3 rows to be in every split; {len(rare)} have fewer ({listed})"
         raise UserError(field, f"{len(classes)} classes in {len(labels)} rows", rule)
-    return (f"{len(rare)} classes have fewer than 3 rows and are in the training split alone: {listed}",)
+    return (
+        *notes,
+        f"{len(rare)} classes have fewer than 3 rows and are in the training split alone: {listed}",
+    )
+
+
+def _on_same_numbers(classes: tuple[str, ...]) -> tuple[str, ...]:
+    """A note on classes whose names are the same number, written in two ways."""
+    by_value: dict[float, list[str]] = {}
+    for name in classes:
+        by_value.setdefault(as_number(name), []).append(name)
+    same = [
+        ", ".join(map(repr, names)) for value, names in by_value.items() if value == value and len(names) > 1
+    ]
+    shown = "; ".join(same[:5]) + ("; ..." if len(same) > 5 else "")
+    return (f"classes of one number that is written in several ways stay apart: {shown}",) if same else ()
 
 
 def describe_random_split(parts: list[np.ndarray], seed: int, stratified: bool) -> str:

@@ -32,7 +32,13 @@ def test_words_and_tags_of_a_file(tmp_path: Path) -> None:
         (["The", "dog", "barks"], ["DET", "NOUN", "VERB"]),
         (["Cats", "sleep"], ["NOUN", "VERB"]),
     ]
-    assert read_tagged(path, "xpos")[1][1] == ["NNS", "VBP"]
+    notes: list[str] = []
+    assert read_tagged(path, "xpos", notes)[1][1] == ["NNS", "VBP"]
+    left_out = (
+        "a.conllu: left out 4 comments",
+        "a.conllu: left out 2 ranges of words (1-2) and empty words (1.1)",
+    )
+    assert tuple(notes) == left_out
 
 
 def test_a_data_set_of_tags(tmp_path: Path) -> None:

@@ -69,6 +69,26 @@ def test_official_parts_and_a_header(tmp_path: Path) -> None:
     assert "validation is 4 of the training lines" in dataset.notes[0]
 
 
+def test_a_file_train_among_classes_is_a_class(tmp_path: Path) -> None:
+    for name in ("train", "bus", "contest"):
+        (tmp_path / f"{name}.txt").write_text("".join(f"it leaves at {i}\n\n" for i in range(9)))
+    (tmp_path / "README").write_text("how")
+    dataset = load_data(f"sentences:{tmp_path}")
+    assert dataset.classes == ("bus", "contest", "train")
+    assert "a class for each of the 3 files CLASS.txt" in dataset.notes
+    assert "files that are not read: README" in dataset.notes
+    assert "left out 27 blank lines" in dataset.notes
+
+
+def test_what_is_not_read_of_a_folder_is_said(tmp_path: Path) -> None:
+    for name in ("train_5500.label", "dev.label", "bus.txt", ".hidden"):
+        (tmp_path / name).write_text(labelled("{label}:kind {text}"))
+    notes = load_data(f"sentences:{tmp_path}").notes
+    assert "files that are not read: bus.txt" in notes
+    assert "dev.label is the test part" in notes
+    assert "dev.label: of a label like coarse:fine the part before the colon is the class" in notes
+
+
 def test_latin_1_is_read_with_a_note(tmp_path: Path) -> None:
     (tmp_path / "all.txt").write_bytes((labelled("{label} {text}") + "pos caf\xe9\n").encode("latin-1"))
     dataset = load_data(f"sentences:{tmp_path / 'all.txt'}")

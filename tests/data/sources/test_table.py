@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from anncestry.data import DataOptions, Dataset, Examples, load_data, load_whole
+from anncestry.data.processors import SeriesProcessor
+from anncestry.data.sources.table import read_csv
 from anncestry.errors import UserError
 
 COLOURS = ("red", "green", "blue")
@@ -81,7 +83,7 @@ def test_the_task_is_found_and_can_be_told(tmp_path: Path, target: list[str], ta
 
 def test_classes_are_in_the_order_of_numbers(tmp_path: Path) -> None:
     table = [[str(i), ("10", "9", "2.0")[i % 3]] for i in range(30)]
-    assert load(tmp_path, table, "").classes == ("2", "9", "10")
+    assert load(tmp_path, table, "").classes == ("2.0", "9", "10")
 
 
 def test_byte_order_mark_crlf_and_semicolons_just_work(tmp_path: Path) -> None:
@@ -298,3 +300,84 @@ def test_a_folder_is_no_series_and_needs_training_rows(tmp_path):
     (tmp_path / "train.csv").unlink()
     with pytest.raises(UserError, match="must hold a file with train in its name"):
         load_data(name)
+
+
+def test_class_names_are_kept_as_they_stand(tmp_path: Path) -> None:
+    table = [[str(i % 7), ("1e2", "007", "7", "2.50")[i % 4]] for i in range(60)]
+    dataset = load(tmp_path, table, "x,code", task="classification")
+    assert dataset.classes == ("2.50", "007", "7", "1e2")
+    note = "classes of one number that is written in several ways stay apart: '007', '7'"
+    assert note in dataset.notes
+    # of other data a name counts as that of the one class with the same number
+    other = load_csv(tmp_path, [["1", "100.0"], ["2", "2.5"], ["3", "007"]], "x,code", dataset.processor)
+    assert other.targets.tolist() == [3, 0, 1]
+    with pytest.raises(UserError, match=r"got '7\.0'; is no class the model was trained on"):
+        load_csv(tmp_path, [["1", "7.0"]], "x,code", dataset.processor)
+
+
+def load_csv(folder: Path, table: list[list[str]], header: str, processor) -> Examples:
+    (folder / "other.csv").write_text("\n".join([header, *map(",".join, table), ""]))
+    (part,) = read_csv(str(folder / "other.csv"), DataOptions(), processor).parts
+    assert isinstance(part, Examples)
+    return part
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0"])
+def test_the_index_that_pandas_writes_is_no_input(tmp_path: Path, name: str) -> None:
+    table = [[str(3 * i), *row] for i, row in enumerate(rows())]
+    dataset = load(tmp_path, table, f"{name},x,colour,size,kind")
+    assert dataset.signature.shape == (5,)
+    assert any(note.startswith("left out column 1: it has no name") for note in dataset.notes)
+    again = [["1", *row[1:]] for row in table]  # not a number of its own in every row
+    assert load(tmp_path, again, f"{name},x,colour,size,kind").signature.shape == (6,)
+
+
+def test_columns_that_are_hardly_meant_are_noted(tmp_path: Path) -> None:
+    table = [
+        [f"C{i}", str(100 + i), str(7 * i), "5", "same", f"{i % 4},{i % 5}", *row]
+        for i, row in enumerate(rows())
+    ]
+    text = "name;nr;customer_id;five;word;comma;x;colour;size;kind\n" + "".join(
+        map("{}\n".format, map(";".join, table))
+    )
+    (tmp_path / "table.csv").write_text(text)
+    notes = load_data(f"csv:{tmp_path / 'table.csv'}").notes
+    wanted = [
+        "column 'nr' counts the rows, as an identifier does; --drop leaves it out",
+        "column 'customer_id' has another number in every row, as an identifier does; --drop leaves it out",
+        "column 'five' is the same in every row",
+        "column 'word' is the same in every row",
+    ]
+    assert [note for note in notes if note in wanted] == wanted
+    assert any("column 'comma': numbers with a comma (" in note for note in notes)
+
+
+def test_a_series_with_the_newest_row_first_is_turned_round(tmp_path: Path) -> None:
+    def of(days, values):
+        table = [
+            [f"2024-{1 + d // 28:02}-{1 + d % 28:02}", str(v)] for d, v in zip(days, values, strict=True)
+        ]
+        return load(tmp_path, table, "day,a", task="forecasting", window=4)
+
+    forward = of(range(60), range(60))
+    backward = of(range(59, -1, -1), range(59, -1, -1))
+    assert backward.fingerprint() == forward.fingerprint()
+    note = "the rows began with the newest (column 'day' falls); they are read in reverse"
+    assert note in backward.notes
+    assert note not in forward.notes
+    assert isinstance(backward.processor, SeriesProcessor)
+    labels, inputs, notes = backward.processor.read_noted(backward.source)
+    assert labels == ["after row 2"]
+    assert round(backward.processor.decode(inputs[:, -1])[0]["a"]) == 59
+    assert notes == [note]
+    mixed = of([i * 7 % 60 for i in range(60)], range(60))
+    assert "column 'day' neither rises nor falls; rows are read in the order of the file" in mixed.notes
+
+
+def test_texts_that_training_had_not_are_noted(tmp_path: Path) -> None:
+    dataset = load(tmp_path, rows())
+    other = [["1", "violet", "2", "a"], *rows()[:3]]
+    (tmp_path / "other.csv").write_text("\n".join(["x,colour,size,kind", *map(",".join, other), ""]))
+    whole = read_csv(str(tmp_path / "other.csv"), DataOptions(), dataset.processor)
+    note = "1 cells hold texts that training had not, read as none of its: the first is 'violet' in row 2"
+    assert any(found.startswith(note) for found in whole.notes)

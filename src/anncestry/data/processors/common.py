@@ -9,7 +9,7 @@ import numpy as np
 
 from anncestry.arrays import Float, Tensor
 from anncestry.data.processors.given import Given, content_of, table_of
-from anncestry.data.readers.tables import Table, parse_table
+from anncestry.data.readers.tables import Table, as_number, parse_table
 from anncestry.errors import UserError
 
 
@@ -62,13 +62,19 @@ def expect(processor: object, kind: type[P], name: str) -> P:
 def relabel(names: Sequence[str], classes: Sequence[str], field: str) -> np.ndarray:
     """The position of each name in ``classes``, int64 (len(names),).
 
+    A name that is no class but the same number as just one, ``1.0`` for ``1``, is that one.
+
     Raises:
         UserError: a name is none of the classes.
     """
     index = {name: label for label, name in enumerate(classes)}
-    for name in names:
+    for name in dict.fromkeys(names):
         if name not in index:
-            raise UserError(field, name, "is no class the model was trained on", classes)
+            value = as_number(name)
+            same = [known for known in classes if as_number(known) == value]
+            if len(same) != 1:
+                raise UserError(field, name, "is no class the model was trained on", classes)
+            index[name] = index[same[0]]
     return np.array([index[name] for name in names])
 
 

@@ -11,6 +11,7 @@ from anncestry.arrays import Float, Tensor
 from anncestry.data.processors.common import Layout
 from anncestry.data.processors.given import Given, table_of
 from anncestry.data.readers.tables import Table, as_numbers, parse_table
+from anncestry.data.readers.time_order import in_order_of_time
 from anncestry.errors import UserError
 
 
@@ -55,19 +56,25 @@ class SeriesProcessor:
         Raises:
             UserError: there are fewer rows than the window has.
         """
-        single = len(self.layout.inputs) == 1
+        return self.read_noted(source)[:2]
+
+    def read_noted(self, source: Given) -> tuple[list[str], Float[Tensor, "1 T D"], list[str]]:
+        """As `read`, and what a person should know of the series, mostly nothing."""
+        single, notes = len(self.layout.inputs) == 1, []
         if single and isinstance(source, str):
             table, positions = self._literal(source), [0]
         elif single and _is_flat(source):
             table, positions = table_of([[value] for value in source]), [0]
         else:
             table, positions = self.layout.read(source)
+            table, notes = in_order_of_time(table)
         if len(table) < self.window:
             rule = f"a forecast needs the last {self.window} rows; there are {len(table)}"
             raise UserError("input", source if isinstance(source, str) else str(source), rule)
         table.check_missing(positions)
         values = np.stack([table.numbers(position) for position in positions], axis=1)[-self.window :]
-        return [f"after row {table.lines[-1]}"], torch.from_numpy(self.standardise(values))[None]
+        inputs = torch.from_numpy(self.standardise(values))[None]
+        return [f"after row {table.lines[-1]}"], inputs, ["; ".join(notes)]
 
     def _literal(self, source: str) -> Table:
         """Numbers between commas, semicolons or spaces, as one column."""

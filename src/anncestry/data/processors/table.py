@@ -1,6 +1,5 @@
 """Rows of a table as vectors: numbers standardised, texts as one-hot vectors."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,16 +11,8 @@ from anncestry.arrays import Float, Tensor
 from anncestry.data.labels import encode_labels, label_sets
 from anncestry.data.processors.common import Layout, decode_classes, decode_labels, relabel
 from anncestry.data.processors.given import Given
-from anncestry.data.readers.tables import Table, as_number
+from anncestry.data.readers.tables import Table
 from anncestry.signature import Task
-
-
-def class_name(cell: str) -> str:
-    """The name of a class; the same for ``1``, ``1.0`` and ``01``."""
-    number = as_number(cell)
-    if not math.isfinite(number):
-        return cell
-    return str(int(number)) if number.is_integer() else repr(number)
 
 
 @dataclass(frozen=True)
@@ -123,8 +114,7 @@ class TableProcessor:
         (column,) = columns
         table.check_missing([column])
         if self.classes:
-            names = list(map(class_name, table.columns[column]))
-            return torch.from_numpy(relabel(names, self.classes, table.label(column)))
+            return torch.from_numpy(relabel(table.columns[column], self.classes, table.label(column)))
         values = (table.numbers(column) - self.target_mean) / self.target_deviation
         return torch.from_numpy(values.astype(np.float32))[:, None]
 

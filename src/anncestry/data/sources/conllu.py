@@ -9,14 +9,8 @@ from anncestry.data.processors.characters import CharacterTagProcessor
 from anncestry.data.processors.common import expect, relabel
 from anncestry.data.processors.packed_answers import PackedTagsProcessor
 from anncestry.data.processors.sentences import TagProcessor, pad
-from anncestry.data.readers.files import (
-    absolute,
-    existing_file,
-    existing_folder,
-    list_folder,
-    read_text,
-    split_lines,
-)
+from anncestry.data.readers.files import absolute, existing_file, existing_folder, read_text, split_lines
+from anncestry.data.readers.parts import Part, files_of, part_of, unread
 from anncestry.data.sources.characters import LEVEL, spelt_examples
 from anncestry.data.sources.labelled_texts import reads_pieces, stored, task_tokenizer
 from anncestry.data.splits import cut_in_order
@@ -26,7 +20,7 @@ from anncestry.signature import NUM_CHARACTERS, Signature
 
 COLUMNS = {"upos": 3, "xpos": 4, "deprel": 7}
 OUTSIDE = "O"  # the tag of words outside of every entity
-PARTS = (("train",), ("dev", "valid"), ("test",))
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
 Sentences = list[tuple[list[str], list[str]]]  # (words, tags)
 
 
@@ -34,17 +28,17 @@ def load_conllu(
     argument: str, options: DataOptions, seed: int, processor: Processor | None = None
 ) -> Dataset:
     """``conllu:PATH``; see the catalogue for what PATH may be."""
-    path = absolute(argument)
+    path, notes = absolute(argument), []
     if path.is_dir():
-        parts, note = _split_folder(_read_folder(existing_folder(argument), options.tags))
+        parts, note = _split_folder(_read_folder(existing_folder(argument), options.tags, notes))
     else:
-        sentences = read_tagged(existing_file(argument), options.tags)
+        sentences = read_tagged(existing_file(argument), options.tags, notes)
         parts = [sentences[rows] for rows in cut_in_order(len(sentences), (0.7, 0.85))]
         note = "split in order"
     if min(map(len, parts)) < 1:
         raise UserError("conllu", str(path), "has too few sentences for a training, validation and test part")
     if reads_pieces(options, processor):
-        return _in_pieces(parts, options, processor, path, note)
+        return _in_pieces(parts, options, processor, path, note, notes)
     spelt = options.level == LEVEL or isinstance(processor, CharacterTagProcessor)
     kind = CharacterTagProcessor if spelt else TagProcessor
     if processor is None:
@@ -69,26 +63,25 @@ def load_conllu(
         test=splits[2],
         classes=processor.tags,
         source=path,
-        notes=(f"{note}: {sizes} sentences for training, validation, test",),
+        notes=(f"{note}: {sizes} sentences for training, validation, test", *notes),
     )
 
 
 def read_conllu(argument: str, options: DataOptions, processor: Processor) -> Whole:
     """All sentences of ``conllu:PATH``."""
-    path = absolute(argument)
+    path, notes = absolute(argument), []
     if path.is_dir():
-        parts = [
-            found for _, found in _read_folder(existing_folder(argument), options.tags, train=False).values()
-        ]
+        read = _read_folder(existing_folder(argument), options.tags, notes, train=False)
+        parts = [found for _, found in read.values()]
     else:
-        parts = [read_tagged(existing_file(argument), options.tags)]
+        parts = [read_tagged(existing_file(argument), options.tags, notes)]
     if reads_pieces(options, processor):
         packed = expect(processor, PackedTagsProcessor, f"conllu:{path}")
         splits, cut = zip(*(_packed_examples(part, packed) for part in parts), strict=True)
-        return Whole(splits, _on_cut(sum(cut), packed))
+        return Whole(splits, (*notes, *_on_cut(sum(cut), packed)))
     if not isinstance(processor, CharacterTagProcessor):
         processor = expect(processor, TagProcessor, f"conllu:{path}")
-    return Whole(tuple(_examples(part, processor) for part in parts))
+    return Whole(tuple(_examples(part, processor) for part in parts), tuple(notes))
 
 
 def _examples(part: Sentences, processor: TagProcessor | CharacterTagProcessor) -> Split:
@@ -118,7 +111,12 @@ def _on_cut(num_cut: int, processor: PackedTagsProcessor) -> tuple[str, ...]:
 
 
 def _in_pieces(
-    parts: list[Sentences], options: DataOptions, given: Processor | None, path: Path, note: str
+    parts: list[Sentences],
+    options: DataOptions,
+    given: Processor | None,
+    path: Path,
+    note: str,
+    more: list[str],
 ) -> Dataset:
     """The same learning problem, read by a tokenizer: a word has its tag at its first piece."""
     if given is None:
@@ -129,7 +127,8 @@ def _in_pieces(
     index = {tag: place for place, tag in enumerate(processor.tags)}
     splits, cut = zip(*(_packed_examples(part, processor) for part in parts), strict=True)
     sizes = " / ".join(f"{len(part):,} ({sum(len(words) for words, _ in part):,} words)" for part in parts)
-    notes = (f"{note}: {sizes} sentences for training, validation, test", *_on_cut(sum(cut), processor))
+    notes = (f"{note}: {sizes} sentences for training, validation, test", *more)
+    notes += _on_cut(sum(cut), processor)
     shape = (max(split.inputs.shape[1] for split in splits),)
     outputs, size = len(processor.tags), len(processor.tokenizer)
     return Dataset(
@@ -146,17 +145,19 @@ def _in_pieces(
     )
 
 
-def _read_folder(folder: Path, column: str, train: bool = True) -> dict[str, tuple[str, Sentences]]:
-    """The names and the sentences of the official files by part: ``train``, ``dev``, ``test``; without
-    ``train`` any of them."""
-    files = [p for p in list_folder(folder) if p.is_file() and not p.name.upper().startswith("LICENSE")]
-    found = [[path for path in files if any(word in path.name.lower() for word in words)] for words in PARTS]
+def _read_folder(
+    folder: Path, column: str, notes: list[str], train: bool = True
+) -> dict[str, tuple[str, Sentences]]:
+    """The names and the sentences of the official files by part; without ``train`` any of them."""
+    files = files_of(folder)
+    found = [[path for path in files if part_of(path.name) == part] for part in PARTS]
     enough = len(found[0]) == 1 and (found[1] or found[2]) if train else any(found)
     if not enough or any(len(paths) > 1 for paths in found):
         rule = "must hold one training file and a dev or test file, with these words in their names"
         raise UserError("folder", str(folder), rule, [path.name for path in files] or ["no such file"])
-    named = zip(("train", "dev", "test"), found, strict=True)
-    return {part: (paths[0].name, read_tagged(paths[0], column)) for part, paths in named if paths}
+    notes += unread(set(files) - {path for paths in found for path in paths})
+    named = zip(PARTS, found, strict=True)
+    return {part: (paths[0].name, read_tagged(paths[0], column, notes)) for part, paths in named if paths}
 
 
 def _split_folder(files: dict[str, tuple[str, Sentences]]) -> tuple[list[Sentences], str]:
@@ -170,10 +171,10 @@ def _split_folder(files: dict[str, tuple[str, Sentences]]) -> tuple[list[Sentenc
     return [*(train[rows] for rows in cut_in_order(len(train), (0.9,))), held_out], note
 
 
-def read_tagged(path: Path, column: str = "upos") -> Sentences:
+def read_tagged(path: Path, column: str = "upos", notes: list[str] | None = None) -> Sentences:
     """The sentences of a file: CoNLL-U of ten columns, or ``word<TAB>tag``; blank lines between sentences.
 
-    Ranges of words (``1-2``) and empty words (``1.1``) are left out.
+    Ranges of words (``1-2``), empty words (``1.1``) and comments are left out, which ``notes`` say.
 
     Raises:
         UserError: a line has another number of columns, or no word or tag.
@@ -181,6 +182,8 @@ def read_tagged(path: Path, column: str = "upos") -> Sentences:
     sentences: Sentences = []
     words: list[str] = []
     tags: list[str] = []
+    left_out = {"comments": 0, "ranges of words (1-2) and empty words (1.1)": 0}
+    comments, others = left_out
     for number, line in enumerate([*split_lines(read_text(path)), ""], 1):
         if not line.strip():
             if words:
@@ -188,10 +191,12 @@ def read_tagged(path: Path, column: str = "upos") -> Sentences:
                 words, tags = [], []
             continue
         if line.startswith("#") and "\t" not in line:
+            left_out[comments] += 1
             continue
         cells = line.split("\t")
         if len(cells) == 10:
             if not cells[0].isdigit():
+                left_out[others] += 1
                 continue
             word, tag = cells[1], cells[COLUMNS[column]]
         elif len(cells) == 2:
@@ -205,4 +210,6 @@ def read_tagged(path: Path, column: str = "upos") -> Sentences:
         tags.append(tag.strip())
     if not sentences:
         raise UserError("file", str(path), "has no sentence")
+    if notes is not None:
+        notes += [f"{path.name}: left out {count:,} {what}" for what, count in left_out.items() if count]
     return sentences

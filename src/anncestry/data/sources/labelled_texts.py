@@ -23,7 +23,7 @@ from anncestry.data.processors.packed_answers import (
     PackedValuesProcessor,
 )
 from anncestry.data.readers.files import absolute
-from anncestry.data.sources.official import Part
+from anncestry.data.readers.parts import Part
 from anncestry.data.splits import (
     check_classes,
     describe_random_split,

@@ -17,20 +17,19 @@ from anncestry.data.readers.files import (
     decode_text,
     existing_file,
     existing_folder,
-    list_folder,
     split_lines,
 )
 from anncestry.data.readers.files import read_text as read_utf8
+from anncestry.data.readers.parts import Part, files_of, on_files, part_of, unread
 from anncestry.data.sources.characters import LEVEL, spelt_examples
 from anncestry.data.sources.labelled_texts import Labelled, labelled_texts, read_labelled, reads_pieces
-from anncestry.data.sources.official import Part
 from anncestry.data.splits import check_classes, describe_random_split, generator, stratified_split
 from anncestry.errors import UserError
 from anncestry.signature import NUM_CHARACTERS, Signature
 
 Pairs = list[tuple[str, str]]  # (text, class)
-PARTS = (("train",), ("dev", "valid"), ("test", "trec_10"))
 HELD_OUT = 0.1
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
 
 def load_sentences(
@@ -128,38 +127,53 @@ def _read_parts(argument: str, notes: list[str]) -> tuple[Path, list[Pairs], boo
 
 def _read_folder(folder: Path, notes: list[str]) -> tuple[list[Pairs], bool]:
     """The parts of an official split, or one part from a file for each class."""
-    files = [path for path in list_folder(folder) if path.is_file()]
-    found = [[path for path in files if any(word in path.name.lower() for word in words)] for words in PARTS]
-    if len(found[0]) == 1 and all(len(paths) <= 1 for paths in found):
-        named = [paths[0] for paths in found if paths]
-        notes.append(f"the folder's own files: {', '.join(path.name for path in named)}")
-        return [_read_labelled(path, notes) for path in named], False
+    files = files_of(folder)
+    found = [(part, [path for path in files if part_of(path.name) == part]) for part in PARTS]
+    named = {part: paths[0] for part, paths in found if paths}
+    # A file train.txt by itself is a class like any other: bus.txt, car.txt, train.txt.
+    if "train" in named and len(named) > 1 and all(len(paths) <= 1 for _, paths in found):
+        notes += on_files(named, files)
+        if "test" not in named:
+            notes.append(f"{named['validation'].name} is the test part")
+        return [_read_labelled(path, notes) for path in named.values()], False
     texts = [path for path in files if path.suffix == ".txt"]
     if len(texts) < 2:
-        rule = "must hold a file CLASS.txt for each class, or train, dev and test files of labelled lines"
-        raise UserError("folder", str(folder), rule)
-    pairs = [(line.strip(), path.stem) for path in texts for line in split_lines(read_utf8(path))]
-    return [[(text, label) for text, label in pairs if text]], True
+        rule = "must hold a file CLASS.txt for each class, or train and test files of labelled lines"
+        raise UserError("folder", str(folder), rule, [path.name for path in files])
+    notes += [f"a class for each of the {len(texts)} files CLASS.txt", *unread(set(files) - set(texts))]
+    lines = [(line.strip(), path.stem) for path in texts for line in split_lines(read_utf8(path))]
+    pairs = [pair for pair in lines if pair[0]]
+    notes += _on_blank(len(lines) - len(pairs))
+    return [pairs], True
+
+
+def _on_blank(count: int) -> list[str]:
+    return [f"left out {count} blank lines"] if count else []
 
 
 def _read_labelled(path: Path, notes: list[str]) -> Pairs:
     """``text<TAB>label``, ``label text``, or ``coarse:fine text`` lines."""
-    text = _read(path, notes)
-    lines = [(number, line) for number, line in enumerate(split_lines(text), 1) if line.strip()]
+    every = split_lines(_read(path, notes))
+    lines = [(number, line) for number, line in enumerate(every, 1) if line.strip()]
+    notes += _on_blank(len(every) - len(lines))
     if lines and lines[0][1].lower().split("\t") in (["sentence", "label"], ["text", "label"]):
+        notes.append(f"{path.name}: the first line names the columns")
         lines = lines[1:]
     tabs = all("\t" in line for _, line in lines)
-    pairs = []
+    pairs, fine = [], 0
     for number, line in lines:
         if tabs:
             words, _, label = line.rpartition("\t")
         else:
             label, _, words = line.strip().partition(" ")
-            label = label.partition(":")[0]
+            label, colon, _ = label.partition(":")
+            fine += bool(colon)
         if not words.strip() or not label.strip():
             rule = f"line {number} must be a text, a tab and a class, or a class and a text"
             raise UserError("file", str(path), rule)
         pairs.append((words.strip(), label.strip()))
+    if fine:
+        notes.append(f"{path.name}: of a label like coarse:fine the part before the colon is the class")
     return pairs
 
 

@@ -10,9 +10,9 @@ from anncestry.data.processors.common import expect
 from anncestry.data.processors.packed_spans import SpanProcessor
 from anncestry.data.questions import Question, Questions
 from anncestry.data.readers.files import absolute, existing_file
+from anncestry.data.readers.parts import Part, official_parts
 from anncestry.data.readers.squad import Squad, read_squad
 from anncestry.data.sources.labelled_texts import stored, task_tokenizer
-from anncestry.data.sources.official import Part, official_parts
 from anncestry.data.splits import generator, random_split
 from anncestry.errors import UserError, require
 from anncestry.signature import Signature
@@ -40,13 +40,12 @@ def read_questions(argument: str, options: DataOptions, processor: Processor) ->
 
 def _read(argument: str, train: bool = True) -> tuple[Path, dict[Part, Squad], list[str]]:
     """The path, what each file holds, and notes."""
-    path = absolute(argument)
+    path, notes = absolute(argument), []
     suffixes = (".json",)
-    files = official_parts(path, suffixes, train) if path.is_dir() else {"train": existing_file(argument)}
+    files = (
+        official_parts(path, suffixes, notes, train) if path.is_dir() else {"train": existing_file(argument)}
+    )
     read = {part: read_squad(file) for part, file in files.items()}
-    notes = []
-    if len(files) > 1:
-        notes.append(f"the folder's own files: {', '.join(file.name for file in files.values())}")
     for field, what in (
         ("moved", "answers do not begin where the file says; the first place that has them is taken"),
         ("lost", "answers are not in their text and cannot be trained on"),

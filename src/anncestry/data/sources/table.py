@@ -14,10 +14,12 @@ from anncestry.data.labels import label_notes, label_sets, learn_labels, separat
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.common import Layout, expect, mean_and_scale, relabel
 from anncestry.data.processors.series import SeriesProcessor
-from anncestry.data.processors.table import Column, TableProcessor, class_name
+from anncestry.data.processors.table import Column, TableProcessor
+from anncestry.data.readers.columns import is_index, remarks
 from anncestry.data.readers.files import absolute, check_memory, existing_file, read_text
+from anncestry.data.readers.parts import Part, official_parts
 from anncestry.data.readers.tables import Table, as_numbers, parse_table
-from anncestry.data.sources.official import Part, official_parts
+from anncestry.data.readers.time_order import in_order_of_time
 from anncestry.data.sources.series import forecasts, learn_series, series_dataset
 from anncestry.data.splits import (
     HELD_OUT,
@@ -52,10 +54,8 @@ def load_csv(argument: str, options: DataOptions, seed: int, processor: Processo
         value = getattr(options, name)
         if value != getattr(DataOptions, name) and processor is None:
             raise UserError(name, value, "is for texts; say with --text which column holds them")
-    path, files = _files(argument)
-    name, notes = f"csv:{path}", []
-    if len(files) > 1:
-        notes = [f"the folder's own files: {', '.join(file.name for file in files.values())}"]
+    path, files, notes = _files(argument)
+    name = f"csv:{path}"
     train = files.pop("train")
     if processor is None:
         table = parse_table(read_text(train), str(train), header=options.header)
@@ -68,12 +68,12 @@ def load_csv(argument: str, options: DataOptions, seed: int, processor: Processo
     return table_dataset(table, options, seed, processor, name=name, source=path, notes=notes, beside=beside)
 
 
-def _files(argument: str, train: bool = True) -> tuple[Path, dict[Part, Path]]:
-    """The path, and the files by part."""
-    path = absolute(argument)
-    return path, official_parts(path, SUFFIXES, train) if path.is_dir() else {
-        "train": existing_file(argument)
-    }
+def _files(argument: str, train: bool = True) -> tuple[Path, dict[Part, Path], list[str]]:
+    """The path, the files by part, and notes."""
+    path, notes = absolute(argument), []
+    if not path.is_dir():
+        return path, {"train": existing_file(argument)}, notes
+    return path, official_parts(path, SUFFIXES, notes, train), notes
 
 
 def read_csv(argument: str, options: DataOptions, processor: Processor) -> Whole:
@@ -82,12 +82,12 @@ def read_csv(argument: str, options: DataOptions, processor: Processor) -> Whole
         from anncestry.data.sources.text_tables import read_text_table
 
         return read_text_table(argument, options, processor)
-    path, files = _files(argument, train=False)
-    tabular, rows, notes = _tabular(processor, f"csv:{path}"), [], []
+    path, files, notes = _files(argument, train=False)
+    tabular, rows = _tabular(processor, f"csv:{path}"), []
     for file in files.values():
         table = tabular.layout.parse(read_text(file), str(file))
         rows.append(encode_table(table, tabular, f"csv:{file}"))
-        notes += [*table.notes, *_unseen(table, tabular)]
+        notes += [*table.notes, *_on_reading(table, tabular)]
     return Whole(tuple(rows), tuple(notes))
 
 
@@ -100,10 +100,10 @@ def encode_table(table: Table, processor: TableProcessor | SeriesProcessor, name
     return Examples(processor.encode(table, inputs), processor.encode_targets(table, targets))
 
 
-def _unseen(table: Table, processor: TableProcessor | SeriesProcessor) -> list[str]:
-    """A note on texts that training had not, where there are any."""
+def _on_reading(table: Table, processor: TableProcessor | SeriesProcessor) -> list[str]:
+    """Notes on texts that training had not, where there are any, and on the order of a series."""
     if isinstance(processor, SeriesProcessor):
-        return []
+        return in_order_of_time(table)[1]
     unseen = processor.unseen(table, processor.layout.find_inputs(table, ""))
     if not unseen:
         return []
@@ -113,7 +113,8 @@ def _unseen(table: Table, processor: TableProcessor | SeriesProcessor) -> list[s
 
 
 def _series(table: Table, columns: list[int]) -> np.ndarray:
-    """(N, D) the values of some columns."""
+    """(N, D) the values of some columns, in the order of time."""
+    table, _ = in_order_of_time(table)
     table.check_missing(columns)
     return np.stack([table.numbers(column) for column in columns], axis=1)
 
@@ -164,11 +165,12 @@ def table_dataset(
         raise UserError("task", "forecasting", rule, hint="Give the file.")
     if isinstance(processor, SeriesProcessor):
         processor.layout.find_targets(table)
+        notes += _on_reading(table, processor)
         values = _series(table, processor.layout.find_inputs(table, name))
         return series_dataset(values, processor, options, name=name, source=source, notes=tuple(notes))
 
     rows = encode_table(table, processor, name)
-    notes += _unseen(table, processor)
+    notes += _on_reading(table, processor)
     parts = _split(rows.targets, seed, shares)
     split = {
         part: Examples(rows.inputs[chosen], rows.targets[chosen])
@@ -184,7 +186,7 @@ def table_dataset(
     elif not beside:
         notes.append(describe_random_split(parts, seed, stratified=processor.task == "classification"))
     for part, other in beside.items():
-        notes += [*other.notes, *_unseen(other, processor)]
+        notes += [*other.notes, *_on_reading(other, processor)]
         split[part] = encode_table(other, processor, name)
     if processor.multi_label:
         notes += label_notes(split["train"].targets, processor.classes)
@@ -226,6 +228,12 @@ def learn_table(
     columns = range(len(table.names))
     used = [column for column in columns if not table.is_empty(column)]
     notes = [f"left out {table.label(column)}: it is empty" for column in columns if column not in used]
+    told = [] if options.target is None else find_targets(table, options.target, options.task)
+    if 0 not in told and len(used) > 1 and is_index(table, 0):
+        notes.append(
+            "left out column 1: it has no name and a number of its own in every row, as pandas' index"
+        )
+        used.remove(0)
     if used and options.drop is not None:
         dropped = {table.find(name.strip(), "drop") for name in options.drop.split(",")}
         notes += [f"left out {table.label(column)}: as asked" for column in sorted(dropped)]
@@ -234,7 +242,7 @@ def learn_table(
             raise UserError("drop", options.drop, "leaves no column to predict from", table.names)
     if not used:
         raise UserError("columns", ", ".join(table.names), "every cell of the table is empty")
-    targets = [used[-1]] if options.target is None else find_targets(table, options.target, options.task)
+    targets = told or [used[-1]]
     for target in targets:
         if target not in used:
             choices = [table.names[column] for column in used]
@@ -246,8 +254,8 @@ def learn_table(
         notes += several_labels_note(table, target, task)
         values = len(set(table.values(target).tolist())) if table.is_numeric(target) else 0
         if options.task is None and task == "classification" and values > 2:
-            told = f"{table.label(target)} holds {values} different whole numbers, which are read as classes"
-            notes.append(f"{told}; --task regression reads them as values")
+            what = f"{table.label(target)} holds {values} different whole numbers, which are read as classes"
+            notes.append(f"{what}; --task regression reads them as values")
     else:
         task = "multi-label"
     if task == "forecasting":
@@ -304,7 +312,7 @@ def _learn_vectors(
         train = _split(np.zeros((len(table), 1)), seed, shares)[0]
         learnt = {"classes": classes, "multi_label": True, "separator": separator}
     elif task == "classification":
-        names = list(map(class_name, table.columns[target]))
+        names = table.columns[target]
         classes = _in_order(set(names))
         labels = relabel(names, classes, table.label(target))
         notes += check_classes(table.label(target), labels, classes)
@@ -318,6 +326,7 @@ def _learn_vectors(
         train = _split(values, seed, shares)[0]
         mean, scale = mean_and_scale(values[train])
         learnt = {"target_mean": mean.item(), "target_deviation": scale.item()}
+    notes += remarks(table, [*inputs, *targets])
     layout = Layout(table.names, table.has_header, target, tuple(inputs), tuple(targets[1:]))
     columns = tuple(_learn_column(table, column, train) for column in inputs)
     return TableProcessor(layout, columns, **learnt), notes

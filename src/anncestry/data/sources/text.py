@@ -20,10 +20,10 @@ from anncestry.data.readers.files import (
     absolute,
     existing_file,
     existing_folder,
-    list_folder,
     read_text,
 )
 from anncestry.data.readers.lines import lines_of_file, lines_of_text
+from anncestry.data.readers.parts import Part, files_of, part_of, unread
 from anncestry.data.sources import masked_text, noised_text
 from anncestry.data.sources.characters import LEVEL, spelt_text, whole_spelt_text
 from anncestry.errors import UserError, require
@@ -33,8 +33,7 @@ WINDOW = 64
 MIN_CHARS = 100
 SHARES = {"tail": (0.90, 0.95), "tail-10": (0.90, 0.90)}
 """Where the training part of a text ends, and where the test part begins."""
-PARTS = {"training": ("train",), "validation": ("valid", "dev"), "test": ("test",)}
-"""What the names of a folder's files have in them."""
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
 _HIDING = (masked_text.TASK, noised_text.TASK)
 _TASKS_OF = {
     "masking": (masked_text.TASK,),
@@ -223,29 +222,30 @@ def read_text_files(argument: str, options: DataOptions, processor: Processor) -
 
 
 def _texts_of(folder: Path) -> list[Path]:
-    return [path for path in list_folder(folder) if path.name.endswith((".txt", ".txt.gz", ".gz"))]
+    return [path for path in files_of(folder) if path.name.endswith((".txt", ".gz"))]
 
 
 def _load_folder(folder: Path, options: DataOptions, processor: Processor | None) -> Dataset:
-    """Official splits: one file with "train" in its name, one with "valid" or "dev", one with "test"."""
+    """Official splits: one file for each of the three parts."""
     rule = "the folder has its own split"
     require(options.split == "tail", "split", options.split, rule, ["leave it out"])
     names = _texts_of(folder)
     found = []
-    for part, words in PARTS.items():
-        fitting = [path for path in names if any(word in path.name for word in words)]
+    for part in PARTS:
+        fitting = [path for path in names if part_of(path.name) == part]
         if len(fitting) != 1:
-            rule = f"must hold one .txt or .gz file for {part}, with {' or '.join(words)} in its name"
+            rule = f"must hold one .txt or .gz file for {part}, with {part} in its name"
             raise UserError("folder", str(folder), rule, [path.name for path in names] or ["no such file"])
         found.append(fitting[0])
-    note = f"the folder's own split: {', '.join(path.name for path in found)}"
+    notes = (f"the folder's own split: {', '.join(path.name for path in found)}",)
+    notes += tuple(unread(set(files_of(folder)) - set(found)))
     read = _line_reader(options, processor)
     if read is not None:
         lines = [lines_of_file(path, options.max_chars) for path in found]
-        return read(lines, f"text:{folder}", options, processor, folder, (note,))
+        return read(lines, f"text:{folder}", options, processor, folder, notes)
     parts = [read_text(path, options.max_chars) for path in found]
     about = {"name": f"text:{folder}", "options": asdict(options), "source": folder}
-    return _of_parts(parts, options, processor, (note,), about)
+    return _of_parts(parts, options, processor, notes, about)
 
 
 def load_pydoc(argument: str, options: DataOptions, seed: int, processor: Processor | None = None) -> Dataset:

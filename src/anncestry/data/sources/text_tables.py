@@ -15,15 +15,10 @@ from anncestry.data.processors.packed_answers import (
     PackedLabelsProcessor,
     PackedValuesProcessor,
 )
-from anncestry.data.processors.table import class_name
 from anncestry.data.readers.files import absolute, existing_file, read_text, split_lines, whole_characters
+from anncestry.data.readers.parts import Part, official_parts
 from anncestry.data.readers.tables import Table, is_missing, parse_table
-from anncestry.data.sources.labelled_texts import (
-    Labelled,
-    labelled_texts,
-    read_labelled,
-)
-from anncestry.data.sources.official import Part, official_parts
+from anncestry.data.sources.labelled_texts import Labelled, labelled_texts, read_labelled
 from anncestry.data.sources.table import find_targets, several_labels_note
 from anncestry.errors import UserError, nearest, require
 from anncestry.signature import Task
@@ -45,51 +40,55 @@ def load_text_table(
     argument: str, options: DataOptions, seed: int, processor: Processor | None = None
 ) -> Dataset:
     """``csv:PATH --text COLUMN``: a file, or a folder with train and dev or test files."""
-    path, tables, names = _open_tables(argument, options)
-    return text_table(tables, names, options, seed, processor, name=f"csv:{path}", source=path)
+    path, tables, names, notes = _open_tables(argument, options)
+    return text_table(tables, names, options, seed, processor, name=f"csv:{path}", source=path, notes=notes)
 
 
 def read_text_table(argument: str, options: DataOptions, processor: Processor) -> Whole:
     """All rows of ``csv:PATH``, where a trained model reads texts of it."""
-    path, tables, names = _open_tables(argument, options, train=False)
-    return read_tables(tables, names, options, processor, name=f"csv:{path}")
+    path, tables, names, notes = _open_tables(argument, options, train=False)
+    return read_tables(tables, names, options, processor, name=f"csv:{path}", notes=notes)
 
 
 def _open_tables(
     argument: str, options: DataOptions, train: bool = True
-) -> tuple[Path, dict[Part, Table], dict[Part, str]]:
-    """The path, the table of each part, and the names of the files."""
-    path = absolute(argument)
-    files = official_parts(path, TABLES, train) if path.is_dir() else {"train": existing_file(argument)}
+) -> tuple[Path, dict[Part, Table], dict[Part, str], list[str]]:
+    """The path, the table of each part, the names of the files, and notes."""
+    path, notes = absolute(argument), []
+    files = (
+        official_parts(path, TABLES, notes, train) if path.is_dir() else {"train": existing_file(argument)}
+    )
     wanted = [name.strip() for name in (options.text or "").split(",")]
     known = {name for name in (*wanted, options.target) if name and not name.isdecimal()}
     tables = {
         part: parse_table(read_text(file), str(file), options.header, known, strip=False, ragged=True)
         for part, file in files.items()
     }
-    return path, tables, {part: file.name for part, file in files.items()}
+    return path, tables, {part: file.name for part, file in files.items()}, notes
 
 
 def load_jsonl(argument: str, options: DataOptions, seed: int, processor: Processor | None = None) -> Dataset:
     """``jsonl:PATH``: an object on each line, a file or a folder with train and dev or test files."""
-    path, tables, names, options = _open_objects(argument, options)
-    return text_table(tables, names, options, seed, processor, name=f"jsonl:{path}", source=path)
+    path, tables, names, options, notes = _open_objects(argument, options)
+    return text_table(tables, names, options, seed, processor, name=f"jsonl:{path}", source=path, notes=notes)
 
 
 def read_jsonl(argument: str, options: DataOptions, processor: Processor) -> Whole:
     """All objects of ``jsonl:PATH``."""
-    path, tables, names, options = _open_objects(argument, options, train=False)
-    return read_tables(tables, names, options, processor, name=f"jsonl:{path}")
+    path, tables, names, options, notes = _open_objects(argument, options, train=False)
+    return read_tables(tables, names, options, processor, name=f"jsonl:{path}", notes=notes)
 
 
 def _open_objects(
     argument: str, options: DataOptions, train: bool = True
-) -> tuple[Path, dict[Part, Table], dict[Part, str], DataOptions]:
-    """The path, the table of each part, the names of the files, and the options with the fields that hold
-    texts and answers."""
-    path = absolute(argument)
+) -> tuple[Path, dict[Part, Table], dict[Part, str], DataOptions, list[str]]:
+    """The path, the table of each part, the names of the files, the options with the fields that hold texts
+    and answers, and notes."""
+    path, notes = absolute(argument), []
     suffixes = (".jsonl", ".json", ".ndjson")
-    files = official_parts(path, suffixes, train) if path.is_dir() else {"train": existing_file(argument)}
+    files = (
+        official_parts(path, suffixes, notes, train) if path.is_dir() else {"train": existing_file(argument)}
+    )
     records = {part: read_objects(file) for part, file in files.items()}
     first = list(next(iter(records.values()))[0][1])
     text = options.text or next((t for t in TEXTS if set(t.split(",")) <= set(first)), None)
@@ -101,7 +100,7 @@ def _open_objects(
     options = dataclasses.replace(options, text=text, target=target)
     columns = [name.strip() for name in f"{text},{target}".split(",")]
     tables = {part: _as_table(rows, columns, str(files[part])) for part, rows in records.items()}
-    return path, tables, {part: file.name for part, file in files.items()}, options
+    return path, tables, {part: file.name for part, file in files.items()}, options, notes
 
 
 def text_table(
@@ -113,6 +112,7 @@ def text_table(
     *,
     name: str,
     source: Path | None = None,
+    notes: Sequence[str] = (),
 ) -> Dataset:
     """The learning problem in tables of texts.
 
@@ -123,12 +123,12 @@ def text_table(
         tables: by part.
         files: the names of what they were read from.
         options: text, target and task, and how texts are read.
-        seed, processor, name, source: as in `labelled_texts`.
+        seed, processor, name, source, notes: as in `labelled_texts`.
     """
     found = _choose(tables, files, options)
     return labelled_texts(
         found.parts, options, seed, processor, task=found.task, name=name, target=found.target, source=source,
-        notes=found.notes, separator=found.separator,
+        notes=[*notes, *found.notes], separator=found.separator,
     )  # fmt: skip
 
 
@@ -139,12 +139,13 @@ def read_tables(
     processor: Processor,
     *,
     name: str,
+    notes: Sequence[str] = (),
 ) -> Whole:
     """All rows of tables of texts, as a trained model reads them; see `text_table`."""
     found = _choose(tables, files, options, processor)
     require(bool(found.parts), "--data", name, f"has no answers to compare with: {found.target}")
     whole = read_labelled(found.parts, processor, name=name, target=found.target)
-    return Whole(whole.parts, (*found.notes, *whole.notes))
+    return Whole(whole.parts, (*notes, *found.notes, *whole.notes))
 
 
 class _Chosen(NamedTuple):
@@ -188,8 +189,7 @@ def _choose(
     require(fits, "task", task, f"has one answer for a text, and {train.label(target)} holds lists")
     if task not in ("classification", "regression", "multi-label"):
         raise UserError("task", task, "is not for texts with answers", TEXT_TASKS)
-    several = len(tables) > 1
-    notes = [f"the folder's own files: {', '.join(files.values())}"] if several else []
+    several, notes = len(tables) > 1, []
     for part, table in tables.items():
         notes += [f"{files[part]}: {note}" if several else note for note in table.notes]
     notes += several_labels_note(train, target, task)
@@ -209,8 +209,6 @@ def _choose(
             answers = label_sets(table, columns[len(texts) :], names, separator)  # pyright: ignore
             columns = columns[: len(texts)]
         parts[part] = _labelled(table, columns, files[part], answers)
-    if task == "classification":
-        parts = {p: Labelled(found.texts, list(map(class_name, found.answers))) for p, found in parts.items()}
     label = ", ".join(train.names[target] for target in targets) if train.has_header else "value"
     return _Chosen(parts, task, label, separator, notes)
 

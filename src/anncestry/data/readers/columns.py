@@ -1,0 +1,54 @@
+"""What a person should know of the columns of a table before a net learns from them."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from anncestry.data.readers.tables import Table
+
+_UNNAMED = re.compile(r"unnamed: 0", re.IGNORECASE)
+_NAMED_AS_ONE = re.compile(r"(^|[\W_])(id|uuid|key|index|nr|no)$|Id$|ID$", re.IGNORECASE)
+_WITH_COMMA = re.compile(r"[+-]?\d+(\.\d{3})*,\d+")
+FEWEST = 10  # rows that can tell an identifier from a few numbers that happen to differ
+
+
+def is_index(table: Table, column: int) -> bool:
+    """Whether a column is the index that pandas writes: the first, nameless, with different numbers."""
+    unnamed = column in table.unnamed or (
+        table.has_header and _UNNAMED.fullmatch(table.names[column]) is not None
+    )
+    return column == 0 and unnamed and _differs(table, column)
+
+
+def remarks(table: Table, columns: Sequence[int]) -> list[str]:
+    """Notes on columns that are hardly meant as they are read."""
+    notes = []
+    for column in columns:
+        name, cells = table.label(column), table.columns[column]
+        if not table.is_numeric(column):
+            texts = set(cells)
+            example = next(filter(_WITH_COMMA.fullmatch, texts), None)
+            if example is not None and 2 * sum(map(bool, map(_WITH_COMMA.fullmatch, texts))) >= len(texts):
+                what = f"numbers with a comma ({example!r}) are read as texts"
+                notes.append(f"{name}: {what}; write decimals with a point")
+            elif len(texts) == 1:
+                notes.append(f"{name} is the same in every row")
+            continue
+        values = table.values(column)
+        if len(values) > 1 and (values == values[0]).all():
+            notes.append(f"{name} is the same in every row")
+        elif len(table) >= FEWEST and _differs(table, column):
+            counts = values.max() - values.min() == len(values) - 1
+            if counts or (table.has_header and _NAMED_AS_ONE.search(table.names[column])):
+                what = "counts the rows" if counts else "has another number in every row"
+                notes.append(f"{name} {what}, as an identifier does; --drop leaves it out")
+    return notes
+
+
+def _differs(table: Table, column: int) -> bool:
+    """Whether a column has another whole number in every row."""
+    values = table.values(column) if table.is_numeric(column) else np.array([np.nan])
+    return bool(
+        np.isfinite(values).all() and (values % 1 == 0).all() and len(np.unique(values)) == len(values)
+    )
