@@ -237,3 +237,19 @@ def test_a_file_that_is_cut_short(files, tmp_path):
 def test_the_processor_that_comes_with_it(files):
     found = from_elmo(find_elmo(files))
     assert found.processor == {"kind": "character-words", "vocabulary": [], "num_chars": 50}
+
+
+def test_options_that_are_not_heeded_are_noted(files, tmp_path):
+    folder = damaged(files, tmp_path / "net")
+    path = folder / "options.json"
+    said = json.loads(path.read_text())
+    path.write_text(
+        json.dumps({**said, "batch_size": 128, "temperature": 2, "lstm": {**said["lstm"], "x": 1}})
+    )
+    told = import_weights(folder).notes
+    assert [note.partition(" says")[0] for note in told] == ["options.json", "lstm in options.json"]
+    assert "temperature=2" in told[0]
+    assert "batch_size" not in told[0]
+    path.write_text(json.dumps({**said, "bidirectional": False}))
+    with pytest.raises(UserError, match="bidirectional makes another network"):
+        import_weights(folder)

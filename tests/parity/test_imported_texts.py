@@ -1,5 +1,6 @@
 """Texts in, figures out: folders of Hugging Face's through `import`, and the same through transformers."""
 
+import dataclasses
 import json
 
 import pytest
@@ -9,6 +10,8 @@ import transformers
 from anncestry.checkpoints.importing import import_weights
 from anncestry.errors import UserError
 from anncestry.foreign_runs import write_import
+from anncestry.models.bert import Bert, BertConfig
+from anncestry.training.starting import Start
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "film", "was", "good", "bad", "a", "##s", ","]
 PIECES = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0),
@@ -241,3 +244,37 @@ def test_a_problem_that_is_not_known_is_refused(tmp_path):
     path.write_text(json.dumps(json.loads(path.read_text()) | {"problem_type": "ranking"}))
     with pytest.raises(UserError, match=r"'ranking'; is an unknown problem_type\. Choices: regression"):
         import_weights(tmp_path)
+
+
+# ---- what else a folder says ----------------------------------------------------------------------------
+
+
+def test_how_answers_are_searched_is_noted(tmp_path):
+    model = transformers.GPT2LMHeadModel(HEADS["GPT2"][1]())
+    folder = saved(tmp_path, model, HEADS["GPT2"][2]())
+    said = {"num_beams": 4, "do_sample": False, "forced_bos_token_id": 0, "top_p": 1.0}
+    (folder / "generation_config.json").write_text(json.dumps(said))
+    (told,) = imported(folder).config["training"]["notes"]
+    assert told.endswith("num_beams=4, forced_bos_token_id=0")
+
+
+def test_gpt_in_shards_with_what_a_wrapper_prefixed(tmp_path):
+    model = sharp(transformers.GPT2ForSequenceClassification(HEADS["GPT2"][1](**NAMES)))
+    folder = saved(tmp_path, model, HEADS["GPT2"][2]())
+    model.save_pretrained(folder, max_shard_size="10kB")
+    (folder / "model.safetensors").unlink(missing_ok=True)
+    assert len(list(folder.glob("model-*.safetensors"))) > 1
+    check(folder, model, pairs=False)
+
+
+def test_a_task_begins_from_a_table_with_rows_that_no_word_has(tmp_path):
+    """Fine-tuning from it keeps the rows of words, and says nothing of another size."""
+    model = transformers.BertForMaskedLM(bert(vocab_size=16))
+    run = imported(saved(tmp_path, model, wordpieces()))
+    start = Start(run.folder, "csv:any.csv")
+    assert not start.goes_on
+    sizes = start.sizes(BertConfig, dataclasses.replace(run.signature, task="classification"))
+    config = BertConfig(**{**sizes, "task": "classification", "output_size": 2, "input_size": len(WORDS)})
+    network = Bert(config)
+    assert start.load(network) == ["head", "pooler"]
+    assert torch.equal(network.embeddings.words.weight, run.model.embeddings.words.weight[: len(WORDS)])

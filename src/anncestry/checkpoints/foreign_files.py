@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 from anncestry.checkpoints.tensorflow_bundle import list_bundle
 from anncestry.checkpoints.weights import Weights, open_weights
@@ -23,6 +24,16 @@ BOOKKEEPING = frozenset({
     "_attn_implementation_autoset", "use_bfloat16", "tf_legacy_loss",
 })  # fmt: skip
 """Fields of a config.json that change nothing in what a body computes."""
+
+
+GENERATION = "generation_config.json"
+_SEARCHES: dict[str, tuple[Any, ...]] = {  # of transformers' generate, and what changes nothing
+    "num_beams": (1,), "do_sample": (False,), "temperature": (1,), "top_k": (0, 50), "top_p": (1,),
+    "length_penalty": (1,), "no_repeat_ngram_size": (0,), "repetition_penalty": (1,), "min_length": (0,),
+    "max_length": (20,), "early_stopping": (False,), "max_new_tokens": (), "forced_bos_token_id": (),
+    "encoder_no_repeat_ngram_size": (0,), "num_beam_groups": (1,), "diversity_penalty": (0,),
+    "suppress_tokens": ([],), "begin_suppress_tokens": ([],), "typical_p": (1,),
+}  # fmt: skip
 
 
 class ForeignFiles:
@@ -88,6 +99,15 @@ class ForeignFiles:
     def bundled(self) -> Collection[str]:
         """The names in the checkpoint of TensorFlow."""
         return () if self.bundle is None else list_bundle(self.bundle)
+
+    def searches(self) -> tuple[str, ...]:
+        """A note on how a folder says that answers are searched, which is told by options here."""
+        told = self.json(GENERATION) if GENERATION in self.names else Fields({}, GENERATION)
+        said = {name: told.get(name, self.config.get(name)) for name in _SEARCHES}
+        odd = [f"{n}={v!r}" for n, v in said.items() if v is not None and v not in _SEARCHES[n]]
+        if not odd:
+            return ()
+        return (f"how answers are searched is told by options here, not by its files: {', '.join(odd)}",)
 
     def json(self, name: str, idle: Collection[str] = ()) -> Fields:
         """The object of a JSON file of the folder, read once.

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from anncestry.data import tokenizer_backend, tokenizer_json
 from anncestry.data.byte_pairs import END_OF_WORD
+from anncestry.data.readers.files import split_lines
 from anncestry.data.tokenizer import Tokenizer
 from anncestry.data.tokenizer_classes import bert_words, is_known, sends_types
 from anncestry.data.tokenizer_settings import Settings, octets_of, parsed
@@ -106,8 +107,7 @@ def _typed(tokenizer: Tokenizer) -> tokenizer_json.Read:
 
 
 def _wordpiece(path: Path, settings: Settings) -> Tokenizer:
-    lines = _text(path).split("\n")
-    tokens = [line.removesuffix("\r") for line in lines]
+    tokens = split_lines(_text(path))
     while tokens and not tokens[-1]:
         tokens.pop()
     require(bool(tokens), "file", str(path), "must have a token on each line; it is empty")
@@ -133,10 +133,10 @@ def _wordpiece(path: Path, settings: Settings) -> Tokenizer:
 
 def _byte_pairs(table: Path, joins: Path, settings: Settings) -> Tokenizer:
     tokens = tokenizer_json.in_order(table, parsed(table))
-    lines = _text(joins).split("\n")
+    lines = split_lines(_text(joins))
     if lines[0].startswith("#version"):
         lines = lines[1:]
-    pairs = [tuple(line.removesuffix("\r").split(" ")) for line in lines if line.strip()]
+    pairs = [tuple(line.split(" ")) for line in lines if line.strip()]
     counted = [pair[2] for pair in pairs[:3] if len(pair) == 3]
     rule = "counts its pairs, as XLM's and FlauBERT's do; their words are Moses', which are not known here"
     require(not counted or not all(map(str.isdecimal, counted)), "file", str(joins), rule)

@@ -70,7 +70,7 @@ def _google(
     template = "xlnet" if "<cls>" in {text for text, _, _ in pieces} else "bert"
     # The published ALBERT is uncased, the published XLNet cased.
     lowercase = settings.flag("do_lower_case", template == "bert")
-    strip = not settings.flag("keep_accents", False)
+    strip = template == "xlnet" or not settings.flag("keep_accents", False)
     rules = tokenizer_pieces.rules(lowercase, strip, straight_quotes=True, charsmap=charsmap)
     return _assembled(path, settings, pieces, template, {"unknown": unknown}, rules, lowercase)
 

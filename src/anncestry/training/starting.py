@@ -79,7 +79,10 @@ class Start:
             raise UserError("--from", source, rule, hint=hint)
         with torch.no_grad():
             for name in kept:
-                wanted[name][tuple(slice(size) for size in tensors[name].shape)] = tensors[name]
+                common = tuple(
+                    slice(min(sizes)) for sizes in zip(wanted[name].shape, tensors[name].shape, strict=True)
+                )
+                wanted[name][common] = tensors[name][common]
         network.load_state_dict(wanted)
         return fresh
 
@@ -89,9 +92,10 @@ def _part(name: str) -> str:
 
 
 def _fits(name: str, wanted: Tensor, tensors: dict[str, Tensor]) -> bool:
-    """Whether a tensor of the run can be copied: of the same shape, or a table of words that has grown."""
+    """Whether a tensor of the run can be copied: of the same shape, or a table of words that has grown, or
+    had rows that no word has."""
     if name not in tensors:
         return False
     has, wants = tensors[name].shape, wanted.shape
-    grown = "embedding" in name and len(has) == len(wants) == 2 and has[1] == wants[1] and has[0] < wants[0]
-    return has == wants or grown
+    table = "embedding" in name and len(has) == len(wants) == 2 and has[1] == wants[1]
+    return has == wants or (table and (has[0] < wants[0] or "positions" not in name))

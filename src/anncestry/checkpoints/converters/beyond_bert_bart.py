@@ -93,7 +93,7 @@ def from_bart(files: ForeignFiles) -> Imported:
         theirs[_BIAS] = bias
     tensors = fitted("bart", sizes, theirs, _NAMES, source)
     reader = {"kind": "denoising", "rows": list(words.rows), "max_tokens": sizes["num_positions"] - 2}
-    told = fields.notes()
+    told = (*files.searches(), *fields.notes())
     if not any(name in files.names for name in _TOKENIZERS):
         numbers = "filler 0, unknown 1, beginning 2, end 3, then the file's others"
         told = (f"no tokenizer lies beside the weights: the run takes tokens, not texts: {numbers}", *told)

@@ -22,10 +22,15 @@ from anncestry.checkpoints.hdf5 import float_datasets, nodes_of
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.store import some_of
 from anncestry.errors import UserError, require
+from anncestry.fields import Fields
 from anncestry.signature import NUM_CHARACTERS
 from anncestry.stored import read_object
 
 OPTIONS, WEIGHTS = "options.json", "lm_weights.hdf5"
+_OF_TRAINING = (
+    "n_train_tokens", "batch_size", "n_tokens_vocab", "unroll_steps", "n_negative_samples_batch", "n_epochs",
+    "all_clip_norm_val", "n_gpus", "sample_softmax", "softmax", "learning_rate", "shuffle",
+)  # fmt: skip
 _EMBEDDING = "char_embed"
 _ORDER = (0, 2, 1, 3)  # of their gates i, j, f, o in ours, and back
 _DAMAGE = (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, MemoryError)
@@ -85,7 +90,7 @@ def from_elmo(files: Files, source: str = "checkpoint") -> Imported:
     Raises:
         UserError: a file is damaged, claims more than it holds, or the weights are not those of the options.
     """
-    config = _config(read_object(files.options), str(files.options))
+    config, notes = _config(read_object(files.options), str(files.options))
     arrays = _arrays(files.weights)
     names = dict(_names(config))
     faults = {
@@ -99,7 +104,7 @@ def from_elmo(files: Files, source: str = "checkpoint") -> Imported:
     for name, ours in names.items():
         tensors |= _to_ours(name, ours, arrays[name], config, source)
     processor = {"kind": "character-words", "vocabulary": [], "num_chars": config["num_chars"]}
-    return Imported("elmo", config, tensors, processor)
+    return Imported("elmo", config, tensors, processor, notes)
 
 
 def to_elmo(tensors: Mapping[str, Tensor], config: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -222,12 +227,15 @@ def _reordered(rows: Tensor, cells: int) -> Tensor:
     return torch.cat([gates[place] for place in _ORDER])
 
 
-def _config(options: Mapping[str, Any], source: str) -> dict[str, Any]:
-    """Fields of our config. What is missing is none at all, as in the authors' code."""
+def _config(said: Mapping[str, Any], source: str) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Fields of our config, and notes. What is missing is none at all, as in the authors' code."""
     rule = "must hold the options of a net that reads words by their characters (lstm, char_cnn)"
+    options = Fields(said, OPTIONS, _OF_TRAINING)
     lstm, cnn = options.get("lstm"), options.get("char_cnn")
     if not isinstance(lstm, dict) or not isinstance(cnn, dict):
         raise UserError("file", source, rule)
+    options.must_be("bidirectional", True)
+    lstm, cnn = Fields(lstm, f"lstm in {OPTIONS}"), Fields(cnn, f"char_cnn in {OPTIONS}", ("max_characters",))
     try:
         filters = [(int(width), int(count)) for width, count in cnn["filters"]]
         config = {
@@ -251,7 +259,7 @@ def _config(options: Mapping[str, Any], source: str) -> dict[str, Any]:
     known = cnn.get("n_characters", NUM_CHARACTERS) in (NUM_CHARACTERS - 1, NUM_CHARACTERS)
     choices = (NUM_CHARACTERS - 1, NUM_CHARACTERS)
     require(known, "n_characters", cnn.get("n_characters"), "is that of bytes and five marks", choices)
-    return config
+    return config, (*options.notes(), *lstm.notes(), *cnn.notes())
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:

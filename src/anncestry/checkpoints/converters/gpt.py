@@ -93,7 +93,9 @@ def from_gpt(files: ForeignFiles) -> Imported:
         return _imported("gpt", _read_original(original), Fields({}, _SHAPES), source, original)
     if files.model_type in _TYPES and "model/wte" not in files.bundled:
         tensors = {name.removeprefix("transformer."): tensor for name, tensor in files.weights.items()}
-        return _imported(_TYPES[str(files.model_type)], tensors, files.config, source, folder)
+        found = _imported(_TYPES[str(files.model_type)], tensors, files.config, source, folder)
+        writes = found.config["task"] == "language-model"
+        return found._replace(notes=(*found.notes, *(files.searches() if writes else ())))
     assert files.bundle is not None
     arrays = read_bundle(files.bundle, lambda name: name.startswith("model/"))
     tensors = {_tf_name(name): torch.from_numpy(np.array(array)) for name, array in arrays.items()}

@@ -116,7 +116,9 @@ def from_marian(files: ForeignFiles) -> Imported:
     if bias is not None and not bias.any() and not words[1].silent:
         del tensors["readout.bias"]
     config.ignore(*_IDLE)
-    return imported(tensors, (words[0], words[1]), ours, source, processor, config.notes())
+    return imported(
+        tensors, (words[0], words[1]), ours, source, processor, (*files.searches(), *config.notes())
+    )
 
 
 def _config(config: Fields, source: str) -> dict[str, Any]:
