@@ -133,7 +133,7 @@ def _task(
     if any(name in theirs for name in ("pred_layer.proj.bias", "lm_loss.bias", "cls.predictions.bias")):
         asks = len(theirs.get("cls.seq_relationship.bias", ()))
         said = {"task": "masked-lm", "output_size": sizes["input_size"], "num_relations": asks}
-        return said, "masked-lm", {"kind": "packed-masked"} if family.name != "XLNet" else None
+        return said, "masked-lm", {"kind": "packed-masked"}
     if "qa_outputs.weight" in theirs:
         return {"task": "span", "output_size": 2}, "span", {"kind": "packed-span"}
     listed = config.get("architectures") or [""]
