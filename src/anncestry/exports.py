@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import safetensors.torch
+from torch import Tensor
 
 from anncestry.checkpoints.converters.beyond_bert_bart import their_rows
 from anncestry.checkpoints.converters.elmo import OPTIONS, WEIGHTS, elmo_bytes, to_elmo
@@ -34,9 +35,9 @@ from anncestry.checkpoints.exporting import (
 )
 from anncestry.checkpoints.sentencepiece_model import unigram_bytes
 from anncestry.checkpoints.store import write_tensors
-from anncestry.data.processors import DenoisingProcessor
 from anncestry.data.tokenizer import Special, Tokenizer, write_tokenizer
 from anncestry.data.vocabulary import Vocabulary
+from anncestry.data.written_pieces import WrittenPieces
 from anncestry.errors import UserError, require
 from anncestry.files import write_bytes
 from anncestry.models.xlnet import NUM_TEXTS
@@ -223,33 +224,50 @@ def _elmo(run: Run, out: Path) -> tuple[str, ...]:
 def _hugging_face(run: Run, out: Path) -> tuple[str, ...]:
     processor: Any = run.processor if (run.folder / "processor.json").is_file() else None
     config: Any = run.model.config
-    tokenizer = getattr(processor, "tokenizer", None)
-    if tokenizer is not None:
-        tokenizer = _with_filler(tokenizer, run)
+    tensors = run.model.state_dict()
     longest = getattr(processor, "max_tokens", 0)
     if run.architecture.id != "xlnet":  # which has no positions
         longest = min(longest or config.num_positions, config.num_positions)
-    rows: tuple[int, ...] = ()
-    if isinstance(processor, DenoisingProcessor):
-        numbers = processor.source.numbers or range(len(processor.source))
-        rows = their_rows(run.model.state_dict(), numbers)
-        tokenizer = processor.source.as_published(rows)
-        longest = config.num_positions
-    special = tokenizer.special if tokenizer is not None else Special()
+    tokenizer, rows = getattr(processor, "tokenizer", None), ()
+    if isinstance(getattr(processor, "source", None), WrittenPieces) and processor.source == processor.target:
+        rows = their_rows(tensors, processor.source.numbers or range(len(processor.source)))
+        tokenizer, longest = processor.source.as_published(rows), config.num_positions
+    elif tokenizer is not None:
+        tokenizer = _for_clients(tokenizer, run)
+    special = Special() if tokenizer is None else tokenizer.special
     reads = Reads(
         tuple(getattr(processor, "classes", None) or getattr(processor, "tags", None) or ()),
         longest, special.pad, special.begin, special.end, run.signature.task == "multi-label", rows,
     )  # fmt: skip
-    made = to_hugging_face(run.architecture.id, run.model.state_dict(), config, reads)
+    mean, scale = getattr(processor, "mean", 0.0), getattr(processor, "scale", 1.0)
+    if run.signature.task == "regression":
+        tensors = _in_units(tensors, mean, scale)
+    made = to_hugging_face(run.architecture.id, tensors, config, reads)
     with whole_folder(out) as folder:
         for place, part in {"": made, **made.folders}.items():
             _write_network(folder / place, part)
             if tokenizer is not None:
                 write_tokenizer(tokenizer, folder / place, longest, _texts_told_apart(run))
-    mean, scale = getattr(processor, "mean", 0.0), getattr(processor, "scale", 1.0)
-    if run.signature.task == "regression" and (mean, scale) != (0.0, 1.0):
-        return *made.notes, f"its answers there are (value - {mean:g}) / {scale:g}"
-    return made.notes
+    if tokenizer is not None:
+        return made.notes
+    what = "takes tokens" if processor is None else f"reads {processor.kind} in its own way"
+    return *made.notes, f"no tokenizer is written: the run {what}"
+
+
+def _in_units(tensors: dict[str, Tensor], mean: float, scale: float) -> dict[str, Tensor]:
+    """A net that puts out values in their units, where it learnt (value - mean) / scale."""
+    head = next((name for name in ("head", "answer.linear") if f"{name}.bias" in tensors), None)
+    if head is None:  # a cosine, which has none
+        return tensors
+    weight, bias = f"{head}.weight", f"{head}.bias"
+    return {**tensors, weight: tensors[weight] * scale, bias: tensors[bias] * scale + mean}
+
+
+def _for_clients(tokenizer: Tokenizer, run: Run) -> Tokenizer:
+    """The tokenizer with which transformers reads as the run does."""
+    if run.signature.task == "tagging" and tokenizer.kind == "byte-bpe" and not tokenizer.rules:
+        tokenizer = dataclasses.replace(tokenizer, prefix_space=True)  # every word as if a blank stood before
+    return _with_filler(tokenizer, run)
 
 
 def _without_graph(run: Run) -> str | None:
@@ -294,6 +312,13 @@ def _write_network(folder: Path, made: Exported) -> None:
         write_json(folder / name, content)
 
 
+def _in_transformers(run: Run) -> str | None:
+    """The fault of runs whose network transformers has no class for."""
+    if run.architecture.id in HUGGING_FACE:
+        return None
+    return f"transformers has no class of {run.architecture.id}; it has those of {', '.join(HUGGING_FACE)}"
+
+
 EXPORTERS: dict[str, Exporter] = {
     "torch": Exporter(
         "recurrent nets, Transformers and nets of images", _of(*RECURRENT, *IMAGES, "transformer"), _torch
@@ -302,7 +327,7 @@ EXPORTERS: dict[str, Exporter] = {
     "marian": Exporter(
         "Transformers with the normalisation behind", _of("transformer", task="translation"), _marian
     ),
-    "huggingface": Exporter("what transformers has a class for", _of(*HUGGING_FACE), _hugging_face),
+    "huggingface": Exporter("what transformers has a class for", _in_transformers, _hugging_face),
     "elmo": Exporter("ELMo's language models", _of("elmo"), _elmo),
     "onnx": Exporter("whatever predicts", _without_graph, _onnx, ("int8",)),
 }

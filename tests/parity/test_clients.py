@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.importing import import_weights
+from anncestry.data.processors import PieceTextProcessor
 from anncestry.data.sources.running_text import learn
 from anncestry.data.tokenizer import Special, Tokenizer
 from anncestry.data.tokenizer_source import for_a_task
@@ -126,6 +127,8 @@ CLASSES = {
 def client(folder, task, **options):
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     kind = getattr(transformers, CLASSES[task])
+    if json.loads((folder / "config.json").read_text())["architectures"] == ["XLNetLMHeadModel"]:
+        kind = transformers.XLNetLMHeadModel
     model, told = kind.from_pretrained(folder, output_loading_info=True, **options)
     assert not any(told[what] for what in ("missing_keys", "unexpected_keys", "mismatched_keys")), told
     return tokenizer, model.eval()
@@ -149,7 +152,7 @@ def rows(read):
     return [ids[visible.bool()].tolist() for ids, visible in pairs]
 
 
-def and_back(run, folder, beside):
+def and_back(folder, beside):
     """What was exported comes in again, and goes out again as it was: weights, config and tokenizer."""
     again = write_import(beside / "again", import_weights(folder), folder)
     export_run(again, "huggingface", beside / "back")
@@ -183,7 +186,7 @@ def test_an_encoder_answers_alike_and_comes_back(tmp_path, architecture, task):
             outputs = outputs[read["attention_mask"].bool()]
             wanted = torch.cat([row[:n] for row, n in zip(wanted, lengths, strict=True)])
         close(outputs, wanted.detach())
-    and_back(run, tmp_path / "out", tmp_path)
+    and_back(tmp_path / "out", tmp_path)
 
 
 @pytest.mark.parametrize("architecture", ["gpt", "gpt2"])
@@ -200,6 +203,7 @@ def test_a_decoder_answers_alike(tmp_path, architecture, task):
         outputs, read = theirs(tokenizer, model, texts)
         assert rows(read) == [row[:n].tolist() for row, n in zip(inputs, lengths, strict=True)]
         close(outputs.logits, wanted)
+    and_back(tmp_path / "out", tmp_path)
 
 
 def test_pipelines_name_their_answers(tmp_path):
@@ -305,3 +309,75 @@ def test_a_text_may_have_several_labels(tmp_path, architecture):
     found = {row["label"]: row["score"] for row in classify(TEXTS[:1])[0]}
     wanted = run.predict(TEXTS[0])[0]["probabilities"]
     assert found == {label: pytest.approx(chance, abs=1e-5) for label, chance in wanted.items()}
+    and_back(tmp_path / "out", tmp_path)
+
+
+@pytest.mark.parametrize("architecture", ["bert", "gpt", "xlm"])
+def test_values_are_in_their_units(tmp_path, architecture):
+    a_run(tmp_path / "run", architecture, "regression")
+    path = tmp_path / "run" / "processor.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"mean": 40.0, "scale": 5.0}))
+    run = load(tmp_path / "run")
+    export_run(run, "huggingface", tmp_path / "out")
+    tokenizer, model = client(tmp_path / "out", "regression")
+    outputs, _ = theirs(tokenizer, model, TEXTS)
+    wanted = [row["likeness"] for text in TEXTS for row in run.predict(text)]
+    assert outputs.logits[:, 0].tolist() == pytest.approx(wanted, abs=1e-4)
+    and_back(tmp_path / "out", tmp_path)
+
+
+@pytest.mark.parametrize("architecture", ["bert", "roberta", "camembert"])
+def test_words_that_are_already_split(tmp_path, architecture):
+    run = a_run(tmp_path / "run", architecture, "tagging")
+    export_run(run, "huggingface", tmp_path / "out")
+    tokenizer, _ = client(tmp_path / "out", "tagging")
+    words = ["The", "cat", "sat", "!", "naïve"]
+    own = run.processor.tokenizer
+    pieces = own.encode_words(words)
+    read = tokenizer(words, is_split_into_words=True)
+    assert read["input_ids"] == own.pack([token for row in pieces for token in row])
+    wanted = [word for word, row in enumerate(pieces) for _ in row]
+    assert read.word_ids() == [None, *wanted, None]
+
+
+@pytest.mark.parametrize(("architecture", "level"), [("gpt", "word-bpe"), ("gpt2", "byte-bpe")])
+def test_a_language_model_goes_on_alike(tmp_path, architecture, level):
+    torch.manual_seed(0)
+    tokenizer = Tokenizer.learn(LINES, level, 290)
+    size = len(tokenizer)
+    sizes = {"hidden_size": 16, "num_layers": 2, "num_heads": 2, "num_positions": 48, "seq_len": 48}
+    config = {"input_size": size, "output_size": size, **sizes}
+    model = create(architecture, **config).eval()
+    for name, parameter in model.named_parameters():
+        torch.nn.init.normal_(parameter, float("norm" in name and "weight" in name), 0.3)
+    processor = PieceTextProcessor.of(tokenizer).to_json()
+    found = Imported(architecture, config, model.state_dict(), processor)
+    run = write_import(tmp_path / "run", found, tmp_path)
+    export_run(run, "huggingface", tmp_path / "out")
+    client_tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "out")
+    client_model = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "out").eval()
+    for text in ("the cat sat", "Time flies; like", "one two three four five six " * 12):
+        tokens = tokenizer.encode(text)[:48]
+        read = client_tokenizer(text, truncation=True, return_tensors="pt")
+        assert read["input_ids"][0].tolist() == tokens
+        with torch.no_grad():
+            close(client_model(**read).logits, model(torch.tensor([tokens]))[0])
+    and_back(tmp_path / "out", tmp_path)
+
+
+def test_hidden_words_of_xlnet_come_back(tmp_path):
+    run = a_run(tmp_path / "run", "xlnet", "masked-lm")
+    export_run(run, "huggingface", tmp_path / "out")
+    client(tmp_path / "out", "masked-lm")
+    and_back(tmp_path / "out", tmp_path)
+
+
+def test_a_run_without_a_tokenizer_says_so(tmp_path):
+    torch.manual_seed(0)
+    config = {"task": "masked-lm", "input_size": 9, "output_size": 9, "hidden_size": 8, "num_layers": 1,
+              "num_heads": 2}  # fmt: skip
+    found = Imported("bert", config, create("bert", **config).state_dict())
+    run = write_import(tmp_path / "run", found, tmp_path)
+    assert export_run(run, "huggingface", tmp_path / "out")[-1] == (
+        "no tokenizer is written: the run takes tokens"
+    )
