@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from anncestry.errors import UserError, require
+from anncestry.stored import whole
 
 LARGEST_SIZE = 10_000_000
 """No network of the kinds that are read has a larger size, or more words."""
@@ -77,6 +78,10 @@ class Fields(Mapping[str, Any]):
         fits = isinstance(value, str | None | bool) and value in known
         require(fits, self.source, value, f"is an unknown {name}", known)
         return known[value]
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """A list of texts; null or a missing one is empty."""
+        return whole(tuple[str, ...], self.get(name) or (), f"{self.source}: {name}")
 
     def must_be(self, name: str, usual: Any) -> None:
         """A field that makes another network where it is not as usual."""

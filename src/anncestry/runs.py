@@ -131,7 +131,30 @@ class Run:
             raise UserError(
                 "run", str(self.folder), "was imported from weights alone; it cannot read data", hint=hint
             )
-        return processor_from_json(self._object("processor.json"))
+        processor = processor_from_json(self._object("processor.json"))
+        self._check_reader(processor)
+        return processor
+
+    def _check_reader(self, processor: Any) -> None:
+        """Raise a `UserError` where what reads inputs and says answers is of another problem."""
+        asked, file = self.signature, str(self.folder / "processor.json")
+        task = getattr(processor, "task", asked.task)
+        require(task == asked.task, file, task, f"answers another task than the model, {asked.task}")
+        classes = getattr(processor, "classes", ())
+        if classes and asked.task in ("classification", "multi-label"):
+            rule = f"names {len(classes)} classes; the model has {asked.output_size}"
+            require(len(classes) == asked.output_size, file, ", ".join(classes), rule)
+        columns, layout = getattr(processor, "columns", None), getattr(processor, "layout", None)
+        if columns is not None and layout is not None:
+            rule = f"describes {len(columns)} columns; the layout has {len(layout.inputs)} inputs"
+            require(len(columns) == len(layout.inputs), file, len(columns), rule)
+        vocabulary = getattr(processor, "vocabulary", None)
+        if isinstance(vocabulary, tuple) and asked.inputs == "tokens":
+            rule = f"has {len(vocabulary)} tokens; the model has {asked.vocab_size}"
+            require(len(vocabulary) <= asked.vocab_size, file, len(vocabulary), rule)
+        if asked.inputs == "vector" and hasattr(processor, "width"):
+            rule = f"makes {processor.width} numbers of an input; the model reads {asked.shape[0]}"
+            require((processor.width,) == asked.shape, file, processor.width, rule)
 
     def new_model(self, weights: Mapping[str, Tensor] | None = None) -> nn.Module:
         """The architecture at its size, with fresh weights.

@@ -8,7 +8,7 @@ import math
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -97,11 +97,7 @@ def check_fields_of(value: Any, source: str) -> None:
     """Raise a `UserError` where a field of a dataclass, or of one in it, is not what its annotation says."""
     hints = typing.get_type_hints(type(value))
     for field in fields(value):
-        found = getattr(value, field.name)
-        if hasattr(found, "__dataclass_fields__"):
-            check_fields_of(found, f"{source}: {field.name}")
-        else:
-            _as(hints[field.name], found, f"{source}: {field.name}")
+        _as(hints[field.name], getattr(value, field.name), f"{source}: {field.name}")
 
 
 def entry(values: Mapping[str, Any], name: str, kind: type, source: str) -> Any:
@@ -136,6 +132,10 @@ def _as(kind: Any, value: Any, field: str) -> Any:
         kind = origin or kind
         if not isinstance(value, kind):
             raise UserError(field, value, f"must be {_NAMES[kind]}; it is {_kind(value)}")
+        return value
+    if isinstance(kind, type) and is_dataclass(kind):
+        require(isinstance(value, kind), field, value, f"must be a {kind.__name__}; it is {_kind(value)}")
+        check_fields_of(value, field)
         return value
     if kind is float:
         if isinstance(value, bool) or not isinstance(value, int | float):

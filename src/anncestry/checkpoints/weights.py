@@ -115,7 +115,8 @@ def _sharded(index: Path) -> dict[str, tuple[Path, str]]:
     held: dict[str, tuple[Path, str]] = {}
     known: dict[str, set[str]] = {}
     for shard in dict.fromkeys(shard for _, shard in pairs):
-        inside = not Path(shard).is_absolute() and ".." not in Path(shard).parts
+        inside = not Path(shard).is_absolute() and ".." not in Path(shard).parts and "\0" not in shard
+        require(len(shard) < 256, source, shard, "is too long for a file's name")
         require(inside, source, shard, "lies outside of the index's folder")
         require((folder / shard).is_file(), source, shard, "is a shard that is missing in the folder")
         with _open(folder / shard) as file:

@@ -191,7 +191,7 @@ def _task(kin: Kin, config: Fields, theirs: Mapping[str, Tensor], prefix: str, s
     if f"{_SPAN}.weight" in theirs:
         told = {"task": "span", "output_size": 2}
         return _Task(told, {_SPAN: "head"}, False, {"kind": "packed-span"})
-    what = str((config.get("architectures") or [""])[0])
+    what = (config.texts("architectures") or ("",))[0]
     require("MultipleChoice" not in what, source, what, "chooses between texts, which is not a task here")
     two_layers = len(kin.answer) == 2
     of_text = next(iter(kin.answer)) if two_layers else _CLASSES

@@ -136,9 +136,9 @@ def _task(
         return said, "masked-lm", {"kind": "packed-masked"}
     if "qa_outputs.weight" in theirs:
         return {"task": "span", "output_size": 2}, "span", {"kind": "packed-span"}
-    listed = config.get("architectures") or [""]
-    tags = str(listed[0]).endswith("ForTokenClassification")
-    if family.summary and (str(listed[0]).endswith("ForSequenceClassification") or _SUMMARY in theirs):
+    listed = config.texts("architectures") or ("",)
+    tags = listed[0].endswith("ForTokenClassification")
+    if family.summary and (listed[0].endswith("ForSequenceClassification") or _SUMMARY in theirs):
         for name, usual in family.summary.items():
             config.must_be(name, usual)
     for name in (_SUMMARY, "logits_proj.bias", "classifier.bias"):

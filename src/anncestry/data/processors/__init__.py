@@ -32,6 +32,7 @@ from anncestry.data.processors.text import TextProcessor, WordTextProcessor
 from anncestry.data.processors.translation import TranslationProcessor
 from anncestry.data.processors.vectors import VectorProcessor
 from anncestry.errors import UserError
+from anncestry.stored import check_fields_of
 
 __all__ = [
     "CaptionProcessor",
@@ -96,9 +97,13 @@ def processor_from_json(fields: dict[str, Any]) -> Processor:
         UserError: of a kind that is not known, or its fields are not those of its kind.
     """
     kind = fields.get("kind")
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise UserError("processor", kind, "is of no known kind", sorted(_KINDS))
     try:
-        return _KINDS[kind].from_json({key: value for key, value in fields.items() if key != "kind"})
-    except (TypeError, KeyError, AttributeError) as error:
+        made = _KINDS[kind].from_json({key: value for key, value in fields.items() if key != "kind"})
+        check_fields_of(made, f"processor: {kind}")
+    except UserError:
+        raise
+    except (TypeError, KeyError, AttributeError, ValueError, IndexError, OverflowError) as error:
         raise UserError("processor", kind, f"its description is damaged ({error})") from None
+    return made

@@ -10,7 +10,7 @@ import numpy as np
 from anncestry.arrays import Float, Tensor
 from anncestry.data.processors.given import Given, content_of, table_of
 from anncestry.data.readers.tables import Table, as_number, parse_table
-from anncestry.errors import UserError
+from anncestry.errors import UserError, require
 
 
 def mean_and_scale(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -95,6 +95,11 @@ class Layout:
     target: int
     inputs: tuple[int, ...]
     more_targets: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        count = len(self.names)
+        for column in (self.target, *self.inputs, *self.more_targets):
+            require(0 <= column < count, "column", column, f"must be below {count}, the number of columns")
 
     @property
     def input_names(self) -> list[str]:
