@@ -255,6 +255,8 @@ def test_columns_are_left_out_on_request(tmp_path):
         load_data(f"csv:{path}", DataOptions(drop="ids"))
     with pytest.raises(UserError, match="drop: got '1,2,3'; leaves no column to predict from"):
         load_data(f"csv:{path}", DataOptions(drop="1,2,3"))
+    series = load_data(f"csv:{path}", DataOptions(drop="id,b,label", task="forecasting", window=4))
+    assert series.signature.shape == (4, 1)  # a series is forecast from itself
 
 
 def folder_of(home: Path, **rows: range) -> str:

@@ -238,7 +238,8 @@ def learn_table(
         dropped = {table.find(name.strip(), "drop") for name in options.drop.split(",")}
         notes += [f"left out {table.label(column)}: as asked" for column in sorted(dropped)]
         used = [column for column in used if column not in dropped]
-        if len(used) < 2:
+        fewest = 1 if options.task == "forecasting" else 2  # a series is forecast from itself
+        if len(used) < fewest:
             raise UserError("drop", options.drop, "leaves no column to predict from", table.names)
     if not used:
         raise UserError("columns", ", ".join(table.names), "every cell of the table is empty")
