@@ -1,11 +1,16 @@
 """What PyTorch's own tools ask of every architecture on the timeline (`anncestry.timeline.abilities`)."""
 
+from pathlib import Path
+
 import pytest
+import torch
 
 from anncestry.inspection import abilities
 from anncestry.inspection.conformance import tiny_signature
+from anncestry.protocols import OwnRule
+from anncestry.report.abilities import abilities_page
 from anncestry.timeline import TIMELINE, find
-from anncestry.timeline.abilities import UNWATCHED
+from anncestry.timeline.abilities import COLUMNS, EXCEPTIONS, UNWATCHED, exception
 
 every_architecture = pytest.mark.parametrize("architecture", TIMELINE, ids=lambda a: a.id)
 
@@ -71,3 +76,58 @@ def adapted(module):
 
     module.__class__ = Adapter
     return calls
+
+
+def pair_of(name, task=None):
+    """A config and its learning problem, of tokens where it reads any; of this task."""
+    architecture = find(name)
+    pairs = sorted(architecture.fits, key=lambda pair: (pair[0] != "tokens", pair[1] != task, pair))
+    signature = tiny_signature(*pairs[0])
+    return architecture.configure(signature, width=8 if architecture.has_width else None), signature
+
+
+@pytest.mark.parametrize("name", ["lstm", "voted-perceptron"])
+@pytest.mark.filterwarnings("ignore")  # the compiler's own
+def test_a_net_with_a_kernel_and_one_with_a_count_compile(name):
+    assert not abilities.compiled(*pair_of(name))
+
+
+@pytest.mark.parametrize("name", ["gru", "xlnet"])  # a loop; distances
+@pytest.mark.filterwarnings("ignore")
+def test_batch_and_length_are_free_in_what_is_exported(name):
+    assert not abilities.exported(*pair_of(name))
+
+
+@pytest.fixture
+def alone():
+    """A group of one process."""
+    torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
+    yield
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_replicas_learn_and_two_nets_must_be_given_their_targets(alone):
+    for name in ("bert", "spanbert", "electra"):
+        problem = pair_of(name, "masked-lm")
+        assert not abilities.distributed(*problem)
+        if name in EXCEPTIONS["ddp"]:
+            with pytest.raises(RuntimeError, match="not used in producing loss"):
+                abilities.distributed(*problem, asked=False)
+
+
+@pytest.mark.parametrize("name", ["tcn", "show-and-tell", "bart", "xlnet", "gpt", "stacked-lstm"])
+@pytest.mark.filterwarnings("ignore")
+def test_blocks_can_be_sharded(alone, name):
+    assert not abilities.sharded(*pair_of(name))
+
+
+def test_the_page_is_that_of_the_table():
+    page = Path(__file__).resolve().parents[2] / "docs" / "abilities.md"
+    assert page.read_text(encoding="utf-8") == abilities_page(), "run python -m benchmarks.abilities --write"
+    known = {architecture.id for architecture in TIMELINE}
+    for column, exceptions in EXCEPTIONS.items():
+        assert column in COLUMNS
+        assert set(exceptions) <= known
+    own = {a.id for a in TIMELINE if isinstance(abilities.build(tiny(a)[0]), OwnRule)}
+    assert own == {a.id for a in TIMELINE if (exception(a, "ddp") or "").startswith("it learns by its own")}

@@ -111,8 +111,12 @@ class TemporalBlock(nn.Module):
         return BlockState(self.first.initial_state(batch_size), self.second.initial_state(batch_size))
 
     def forward(
-        self, x: Float[Tensor, "B C T"], state: BlockState, lengths: Int[Tensor, "B"] | None = None
+        self,
+        x: Float[Tensor, "B C T"],
+        state: BlockState | None = None,
+        lengths: Int[Tensor, "B"] | None = None,
     ) -> tuple[Float[Tensor, "B K T"], BlockState]:
+        state = self.initial_state(x.shape[0]) if state is None else state
         h, first = self.first(x, state.first, lengths)
         h, second = self.second(self.dropout(h.relu()), state.second, lengths)
         return (self.dropout(h.relu()) + self.shortcut(x)).relu(), BlockState(first, second)
@@ -161,11 +165,10 @@ class TemporalConvolution(nn.Module):
             check_lengths(lengths, *x.shape[:2])
             beyond = ~visible_steps(lengths, x.shape[1]).unsqueeze(2)
             x = x.masked_fill(beyond, 0)  # a NaN in the padding would reach the gradient of the weights
-        if state is None:
-            state = self.initial_state(x.shape[0])
-        check_state(state, x.shape[0])
+        if state is not None:
+            check_state(state, x.shape[0])
         h, after = x.transpose(1, 2), []
-        for block, before in zip(self.blocks, state, strict=True):
+        for block, before in zip(self.blocks, state or [None] * len(self.blocks), strict=True):
             h, block_state = block(h, before, lengths)
             after.append(block_state)
         y = h.transpose(1, 2)

@@ -123,6 +123,10 @@ class DecoderBlock(Block):
         x = self.around_cross_attention(asked, lambda x: self.cross_attention(x, keys, values, visible))
         return self.around_feed_forward(x, self.feed_forward), asked
 
+    def look_up(self, memory: Float[Tensor, "N S D"]) -> tuple[Tensor, Tensor]:
+        """Keys and values of the memory, which serve all places of an answer."""
+        return self.cross_attention.look_up(memory)
+
     def looks(self, asked: Float[Tensor, "N T D"], keys, visible=None) -> Float[Tensor, "N h T S"]:
         """How much each head of the cross-attention looks at each place of the memory."""
         around = self.around_cross_attention

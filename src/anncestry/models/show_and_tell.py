@@ -115,7 +115,7 @@ class ShowAndTell(WritingNetwork):
 
     def encode(self, source: Float[Tensor, "B C H W"], lengths: Int[Tensor, "B"] | None = None) -> State:
         seen = self.dropout(self.encoder(source))
-        return step_of(self.decoder, seen, self.decoder.initial_state(source.shape[0]))[1]
+        return self.decoder(seen.unsqueeze(1))[1]
 
     def step(self, x_t, state):
         h, state = step_of(self.decoder, self.dropout(self.embedding(x_t)), state)

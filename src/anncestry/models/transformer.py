@@ -218,7 +218,7 @@ class Transformer(WritingNetwork):
     def encode(self, source: Int[Tensor, "B S"], lengths: Int[Tensor, "B"] | None = None) -> TransformerState:
         visible = visible_places(where_ragged(lengths, source), source)[:, None, None]
         memory = self.read(source, visible)
-        layers = tuple(block.cross_attention.look_up(memory) for block in self.decoder)  # pyright: ignore
+        layers = tuple(block.look_up(memory) for block in self.decoder)  # pyright: ignore
         first: SelfAttention = self.decoder[0].attention  # pyright: ignore
         cache = KeyValueCache.empty(len(self.decoder), first.num_heads, first.head_size, memory)
         return TransformerState(cache, memory[:, 0], Memory(Source(layers, visible)))
