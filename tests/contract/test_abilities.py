@@ -86,16 +86,14 @@ def pair_of(name, task=None):
     return architecture.configure(signature, width=8 if architecture.has_width else None), signature
 
 
-@pytest.mark.parametrize("name", ["lstm", "voted-perceptron"])
 @pytest.mark.filterwarnings("ignore")  # the compiler's own
-def test_a_net_with_a_kernel_and_one_with_a_count_compile(name):
-    assert not abilities.compiled(*pair_of(name))
+def test_a_net_that_runs_on_a_kernel_compiles():
+    assert not abilities.compiled(*pair_of("lstm"))
 
 
-@pytest.mark.parametrize("name", ["gru", "xlnet"])  # a loop; distances
 @pytest.mark.filterwarnings("ignore")
-def test_batch_and_length_are_free_in_what_is_exported(name):
-    assert not abilities.exported(*pair_of(name))
+def test_batch_and_length_are_free_in_what_is_exported():
+    assert not abilities.exported(*pair_of("gru"))
 
 
 @pytest.fixture

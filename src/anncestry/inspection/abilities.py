@@ -202,7 +202,7 @@ def _called(net: Any, model: nn.Module, inputs: Tensor, targets: Tensor, asked: 
 
 def _loss(model: nn.Module, signature: Signature, net: Any = None, asked: bool = True) -> Tensor:
     objective, (inputs, targets) = objective_for(signature), signature.example(2)
-    outputs = _called(net or model, model, inputs, targets, asked)
+    outputs = _called(model if net is None else net, model, inputs, targets, asked)
     return objective.loss(outputs, targets) / objective.count(targets)
 
 

@@ -1,7 +1,7 @@
 """What PyTorch's tools can do with each architecture: the exceptions, with their reasons.
 
 An architecture that is not named here can do all of it. ``tests/contract/test_abilities.py`` holds that for
-what is quick to try, and ``python -m benchmarks.abilities`` tries all of it. ``docs/abilities.md`` is the table.
+what is quick to try, and ``python -m benchmarks.abilities`` tries all. ``docs/abilities.md`` is the table.
 """
 
 from anncestry.timeline.architecture import Architecture
