@@ -34,7 +34,7 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "abilities.md"
 def tiny(architecture: Architecture) -> tuple[Any, Signature]:
     """A config with room for a few lengths, and its learning problem."""
     pairs = sorted(architecture.fits, key=lambda pair: (pair[0] not in ("tokens", "characters"), pair))
-    signature = tiny_signature(*pairs[0])
+    signature = tiny_signature(*pairs[0])  # pyright: ignore[reportArgumentType]
     config = architecture.configure(signature, width=8 if architecture.has_width else None)
     if 0 < getattr(config, "num_positions", 0) < 16:
         config = dataclasses.replace(config, num_positions=16)

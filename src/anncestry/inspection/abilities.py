@@ -114,9 +114,9 @@ def compiled(config: Any, signature: Signature) -> str:
 
 def exported(config: Any, signature: Signature) -> str:
     """Exported with batch and length free: the same outputs at three sizes."""
-    model: Any = build(config).eval()
+    model = build(config).eval()
     names = {"x": "length" if signature.inputs in ("tokens", "series", "characters") else None}
-    if isinstance(model, EncoderDecoder):
+    if signature.target_len:
         names["targets"] = "target_length"
     free = torch.export.Dim.DYNAMIC
     shapes = tuple({0: free} if axis is None else {0: free, 1: free} for axis in names.values())

@@ -6,8 +6,9 @@ from anncestry.timeline.abilities import COLUMNS, exception
 HEAD = """\
 # What PyTorch's tools can do with each architecture
 
-A model of the timeline is an ordinary `torch.nn.Module`. Written by
-`python -m benchmarks.abilities --write`; a test holds it equal to `anncestry.timeline.abilities`, and `python -m benchmarks.abilities` tries every cell.
+A model of the timeline is an ordinary `torch.nn.Module`. This page is written by
+`python -m benchmarks.abilities --write`; a test holds it equal to `anncestry.timeline.abilities`, and
+`python -m benchmarks.abilities` tries every cell.
 
 %s
 
@@ -18,8 +19,8 @@ What goes for all:
 - A model that writes (translation, captions) is exported as it is trained: scores of a given answer's words,
   each from those before it. A language model scores a text. Neither searches.
 - With learnt positions no sequence is longer than `num_positions`.
-- `torch.compile` goes around PyTorch's fused recurrent kernels, as it does for `torch.nn.LSTM`:
-  with `fullgraph=True` nets that run on one (rnn, lstm, gru and what is made of them) are refused.
+- `torch.compile` goes around PyTorch's fused recurrent kernels, as for `torch.nn.LSTM`; with
+  `fullgraph=True` nets that run on one (rnn, lstm, gru and what is made of them) are refused.
 - Hooks are on forward passes. A net that someone watches leaves its fast paths, and is slower. A dropout layer
   that passes everything, and a list of modules, is not called.
 
