@@ -21,8 +21,8 @@ What goes for all:
 - With learnt positions no sequence is longer than `num_positions`.
 - `torch.compile` goes around PyTorch's fused recurrent kernels, as for `torch.nn.LSTM`; with
   `fullgraph=True` nets that run on one (rnn, lstm, gru and what is made of them) are refused.
-- Hooks are on forward passes. A net that someone watches leaves its fast paths, and is slower. A dropout layer
-  that passes everything, and a list of modules, is not called.
+- Hooks are on forward passes. A net that someone watches leaves its fast paths, and is slower. A dropout
+  layer that passes everything, and a list of modules, is not called.
 
 """
 
