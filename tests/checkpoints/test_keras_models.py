@@ -49,6 +49,7 @@ def answers(found, model, inputs, lengths=None):
 
 MODELS = {
     "binary": (lambda: chain(L.LSTM(4), L.Dense(1, activation="sigmoid")), "classification", "sigmoid"),
+    "labels": (lambda: chain(L.LSTM(4), L.Dense(3, activation="sigmoid")), "multi-label", "each"),
     "classes": (lambda: chain(L.GRU(4), L.Dropout(0.5), soft(3)), "classification", "softmax"),
     "apart": (lambda: chain(L.GRU(4), L.Dense(3), L.Activation("softmax")), "classification", "softmax"),
     "free": (lambda: chain(L.LSTM(4), L.Dense(3, use_bias=False), L.Softmax()), "classification", "softmax"),
@@ -89,6 +90,8 @@ def test_outputs_are_those_of_keras(tmp_path, name):
         got = answers(found, model, inputs)
         if probabilities == "softmax":
             got = got.softmax(-1)
+        if probabilities == "each":
+            got = got.sigmoid()
         if probabilities == "sigmoid":
             got = got.softmax(-1)[:, 1:]
         np.testing.assert_allclose(got.numpy(), expected, atol=2e-6, rtol=0, err_msg=file)
@@ -132,6 +135,7 @@ def test_the_loss_says_what_a_linear_output_is(tmp_path):
     for loss, units, task, outputs in (
         (keras.losses.BinaryCrossentropy(from_logits=True), 1, "classification", 2),
         ("mse", 3, "regression", 3),
+        (keras.losses.BinaryCrossentropy(from_logits=True), 3, "multi-label", 3),
         (keras.losses.SparseCategoricalCrossentropy(from_logits=True), 3, "classification", 3),
     ):
         theirs = chain(L.LSTM(4), L.Dense(units))
@@ -143,7 +147,6 @@ def test_the_loss_says_what_a_linear_output_is(tmp_path):
 
 
 REFUSED = {
-    "several labels": (lambda: [L.LSTM(4), L.Dense(3, activation="sigmoid")], "sigmoid over 3 outputs"),
     "hidden dense": (lambda: [L.LSTM(4), L.Dense(4, "relu"), L.Dense(2)], "Dense: activation.*'relu'"),
     "two dense": (lambda: [L.LSTM(4), L.Dense(4), L.Dense(2)], "Dense.*stands where no such layer is read"),
     "pooling": (

@@ -127,7 +127,7 @@ def _shards(folder: Path) -> None:
 
 def _recurrent_arrays() -> dict[str, np.ndarray]:
     model = create("lstm", input_size=3, hidden_size=4, output_size=2)
-    return keras_arrays(model.state_dict())
+    return keras_arrays(model.state_dict(), model.config)
 
 
 def _keras_config() -> dict:

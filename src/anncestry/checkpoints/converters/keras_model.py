@@ -42,7 +42,8 @@ class KerasModel(NamedTuple):
         activation: of SimpleRNN layers; None where there are none.
         every_step: whether the last recurrent layer puts out every step; None where no configuration says it.
         output: the activation above the ``Dense``: linear, softmax or sigmoid; None where there is no Dense.
-        loss: ``classes`` or ``values`` where it was trained with a loss of these; else empty.
+        loss: ``classes``, ``labels`` (each holds or not) or ``values`` where it was trained with a loss of
+            these; else empty.
         seq_len: the steps of an input; 0 where they are not told.
         notes: what a person must know.
     """
@@ -305,4 +306,6 @@ def _loss(config: Mapping[str, Any]) -> str:
         inner = loss.get("config")
         loss = loss.get("class_name") if not isinstance(inner, str) else inner
     name = str(loss or "").lower().replace("_", "")
+    if name.startswith("binary"):
+        return "labels"
     return "classes" if _CROSS_ENTROPY.search(name) else "values" if _OF_VALUES.search(name) else ""

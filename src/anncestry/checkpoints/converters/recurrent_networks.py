@@ -113,7 +113,7 @@ def _network(parts: _Parts, architecture: str | None, source: str, said: KerasMo
         tensors["embedding.weight"] = parts.embedding
         config |= {"inputs": "tokens", "input_size": vocab_size, "embed_dim": embed_dim}
     task, notes = _task(said, config, weight.shape[0], bool(parts.readouts), sizes, source)
-    if said.output == "sigmoid" or (said.loss == "classes" and said.output == "linear"):
+    if said.output == "sigmoid" or (said.loss in ("classes", "labels") and said.output == "linear"):
         weight, bias = _two_classes(weight, bias)
     tensors |= {"readout.weight": weight, "readout.bias": bias}
     config |= {"task": task, "output_size": weight.shape[0]}
@@ -146,16 +146,15 @@ def _task(
     if not linear:
         where = "at the last step" if not both_ways else "of both ends"
         return "regression", [f"there is no linear layer: the outputs are the hidden units {where}"]
-    if said.output == "sigmoid" and outputs > 1:
-        rule = "says of each of several labels whether it holds; here are one answer of several, and values"
-        raise UserError(source, f"sigmoid over {outputs} outputs", rule)
-    next_token = tokens and outputs == config["input_size"] and not both_ways
+    next_token = tokens and outputs == config["input_size"] and not both_ways and said.output != "sigmoid"
     if said.every_step:
         return _task_of_every_step(said, next_token, source), []
     if next_token:
         how = " (Keras answers at the last step alone)" if said.every_step is False else ""
         return "language-model", [f"task=language-model is assumed: outputs are as many as tokens{how}"]
-    if said.output in ("softmax", "sigmoid") or said.loss == "classes":
+    if outputs > 1 and (said.output == "sigmoid" or (said.output == "linear" and said.loss == "labels")):
+        return "multi-label", []
+    if said.output in ("softmax", "sigmoid") or said.loss in ("classes", "labels"):
         return "classification", []
     if said.loss == "values":
         return "regression", []
@@ -164,7 +163,7 @@ def _task(
 
 
 def _task_of_every_step(said: KerasModel, next_token: bool, source: str) -> str:
-    classes = said.output == "softmax" or (said.output == "linear" and said.loss != "values")
+    classes = said.output == "softmax" or (said.output == "linear" and said.loss in ("", "classes"))
     rule = "answers with values at every step (return_sequences=True); read are classes of every step"
     require(classes, source, f"{said.output} output", rule)
     return "language-model" if next_token else "tagging"
