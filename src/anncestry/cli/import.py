@@ -21,8 +21,9 @@ class Arguments:
     Face's; OpenAI's checkpoint of GPT-2 for TensorFlow, or its folder of GPT's params_shapes.json. ELMo:
     a folder with its options.json and HDF5 weights, or one of the two. BERT: a folder of Hugging Face's, for
     any task; its authors' bert_model.ckpt with bert_config.json and vocab.txt. A folder of
-    sentence-transformers, for vectors of texts. RoBERTa, CamemBERT, ALBERT, DistilBERT and ELECTRA: folders
-    of Hugging Face's; of ELECTRA the discriminator's, with the generator's in a folder `generator` in it."""
+    sentence-transformers, for vectors of texts, or a cross-encoder's. RoBERTa, CamemBERT, ALBERT, DistilBERT,
+    ELECTRA, XLM, FlauBERT, XLNet, MobileBERT and BART: folders of Hugging Face's, in one file or in shards;
+    of ELECTRA the discriminator's, with the generator's in a folder `generator` in it."""
     folder: tyro.conf.Positional[Path]
     """The new folder, for `anncestry show FOLDER` and `anncestry.load(FOLDER).model`; where the source says
     how texts are read, also for `anncestry predict FOLDER "a text"`."""
