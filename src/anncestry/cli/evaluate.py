@@ -53,17 +53,18 @@ def run(arguments: Arguments) -> int:
         search = usual_search(trained.signature, **told)
         written = trained.written(scored, search=search)
         figures, how, groups = figures | written.figures, written.signatures, written.groups
+    unit = "tokens" if trained.signature.task == "language-model" else "examples"
     notes = list(scored.notes) if arguments.data is not None else []
     if arguments.json:
         named = {"classes": list(trained.class_names()), **counts} if counts else {}
         more = {"by class": named, "signatures": how, "exact by group": groups, "notes": notes}
         numbers = {name: value if math.isfinite(value) else None for name, value in figures.items()}
-        print(json.dumps(numbers | {"examples": len(scored)} | {k: v for k, v in more.items() if v}))
+        print(json.dumps(numbers | {unit: len(scored)} | {k: v for k, v in more.items() if v}))
         return 0
     for name, value in figures.items():
         shown = f"{value:.6g}" if math.isfinite(value) else "not defined on these"
         print(f"{name:>22}  {shown}" + (f"  {how[name]}" if name in how else ""))
-    print(f"{'examples':>22}  {len(scored):,}")
+    print(f"{unit:>22}  {len(scored):,}")
     for line in class_lines(trained.class_names(), counts):
         print(line)
     if groups:

@@ -85,7 +85,6 @@ def _page_of(trained: "Run") -> str:
     """
     from torch import nn
 
-    from anncestry.inspection.alignments import can_look
     from anncestry.inspection.attention_maps import has_heads
     from anncestry.layers.sequence_network import SequenceNetwork
 
@@ -97,17 +96,10 @@ def _page_of(trained: "Run") -> str:
     if signature.inputs == "tokens" and has_heads(model):
         return "of_text"
     convolves = any(isinstance(module, nn.Conv2d) for module in model.modules())
-    if signature.inputs == "image" and convolves and signature.task != "captioning":
+    if signature.inputs == "image" and convolves:
         return "image"
     rule = "has no page: it has no hidden states, no feature maps and no attention heads to show"
-    hint = None
-    if signature.task == "captioning":
-        rule = "has no page of its own"
-        if can_look(model, signature):
-            hint = (
-                f"`anncestry predict {trained.folder} IMAGE --alignments PAGE` shows its attention weights."
-            )
-    raise UserError("run", trained.architecture.name, rule, hint=hint)
+    raise UserError("run", trained.architecture.name, rule)
 
 
 def _applicable(trained: "Run", kind: str, options: Mapping[str, Any]) -> Options:
