@@ -7,7 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anncestry.data import Examples, Stream, epoch_order, load_data
+from anncestry.data import Dataset, Examples, Stream, epoch_order, load_data
+from anncestry.data.processors import TextProcessor
+from anncestry.signature import Signature
 
 
 @settings(deadline=None)
@@ -146,3 +148,23 @@ def test_long_sequences_are_scored_in_smaller_batches() -> None:
     assert Examples(rows, rows[:, 0]).scored_batch == 256
     assert Examples(rows, rows[:, 0], torch.full((10,), 512)).scored_batch == 32
     assert Examples(rows[:, :40], rows[:, 0], torch.full((10,), 40)).scored_batch == 256
+
+
+def test_a_stream_of_small_integers_is_the_same_data() -> None:
+    for kind in (torch.int8, torch.int16):
+        small, large = Stream(torch.arange(100).to(kind), 7), Stream(torch.arange(100), 7)
+        pairs = zip(small.batches(3), large.batches(3), strict=True)
+        assert all(a.inputs.equal(b.inputs) and a.targets.equal(b.targets) for a, b in pairs)
+        made = [
+            Dataset(
+                "x",
+                {},
+                Signature("language-model", "tokens", (7,), 100, 100),
+                TextProcessor("ab"),
+                part,
+                part,
+                part,
+            )
+            for part in (small, large)
+        ]
+        assert made[0].fingerprint() == made[1].fingerprint()

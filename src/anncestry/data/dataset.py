@@ -140,7 +140,7 @@ class Stream:
     the very end are left out.
 
     Attributes:
-        tokens: (N,) int64.
+        tokens: (N,) integers of any size; batches are of int64.
         window: T, tokens in one window.
     """
 
@@ -171,8 +171,8 @@ class Stream:
         streams = streams if part is None else streams[part]
         length = streams.shape[1] - 1
         for first in range(start * self.window, length, self.window):
-            last = min(first + self.window, length)
-            yield Batch(streams[:, first:last], streams[:, first + 1 : last + 1], continues=first > 0)
+            read = streams[:, first : min(first + self.window, length) + 1].long()
+            yield Batch(read[:, :-1], read[:, 1:], continues=first > 0)
 
 
 @dataclass(frozen=True)
@@ -302,7 +302,11 @@ class Dataset:
         for split in (self.train, self.validation, self.test):
             for tensor in _tensors(split):
                 digest.update(str(tuple(tensor.shape)).encode())
-                digest.update(tensor.flatten().numpy().data)
+                if isinstance(split, Stream):  # however small its integers are
+                    for piece in tensor.split(STREAM_LENGTH):
+                        digest.update(piece.long().numpy().data)
+                else:
+                    digest.update(tensor.flatten().numpy().data)
         return digest.hexdigest()
 
 

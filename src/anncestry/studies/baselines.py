@@ -389,7 +389,7 @@ def _tokens(split) -> np.ndarray:
     if isinstance(split, ParallelStreams):  # each row but the last ends with the first token of the next
         return split.tokens[:, :-1].flatten().numpy()
     assert isinstance(split, Stream)
-    return split.tokens.numpy()
+    return split.tokens.long().numpy()
 
 
 def _text_figures(nats: float) -> dict[str, float]:

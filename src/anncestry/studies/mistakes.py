@@ -178,7 +178,7 @@ def _writing(model: nn.Module, dataset: Dataset, seed: int) -> dict[str, Any]:
     if not isinstance(model, SequenceModel) or decode is None:
         return {}
     assert isinstance(dataset.test, Stream | ParallelStreams)
-    prompt = dataset.test.tokens.flatten()[:PROMPT_LENGTH]
+    prompt = dataset.test.tokens.flatten()[:PROMPT_LENGTH].long()
     random = torch.Generator().manual_seed(seed)
     model.eval()
     written = [token for (token,) in sample(model, prompt, SAMPLE_LENGTH, 0.8, random)]

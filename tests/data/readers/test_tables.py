@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from anncestry.data.readers import rows as rows_module
 from anncestry.data.readers.tables import Table, parse_table
+from anncestry.data.readers.watching import watched
 from anncestry.errors import UserError
 
 
@@ -204,4 +205,8 @@ def test_columns_are_kept_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     assert table.columns[1][-1] == table.columns[1][10] == "é10"
     assert table.columns[1][2:5] == ("é2", "é3", "é4")
     assert table.values(0).tolist() == list(range(11))
+    seen: list[tuple[str, int, int]] = []
+    with watched(lambda *step: seen.append(step)):
+        parse("n,t\n" + "".join(f"{n},é{n}\n" for n in range(11)))
+    assert seen == [("rows", 4, 13), ("rows", 8, 13), ("rows", 12, 13), ("rows", 13, 13)]
     assert len(table) == 11

@@ -1,5 +1,6 @@
 """Text as characters, or as words."""
 
+import sys
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,10 +14,20 @@ from anncestry.data.processors.given import Given, content_of
 from anncestry.data.readers.files import whole_characters
 from anncestry.errors import UserError
 
+CHUNK = 2**22  # characters that are looked up together, which take 16 bytes each for the time being
+
 
 def code_points(text: str) -> np.ndarray:
     """(len(text),) uint32."""
     return np.frombuffer(text.encode("utf-32-le", errors="surrogatepass"), dtype="<u4")
+
+
+def characters_of(text: str) -> str:
+    """The different characters of a text, sorted."""
+    seen = np.zeros(sys.maxunicode + 1, dtype=bool)
+    for first in range(0, len(text), CHUNK):
+        seen[code_points(text[first : first + CHUNK])] = True
+    return "".join(map(chr, np.flatnonzero(seen)))
 
 
 @dataclass(frozen=True)
@@ -50,14 +61,20 @@ class TextProcessor:
             raise UserError(
                 "text", text[max(0, at - 20) : at + 20], rule, [repr(c) for c in self.vocabulary[:200]]
             )
-        return torch.from_numpy(tokens)
+        return torch.from_numpy(tokens).long()
 
     def lookup(self, text: str) -> np.ndarray:
-        """The token of each character, -1 where it is not in the vocabulary; int64 (len(text),)."""
+        """The token of each character, -1 where it is not in the vocabulary: the smallest integers that hold
+        them, (len(text),)."""
         known = code_points("".join(self.vocabulary))
-        table = np.full(int(known[-1]) + 2, -1)  # the last place stands for all larger code points
+        kind = np.min_scalar_type(-max(1, len(known)))
+        table = np.full(int(known[-1]) + 2, -1, kind)  # the last place stands for all larger code points
         table[known] = np.arange(len(known))
-        return table[np.minimum(code_points(text), len(table) - 1)]
+        tokens = np.empty(len(text), kind)
+        for first in range(0, len(text), CHUNK):
+            points = code_points(text[first : first + CHUNK])
+            tokens[first : first + CHUNK] = table[np.minimum(points, len(table) - 1)]
+        return tokens
 
     def decode_tokens(self, tokens: Int[Tensor, "T"]) -> str:
         """The text of tokens."""

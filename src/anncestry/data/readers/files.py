@@ -181,6 +181,6 @@ def decode_text(data: bytes, name: str, whole: bool = True) -> str:
         hint = "Save it again as UTF-8, for example with: iconv -f latin1 -t utf-8"
         raise UserError("file", name, rule, hint=hint) from None
     text = text.replace("\r\n", "\n")
-    if not text.strip():
+    if not text or text.isspace():
         raise UserError("file", name, "must hold text; it is empty or blank")
     return text

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from anncestry.data.readers.files import split_lines
+from anncestry.data.readers.watching import told
 from anncestry.errors import UserError
 
 DELIMITERS = "\t;,"  # in the order of preference: a comma may also be a decimal comma
@@ -137,12 +138,12 @@ class _Reader:
     def __init__(self, text: str, delimiter: str, quoted: bool) -> None:
         self.line = 0
         self._delimiter = delimiter
-        self._text = text
+        self.text = text
         self._csv = _csv(text, delimiter) if quoted else None
 
     def __iter__(self) -> Iterator[list[str]]:
         if self._csv is None:
-            for line in _lines(self._text):
+            for line in _lines(self.text):
                 self.line += 1
                 yield line.removesuffix("\n").split(self._delimiter)
             return
@@ -158,6 +159,7 @@ class _Reader:
 
 def _collect(reader: _Reader, name: str, strip: bool, ragged: bool) -> Rows:
     """All rows, of one width."""
+    total = reader.text.count("\n") + 1
     first: list[list[str]] = []
     chunk: list[list[str]] = []
     columns: list[Cells] = []
@@ -191,10 +193,12 @@ def _collect(reader: _Reader, name: str, strip: bool, ragged: bool) -> Rows:
             chunk.append(row)
             if len(chunk) == CHUNK:
                 put_away()
+                told("rows", len(lines), total)
     except csv.Error as error:
         raise UserError(f"row {reader.reached}", name, f"cannot be read as a table ({error})") from None
     if chunk:
         put_away()
+    told("rows", total, total)
     if not lines:
         raise UserError("file", name, "must hold rows of values; there are none")
     notes = [f"left out {empty} rows without any value"] if empty else []

@@ -31,3 +31,11 @@ def counted(things: Sequence[T], what: str) -> Iterator[T]:
         yield thing
     if watch is not None:
         watch(what, len(things), len(things))
+
+
+def told(what: str, done: int, total: int) -> None:
+    """Tell whoever watches how many are done, of about how many, in steps of half a percent."""
+    watch = _watch.get()
+    if watch is not None:
+        done = min(done, total)
+        watch(what, done - (done % max(1, total // 200) if done < total else 0), total)

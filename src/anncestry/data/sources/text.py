@@ -15,7 +15,7 @@ from anncestry.data.processors.common import expect
 from anncestry.data.processors.denoising import DenoisingProcessor
 from anncestry.data.processors.masked_words import MaskedWordsProcessor
 from anncestry.data.processors.pieces import LEVELS, PieceTextProcessor
-from anncestry.data.processors.text import TextProcessor, WordTextProcessor
+from anncestry.data.processors.text import TextProcessor, WordTextProcessor, characters_of
 from anncestry.data.readers.files import (
     absolute,
     existing_file,
@@ -91,8 +91,9 @@ def _of_parts(
 def _streams(parts: list[str], processor: TextProcessor, window: int) -> tuple[list[Stream], tuple[str, ...]]:
     """Texts in tokens, and a note on characters that the vocabulary lacks."""
     tokens = [processor.lookup(part) for part in parts]
-    splits = [Stream(torch.from_numpy(part[part >= 0]), window) for part in tokens]
     lost = sum(int((part < 0).sum()) for part in tokens)
+    tokens = [part[part >= 0] for part in tokens] if lost else tokens
+    splits = [Stream(torch.from_numpy(part), window) for part in tokens]
     if not lost:
         return splits, ()
     unseen = sorted(set("".join(parts)) - set(processor.vocabulary))
@@ -112,7 +113,7 @@ def _in_streams(
     require(options.level != LEVEL, "split", options.split, rule, ["tail", "tail-10"])
     processor = _processor(text, options, given, about["name"])
     window = options.window or CHAR_RNN_WINDOW
-    tokens = processor.lookup(text)
+    tokens = processor.lookup(text).astype(np.int64)
     tokens = tokens[tokens >= 0]
     chunks = len(tokens) // (CHAR_RNN_STREAMS * window)
     train, validation = int(chunks * (1 - CHAR_RNN_HELD_OUT)), int(chunks * CHAR_RNN_HELD_OUT)
@@ -141,7 +142,7 @@ def _processor(text: str, options: DataOptions, given: Processor | None, name: s
         require(
             options.vocab_size is None, "vocab_size", options.vocab_size, "is for words and pieces: --level"
         )
-        processor = TextProcessor("".join(sorted(set(text))))
+        processor = TextProcessor(characters_of(text))
     if len(processor.vocabulary) < 2:
         only = "".join(processor.vocabulary)
         rule = f"must have at least two different {processor.unit}s; it has only {only!r}"
