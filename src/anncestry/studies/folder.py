@@ -133,7 +133,8 @@ def _taken_up(folder: Path, plan: Results, changed: bool) -> Results:
     if differing:
         told = ", ".join(f"{name} was {was} and is {now}" for name, was, now in differing)
         hint = f"Choose another --out, or go on with it: anncestry compare --resume {folder}"
-        raise UserError("--out", str(folder), f"holds another race: {told}", hint=hint)
+        rule = f"holds another race: {told}"
+        raise UserError("--out", str(folder), rule, hint=None if changed else hint)
     if before.seeds != plan.seeds or before.data["name"] != plan.data["name"]:
         before.seeds, before.command = plan.seeds, plan.command
         before.data["name"] = plan.data["name"]
@@ -146,9 +147,13 @@ def _taken_up(folder: Path, plan: Results, changed: bool) -> Results:
 
 
 def _differences(before: Results, plan: Results) -> list[tuple[str, Any, Any]]:
-    """What of one race is otherwise in another: ``(option, was, is)``."""
+    """What of one race is otherwise in another: ``(option, was, is)``.
+
+    An older version knew fewer options; what it did not know does not differ.
+    """
     was, now = _arguments(before), _arguments(plan)
-    return [(name, _shown(was.get(name)), _shown(now[name])) for name in now if was.get(name) != now[name]]
+    differing = [name for name in was if name in now and was[name] != now[name]]
+    return [(name, _shown(was[name]), _shown(now[name])) for name in differing]
 
 
 def _arguments(race: Results) -> dict[str, Any]:
