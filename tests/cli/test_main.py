@@ -243,3 +243,19 @@ def test_a_folder_may_look_like_markup(tmp_path, capsys):
         main(["train", "mlp", "--data", "digits", "--max-steps", "1", "--out", str(tmp_path / "a[/b]c")]) == 0
     )
     assert "[/b]c" in capsys.readouterr().out
+
+
+def test_other_data_may_be_read_by_other_columns(tmp_path, capsys):
+    (tmp_path / "a.csv").write_text(
+        "x,y,kind\n" + "".join(f"{i % 5},{i % 3},{'ab'[i % 2]}\n" for i in range(40))
+    )
+    (tmp_path / "b.csv").write_text("kind,y,x,more\na,1,2,9\nb,0,1,9\n")
+    run = str(tmp_path / "run")
+    assert (
+        main(["train", "mlp", "--data", f"csv:{tmp_path / 'a.csv'}", "--max-steps", "1", "--out", run]) == 0
+    )
+    words = ["evaluate", run, "--data", f"csv:{tmp_path / 'b.csv'}", "--target", "kind", "--drop", "more"]
+    assert main(words) == 0, capsys.readouterr().err
+    assert "examples  2" in capsys.readouterr().out
+    assert main(["evaluate", run, "--target", "kind"]) == 2
+    assert "--target: got 'kind'; says how other data are read; give --data too" in capsys.readouterr().err

@@ -1,10 +1,15 @@
 """The scores of a run, on its own test data or on other data read the same way."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import tyro
+
+from anncestry.cli.given import flag, given
+from anncestry.data.options import DataOptions
+
+GivenData: Any = given(DataOptions, without=("split",))  # whose name is that of the part to score
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,7 @@ class Arguments:
     """As for `anncestry predict`: what the scores are in fewer bits."""
     json: bool = False
     """Print JSON."""
+    data_options: Annotated[GivenData, tyro.conf.arg(name="")] = field(default_factory=dict)
 
 
 def run(arguments: Arguments) -> int:
@@ -45,8 +51,14 @@ def run(arguments: Arguments) -> int:
     rule = f"is for texts that are written; the task of this run is {trained.signature.task}"
     for name, value in told.items():
         require(trained.signature.task in WRITING_TASKS, f"--{name}", value, rule)
+    options = None
+    for name, value in arguments.data_options.items():
+        require(
+            arguments.data is not None, flag(name), value, "says how other data are read; give --data too"
+        )
+        options = replace(options or trained.data_options or DataOptions(), **{name: value})
     with reading():
-        scored = trained.examples(arguments.data, arguments.split)
+        scored = trained.examples(arguments.data, arguments.split, options)
     counts: dict[str, list[int]] = {}
     figures, how, groups = trained.evaluate(scored, counts=counts), {}, {}
     if trained.signature.task in WRITING_TASKS:
