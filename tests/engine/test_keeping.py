@@ -30,3 +30,18 @@ def test_without_a_shelf_it_ends_with_the_outermost_scope():
     with keeping():
         kept((weight,), lambda: made.append(1) or 0)
     assert len(made) == 2
+
+
+def test_what_is_exported_within_it_keeps_nothing():
+    linear = torch.nn.Linear(3, 2)
+    with torch.no_grad(), keeping(shelf := {}):
+        kept((linear.weight,), lambda: 1)
+        before = len(shelf)
+
+        class Doubled(torch.nn.Module):
+            def forward(self, x):
+                return x @ kept((linear.weight,), lambda: 2 * linear.weight.t())
+
+        program = torch.export.export(Doubled(), (torch.ones(1, 3),), strict=False).module()
+        torch.testing.assert_close(program(torch.ones(1, 3)), 2 * linear.weight.sum(1)[None])
+    assert len(shelf) == before

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import torch
+
 from anncestry.arrays import Tensor
 
 Made = TypeVar("Made")
@@ -41,8 +43,9 @@ def keeping(shelf: dict | None = None, int8: bool = False) -> Iterator[None]:
 
 
 def is_keeping() -> bool:
-    """Whether this is within `keeping`."""
-    return _here.kept is not None
+    """Whether this is within `keeping`; never in what is compiled or exported, whose tensors have no memory
+    to be known by."""
+    return _here.kept is not None and not torch.compiler.is_compiling()
 
 
 def wants_int8() -> bool:
@@ -52,13 +55,15 @@ def wants_int8() -> bool:
 
 def look_up(weights: tuple[Tensor, ...]) -> Any:
     """What was last stored for these weights, or None."""
-    found = (_here.kept or {}).get(tuple(map(_identity, weights)))
+    if _here.kept is None or not is_keeping():
+        return None
+    found = _here.kept.get(tuple(map(_identity, weights)))
     return None if found is None else found[1]
 
 
 def store(weights: tuple[Tensor, ...], made: Any) -> None:
     """Keep ``made`` for these weights; outside of `keeping` nothing is kept."""
-    if _here.kept is not None:
+    if _here.kept is not None and is_keeping():
         _here.kept[tuple(map(_identity, weights))] = (weights, made)
 
 
