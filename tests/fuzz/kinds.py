@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from anncestry.checkpoints.converters.marian import to_marian
 from anncestry.checkpoints.exporting import keras_arrays, to_hugging_face
 from anncestry.checkpoints.importing import import_weights
 from anncestry.data import DataOptions, load_data
@@ -101,6 +102,16 @@ def _hugging_face(name: str, **config) -> Callable[[Path], None]:
         )
 
     return make
+
+
+def _marian(folder: Path) -> None:
+    words = ("<pad>", "<unk>", "<begin>", "<end>", *(f"w{n}" for n in range(8)))
+    model = create("transformer", **_NET, output_size=12, positions="concatenated")
+    exported = to_marian(model.state_dict(), model.config, (words, words))
+    (folder / "config.json").write_text(json.dumps(exported.config))
+    for name, value in exported.files.items():
+        (folder / name).write_bytes(value if isinstance(value, bytes) else json.dumps(value).encode())
+    save_file({n: t.contiguous().clone() for n, t in exported.tensors.items()}, folder / "model.safetensors")
 
 
 def _torch_rnn(folder: Path) -> None:
@@ -284,6 +295,7 @@ KINDS: dict[str, Kind] = {
     "gpt2": Kind(_hugging_face("gpt2", **_SEQ, seq_len=8, task="language-model"), _use_import()),
     "bart": Kind(_hugging_face("bart", **_SEQ, seq_len=8, target_len=8), _use_import()),
     "xlnet": Kind(_hugging_face("xlnet", **_NET, task="classification", output_size=2), _use_import()),
+    "marian": Kind(_marian, _use_import()),
     "torch rnn": Kind(_torch_rnn, _use_import("m.safetensors")),
     "shards": Kind(_shards, _use_import()),
     "resnet of timm": Kind(_resnet, _use_import()),

@@ -34,6 +34,7 @@ from anncestry.errors import UserError, require
 from anncestry.fields import Fields
 from anncestry.layers.positions import LAYOUTS
 from anncestry.signature import BEGIN, END, PAD, UNKNOWN
+from anncestry.stored import whole
 
 _EPS = 1e-5  # of their normalisation
 _ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "gelu_new": "gelu-tanh", "silu": "silu", "swish": "silu"}
@@ -122,8 +123,11 @@ def from_marian(files: ForeignFiles) -> Imported:
 
 
 def _config(config: Fields, source: str) -> dict[str, Any]:
-    heads = {config.get(f"{side}_attention_heads") for side in ("encoder", "decoder")}
-    inner = {config.get(f"{side}_ffn_dim") for side in ("encoder", "decoder")}
+    def sizes(part: str) -> set[int | None]:
+        names = [f"{side}_{part}" for side in ("encoder", "decoder")]
+        return {None if config.get(name) is None else config.size(name) for name in names}
+
+    heads, inner = sizes("attention_heads"), sizes("ffn_dim")
     rule = "must be given, and be the same in encoder and decoder"
     for name, values in (("attention_heads", heads), ("ffn_dim", inner)):
         require(len(values) == 1 and None not in values, source, list(values), f"{name} {rule}")
@@ -145,12 +149,16 @@ def _words(files: ForeignFiles, side: str) -> Words:
     if side == "target" and "target_vocab.json" in files.names:
         path = files.folder / "target_vocab.json"
     places = dict(files.json(path.name))
+    wrong = {name: place for name, place in places.items() if type(place) is not int}
+    require(not wrong, "file", str(path), f"must number its words, each by a whole number; not so: {wrong}")
     names: list[str] = sorted(places, key=lambda name: places[name])
     rule = "must number its words from 0 on, each with a number of its own"
     require([places[name] for name in names] == list(range(len(names))), "file", str(path), rule)
     special = [config.get(f"{name}_token_id") for name in ("pad", "decoder_start", "eos")]
-    pad, begin, end = (-1 if token is None else token for token in special)
-    if not (isinstance(end, int) and 0 <= end < len(names) and -1 <= max(pad, begin) < len(names)):
+    pad, begin, end = (
+        -1 if token is None else whole(int, token, f"{files.name}: special tokens") for token in special
+    )
+    if not (0 <= end < len(names) and -1 <= max(pad, begin) < len(names)):
         raise UserError(
             files.name, special, f"pad, start and end must be among the {len(names)} of {path.name}"
         )
