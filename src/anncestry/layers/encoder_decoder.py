@@ -136,7 +136,9 @@ class TranslationConfig(ReadingConfig, WritingConfig):
 def shifted(targets: Int[Tensor, "B T"]) -> Int[Tensor, "B T"]:
     """What a decoder reads: `BEGIN`, then each target but the last; what is `IGNORED` becomes `PAD`."""
     before = targets.new_full((targets.shape[0], 1), BEGIN)
-    tokens = torch.cat([before, targets[:, :-1]], dim=1)
+    tokens = torch.cat([before, targets], dim=1)[
+        :, :-1
+    ]  # in this order an answer of any length can be exported
     return tokens.masked_fill(tokens == IGNORED, PAD)
 
 
