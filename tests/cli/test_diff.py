@@ -170,7 +170,7 @@ def make_run(folder, width, rate, accuracy):
         "architecture": "mlp",
         "model": dataclasses.asdict(config),
         "signature": config.signature.to_json(),
-        "data": {"name": "digits", "seed": 0},
+        "data": {"name": "digits", "options": {}, "fingerprint": "x", "seed": 0},
         "training": {"learning_rate": rate, "seed": 0},
     }
     folder.mkdir()

@@ -58,7 +58,7 @@ def test_every_head_is_on_the_page():
     page = attention_page(HOSTILE, [HOSTILE, HOSTILE], [heads("Self, layer 2"), heads(HOSTILE)], overview)
     assert page.count("<svg") == page.count("<figcaption>") == 3 + 3 + 1 + 2 + 2
     assert page.count("<h2>") == 1 + 2
-    assert page.count("Head 2: looks at 1.0 place, ") == 2 * 2 + 2  # in the overview also read aloud
+    assert page.count("Head 2: attends to 1.0 token, ") == 2 * 2 + 2  # in the overview also read aloud
     assert page.count("are left blank") == 1
     assert "<script" not in page
     assert '"a" & b' not in page

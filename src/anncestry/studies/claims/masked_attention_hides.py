@@ -31,8 +31,8 @@ RIGHT, USELESS = 0.95, 0.5  # of the symbols in their place
 class Unmasked(SelfAttention):
     """Self-attention that sees what it should not."""
 
-    def forward(self, x, visible=None, causal=False):
-        return super().forward(x, visible)
+    def forward(self, x, visible=None, causal=False, cache=None, layer=0):
+        return super().forward(x, visible, False, cache, layer)
 
 
 def take_mask_away(model) -> None:
