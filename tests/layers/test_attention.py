@@ -92,7 +92,7 @@ def test_hypotheses_that_take_over_a_past_see_that_past(steps):
             new = torch.randn(6, 12, generator=random).double()
             grown = cache.extended(6)
             if again:  # another continuation, which must leave no trace
-                mine(torch.randn(2, 3, 12, generator=random).double(), cache.extended(6), layer=0)
+                mine(torch.randn(2, 3, 12, generator=random).double(), cache=cache.extended(6))
             found = mine(new.view(2, beam, 12), cache=grown).flatten(0, 1)
             pasts = [torch.cat([past, token[None]]) for past, token in zip(pasts, new, strict=True)]
             for row, past in enumerate(pasts):
