@@ -90,7 +90,7 @@ def export_run(run: Run, to: str, out: Path, **options: Any) -> tuple[str, ...]:
     if fault is not None:
         able = [form for form, row in EXPORTERS.items() if row.fault(run) is None]
         what = f"{run.architecture.id} ({run.architecture.name}) with the task {run.signature.task}"
-        rule = f"{fault}; this run is {what}, {'to be had as' if able else 'which no form holds'}"
+        rule = f"{fault}; this run is {what}" + ("" if able else ", which no form holds")
         raise UserError("--to", to, rule, able or None)
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise UserError("--out", str(out), "exists already")

@@ -14,19 +14,18 @@ class Arguments:
     run: tyro.conf.Positional[Path]
     """A run folder."""
     out: Path
-    """The new file; of `marian`, `huggingface`, `elmo` and `onnx` a new folder."""
+    """The new file; of `marian`, `huggingface`, `elmo` and `onnx` a new folder, or an empty one."""
     to: Literal["torch", "keras", "marian", "huggingface", "elmo", "onnx"] = "torch"
     """`torch`: safetensors with torch.nn's names (rnn, lstm, stacked-lstm, gru, bilstm, brnn, transformer) or
     torchvision's (alexnet, vgg, resnet, densenet).
     `keras`: as the file ends, a model (.keras), its weights (.weights.h5) or arrays with Keras's names (.npz)
     (the same recurrent nets; mlp, but for .npz).
     `marian`: a folder for MarianMTModel of Hugging Face (transformer, with the normalisation behind):
-    weights, config, vocab.json; no .spm.
+    weights, config, vocab.json, and source.spm and target.spm where SentencePiece's pieces cut the texts.
     `huggingface`: a folder for the class of transformers that has the run's architecture and task: weights,
     config, and the tokenizer where the run has one (gpt, gpt2, bart, bert, roberta, camembert, albert,
     distilbert, electra, xlm, flaubert, xlnet, mobilebert; spanbert, structbert and sentence-bert as a BERT,
-    and what is lost is told); of an encoder that embeds texts also for
-    sentence-transformers.
+    and what is lost is told); of an encoder that embeds texts also for sentence-transformers.
     `elmo`: a folder as ELMo's authors keep it, options.json and lm_weights.hdf5 (elmo: the language models
     alone).
     `onnx`: a folder with model.onnx (one forward pass, batches and sequences of any size, compared with

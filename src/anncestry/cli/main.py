@@ -22,7 +22,7 @@ COMMANDS = {
     "compare": "race every architecture that fits your data under an equal budget",
     "claims": "the literature's claims, re-measured",
     "import": "make a folder of ours from the weights of PyTorch, Keras, CTranslate2, Marian, ...",
-    "export": "write a run's weights under the names of PyTorch, Keras or Marian",
+    "export": "write a run for PyTorch, Keras, transformers, Marian, ONNX, ...",
 }
 
 
