@@ -67,6 +67,8 @@ def build_checked(
     Raises:
         UserError: as in `without_memory`.
     """
+    if weights is None and torch.get_default_device().type == "meta":  # it will take no memory
+        return architecture.build(config)
     shadow = without_memory(architecture, config, weights, source)
     octets = sum(
         tensor.numel() * tensor.element_size() for tensor in (*shadow.parameters(), *shadow.buffers())
