@@ -28,7 +28,7 @@ DATES = rnnsearch --data dates --width 96 --schedule cosine --max-time 170s --ev
 TINY_BERT = --vocab-size 800 --window 24 --batch-size 16 --learning-rate 3e-3 --set num_layers=1 \
 	--set hidden_size=96 --set dropout=0 --set attention_dropout=0
 
-.PHONY: help demo test check format wheel bench reproduce clean
+.PHONY: help demo test check format wheel bench abilities fuzz reproduce clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -88,8 +88,15 @@ wheel: .venv/.dev  ## build the wheel, install it into an empty environment and 
 bench: .venv/.bench  ## measure speed beside the peers; DATA=DIR holds the real data sets
 	$(BIN)/python -m benchmarks.run --data $(DATA)
 
+abilities: .venv/.test  ## try every cell of docs/abilities.md: compile, export, ONNX, sharding of each architecture (20 minutes)
+	$(BIN)/python -m benchmarks.abilities
+
+fuzz: .venv/.test  ## damage small files of every kind, a thousand times each, under limits of time and memory
+	KERAS_BACKEND=torch $(BIN)/python tests/fuzz/fuzz.py --tries 1000 --seed $${SEED:-1}
+
 reproduce: .venv/.test  ## re-measure the claims, then the published figures (hours; goes on where it stopped)
 	test -f reports/claims/claims.json || $(BIN)/anncestry claims --out reports/claims
+	$(BIN)/python -m benchmarks.race_differences --data $(DATA) --out reports/race-differences
 	$(call TRAIN,reports/char-rnn) char-rnn --data text:$(DATA)/tinyshakespeare/input.txt --epochs 4 --evaluations 4
 	$(call TRAIN,reports/char-rnn-tail) char-rnn --data text:$(DATA)/tinyshakespeare/input.txt --split tail-10
 	$(call TRAIN,reports/bilstm-tagger) bilstm-tagger --data conllu:$(DATA)/ud-english-ewt

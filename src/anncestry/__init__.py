@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from anncestry import timeline
-    from anncestry.data import load_data
+    from anncestry.data import DataOptions, load_data
     from anncestry.errors import UserError
     from anncestry.generation import embed
     from anncestry.inspection.conformance import check_model
     from anncestry.inspection.costs import costs
     from anncestry.models.create import create
-    from anncestry.runs import load
+    from anncestry.runs import Run, load
     from anncestry.signature import Signature
     from anncestry.studies.compare import compare
     from anncestry.timeline import TIMELINE
+    from anncestry.training.settings import TrainingSettings
     from anncestry.training.train import train
 
 __version__ = "0.2.0"
@@ -36,6 +37,9 @@ _HOMES = {
     "embed": "anncestry.generation",
     "load": "anncestry.runs",
     "load_data": "anncestry.data",
+    "DataOptions": "anncestry.data",
+    "Run": "anncestry.runs",
+    "TrainingSettings": "anncestry.training.settings",
     "timeline": "anncestry.timeline",
     "train": "anncestry.training.train",
     "Signature": "anncestry.signature",
@@ -44,7 +48,10 @@ _HOMES = {
 }
 __all__ = [
     "TIMELINE",
+    "DataOptions",
+    "Run",
     "Signature",
+    "TrainingSettings",
     "UserError",
     "__version__",
     "check_model",

@@ -99,6 +99,11 @@ class Run:
             if part in self.config:
                 entry(self.config, part, kind, str(config))
 
+    def __repr__(self) -> str:
+        data = self.config["data"]
+        source = "imported" if data is None else f"trained on {data['name']}"
+        return f"Run({str(self.folder)!r}: {self.config['architecture']}, {source})"
+
     @functools.cached_property
     def architecture(self) -> Architecture:
         """Its entry on the timeline."""

@@ -13,7 +13,7 @@ from torch import nn
 
 from anncestry.data import DataOptions, Dataset, load_data
 from anncestry.data.sources.catalogue import reads_running_text, usual_options
-from anncestry.errors import UserError, require
+from anncestry.errors import UserError, nearest, require
 from anncestry.files import remove_leftovers
 from anncestry.generation import Written, answered, usual_search, written_scores
 from anncestry.models.building import available_memory, build_checked, in_words, memory_told
@@ -76,8 +76,11 @@ def train(
     watch: Callable[[Progress], None] | None = None,
     tell: Callable[[Dataset], None] | None = None,
     tensorboard: bool = False,
+    **changes: Any,
 ) -> tuple[Run, Fit]:
     """Train an architecture or preset on data and write a run folder.
+
+        run, fit = anncestry.train("mlp", "csv:table.csv", epochs=5)
 
     Args:
         name: an id, alias or preset of the timeline.
@@ -90,6 +93,7 @@ def train(
         teacher: a run beside whose net it learns hidden words (`anncestry.training.distilling`).
         watch: told how training goes, a few times a second.
         tell: told what is learnt, before it is.
+        changes: fields of `TrainingSettings` that differ from the recipe, in place of ``settings``.
 
     Returns:
         ``(run, fit)``. When ``fit.stopped`` is ``"interrupted"`` the folder holds a snapshot and no
@@ -105,7 +109,16 @@ def train(
     beside = None if teacher is None else Teacher(teacher, data)
     before = beside if start is None else Start(start, data)
     fine_tuning = before is not None and not reads_running_text(data)
-    settings = under_torchrun(settings or TrainingSettings(**usual_settings(name, fine_tuning)))
+    if settings is None:
+        known = [field.name for field in dataclasses.fields(TrainingSettings)]
+        for field, value in changes.items():
+            require(field in known, field, value, "is not a training setting", nearest(field, known))
+        settings = TrainingSettings(**{**usual_settings(name, fine_tuning), **changes})
+        settings.check_effects(changes)
+    else:
+        rule = "gives all settings: change them there"
+        require(not changes, "settings", sorted(changes), rule)
+    settings = under_torchrun(settings)
     if all(getattr(settings, field) is None for field in BUDGET_FIELDS):
         settings = dataclasses.replace(settings, epochs=DEFAULT_EPOCHS)
     folder = Path(out).expanduser() if out is not None else default_folder(architecture.id, data)
