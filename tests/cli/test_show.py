@@ -66,7 +66,8 @@ def test_a_preset_keeps_its_size_until_told_otherwise():
 
 def test_a_run_folder(tmp_path, capsys):
     config = configure("gru", {"input_size": 3, "hidden_size": 5, "output_size": 2})
-    described = {"architecture": "gru", "model": dataclasses.asdict(config)}
+    described = {"architecture": "gru", "model": dataclasses.asdict(config), "data": None}
+    described |= {"signature": config.signature.to_json(), "training": {}}
     (tmp_path / "config.json").write_text(json.dumps(described))
     assert configured(Arguments(str(tmp_path)))[1] == config
     assert run(Arguments(str(tmp_path))) == 0
@@ -81,7 +82,7 @@ def test_a_folder_that_is_no_run(tmp_path):
         run(Arguments(str(tmp_path)))
     for text in ("{", "[]", '{"architecture": "gru"}'):
         (tmp_path / "config.json").write_text(text)
-        with pytest.raises(UserError, match="is not the config of a run"):
+        with pytest.raises(UserError, match=r"config.json"):
             run(Arguments(str(tmp_path)))
 
 

@@ -122,22 +122,16 @@ def configured(arguments: Arguments) -> tuple[Architecture, Any]:
 
 def _of_run(path: Path, arguments: Arguments) -> tuple[Architecture, Any]:
     """What a run folder says it holds; nothing but its ``config.json`` is read."""
-    import json
-
     from anncestry.models.create import configure
+    from anncestry.runs import Run
 
     given = {"--input": arguments.input, "--task": arguments.task, "--width": arguments.width}
     given["--set"] = arguments.set or None
     for option, value in given.items():
         if value is not None:
             raise UserError(option, value, "a run has its size; name its architecture to try another one")
-    try:
-        described = json.loads(path.read_text(encoding="utf-8"))
-        name, values = described["architecture"], described["model"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        rule = f"is not the config of a run ({type(error).__name__}: {error})"
-        raise UserError("NAME", str(path), rule) from error
-    return find(name), configure(find(name).id, values)
+    trained = Run(path.parent)
+    return trained.architecture, configure(trained.architecture.id, trained.config["model"])
 
 
 def _signature(

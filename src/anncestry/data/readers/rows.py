@@ -264,6 +264,19 @@ def _lines(text: str) -> Iterator[str]:
         yield text[start:]
 
 
+def comma_separated(text: str) -> Iterator[tuple[int, int, list[str]]]:
+    """The rows of a text whose delimiter is known to be a comma, each with its first and last line from 1.
+
+    Raises:
+        csv.Error: a quotation mark is not closed, or text follows one that is.
+    """
+    reader, begins = _csv(text, ","), 1
+    with _cells_of_any_length():
+        for row in reader:
+            yield begins, reader.line_num, row
+            begins = reader.line_num + 1
+
+
 @contextmanager
 def _cells_of_any_length() -> Iterator[None]:
     before = csv.field_size_limit(_NO_LIMIT)

@@ -1,7 +1,6 @@
 """Images with captions: a folder of them, and small scenes that are made of handwritten digits."""
 
 import csv
-import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -21,6 +20,7 @@ from anncestry.data.processors.translation import answers
 from anncestry.data.readers.archives import is_archive, read_archives
 from anncestry.data.readers.files import existing_folder, list_folder, read_text
 from anncestry.data.readers.images import is_image, read_images
+from anncestry.data.readers.rows import comma_separated
 from anncestry.data.splits import cut_in_order, generator, stratified_split
 from anncestry.data.vocabulary import Vocabulary
 from anncestry.errors import UserError, require
@@ -93,28 +93,26 @@ def _caption_file(folder: Path) -> dict[str, tuple[str, ...]]:
         rule = "must hold a file of captions with lines image,caption"
         raise UserError("captions", str(folder), rule, CAPTION_FILES)
     captions: dict[str, list[str]] = {}
-    reader = csv.reader(io.StringIO(read_text(path)), skipinitialspace=True, strict=True)
-    for row in _rows(reader, path):
-        if not row or (reader.line_num == 1 and row[0].strip().lower() == "image"):
+    for line, row in _rows(path):
+        if not row or (line == 1 and row[0].strip().lower() == "image"):
             continue
         caption = " ".join(",".join(row[1:]).split())  # a comma in a caption that is not quoted
         if not caption:
-            rule = f"line {reader.line_num} must be the name of an image, a comma and a caption"
+            rule = f"line {line} must be the name of an image, a comma and a caption"
             raise UserError("file", str(path), rule)
         captions.setdefault(row[0].strip(), []).append(caption)
     return {name: tuple(texts) for name, texts in captions.items()}
 
 
-def _rows(reader: Any, path: Path) -> Iterator[list[str]]:
-    """The rows; a quotation mark that nothing closes would take in the lines below it."""
-    begins = 1
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The rows with their last lines; an open quotation mark would take in the lines below it."""
+    last = 0
     try:
-        for row in reader:
-            yield row
-            begins = reader.line_num + 1
+        for _, last, row in comma_separated(read_text(path)):
+            yield last, row
     except csv.Error as error:
         hint = 'A caption that begins with a quotation mark ends with one, and has "" for those within.'
-        raise UserError("file", str(path), f"line {begins} cannot be read ({error})", hint=hint) from None
+        raise UserError("file", str(path), f"line {last + 1} cannot be read ({error})", hint=hint) from None
 
 
 def _find_images(folder: Path) -> dict[str, Any]:
