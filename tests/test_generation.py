@@ -277,6 +277,12 @@ def test_the_command_line(trained, capsys, tmp_path):
     assert len(capsys.readouterr().out.splitlines()) == 3
     assert main(["predict", folder, "aa bb", "--beam", "2", "--n-best", "3"]) == 2
     assert "--n-best" in capsys.readouterr().err
+    assert main(["predict", folder, "aa bb", "--n-best", "3", "--unfinished", "last"]) == 0
+    assert main(["evaluate", folder, "--beam", "2", "--unfinished", "last"]) == 0
+    for command in (["predict", folder, "aa bb"], ["evaluate", folder]):
+        for option in (["--unfinished", "last"], ["--alpha", "1"]):
+            assert main([*command, *option]) == 2
+            assert f"{option[0]}: got" in capsys.readouterr().err
 
 
 def test_a_resumed_run_ends_as_the_whole_one(trained, tmp_path):

@@ -139,7 +139,10 @@ def plain_search(model, source, search: Search, end=None, never=(), prompt=()) -
     if not finished and not live:
         live = before
     live.sort(key=lambda found: -score(search, found))
-    return [*finished, *live][: search.n_best]
+    both = [*finished, *live]
+    if search.unfinished == "compared":
+        both.sort(key=lambda found: -score(search, found))
+    return both[: search.n_best]
 
 
 @pytest.fixture(scope="session")

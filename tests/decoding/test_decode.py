@@ -61,6 +61,7 @@ def searches(max_beam=6):
         max_factor=st.sampled_from([0.0, 0.5, 1.0]),
         no_repeat_ngram=st.sampled_from([0, 0, 1, 2, 3]),
         repetition_penalty=st.sampled_from([1.0, 1.0, 1.3]),
+        unfinished=st.sampled_from(["compared", "last"]),
     )
 
 
@@ -83,10 +84,8 @@ def test_it_is_the_plain_search(
     for source, one in zip(sources, found, strict=True):
         same(one, plainly(model, torch.tensor(source), search, end, never))
         assert len({(h.tokens, h.finished) for h in one}) == len(one)
-        for finished in (True, False):
-            scores = [h.score for h in one if h.finished == finished]
-            assert scores == sorted(scores, reverse=True)
-        assert [h.finished for h in one] == sorted((h.finished for h in one), reverse=True)
+        rank = [(h.finished and search.unfinished == "last", h.score) for h in one]
+        assert rank == sorted(rank, reverse=True)
         assert all(h.length >= search.min_length for h in one if h.finished)
 
 
@@ -121,7 +120,10 @@ def every_text(model, source, search, end):
 )
 def test_a_beam_that_holds_everything_finds_the_best(toy_writer, kind, alpha, coverage):
     model, source = toy_writer(4, 3), torch.tensor([5, 9, 4])
-    search = Search(beam=4**4, n_best=20, max_length=4, length_penalty=kind, alpha=alpha, coverage=coverage)
+    search = Search(
+        beam=4**4, n_best=20, max_length=4, length_penalty=kind, alpha=alpha, coverage=coverage,
+        unfinished="last",
+    )  # fmt: skip
     scores, state = read_source(model, source.unsqueeze(0))
     request = Request(step=model.step, search=search, end=END, alignment=model.alignment)
     found = beam_search(request, scores, state)[0]
@@ -281,6 +283,18 @@ def test_cut_ones_are_given_only_where_too_few_finished(beam):
     table = {(): [0.05, 0.8, 0.15], (1,): [0.5, 0.45, 0.05]}
     found, _ = told(table, [0.0, 1.0, 0.0], Search(beam=beam, n_best=beam, max_length=3, alpha=0.0))
     assert [(h.tokens, h.finished) for h in found] == [((1,), True), ((1, 1, 1), False)][:beam]
+
+
+def test_a_likelier_text_that_was_cut_is_compared_with_an_empty_one_or_put_last():
+    table = {(): [0.4, 0.6, 0.0]}
+    search = {"beam": 2, "n_best": 2, "max_length": 3, "length_penalty": "none"}
+    orders = {"compared": [((1, 1, 1), False), ((), True)], "last": [((), True), ((1, 1, 1), False)]}
+    for unfinished, wanted in orders.items():
+        found, _ = told(table, [0.0, 0.9, 0.1], Search(**search, unfinished=unfinished))
+        assert [(h.tokens, h.finished) for h in found] == wanted
+        found, _ = told(table, [0.0, 0.9, 0.1], Search(**search | {"n_best": 1}, unfinished=unfinished))
+        assert [(h.tokens, h.finished) for h in found] == wanted[:1]
+    assert Search().unfinished == "compared"
 
 
 @pytest.mark.parametrize("beam", [1, 2])

@@ -112,20 +112,25 @@ def half_trained(tmp_path_factory):
     return model, ours_of(folder)
 
 
-@pytest.mark.parametrize(("beam", "alpha"), [(1, 0.0), (4, 0.0), (4, 1.0)])
-def test_searches(half_trained, beam, alpha):
+@pytest.mark.parametrize(
+    ("beam", "alpha", "longest"),
+    [(1, 0.0, 20), (4, 0.0, 20), (4, 1.0, 20), (4, 0.0, 3), (4, 1.0, 3), (4, 2.0, 5)],
+)
+def test_searches(half_trained, beam, alpha, longest):
     theirs, model = half_trained
     source, _ = examples()
     made = theirs.generate(
-        source, attention_mask=VISIBLE, num_beams=beam, length_penalty=alpha, max_new_tokens=20,
+        source, attention_mask=VISIBLE, num_beams=beam, length_penalty=alpha, max_new_tokens=longest,
         early_stopping="never" if beam > 1 else False, bad_words_ids=[[1]], do_sample=False,
         return_dict_in_generate=True, output_scores=True,
     )  # fmt: skip
-    search = Search(beam=beam, length_penalty="average", alpha=alpha, max_length=20)
+    search = Search(beam=beam, length_penalty="average", alpha=alpha, max_length=longest)
     found = generate(model, moved(source), LENGTHS, search)
     for row, (best, *_) in zip(made.sequences[:, 1:], found, strict=True):
-        assert best.finished
-        assert list(best.tokens) == moved(row[: (row == 2).nonzero()[0, 0]]).tolist()
+        ends = (row == 2).nonzero().flatten().tolist()
+        assert best.finished == bool(ends)
+        assert list(best.tokens) == moved(row[: ends[0] if ends else None]).tolist()
+    assert all(best.finished for best, *_ in found) == (longest == 20)
     if beam > 1:
         scores = torch.tensor([best.score for best, *_ in found])
         torch.testing.assert_close(scores, made.sequences_scores, atol=1e-5, rtol=1e-5)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from anncestry.cli.given import flag, given
+from anncestry.cli.of_beams import OF_BEAMS, check_no_beams
 from anncestry.data.options import DataOptions
 
 GivenData: Any = given(DataOptions, without=("split",))  # whose name is that of the part to score
@@ -26,7 +27,10 @@ class Arguments:
     """Translations and captions: how many hypotheses the search follows; 1, the default, takes the best token
     each time."""
     alpha: float | None = None
-    """Translations and captions: the length penalty of the search, 0 for none; 0.6 unless told."""
+    """Translations and captions: the length penalty of a beam search, 0 for none; 0.6 unless told."""
+    unfinished: Literal["compared", "last"] | None = None
+    """Translations and captions: texts that a beam search cuts at the greatest length are compared with
+    finished ones by score, which is the default, or put last."""
     precision: Literal["32", "bf16", "int8"] = "32"
     """As for `anncestry predict`: what the scores are in fewer bits."""
     json: bool = False
@@ -47,10 +51,13 @@ def run(arguments: Arguments) -> int:
     from anncestry.signature import WRITING_TASKS
 
     trained = Run(arguments.run, arguments.precision)
-    told = {name: value for name in ("beam", "alpha") if (value := getattr(arguments, name)) is not None}
+    names = ("beam", *OF_BEAMS)
+    told = {name: value for name in names if (value := getattr(arguments, name)) is not None}
     rule = f"is for texts that are written; the task of this run is {trained.signature.task}"
     for name, value in told.items():
         require(trained.signature.task in WRITING_TASKS, f"--{name}", value, rule)
+    if told.get("beam", 1) == 1:
+        check_no_beams(told)
     options = None
     for name, value in arguments.data_options.items():
         require(

@@ -10,6 +10,7 @@ import tyro
 
 from anncestry.amounts import check_seed
 from anncestry.cli.given import flag, given
+from anncestry.cli.of_beams import OF_BEAMS, check_no_beams
 from anncestry.cli.rows import check_rows_file, write_rows
 from anncestry.errors import UserError, require
 from anncestry.files import check_writable
@@ -34,6 +35,8 @@ class Options:
         beam: translations and captions: the width of the beam search; 1 is greedy search.
         n_best: translations and captions: how many texts to print for each input, with their scores.
         alpha: translations and captions: the length penalty of a beam search, 0 for none.
+        unfinished: translations and captions: what becomes of texts that a beam search cuts at the greatest
+            length: compared with finished ones by score, or put last.
         alignments: translations and captions: a page to write, which shows where the net looked for each
             word. The net must have an attention, as rnnsearch, luong-attention, gnmt and
             show-attend-and-tell have.
@@ -51,12 +54,13 @@ class Options:
     beam: int = 1
     n_best: int = 1
     alpha: float = 0.6
+    unfinished: Literal["compared", "last"] = "compared"
     alignments: Path | None = None
     out: Path | None = None
 
 
 _SAMPLED = ("temperature", "top_k", "top_p", "samples", "seed")
-_SEARCHED = ("beam", "n_best", "alpha", "alignments")
+_SEARCHED = ("beam", "n_best", *OF_BEAMS, "alignments")
 _OF_TASK = {
     "language-model": ("length", *_SAMPLED),
     "reconstruction": ("out", "seed"),
@@ -133,9 +137,8 @@ def _applicable(trained, options: Mapping[str, Any]) -> Options:
         for name in ("top_k", "top_p", "samples", "seed"):
             rule = "has no effect at --temperature 0, which takes the likeliest token each time"
             require(name not in options, flag(name), options.get(name), rule)
-    if "alpha" in options and max(options.get("beam", 1), options.get("n_best", 1)) == 1:
-        rule = "is the length penalty of a beam search; give --beam too"
-        raise UserError("--alpha", options["alpha"], rule)
+    if max(options.get("beam", 1), options.get("n_best", 1)) == 1:
+        check_no_beams(options)
     check_seed(options.get("seed", 0), "--seed")
     if "length" in options:
         require(options["length"] >= 1, "--length", options["length"], "must be at least 1")
@@ -193,7 +196,7 @@ def _write(trained, sources: Sources, arguments: Arguments, options: Options) ->
     from anncestry.generation import answer, usual_search
 
     beam = options.n_best if options.beam == 1 else options.beam
-    changes = {"beam": beam, "n_best": options.n_best, "alpha": options.alpha}
+    changes = {name: getattr(options, name) for name in ("n_best", *OF_BEAMS)} | {"beam": beam}
     search = usual_search(trained.signature, **changes)
     key = "translation" if trained.signature.task == "translation" else "caption"
     looks, kept = [], options.alignments is not None

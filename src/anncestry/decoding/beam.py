@@ -76,9 +76,11 @@ def beam_search(request: Request, scores: Float[Tensor, "N V"], state: State) ->
 
         best = live.ranked[:, 0]
         reachable = best / longest.clamp(min=search.penalty(length + 1.0))
-        done = (finished.score[:, search.n_best - 1] >= reachable) | (limits <= length)
+        at_limit = limits <= length
+        done = (finished.score[:, search.n_best - 1] >= reachable) | at_limit
         short = done & (finished.score[:, search.n_best - 1] == -torch.inf)
-        facts = torch.stack([(parents != order).any(), best.isnan().any(), short.any()])
+        asked = short | at_limit if search.unfinished == "compared" else short
+        facts = torch.stack([(parents != order).any(), best.isnan().any(), asked.any()])
         *leaves, moved, broken, cut = torch.cat([done, facts]).tolist()  # the one wait for the device
         check_numbers(broken)
         stay = None
@@ -87,7 +89,7 @@ def beam_search(request: Request, scores: Float[Tensor, "N V"], state: State) ->
             last = finished.best(search.n_best)
             if cut:
                 now, earlier = live.cut(length, search), before.cut(length - 1, search)
-                last = _with_cut(finished, now, earlier, search.n_best)
+                last = _with_cut(finished, now, earlier, at_limit, search)
             ended = ended.leaving(sources, last, gone)
             if not len(stay):
                 break
@@ -151,15 +153,20 @@ def _with_finished(
     return map_state(lambda part: part.gather(1, order), both)
 
 
-def _with_cut(finished: Ended, cut: Ended, before: Ended, count: int) -> Ended:
-    """The best that are finished, then of those cut now: ``count`` together.
+def _with_cut(
+    finished: Ended, cut: Ended, before: Ended, at_limit: Bool[Tensor, "M"], search: Search
+) -> Ended:
+    """The best of those that are finished and of those cut now, as the search asks: ``n_best`` together.
 
     Where nothing is finished and nothing can go on, those of one step before were cut.
     """
+    cut = cut._replace(score=cut.score.masked_fill(~at_limit[:, None], -torch.inf))
     stuck = torch.cat([finished.score, cut.score], 1).amax(1, keepdim=True) == -torch.inf
     cut = map_state(lambda old, part: torch.where(stuck, old, part), before, cut)
     both = map_state(lambda *parts: torch.cat(parts, 1), finished, cut)
     order = both.score.argsort(dim=1, descending=True, stable=True)
-    first = both.finished.gather(1, order).int().argsort(dim=1, descending=True, stable=True)
-    order = order.gather(1, first)[:, :count]
+    if search.unfinished == "last":
+        first = both.finished.gather(1, order).int().argsort(dim=1, descending=True, stable=True)
+        order = order.gather(1, first)
+    order = order[:, : search.n_best]
     return map_state(lambda part: part.gather(1, order), both)

@@ -65,8 +65,8 @@ def decode(
         keep_alignment: whether the hypotheses have their alignment, where the decoder has one.
 
     Returns:
-        At most ``n_best`` for each source: those that are finished, best first; where they are fewer, then
-        those that were cut at the greatest length, best first. Never none.
+        At most ``n_best`` for each source, best first: those that are finished and those that were cut at the
+        greatest length, together or one behind the other as ``search.unfinished`` says. Never none.
     """
     num_sources, vocab_size = scores.shape
     rule = f"must be at most the size of the vocabulary, which is {vocab_size}"

@@ -11,6 +11,7 @@ from anncestry.decoding.constraints import Constraints
 from anncestry.errors import require
 
 LENGTH_PENALTIES = ("gnmt", "average", "none")
+UNFINISHED = ("compared", "last")
 Length = TypeVar("Length", float, Tensor)
 
 
@@ -34,6 +35,8 @@ class Search(Constraints):
         max_length, max_factor: no text is longer than ``max_length`` and ``max_factor`` times the length of
             its source together.
         most: nor than this, where it is not 0.
+        unfinished: where a beam search puts texts that were cut at the greatest length: ``compared``: among
+            the finished ones, by score, as is usual; ``last``: behind all of them.
     """
 
     beam: int = 1
@@ -44,6 +47,7 @@ class Search(Constraints):
     max_length: int = 100
     max_factor: float = 0.0
     most: int = 0
+    unfinished: str = "compared"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -60,6 +64,8 @@ class Search(Constraints):
         require(self.max_length >= self.min_length, "--max-length", self.max_length, rule)
         rule = "must be 0 (the source does not count) or more"
         require(0 <= self.max_factor < math.inf, "--max-factor", self.max_factor, rule)
+        place = self.unfinished
+        require(place in UNFINISHED, "--unfinished", place, "must be one of", UNFINISHED)
         require(self.most >= 0, "most", self.most, "must be 0 (no such limit) or more")
 
     def penalty(self, length: Length) -> Length:
