@@ -177,7 +177,7 @@ def test_the_real_captions(shared):
 
 def test_an_open_quotation_mark_takes_in_no_other_line(folder):
     captions_file(folder, extra='00.png,"a dog sits\n01.png,a "cat" runs\n02.png,"a bird"\n')
-    with pytest.raises(ValueError, match=r"captions\.txt'; line 22 cannot be read .* A caption that begins"):
+    with pytest.raises(ValueError, match=r"captions\.txt'; line 22 cannot be read .* A cell that begins"):
         load(folder)
 
 

@@ -113,14 +113,7 @@ def read_rows(text: str, name: str, *, strip: bool = True, ragged: bool = False)
     Raises:
         UserError: rows of different length, broken quotes, no row at all.
     """
-    if "\r" in text and "\n" not in text:
-        hint = "Save it again with LF or CRLF at the ends of lines."
-        raise UserError("file", name, "has carriage returns alone at the ends of its lines", hint=hint)
-    stand_in = None
-    if "\r" in text:  # which the csv module takes for a line end
-        text = text.replace("\r\n", "\n")
-        stand_in = next(mark for mark in _STAND_INS if mark not in text) if "\r" in text else None
-        text = text if stand_in is None else text.replace("\r", stand_in)
+    text, stand_in = _one_line_end(text, name)
     with _cells_of_any_length():
         delimiter, quoted = _delimiter(text)
         reader = _Reader(text, delimiter, quoted)
@@ -130,6 +123,46 @@ def read_rows(text: str, name: str, *, strip: bool = True, ragged: bool = False)
         return Rows(list(map(list, itertools.islice(zip(*back, strict=True), CHUNK))), list(map(Cells, back)),
                     found.lines, found.notes)  # fmt: skip
     return found
+
+
+def loose_rows(text: str, name: str) -> tuple[str, list[tuple[int, list[str]]]]:
+    """The mark between the cells of a text, and its rows of any width, each with the line it begins on.
+
+    Raises:
+        UserError: a quotation mark closes badly: what is behind it would be taken in.
+    """
+    text, stand_in = _one_line_end(text, name)
+
+    def back(cell: str) -> str:
+        return cell if stand_in is None else cell.replace(stand_in, "\r")
+
+    with _cells_of_any_length():
+        delimiter, quoted = _delimiter(text)
+        reader, rows, begins = _Reader(text, delimiter, quoted), [], 1
+        try:
+            for row in reader:
+                if any(map(str.strip, row)):
+                    rows.append((begins, list(map(back, row))))
+                begins = reader.line + 1
+        except csv.Error as error:
+            hint = 'A cell that begins with a quotation mark ends with one, and has "" for those within.'
+            raise UserError("file", name, f"line {begins} cannot be read ({error})", hint=hint) from None
+    return delimiter, rows
+
+
+def _one_line_end(text: str, name: str) -> tuple[str, str | None]:
+    """A text in which LF alone ends lines, and what stands in it for a carriage return, which the csv module
+    takes for a line end."""
+    if "\r" not in text:
+        return text, None
+    if "\n" not in text:
+        hint = "Save it again with LF or CRLF at the ends of lines."
+        raise UserError("file", name, "has carriage returns alone at the ends of its lines", hint=hint)
+    text = text.replace("\r\n", "\n")
+    if "\r" not in text:
+        return text, None
+    stand_in = next(mark for mark in _STAND_INS if mark not in text)
+    return text.replace("\r", stand_in), stand_in
 
 
 class _Reader:
@@ -262,19 +295,6 @@ def _lines(text: str) -> Iterator[str]:
         start = end + 1
     if start < len(text):
         yield text[start:]
-
-
-def comma_separated(text: str) -> Iterator[tuple[int, int, list[str]]]:
-    """The rows of a text whose delimiter is known to be a comma, each with its first and last line from 1.
-
-    Raises:
-        csv.Error: a quotation mark is not closed, or text follows one that is.
-    """
-    reader, begins = _csv(text, ","), 1
-    with _cells_of_any_length():
-        for row in reader:
-            yield begins, reader.line_num, row
-            begins = reader.line_num + 1
 
 
 @contextmanager

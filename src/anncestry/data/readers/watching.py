@@ -29,7 +29,7 @@ def counted(things: Sequence[T], what: str) -> Iterator[T]:
         if watch is not None:
             watch(what, number, len(things))
         yield thing
-    if watch is not None:
+    if watch is not None and things:
         watch(what, len(things), len(things))
 
 

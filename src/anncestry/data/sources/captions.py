@@ -1,8 +1,7 @@
 """Images with captions: a folder of them, and small scenes that are made of handwritten digits."""
 
-import csv
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,15 +17,14 @@ from anncestry.data.processors.common import expect
 from anncestry.data.processors.image import ImageProcessor
 from anncestry.data.processors.translation import answers
 from anncestry.data.readers.archives import is_archive, read_archives
-from anncestry.data.readers.files import existing_folder, list_folder, read_text
+from anncestry.data.readers.captions import read_caption_file
+from anncestry.data.readers.files import existing_folder, list_folder
 from anncestry.data.readers.images import is_image, read_images
-from anncestry.data.readers.rows import comma_separated
 from anncestry.data.splits import cut_in_order, generator, stratified_split
 from anncestry.data.vocabulary import Vocabulary
 from anncestry.errors import UserError, require
 from anncestry.signature import Signature
 
-CAPTION_FILES = ("captions.txt", "captions.csv")
 IMAGE_FOLDERS = ("", "images", "Images")
 IMAGE_SIZE, MIN_WORD_COUNT = 64, 2
 SHARES = (0.8, 0.9)
@@ -67,12 +65,11 @@ def _read_all(
     folder: Path, size: tuple[int, int], channels: int, skip_bad: bool
 ) -> tuple[np.ndarray, Captions, list[str]]:
     """Pixels (N, C, H, W), the captions of each image, in the order of the images' names, and notes."""
-    captions = _caption_file(folder)
     files = _find_images(folder)
-    names = sorted(name for name in captions if name in files)
-    notes = []
+    captions, not_there, notes = read_caption_file(folder, files)
+    names = sorted(captions)
     for what, lost in (
-        ("captions are of images that are not there", [name for name in captions if name not in files]),
+        ("captions are of images that are not there", not_there),
         ("images have no caption", [name for name in files if name not in captions]),
     ):
         if lost:
@@ -84,35 +81,6 @@ def _read_all(
         notes.append(f"left out {len(read.bad)} unreadable images: {shown}")
     kept = [captions[name] for place, name in enumerate(names) if place not in set(read.bad)]
     return read.pixels, kept, [*notes, *read.notes]
-
-
-def _caption_file(folder: Path) -> dict[str, tuple[str, ...]]:
-    """The captions of each image, in the order of the file."""
-    path = next((folder / name for name in CAPTION_FILES if (folder / name).is_file()), None)
-    if path is None:
-        rule = "must hold a file of captions with lines image,caption"
-        raise UserError("captions", str(folder), rule, CAPTION_FILES)
-    captions: dict[str, list[str]] = {}
-    for line, row in _rows(path):
-        if not row or (line == 1 and row[0].strip().lower() == "image"):
-            continue
-        caption = " ".join(",".join(row[1:]).split())  # a comma in a caption that is not quoted
-        if not caption:
-            rule = f"line {line} must be the name of an image, a comma and a caption"
-            raise UserError("file", str(path), rule)
-        captions.setdefault(row[0].strip(), []).append(caption)
-    return {name: tuple(texts) for name, texts in captions.items()}
-
-
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The rows with their last lines; an open quotation mark would take in the lines below it."""
-    last = 0
-    try:
-        for _, last, row in comma_separated(read_text(path)):
-            yield last, row
-    except csv.Error as error:
-        hint = 'A caption that begins with a quotation mark ends with one, and has "" for those within.'
-        raise UserError("file", str(path), f"line {last + 1} cannot be read ({error})", hint=hint) from None
 
 
 def _find_images(folder: Path) -> dict[str, Any]:
