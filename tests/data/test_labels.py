@@ -17,6 +17,24 @@ from anncestry.training.train import train
 ROWS = [(0.1, "red|round"), (0.2, "red"), (0.9, ""), (0.7, "round"), (0.3, "round|red"), (0.8, "NA")] * 10
 
 
+def test_lists_in_brackets_are_lists(tmp_path) -> None:
+    cells = ("\"['red', 'a, b']\"", "['red']", "[]", "") * 10
+    path = write(tmp_path / "t.csv", ["x,what", *(f"{i},{cell}" for i, cell in enumerate(cells))])
+    dataset = load_data(f"csv:{path}", DataOptions(task="multi-label"))
+    assert dataset.classes == ("a, b", "red")
+    counts = sum(part.targets.sum(0) for part in (dataset.train, dataset.validation, dataset.test))  # pyright: ignore
+    assert counts.tolist() == [10, 20]
+    write(tmp_path / "t.csv", ["x,what", *(f"{i},{cell}" for i, cell in enumerate(cells[:20])), "9,[open]"])
+    with pytest.raises(UserError, match=r"row 22, column 'what': .* must be a list of labels"):
+        load_data(f"csv:{path}", DataOptions(task="multi-label"))
+
+
+def test_a_cell_without_a_separator_is_one_label(tmp_path) -> None:
+    path = write(tmp_path / "t.csv", ["x,what", *(f"{i},{('red round', 'blue')[i % 2]}" for i in range(20))])
+    dataset = load_data(f"csv:{path}", DataOptions(task="multi-label"))
+    assert "each cell of column 'what' is one label: none holds |, ; or ," in dataset.notes
+
+
 def write(path, lines) -> str:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return str(path)

@@ -1,6 +1,7 @@
 """Labels of which an example may have any number: in a column of their names, or in a column of 0 and 1
 each."""
 
+import ast
 from collections.abc import Sequence
 
 import torch
@@ -12,6 +13,8 @@ from anncestry.errors import UserError
 JOINT = "\x1f"
 """Between labels that came as a list: the unit separator of ASCII, which is in no name."""
 SEPARATORS = (JOINT, "|", ";", ",")
+_LIST = "[]"
+"""The separator of cells that are lists as Python and JSON write them: ``['a', 'b']``."""
 _BITS = {
     "1": True,
     "1.0": True,
@@ -27,8 +30,11 @@ _BITS = {
 def separator_of(cells: Sequence[str]) -> str:
     """What stands between labels in the cells of a column: the first of the separators that any holds.
 
-    Empty where none does: then every cell is one label.
+    Empty where none does: then every cell is one label. Where every cell is a list in brackets, it is these.
     """
+    filled = [cell.strip() for cell in cells if not is_missing(cell)]
+    if filled and all(cell[0] + cell[-1] == _LIST for cell in filled):
+        return _LIST
     return next((mark for mark in SEPARATORS if any(mark in cell for cell in cells)), "")
 
 
@@ -46,6 +52,8 @@ def label_sets(table: Table, columns: Sequence[int], names: Sequence[str], separ
     """
     if len(columns) == 1:
         cells = table.columns[columns[0]]
+        if separator == _LIST:
+            return [_in_brackets(table, row, columns[0]) for row in range(len(table))]
         split = (cell.split(separator) if separator else [cell] for cell in cells)
         return [[name.strip() for name in row if name.strip() and not is_missing(name)] for row in split]
     sets: list[list[str]] = [[] for _ in range(len(table))]
@@ -57,6 +65,21 @@ def label_sets(table: Table, columns: Sequence[int], names: Sequence[str], separ
             if _BITS[cell.strip().lower()]:
                 sets[row].append(name)
     return sets
+
+
+def _in_brackets(table: Table, row: int, column: int) -> list[str]:
+    """The labels of a cell that is a list, or is empty."""
+    cell = table.columns[column][row]
+    if is_missing(cell):
+        return []
+    try:
+        found = ast.literal_eval(cell.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        found = None
+    if not isinstance(found, list) or not all(isinstance(label, str | int) for label in found):
+        rule = "must be a list of labels like ['a', 'b'], as the other cells are"
+        raise UserError(table.place(row, column), cell, rule)
+    return [str(label).strip() for label in found if str(label).strip()]
 
 
 def learn_labels(sets: Sequence[Sequence[str]], field: str) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ def parse(text: str, header: bool | None = None) -> Table:
     return parse_table(text, "file.csv", header)
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_the_delimiter_is_found(delimiter: str) -> None:
     table = parse("a,b,c\n1,2.5,x\n3,4.5,y\n".replace(",", delimiter))
     assert table.names == ("a", "b", "c")
@@ -68,12 +68,32 @@ def test_blank_lines_are_skipped_and_still_counted() -> None:
         ("1\n2\n", False),
         ("a,b\n?,2\n3,?\n", True),
         ("a,2019\nb,2020\n", False),
+        ("0,1,2,kind\n5.1,3.5,1.4,setosa\n4.9,3.0,1.3,setosa\n", True),  # as pandas names columns
+        ("0,1,2\n5,3,1\n4,9,1\n", True),
+        ("0,1,2\n1,2,3\n2,3,4\n", False),  # windows of a series
+        ("0,1,red\n5,3,blue\n4,9,red\n", False),
+        ("0,2,kind\n5,3,a\n4,9,a\n", False),
         ("x,1\n", False),
         ("?,NA\n1,2\n", False),
     ],
 )
 def test_a_header_is_found(text: str, expected: bool) -> None:
     assert parse(text).has_header is expected
+
+
+def test_a_first_line_says_the_delimiter() -> None:
+    table = parse("sep=;\na;b\n1,5;2\n1,5;x\n")
+    assert table.names == ("a", "b")
+    assert table.columns == (("1,5", "1,5"), ("2", "x"))
+    assert list(table.lines) == [3, 4]
+    assert not [note for note in table.notes if "left out" in note]
+
+
+def test_a_number_that_is_a_name_may_be_a_value() -> None:
+    known = ("0", "1", "2", "kind")
+    assert not parse_table("1,2,0\n2,0,1\n", "a.csv", known=known).has_header
+    assert parse_table("0,1,2\n2,0,1\n", "a.csv", known=known).has_header
+    assert parse_table("1,kind\n1,a\n", "a.csv", known=known).has_header
 
 
 def test_a_header_can_be_told() -> None:

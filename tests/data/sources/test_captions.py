@@ -186,3 +186,35 @@ def test_few_images_are_in_every_part(folder, count, sizes):
     captions_file(folder, NAMES[:count])
     dataset = load(folder, image_size=8, min_count=1)
     assert [split.num_sources for split in (dataset.train, dataset.validation, dataset.test)] == sizes
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "header"),
+    [
+        ("captions.txt", "{name};a shade, nothing {i}", "image;caption\n"),
+        ("Flickr8k.token.txt", "{name}#{i}\ta shade, nothing {i}", ""),
+        ("results.csv", "{name}| {i}| a shade, nothing {i}", "image_name| comment_number| comment\n"),
+        ("captions.csv", '"a shade, nothing {i}",{name}', "caption,image\n"),
+        ("captions.csv", '{i},images/{stem},"a shade, nothing {i}",x', "nr,file,caption,by\n"),
+        ("captions.txt", "{name},a shade, nothing {i}", "filename,text\n"),
+    ],
+)
+def test_captions_are_found_in_any_table(folder, name, form, header):
+    (folder / "captions.txt").unlink()
+    lines = [form.format(name=name, stem=name[:2], i=i) for i, name in enumerate(NAMES)]
+    (folder / name).write_text(header + "\n".join(lines) + "\n")
+    dataset = load(folder, image_size=8)
+    assert dataset.train.references[3] == ("a shade, nothing 3",)
+    assert [split.num_sources for split in (dataset.train, dataset.validation, dataset.test)] == [8, 1, 1]
+    assert not [note for note in dataset.notes if "not there" in note]
+
+
+def test_a_file_that_names_none_of_the_images_is_refused(folder):
+    captions_file(folder, ["cat.png", "dog.png"])
+    with pytest.raises(ValueError, match=r"names no image that is there; its first row names cat\.png"):
+        load(folder)
+
+
+def test_a_caption_has_no_greatest_length(folder):
+    captions_file(folder, extra=f"{NAMES[0]},{'x ' * 100_000}\n")
+    assert max(map(len, load(folder).train.references[0])) > 150_000

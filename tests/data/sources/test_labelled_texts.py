@@ -230,3 +230,10 @@ def test_the_real_texts(shared: Path, name: str) -> None:
     )
     assert dataset.signature.task == task
     assert split_sizes(dataset) == sizes
+
+
+@pytest.mark.parametrize("option", [{"drop": "one"}, {"window": 4}, {"horizon": 2}])
+def test_options_of_tables_of_numbers_are_refused(tmp_path: Path, option: dict) -> None:
+    pairs_file(tmp_path / "all.tsv", 20)
+    with pytest.raises(UserError, match=f"{next(iter(option))}: .* is for tables of numbers"):
+        load_data(f"csv:{tmp_path / 'all.tsv'}", DataOptions(text="2", target="4", **SMALL, **option))

@@ -383,3 +383,9 @@ def test_texts_that_training_had_not_are_noted(tmp_path: Path) -> None:
     whole = read_csv(str(tmp_path / "other.csv"), DataOptions(), dataset.processor)
     note = "1 cells hold texts that training had not, read as none of its: the first is 'violet' in row 2"
     assert any(found.startswith(note) for found in whole.notes)
+
+
+@pytest.mark.parametrize("name", ["input", "note", "tags"])
+def test_a_target_is_never_called_as_a_part_of_a_prediction(tmp_path: Path, name: str) -> None:
+    dataset = load(tmp_path, rows(), f"x,colour,{name},kind", target=name)
+    assert list(dataset.processor.decode(torch.zeros(1, 1))[0]) == [f"predicted {name}"]  # type: ignore

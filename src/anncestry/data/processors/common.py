@@ -48,6 +48,15 @@ def decode_labels(outputs: Float[Tensor, "B K"], labels: Sequence[str]) -> list[
     return [{"labels": [name for name in row if row[name] > 0.5], "scores": row} for row in scores]
 
 
+TAKEN = ("input", "note", "labels", "answer", "tags", "masks", "next", "previous", "vectors")
+"""What the parts of predictions are called: no value is called so."""
+
+
+def value_name(target: str) -> str:
+    """How a prediction names the value of a target."""
+    return f"predicted {target}" if target in TAKEN else target
+
+
 P = TypeVar("P")
 
 

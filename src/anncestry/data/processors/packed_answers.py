@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from anncestry.arrays import Float, Int, Tensor
-from anncestry.data.processors.common import decode_classes, decode_labels
+from anncestry.data.processors.common import decode_classes, decode_labels, value_name
 from anncestry.data.processors.given import Given, ReadsTexts, Text, label_of
 from anncestry.data.processors.packed import PackedProcessor
 from anncestry.data.processors.sentences import pad
@@ -142,7 +142,7 @@ class PackedValuesProcessor(_OneOrTwo):
         """``{name of a target: value in its unit}`` for each row."""
         outputs = outputs.detach().double().cpu()
         values = (outputs.sigmoid() if self.sigmoid else outputs) * self.scale + self.mean
-        names = self.names or (self.name,)
+        names = tuple(map(value_name, self.names or (self.name,)))
         return [dict(zip(names, row, strict=True)) for row in values.tolist()]
 
 

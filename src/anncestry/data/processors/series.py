@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from anncestry.arrays import Float, Tensor
-from anncestry.data.processors.common import Layout
+from anncestry.data.processors.common import Layout, value_name
 from anncestry.data.processors.given import Given, table_of
 from anncestry.data.readers.tables import Table, as_numbers, parse_table
 from anncestry.data.readers.time_order import in_order_of_time
@@ -87,7 +87,7 @@ class SeriesProcessor:
         """``{name of the target: value in its unit}`` for each row."""
         at = self.target_input
         values = outputs.detach().double().cpu()[:, 0] * self.scale[at] + self.mean[at]
-        return [{self.layout.target_name: value} for value in values.tolist()]
+        return [{value_name(self.layout.target_name): value} for value in values.tolist()]
 
     def to_json(self) -> dict[str, Any]:
         return {"kind": self.kind, **asdict(self)}

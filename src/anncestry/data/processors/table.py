@@ -9,7 +9,7 @@ import torch
 
 from anncestry.arrays import Float, Tensor
 from anncestry.data.labels import encode_labels, label_sets
-from anncestry.data.processors.common import Layout, decode_classes, decode_labels, relabel
+from anncestry.data.processors.common import Layout, decode_classes, decode_labels, relabel, value_name
 from anncestry.data.processors.given import Given
 from anncestry.data.readers.tables import Table
 from anncestry.signature import Task
@@ -141,7 +141,7 @@ class TableProcessor:
         if self.classes:
             return decode_classes(outputs, self.classes)
         values = outputs.detach().double().cpu()[:, 0] * self.target_deviation + self.target_mean
-        return [{self.layout.target_name: value} for value in values.tolist()]
+        return [{value_name(self.layout.target_name): value} for value in values.tolist()]
 
     def to_json(self) -> dict[str, Any]:
         return {"kind": self.kind, **asdict(self)}

@@ -1,4 +1,4 @@
-"""The rows of a table file: the one reader of comma, semicolon or tab separated values.
+"""The rows of a table file: the one reader of values with commas, semicolons, tabs or bars between them.
 
 Every source and every prediction that reads such a file reads it here.
 """
@@ -17,10 +17,12 @@ from anncestry.data.readers.files import split_lines
 from anncestry.data.readers.watching import told
 from anncestry.errors import UserError
 
-DELIMITERS = "\t;,"  # in the order of preference: a comma may also be a decimal comma
+DELIMITERS = "\t;,|"  # in the order of preference: a comma may also be a decimal comma
 CHUNK = 2**14  # rows that are kept together
 _NO_LIMIT = 2**31 - 1  # characters of a cell: more than a file that is read may have
 _STAND_INS = map(chr, range(0xE000, 0xF900))  # for private use
+_SAID = re.compile(r"sep=(.)\n", re.IGNORECASE)
+"""A first line by which Excel is told what stands between the cells."""
 _BLANK = re.compile(r"[^\S\n]")
 
 
@@ -97,7 +99,7 @@ class Rows:
 
 
 def read_rows(text: str, name: str, *, strip: bool = True, ragged: bool = False) -> Rows:
-    """The rows of a text whose cells have commas, semicolons or tabs between them.
+    """The rows of a text whose cells have commas, semicolons, tabs or vertical bars between them.
 
     A cell in quotation marks may hold any of these and line ends. Where tabs are between cells, a mark is a
     mark, and not the beginning of a quoted cell, unless every cell that begins with one also ends there.
@@ -115,9 +117,13 @@ def read_rows(text: str, name: str, *, strip: bool = True, ragged: bool = False)
     """
     text, stand_in = _one_line_end(text, name)
     with _cells_of_any_length():
-        delimiter, quoted = _delimiter(text)
+        said = _SAID.match(text)
+        text = text if said is None else text[said.end() - 1 :]  # a blank line, which counts
+        delimiter, quoted = _delimiter(text) if said is None else (said[1], True)
         reader = _Reader(text, delimiter, quoted)
-        found = _collect(reader, name, strip and _BLANK.search(text) is not None, ragged and not quoted)
+        found = _collect(
+            reader, name, strip and _BLANK.search(text) is not None, ragged and not quoted, said is not None
+        )
     if stand_in is not None:
         back = [[cell.replace(stand_in, "\r") for cell in column] for column in found.columns]
         return Rows(list(map(list, itertools.islice(zip(*back, strict=True), CHUNK))), list(map(Cells, back)),
@@ -190,14 +196,15 @@ class _Reader:
         return self.line if self._csv is None else self._csv.line_num
 
 
-def _collect(reader: _Reader, name: str, strip: bool, ragged: bool) -> Rows:
-    """All rows, of one width."""
+def _collect(reader: _Reader, name: str, strip: bool, ragged: bool, begins_blank: bool) -> Rows:
+    """All rows, of one width; the first line may be blank for no row."""
     total = reader.text.count("\n") + 1
     first: list[list[str]] = []
     chunk: list[list[str]] = []
     columns: list[Cells] = []
     lines: list[int] = []
-    empty = blank = longer = 0  # rows without a value, blank lines since the last row, rows of more cells
+    empty = longer = 0  # rows without a value, rows of more cells
+    blank = -1 if begins_blank else 0  # lines since the last row
 
     def put_away() -> None:
         if not columns:

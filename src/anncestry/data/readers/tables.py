@@ -185,14 +185,16 @@ def parse_table(
     rows = read_rows(text, name, strip=strip, ragged=ragged)
     first, notes = [cell.strip() for cell in rows.first[0]], list(rows.notes)
     if header is None:
-        header = any(cell in known for cell in first)
+        named = [cell for cell in first if cell in known]
+        # A number that is also a name may be a value: only a whole row of names in their order is none.
+        texts = any(math.isnan(as_number(cell)) for cell in named)
+        header = texts or (named == first and named == [name for name in known if name in named])
         if not header and (sign := sign_of_header(rows.first[: _SAMPLE + 1])):
             header = True
-            if sign == "alone":
+            if sign != "numbers":
                 shown = ", ".join(first[:5]) + (", ..." if len(first) > 5 else "")
-                notes.append(
-                    f"the first row is read as the names of the columns ({shown}): none comes again below"
-                )
+                reason = "none comes again below" if sign == "alone" else "they count the columns"
+                notes.append(f"the first row is read as the names of the columns ({shown}): {reason}")
     names, lines = tuple(str(position + 1) for position in range(len(first))), rows.lines
     if not header:
         return Table(names, False, tuple(rows.columns), lines, tuple(notes))
@@ -213,17 +215,19 @@ def parse_table(
     )
 
 
-def sign_of_header(rows: Sequence[Sequence[str]]) -> Literal["", "numbers", "alone"]:
-    """What tells that the first row holds names, if something does: no cell of it is a number, and it stands
-    out from the rows below.
+def sign_of_header(rows: Sequence[Sequence[str]]) -> Literal["", "numbers", "alone", "counting"]:
+    """What tells that the first row holds names, if something does: no cell of it is a number, or the numbers
+    in it are ``counting`` the columns as pandas does, and it stands out from the rows below.
 
     It stands out where a column is made of ``numbers`` below it, or where none of its cells comes again, and
     it is ``alone``.
     """
     first, rest = [cell.strip() for cell in rows[0]], rows[1:]
     numbers = as_numbers([cell.replace(",", ".") for cell in first])  # 1,5 is no name either
-    if not rest or not np.isnan(numbers).all() or all(map(is_missing, first)):
+    if not rest or all(map(is_missing, first)):
         return ""
+    if not np.isnan(numbers).all():
+        return "counting" if _counts_columns(first, rest) else ""
     below = Table((), False, tuple(zip(*rest, strict=True)), range(len(rest)))
     if any(below.is_numeric(column) for column in range(len(first))):
         return "numbers"
@@ -231,3 +235,19 @@ def sign_of_header(rows: Sequence[Sequence[str]]) -> Literal["", "numbers", "alo
         cell in map(str.strip, cells) for cell, cells in zip(first, below.columns, strict=True) if cell
     )
     return "" if comes_again else "alone"
+
+
+def _counts_columns(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
+    """Whether the numbers in a first row are the 0, 1, 2, ... by which pandas names columns.
+
+    Names beside them do not come again below. Where there are numbers alone, there are three at least, and
+    the row below does not go on as the first one does.
+    """
+    numbers = [cell for cell in first if not math.isnan(as_number(cell))]
+    if len(numbers) < 2 or numbers != [str(place) for place in range(len(numbers))]:
+        return False
+    names = [place for place, cell in enumerate(first) if cell and cell not in numbers]
+    if names:
+        return all(first[place] not in (row[place].strip() for row in rest) for place in names)
+    below = as_numbers([cell.strip() for cell in rest[0]])
+    return len(numbers) > 2 and not (np.diff(below) == 1).all()

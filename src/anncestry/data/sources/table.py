@@ -289,6 +289,7 @@ def several_labels_note(table: Table, target: int, task: str) -> list[str]:
     """A note where the cells of a class look like several labels each."""
     cells = set(table.columns[target])
     mark = next((mark for mark in ("|", ";") if sum(mark in cell for cell in cells) > len(cells) / 4), None)
+    mark = "[ ]" if separator_of(tuple(cells)) == "[]" else mark
     if task != "classification" or mark is None:
         return []
     label = table.label(target)
@@ -302,6 +303,8 @@ def _learn_vectors(
     inputs, notes = _choose_inputs(table, [column for column in used if column not in targets])
     if not inputs:
         hint = "; ".join(notes) + "." if notes else None
+        if len(table.names) == 1:
+            hint = "Is it a table? Between its cells must be commas, semicolons, tabs or vertical bars."
         raise UserError("columns", ", ".join(table.names), "no input is left beside the target", hint=hint)
     table.check_missing(inputs)
     learnt: dict[str, Any] = {}
@@ -309,6 +312,8 @@ def _learn_vectors(
         names = tuple(table.names[column] for column in targets)
         separator = "" if len(targets) > 1 else separator_of(table.columns[target])
         sets = label_sets(table, targets, names, separator)
+        if len(targets) == 1 and not separator:
+            notes.append(f"each cell of {table.label(target)} is one label: none holds |, ; or ,")
         classes = names if len(targets) > 1 else learn_labels(sets, table.label(target))
         train = _split(np.zeros((len(table), 1)), seed, shares)[0]
         learnt = {"classes": classes, "multi_label": True, "separator": separator}

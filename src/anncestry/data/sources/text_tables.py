@@ -55,6 +55,10 @@ def _open_tables(
 ) -> tuple[Path, dict[Part, Table], dict[Part, str], list[str]]:
     """The path, the table of each part, the names of the files, and notes."""
     path, notes = absolute(argument), []
+    for name in ("drop", "window", "horizon"):
+        value = getattr(options, name)
+        rule = "is for tables of numbers; of one with texts the texts and the target alone are read"
+        require(value == getattr(DataOptions, name), name, value, rule)
     files = (
         official_parts(path, TABLES, notes, train) if path.is_dir() else {"train": existing_file(argument)}
     )
