@@ -145,8 +145,11 @@ def loose_rows(text: str, name: str) -> tuple[str, list[tuple[int, list[str]]]]:
     with _cells_of_any_length():
         delimiter, quoted = _delimiter(text)
         reader, rows, begins = _Reader(text, delimiter, quoted), [], 1
+        lines = text.split("\n")
         try:
             for row in reader:
+                if begins == reader.line and '"' not in lines[begins - 1]:
+                    row = lines[begins - 1].split(delimiter)  # with the blanks behind its commas
                 if any(map(str.strip, row)):
                     rows.append((begins, list(map(back, row))))
                 begins = reader.line + 1
