@@ -99,7 +99,10 @@ def test_words_seen_once_teach_what_to_make_of_unknown_ones() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a\tb\tc\n", r"line 1 must have ten columns \(CoNLL-U\) or two \(word, tag\); it has 3"),
+        ("dog\ncat\n", r"line 1 must have ten columns \(CoNLL-U\) or more than one .*; it has 1"),
+        ("a\tb\tc\n\nb\tc\n", "line 3 must have 3 columns, as the first one has; it has 2"),
+        ("dog\tN\n\n" * 20, "tags: got 'N'; is the only tag of the training part"),
+        (conllu("dog/_/_") * 20, r"tags: got 'upos'; is empty \(_\) in every line"),
         ("dog\tN\n\ncat\t \n", "line 3 has no word or no tag"),
         ("# nothing\n", "has no sentence"),
         ("dog\tN\n", "too few sentences"),
@@ -112,7 +115,7 @@ def test_bad_files_are_refused(tmp_path: Path, text: str, message: str) -> None:
 
 
 def test_a_tag_that_training_lacks_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "train.conll").write_text("dog\tN\n\n" * 20)
+    (tmp_path / "train.conll").write_text("dog\tN\nran\tV\n\n" * 20)
     (tmp_path / "test.conll").write_text("dog\tQ\n\n" * 2)
     with pytest.raises(UserError, match="tags: got 'Q'; does not occur in the training part"):
         load_data(f"conllu:{tmp_path}")
@@ -128,3 +131,44 @@ def test_the_real_treebank(shared: Path) -> None:
     assert sum(words[:2]) == 204_577
     assert words[2] == 25_147
     assert len(dataset.classes) == 17
+
+
+CONLL_2003 = """-DOCSTART- -X- -X- O
+
+U.N. NNP I-NP I-ORG
+official NN I-NP O
+# NN I-NP O
+
+Ekeus NNP I-NP I-PER
+heads VBZ I-VP O
+
+"""
+
+
+def test_conll_2003_is_read_by_its_first_and_last_column(tmp_path: Path) -> None:
+    path, notes = tmp_path / "eng.train", []
+    path.write_text(CONLL_2003)
+    assert read_tagged(path, notes=notes) == [
+        (["U.N.", "official", "#"], ["I-ORG", "O", "O"]),
+        (["Ekeus", "heads"], ["I-PER", "O"]),
+    ]
+    assert notes == [
+        "eng.train: of 4 columns the first is the word and the last the tag",
+        "eng.train: left out 1 lines -DOCSTART-",
+    ]
+    with pytest.raises(UserError, match="tags: got 'xpos'; is a column of CoNLL-U, which has ten"):
+        read_tagged(path, "xpos")
+
+
+def test_sentences_to_predict_may_have_their_tags_beside_them(tmp_path: Path) -> None:
+    processor = TagProcessor(("<pad>", "<unk>"), ("I-ORG", "I-PER", "O"))
+    path = tmp_path / "a"
+    for text, sentences in (
+        (CONLL_2003, ["U.N. official #", "Ekeus heads"]),
+        (DOG + CATS, ["The dog barks", "Cats sleep"]),
+        ("dog\tO\n\nEkeus\tI-PER\n", ["dog", "Ekeus"]),
+        ("a dog\nthe cat\n", ["a dog", "the cat"]),  # texts
+    ):
+        path.write_text(text)
+        assert processor.texts([path]) == sentences
+    assert processor.texts("dog\tO") == ["dog\tO"]

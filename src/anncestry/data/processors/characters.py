@@ -7,7 +7,7 @@ from typing import Any
 
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.data.processors.common import decode_classes
-from anncestry.data.processors.given import Given, ReadsTexts, label_of
+from anncestry.data.processors.given import Given, ReadsSentences, ReadsTexts, label_of
 from anncestry.data.processors.text import UNKNOWN
 from anncestry.data.spelt import NUM_CHARS, TEXT_BEGINS, TEXT_ENDS, Speller, spelt
 from anncestry.errors import UserError
@@ -139,7 +139,7 @@ WAYS = ("next", "previous")
 
 
 @dataclass(frozen=True)
-class CharacterTagProcessor(CharacterProcessor):
+class CharacterTagProcessor(ReadsSentences, CharacterProcessor):
     """Sentences with a tag for every word.
 
     Attributes:

@@ -17,6 +17,7 @@ from anncestry.data.readers.files import (
     whole_characters,
 )
 from anncestry.data.readers.tables import Table, parse_table
+from anncestry.data.readers.tagged import sentences_of
 from anncestry.errors import UserError, require
 
 STANDARD_INPUT = Path("-")
@@ -38,6 +39,25 @@ class ReadsTexts:
     def is_blank(self, text: Text) -> bool:
         """Whether there is nothing to be read in a text, so that it has no answer."""
         return not "".join(text).strip()
+
+
+class ReadsSentences(ReadsTexts):
+    """A processor that tags the words of sentences.
+
+    Attributes:
+        tags: their names.
+    """
+
+    tags: tuple[str, ...]
+
+    def texts(self, given: Given) -> list[Text]:
+        """As for all texts; of a file with a word and its tag on each line, its sentences."""
+        if isinstance(given, list):
+            return [text for one in given for text in self.texts(one)]
+        if not isinstance(given, Path):
+            return given_texts(given)
+        text = content_of(given)[1]
+        return list(sentences_of(text, self.tags) or split_lines(text))
 
 
 def given_texts(given: Given) -> list[Text]:

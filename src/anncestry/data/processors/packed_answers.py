@@ -12,7 +12,7 @@ import torch
 
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.data.processors.common import decode_classes, decode_labels, value_name
-from anncestry.data.processors.given import Given, ReadsTexts, Text, label_of
+from anncestry.data.processors.given import Given, ReadsSentences, ReadsTexts, Text, label_of
 from anncestry.data.processors.packed import PackedProcessor
 from anncestry.data.processors.sentences import pad
 from anncestry.data.tokenizer import packed_parts
@@ -181,7 +181,7 @@ class Words:
 
 
 @dataclass(frozen=True)
-class PackedTagsProcessor(PackedProcessor):
+class PackedTagsProcessor(ReadsSentences, PackedProcessor):
     """A tag for every word of a sentence whose words are given.
 
     A sentence that is too long is read in several rows, if it may be cut: every word has a tag all the same,

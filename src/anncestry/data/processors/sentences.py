@@ -13,7 +13,7 @@ import torch
 
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.data.processors.common import decode_classes
-from anncestry.data.processors.given import Given, ReadsTexts, label_of
+from anncestry.data.processors.given import Given, ReadsSentences, ReadsTexts, label_of
 from anncestry.errors import UserError
 
 PADDING, UNKNOWN = "<pad>", "<unk>"
@@ -116,7 +116,7 @@ def split_text(text: str, level: str) -> list[str]:
 
 
 @dataclass(frozen=True)
-class TagProcessor(ReadsTexts):
+class TagProcessor(ReadsSentences):
     """Sentences with a tag for every word.
 
     A word that the training split has but once, or not at all, becomes the class of its shape, so that a

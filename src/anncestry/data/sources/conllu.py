@@ -9,19 +9,18 @@ from anncestry.data.processors.characters import CharacterTagProcessor
 from anncestry.data.processors.common import expect, relabel
 from anncestry.data.processors.packed_answers import PackedTagsProcessor
 from anncestry.data.processors.sentences import TagProcessor, pad
-from anncestry.data.readers.files import absolute, existing_file, existing_folder, read_text, split_lines
+from anncestry.data.readers.files import absolute, existing_file, existing_folder
 from anncestry.data.readers.parts import Part, files_of, part_of, unread
+from anncestry.data.readers.tagged import Sentences, read_tagged
 from anncestry.data.sources.characters import LEVEL, spelt_examples
 from anncestry.data.sources.labelled_texts import reads_pieces, stored, task_tokenizer
 from anncestry.data.splits import cut_in_order
-from anncestry.errors import UserError
+from anncestry.errors import UserError, require
 from anncestry.protocols import IGNORED
 from anncestry.signature import NUM_CHARACTERS, Signature
 
-COLUMNS = {"upos": 3, "xpos": 4, "deprel": 7}
 OUTSIDE = "O"  # the tag of words outside of every entity
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
-Sentences = list[tuple[list[str], list[str]]]  # (words, tags)
 
 
 def load_conllu(
@@ -37,6 +36,9 @@ def load_conllu(
         note = "split in order"
     if min(map(len, parts)) < 1:
         raise UserError("conllu", str(path), "has too few sentences for a training, validation and test part")
+    known = {tag for _, tags in parts[0] for tag in tags}
+    rule = "is the only tag of the training part; a tagger needs two different ones"
+    require(processor is not None or len(known) > 1, "tags", next(iter(known)), rule)
     if reads_pieces(options, processor):
         return _in_pieces(parts, options, processor, path, note, notes)
     spelt = options.level == LEVEL or isinstance(processor, CharacterTagProcessor)
@@ -169,47 +171,3 @@ def _split_folder(files: dict[str, tuple[str, Sentences]]) -> tuple[list[Sentenc
     train, held_out = read
     note = f"{names}: the held-out file is the test part, validation the last tenth of the training file"
     return [*(train[rows] for rows in cut_in_order(len(train), (0.9,))), held_out], note
-
-
-def read_tagged(path: Path, column: str = "upos", notes: list[str] | None = None) -> Sentences:
-    """The sentences of a file: CoNLL-U of ten columns, or ``word<TAB>tag``; blank lines between sentences.
-
-    Ranges of words (``1-2``), empty words (``1.1``) and comments are left out, which ``notes`` say.
-
-    Raises:
-        UserError: a line has another number of columns, or no word or tag.
-    """
-    sentences: Sentences = []
-    words: list[str] = []
-    tags: list[str] = []
-    left_out = {"comments": 0, "ranges of words (1-2) and empty words (1.1)": 0}
-    comments, others = left_out
-    for number, line in enumerate([*split_lines(read_text(path)), ""], 1):
-        if not line.strip():
-            if words:
-                sentences.append((words, tags))
-                words, tags = [], []
-            continue
-        if line.startswith("#") and "\t" not in line:
-            left_out[comments] += 1
-            continue
-        cells = line.split("\t")
-        if len(cells) == 10:
-            if not cells[0].isdigit():
-                left_out[others] += 1
-                continue
-            word, tag = cells[1], cells[COLUMNS[column]]
-        elif len(cells) == 2:
-            word, tag = cells[0], cells[1]
-        else:
-            rule = f"line {number} must have ten columns (CoNLL-U) or two (word, tag); it has {len(cells)}"
-            raise UserError("file", str(path), rule)
-        if not word.strip() or not tag.strip():
-            raise UserError("file", str(path), f"line {number} has no word or no tag")
-        words.append(word)
-        tags.append(tag.strip())
-    if not sentences:
-        raise UserError("file", str(path), "has no sentence")
-    if notes is not None:
-        notes += [f"{path.name}: left out {count:,} {what}" for what, count in left_out.items() if count]
-    return sentences
