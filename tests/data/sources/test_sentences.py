@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from anncestry.data import DataOptions, Examples, load_data
+from anncestry.data import DataOptions, Examples, load_data, load_whole
 from anncestry.data.processors import SentenceProcessor, processor_from_json
 from anncestry.errors import UserError
 
@@ -139,3 +139,49 @@ def test_a_separator_within_a_text_ends_no_line(tmp_path: Path) -> None:
     text = labelled("{text}\t{label}").replace("a fine film", "a fine\u2028film", 1)
     (tmp_path / "all.tsv").write_text(text.replace("dull and cold", "dull\x0c\r\x85cold", 1), newline="")
     assert load_data(f"sentences:{tmp_path / 'all.tsv'}").classes == ("neg", "pos")
+
+
+TEXTS = [f"{text} {i}" for i in range(5) for text in GOOD + BAD]
+
+
+def test_the_class_may_stand_before_the_tab(tmp_path: Path) -> None:
+    lines = [f"{'pos' if i % 6 < 3 else 'neg'}\t{text}" for i, text in enumerate(TEXTS)]
+    (tmp_path / "all.txt").write_text("\n".join(lines))
+    dataset = load_data(f"sentences:{tmp_path / 'all.txt'}")
+    assert dataset.classes == ("neg", "pos")
+    assert "all.txt: the class stands before the tab" in dataset.notes
+    for row in ("pos\ta fine film", "a fine film\tpos", "text\tkind\na fine film\tpos"):
+        (tmp_path / "one.txt").write_text(row)  # where the known classes tell
+        (part,) = load_whole(f"sentences:{tmp_path / 'one.txt'}", DataOptions(), dataset.processor).parts
+        assert part.targets.tolist() == [1]  # pyright: ignore
+        assert part.lengths.tolist() == [3]  # pyright: ignore
+
+
+def test_a_first_line_of_names_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "all.txt").write_text("review\tsentiment\n" + labelled("{text}\t{label}"))
+    dataset = load_data(f"sentences:{tmp_path / 'all.txt'}")
+    assert dataset.classes == ("neg", "pos")
+    assert "all.txt: the first line names the columns (review, sentiment)" in dataset.notes
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (labelled("{text}\t{label}") + "no tab here\n", "line 37 must have a tab before its class"),
+        (labelled("__label__{label} __label__x {text}"), r"line 1 has several labels \(__label__...\)"),
+        (labelled("{label},{text}"), "each of its classes would hold a ,. Is it csv"),
+        (
+            labelled('{{"text": "{text}", "label": "{label}"}}'),
+            "each of its classes would hold a {. Is it jsonl",
+        ),
+    ],
+)
+def test_files_of_other_forms_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "all.txt").write_text(text)
+    with pytest.raises(UserError, match=message):
+        load_data(f"sentences:{tmp_path / 'all.txt'}")
+
+
+def test_tabs_within_a_text_are_told(tmp_path: Path) -> None:
+    (tmp_path / "all.txt").write_text(labelled("7\t{text}\t{label}"))
+    assert "every line has 2 tabs" in " ".join(load_data(f"sentences:{tmp_path / 'all.txt'}").notes)

@@ -1,5 +1,6 @@
 """Short texts with a class each: a folder with a file for each class, or lines with a label."""
 
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from anncestry.data.readers.files import (
     decode_text,
     existing_file,
     existing_folder,
+    list_folder,
     split_lines,
 )
 from anncestry.data.readers.files import read_text as read_utf8
@@ -29,6 +31,9 @@ from anncestry.signature import NUM_CHARACTERS, Signature
 
 Pairs = list[tuple[str, str]]  # (text, class)
 HELD_OUT = 0.1
+HEADERS = (("sentence", "label"), ("text", "label"))
+"""What first lines name columns in any case; others do where nothing is called so below."""
+FASTTEXT = "__label__"  # before the labels of fastText's files
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
 
@@ -37,7 +42,7 @@ def load_sentences(
 ) -> Dataset:
     """``sentences:PATH``; see the catalogue for what PATH may be."""
     notes: list[str] = []
-    path, parts, by_class = _read_parts(argument, notes)
+    path, parts, by_class = _read_parts(argument, notes, processor)
     if reads_pieces(options, processor):
         return _in_pieces(parts, options, seed, processor, path, notes)
     classes = tuple(sorted({label for part in parts for _, label in part}))
@@ -78,7 +83,7 @@ def load_sentences(
 def read_sentences(argument: str, options: DataOptions, processor: Processor) -> Whole:
     """All labelled texts of ``sentences:PATH``."""
     notes: list[str] = []
-    path, parts, _ = _read_parts(argument, notes)
+    path, parts, _ = _read_parts(argument, notes, processor)
     if reads_pieces(options, processor):
         labelled = _labelled(parts)
         whole = read_labelled(labelled, processor, name=f"sentences:{path}", target="class")
@@ -116,16 +121,18 @@ def _in_pieces(
     )  # fmt: skip
 
 
-def _read_parts(argument: str, notes: list[str]) -> tuple[Path, list[Pairs], bool]:
+def _read_parts(
+    argument: str, notes: list[str], processor: Processor | None
+) -> tuple[Path, list[Pairs], bool]:
     """The path, the parts that its files have, and whether there is a file for each class."""
-    path = absolute(argument)
+    path, known = absolute(argument), frozenset(getattr(processor, "classes", ()))
     if path.is_dir():
-        return path, *_read_folder(existing_folder(argument), notes)
+        return path, *_read_folder(existing_folder(argument), notes, known)
     path = existing_file(argument)
-    return path, [_read_labelled(path, notes)], False
+    return path, [_read_labelled(path, notes, known)], False
 
 
-def _read_folder(folder: Path, notes: list[str]) -> tuple[list[Pairs], bool]:
+def _read_folder(folder: Path, notes: list[str], known: frozenset[str]) -> tuple[list[Pairs], bool]:
     """The parts of an official split, or one part from a file for each class."""
     files = files_of(folder)
     found = [(part, [path for path in files if part_of(path.name) == part]) for part in PARTS]
@@ -135,11 +142,17 @@ def _read_folder(folder: Path, notes: list[str]) -> tuple[list[Pairs], bool]:
         notes += on_files(named, files)
         if "test" not in named:
             notes.append(f"{named['validation'].name} is the test part")
-        return [_read_labelled(path, notes) for path in named.values()], False
+        return [_read_labelled(path, notes, known) for path in named.values()], False
     texts = [path for path in files if path.suffix == ".txt"]
     if len(texts) < 2:
         rule = "must hold a file CLASS.txt for each class, or train and test files of labelled lines"
-        raise UserError("folder", str(folder), rule, [path.name for path in files])
+        below = any(path.is_dir() for path in list_folder(folder))
+        hint = (
+            "A folder of files for each class is not read: put a text on each line of CLASS.txt."
+            if below
+            else None
+        )
+        raise UserError("folder", str(folder), rule, [path.name for path in files] or ["no file"], hint)
     notes += [f"a class for each of the {len(texts)} files CLASS.txt", *unread(set(files) - set(texts))]
     lines = [(line.strip(), path.stem) for path in texts for line in split_lines(read_utf8(path))]
     pairs = [pair for pair in lines if pair[0]]
@@ -151,30 +164,75 @@ def _on_blank(count: int) -> list[str]:
     return [f"left out {count} blank lines"] if count else []
 
 
-def _read_labelled(path: Path, notes: list[str]) -> Pairs:
-    """``text<TAB>label``, ``label text``, or ``coarse:fine text`` lines."""
+def _read_labelled(path: Path, notes: list[str], known: frozenset[str] = frozenset()) -> Pairs:
+    """``text<TAB>label``, ``label<TAB>text``, ``label text``, or ``coarse:fine text`` lines."""
     every = split_lines(_read(path, notes))
     lines = [(number, line) for number, line in enumerate(every, 1) if line.strip()]
     notes += _on_blank(len(every) - len(lines))
-    if lines and lines[0][1].lower().split("\t") in (["sentence", "label"], ["text", "label"]):
-        notes.append(f"{path.name}: the first line names the columns")
-        lines = lines[1:]
-    tabs = all("\t" in line for _, line in lines)
+    tabs = sum("\t" in line for _, line in lines)
+    if 2 * tabs > len(lines):
+        return _at_tabs(path, lines, notes, known)
     pairs, fine = [], 0
     for number, line in lines:
-        if tabs:
-            words, _, label = line.rpartition("\t")
-        else:
-            label, _, words = line.strip().partition(" ")
-            label, colon, _ = label.partition(":")
-            fine += bool(colon)
-        if not words.strip() or not label.strip():
-            rule = f"line {number} must be a text, a tab and a class, or a class and a text"
-            raise UserError("file", str(path), rule)
-        pairs.append((words.strip(), label.strip()))
+        label, _, words = line.strip().partition(" ")
+        label, colon, _ = label.partition(":")
+        fine += bool(colon)
+        pairs.append(_pair(path, number, words, label))
+    for kind, sign in (("jsonl", "{"), ("csv", ",")):
+        if all(
+            line.startswith(sign) if sign == "{" else sign in label
+            for (_, line), (_, label) in zip(lines, pairs, strict=True)
+        ):
+            hint = f"Is it {kind}? Then read it as such, and say with --text which field holds the texts."
+            raise UserError("file", str(path), f"each of its classes would hold a {sign}", hint=hint)
     if fine:
         notes.append(f"{path.name}: of a label like coarse:fine the part before the colon is the class")
     return pairs
+
+
+def _at_tabs(path: Path, lines: list[tuple[int, str]], notes: list[str], known: frozenset[str]) -> Pairs:
+    """Lines with a tab between text and class. The class comes first where the other order would give nearly
+    every line one of its own, and a first line with names of columns is left out; where classes are known,
+    these tell.
+    """
+    pairs = []
+    for number, line in lines:
+        if "\t" not in line:
+            raise UserError(
+                "file", str(path), f"line {number} must have a tab before its class, as others have"
+            )
+        words, _, label = line.rpartition("\t")
+        pairs.append(_pair(path, number, words, label))
+    tabs = {line.count("\t") for _, line in lines}
+    last, first = ({pair[side] for pair in pairs} for side in (1, 0))
+    differ = 2 * len(last) > len(lines) and 3 * len(first) < len(lines)
+    if tabs == {1} and (first <= known and not last <= known if known else differ):
+        notes.append(f"{path.name}: the class stands before the tab")
+        pairs = [(words, label) for label, words in pairs]
+    elif len(tabs) == 1 and tabs != {1}:
+        count = tabs.pop()
+        what = f"every line has {count} tabs, and all before the last one is the text (csv:PATH has columns)"
+        notes.append(f"{path.name}: {what}")
+    words, label = pairs[0]
+    others = Counter(label for _, label in pairs[1:])
+    alone = others and label not in others and len(f"{words} {label}".split()) == 2
+    alone = alone and (label not in known and others.keys() <= known if known else min(others.values()) > 1)
+    if (words.lower(), label.lower()) in HEADERS or alone:
+        notes.append(f"{path.name}: the first line names the columns ({words}, {label})")
+        pairs = pairs[1:]
+    return pairs
+
+
+def _pair(path: Path, number: int, words: str, label: str) -> tuple[str, str]:
+    if not words.strip() or not label.strip():
+        rule = f"line {number} must be a text, a tab and a class, or a class and a text"
+        raise UserError("file", str(path), rule)
+    words, label = words.strip(), label.strip()
+    if label.startswith(FASTTEXT) and words.startswith(FASTTEXT):
+        rule = f"line {number} has several labels ({FASTTEXT}...), and a sentence has one class"
+        hint = "Several labels are read from lists: jsonl:PATH, multi-label."
+        raise UserError("file", str(path), rule, hint=hint)
+    return words, label
 
 
 def _read(path: Path, notes: list[str]) -> str:
