@@ -2,7 +2,10 @@
 
 import copy
 import math
+import random
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -78,6 +81,44 @@ def test_a_model_that_does_not_run_says_so_once():
     assert "raised RuntimeError" in report.results[0].message
 
 
+@pytest.mark.parametrize(
+    ("answer", "match"),
+    [
+        (lambda y: y.double(), "in evaluation the outputs are float64, expected float32, as the weights"),
+        (lambda y: y.half(), "in evaluation the outputs are float16, expected float32, as the weights"),
+        (lambda y: y.bfloat16().float(), "gives bfloat16 on the way, which rounds float32"),
+    ],
+)
+def test_other_types_than_those_of_the_weights(answer, match):
+    class Other(Plain):
+        def forward(self, x):
+            return answer(super().forward(x))
+
+    assert_broken(Other(), "precision", match, VECTORS)
+
+
+def test_other_types_in_training_and_in_the_state():
+    class InTraining(Plain):
+        def forward(self, x):
+            return super().forward(x).to(torch.float64 if self.training else x.dtype)
+
+    class InTheState(Plain):
+        def forward(self, x):
+            return super().forward(x), (x.double(),)
+
+    assert_broken(InTraining(), "precision", "in training the outputs are float64", VECTORS)
+    assert_broken(InTheState(), "precision", "the state holds float64", VECTORS)
+
+
+def test_answers_in_single_precision_whatever_is_read_are_checked_in_it():
+    class Single(Plain):
+        def forward(self, x):
+            return super().forward(x).float()
+
+    assert check_model(Single(), VECTORS).ok
+    assert outcome(Single().bfloat16(), "precision", VECTORS).outcome == "pass"
+
+
 class LeakingNorm(Plain):
     """Batch normalisation that goes on as if in training."""
 
@@ -116,43 +157,64 @@ class IgnoresLengths(RNN):
         return super().forward(x, state)
 
 
-class MultipliesPadding(RNN):
-    """Hides the padding by a product with zero, which NaN survives."""
-
-    def forward(self, x, state=None, lengths=None):
-        if lengths is not None:
-            x = x * (torch.arange(x.shape[1]) < lengths.unsqueeze(1)).unsqueeze(2)
-        return super().forward(x, state, lengths if lengths is None else lengths * 0 + x.shape[1])
-
-
 class WrongEndState(RNN):
     def forward(self, x, state=None, lengths=None):
         outputs, end = super().forward(x, state, lengths)
         if lengths is not None:
-            _, end = super().forward(x.nan_to_num(), state)
+            _, end = super().forward(x, state)
         return outputs, end
 
 
-class LeaksNaNIntoGradients(RNN):
-    """Right outputs, but the backward pass goes through the padding: NaN times zero."""
+class LearnsFromPadding(RNN):
+    """Right outputs, but the gradient of the padding comes with them."""
 
     def forward(self, x, state=None, lengths=None):
         outputs, end = super().forward(x, state, lengths)
-        other = (self.readout.weight.sum() * x).sum(2).amax(1, keepdim=True)
-        return torch.where(other.isnan(), outputs, outputs + 0 * other), end
+        other = (self.readout.weight.sum() * x).sum(2).sum(1, keepdim=True)
+        return outputs + other - other.detach(), end
 
 
 @pytest.mark.parametrize(
     ("model", "match"),
     [
-        (IgnoresLengths, "outputs of 3 of 5 steps, padded with NaN and alone: they differ by nan"),
-        (MultipliesPadding, "outputs of 3 of 5 steps, padded with NaN and alone: they differ by nan"),
+        (IgnoresLengths, "outputs of 3 of 5 steps, padded with other numbers and alone: they differ by"),
         (WrongEndState, "the state after 3 of 5 steps"),
-        (LeaksNaNIntoGradients, "makes the gradient of readout.weight NaN"),
+        (
+            LearnsFromPadding,
+            "the gradient of readout.weight, padded with other numbers and otherwise: they differ",
+        ),
     ],
 )
 def test_padding(model, match):
     assert_broken(recurrent(model, SERIES), "padding-invariance", match)
+
+
+class ReadAtLastStep(nn.Module):
+    """One of PyTorch's recurrent layers, read at the end of each row; or told the lengths beforehand."""
+
+    def __init__(self, kind, packed):
+        super().__init__()
+        self.layer, self.packed = kind(3, 16, 2, batch_first=True, dropout=0.5), packed
+        self.norm, self.out = nn.BatchNorm1d(16), nn.Linear(16, 3)
+
+    def read(self, x, lengths):
+        if not self.packed:
+            return self.layer(x)
+        x = nn.utils.rnn.pack_padded_sequence(x, lengths.cpu(), batch_first=True)
+        y, state = self.layer(x)
+        return nn.utils.rnn.pad_packed_sequence(y, batch_first=True)[0], state
+
+    def forward(self, x, lengths):
+        y, state = self.read(x, lengths)
+        return self.out(self.norm(y[torch.arange(len(x)), lengths - 1])), state
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU, nn.LSTM])
+def test_layers_of_pytorch_read_at_the_last_step_are_sound(kind, packed):
+    checks = set(CHECKS) - ({"overfit"} if kind is not nn.LSTM else set())
+    report = check_model(ReadAtLastStep(kind, packed), SERIES, checks=checks)
+    assert report.ok, f"\n{report}"
 
 
 def test_images_have_no_padding():
@@ -312,6 +374,22 @@ def test_weights_that_start_at_zero_reach_what_is_below():
     assert outcome(model, "gradients", VECTORS).outcome == "pass"
 
 
+def test_frozen_weights_are_told():
+    model = Plain()
+    model.first.requires_grad_(False)
+    message = outcome(model, "gradients", VECTORS).message
+    assert message.endswith("get one; frozen, and not learnt: first.weight, first.bias")
+
+
+def test_weights_that_no_optimizer_knows():
+    class Outside(Plain):
+        def __init__(self):
+            super().__init__()
+            self.scale, self.layers = torch.ones(6, requires_grad=True), [nn.Linear(6, 6)]
+
+    assert_broken(Outside(), "gradients", "scale, layers asks for a gradient and is no parameter", VECTORS)
+
+
 class NeverLearns(Perceptron):
     def correct(self, *block):
         pass
@@ -415,6 +493,56 @@ def test_save_and_load():
             return {f"old.{name}": value for name, value in super().state_dict(*args, **kwargs).items()}
 
     assert_broken(Renames(), "save-load", "saved names do not match", VECTORS)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: torch.rand(6),
+        lambda: [torch.rand(6)],
+        lambda: {"w": torch.rand(6)},
+        lambda: SimpleNamespace(w=torch.rand(6)),
+        lambda: np.random.default_rng().random(6),
+        lambda: [nn.Linear(6, 6)],
+    ],
+    ids=["tensor", "list", "dict", "object", "array", "module"],
+)
+def test_what_is_kept_outside_of_the_weights(make):
+    class Outside(Plain):
+        def __init__(self, units=16):
+            super().__init__(units)
+            self.kept = make()
+
+        def forward(self, x):
+            kept = next(iter(self.kept.values())) if isinstance(self.kept, dict) else self.kept
+            kept = kept[0] if isinstance(kept, list) else getattr(kept, "w", kept)
+            if isinstance(kept, nn.Module):
+                return super().forward(kept.to(x.dtype)(x))
+            return super().forward(x * torch.as_tensor(kept).to(x))
+
+    class TakesNothing(Outside):
+        def __init__(self):
+            super().__init__()
+
+    assert_broken(Outside(), "save-load", "forward reads kept, neither parameter nor buffer", VECTORS)
+    assert_broken(TakesNothing(), "save-load", "some state is not saved (kept)", VECTORS)
+
+
+def test_what_a_new_model_makes_again_need_not_be_saved():
+    class Constant(Plain):
+        def __init__(self):
+            super().__init__()
+            self.table, self.draw = torch.arange(6) / 6, random.random()
+            self.cache, self.calls = None, torch.zeros(())
+
+        def forward(self, x):
+            self.cache = self.table.to(x) if self.cache is None else self.cache
+            return super().forward(x * self.cache)
+
+    model, before = Constant(), random.getstate()
+    model(torch.zeros(1, 6))
+    assert outcome(model, "save-load", VECTORS).outcome == "pass"
+    assert random.getstate() == before  # a new one has drawn
 
 
 def test_tied_weights_are_saved_and_loaded():

@@ -4,12 +4,16 @@ A check gets a `Subject` and returns one sentence that says what was measured. I
 the model does not keep the promise and `NotApplicable` where there is nothing to check.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from anncestry.inspection.learning import teachable
 from anncestry.inspection.subject import Broken, NotApplicable, Subject, distance
-from anncestry.protocols import IGNORED, EncoderDecoder, map_state, outputs_of, reorder_state
+from anncestry.inspection.tensors import tensors_in
+from anncestry.protocols import IGNORED, EncoderDecoder, flatten_state, map_state, reorder_state
 from anncestry.signature import BEGIN, CAUSAL_TASKS, WRITING_TASKS
 
 
@@ -29,6 +33,48 @@ def output_shape(subject: Subject) -> str:
     if not outputs.isfinite().all():
         raise Broken("the outputs hold NaN or infinity, expected finite numbers")
     return f"the outputs are {expected}"
+
+
+class _Coarser(TorchDispatchMode):
+    """Notes the operations whose results are kept in fewer digits than ``dtype`` has."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.precision, self.found = torch.finfo(dtype).eps, dict[str, torch.dtype]()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for tensor in tensors_in(result):
+            if tensor.is_floating_point() and torch.finfo(tensor.dtype).eps > self.precision:
+                self.found[str(func)] = tensor.dtype
+        return result
+
+
+def precision(subject: Subject) -> str:
+    """Outputs and states are of the weights' type (float32 too, of half weights), and nothing on the way is
+    rounded to fewer digits: neither float64, which the loss would meet, nor by way of half."""
+    own = subject.own_dtype
+    allowed = {own, torch.float32} if torch.finfo(own).bits < 32 else {own}
+    named = " or ".join(sorted(_name(dtype) for dtype in allowed))
+    inputs, targets = (part.to(own) if part.is_floating_point() else part for part in subject.batch(3))
+    for training in (False, True):
+        model = subject.raw().train(training)
+        with torch.no_grad(), _Coarser(own) as coarser:
+            outputs, state = subject.outputs(model, inputs, targets=targets)
+        when = "in training" if training else "in evaluation"
+        if outputs.dtype not in allowed:
+            raise Broken(f"{when} the outputs are {_name(outputs.dtype)}, expected {named}, as the weights")
+        for part in flatten_state(state) if subject.has_step else tensors_in(state):
+            if part.is_floating_point() and part.dtype not in allowed:
+                raise Broken(f"{when} the state holds {_name(part.dtype)}, expected {named}, as the weights")
+        for operation, dtype in coarser.found.items():
+            what = f"{when} {operation} gives {_name(dtype)} on the way, which rounds {_name(own)}"
+            raise Broken(f"{what}, expected {named} throughout")
+    return f"the outputs are {_name(outputs.dtype)}, and nothing on the way is coarser"
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def batch_invariance(subject: Subject) -> str:
@@ -54,31 +100,39 @@ def padding_invariance(subject: Subject) -> str:
         raise NotApplicable(f"{kind} inputs have no padding")
     if num_steps < 2:
         raise NotApplicable("sequences of one step have no padding")
-    filler, filler_name = (0, "another token") if kind != "series" else (torch.nan, "NaN")
     lengths = [num_steps, (num_steps + 1) // 2, 1]
     model, (inputs, targets) = subject.copy(), subject.batch(len(lengths))
-    padded = inputs.clone()
-    for row, length in enumerate(lengths):
-        padded[row, length:] = filler
+    others = subject.batch(len(lengths), seed=1)[0]
+    filler, filler_name = (
+        (10 * others, "other numbers") if kind == "series" else (0 * others, "another token")
+    )
     of_rows = torch.tensor(lengths, device=subject.device)
-    outputs, state = outputs_of(model, padded, lengths=of_rows, targets=targets)
+    beyond = torch.arange(num_steps, device=subject.device) >= of_rows.unsqueeze(1)
+    padded = torch.where(beyond.view(*beyond.shape, *[1] * (inputs.dim() - 2)), filler, inputs)
+    outputs, state = subject.outputs(model, padded, lengths=of_rows, targets=targets)
     total = outputs.new_zeros(())
     for row, length in enumerate(lengths):
         answer = targets[row : row + 1]
-        alone, state_alone = outputs_of(model, inputs[row : row + 1, :length], targets=answer)
+        alone, state_alone = subject.outputs(model, inputs[row : row + 1, :length], targets=answer)
         got = outputs[row : row + 1]
         got = got[:, :length] if subject.signature.every_step else got
         what = f"{length} of {num_steps} steps, padded with {filler_name} and alone"
         subject.require_equal(got, alone, f"outputs of {what}")
-        if state is not None:
+        if state is not None and subject.has_step:  # else nobody goes on from it
             of_row = map_state(lambda part, row=row: part[row : row + 1], state)
             subject.require_equal_states(of_row, state_alone, f"the state after {what}")
         total = total + got.sum()
     if total.requires_grad:
-        total.backward()
-    for name, parameter in model.named_parameters():
-        if parameter.grad is not None and not parameter.grad.isfinite().all():
-            raise Broken(f"padding with NaN makes the gradient of {name} NaN, expected finite numbers")
+        otherwise, _ = subject.outputs(model, inputs, lengths=of_rows, targets=targets)
+        asked = otherwise[~beyond] if subject.signature.every_step else otherwise
+        asking = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+        pairs = [
+            torch.autograd.grad(one, list(asking.values()), allow_unused=True, materialize_grads=True)
+            for one in (total, asked.sum())
+        ]
+        for name, with_filler, without in zip(asking, *pairs, strict=True):
+            what = f"the gradient of {name}, padded with {filler_name} and otherwise"
+            subject.require_equal(with_filler, without, what)
     shown = ", ".join(map(str, lengths))
     found = f"sequences of {shown} steps, padded with {filler_name}, are what they are alone"
     return f"{found}; {written}" if written else found
@@ -112,7 +166,7 @@ def causality(subject: Subject) -> str:
         after = subject.run(model, torch.cat([inputs[:, :t], other[:, t:]], dim=1))
         what = f"outputs before step {t}, with other inputs from there on"
         subject.require_equal(after[:, :t], before[:, :t], what)
-    outputs, x = _differentiable(model, inputs)
+    outputs, x = _differentiable(subject, model, inputs)
     if x is None:
         return f"over {num_steps} steps, later inputs change no output"
     for t in range(num_steps - 1):
@@ -136,11 +190,11 @@ def _written_before(subject: Subject) -> str:
     return f"over {num_steps} steps, no score depends on its own or a later target"
 
 
-def _differentiable(model: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
+def _differentiable(subject: Subject, model: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
     """The outputs, and what to differentiate them by: the inputs, or what a module first makes of tokens."""
     if inputs.is_floating_point():
         x = inputs.clone().requires_grad_()
-        return outputs_of(model, x)[0], x
+        return subject.outputs(model, x)[0], x
     embedded: list[Tensor] = []
 
     def catch(module, arguments, output):
@@ -153,7 +207,7 @@ def _differentiable(model: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor | 
 
     handles = [module.register_forward_hook(catch) for module in model.modules() if module is not model]
     try:
-        outputs, _ = outputs_of(model, inputs)
+        outputs, _ = subject.outputs(model, inputs)
     finally:
         for handle in handles:
             handle.remove()
@@ -173,16 +227,16 @@ def step_equals_forward(subject: Subject) -> str:
     num_steps = subject.signature.shape[0]
     half = num_steps // 2
     with torch.no_grad():
-        whole, end = outputs_of(model, inputs)
+        whole, end = subject.outputs(model, inputs)
         state = model.initial_state(2)
         for t in range(num_steps):
             y_t, state = model.step(inputs[:, t], state)
-            expected = whole[:, t] if every_step else outputs_of(model, inputs[:, : t + 1])[0]
+            expected = whole[:, t] if every_step else subject.outputs(model, inputs[:, : t + 1])[0]
             subject.require_equal(y_t, expected, f"step {t} and forward")
         subject.require_equal_states(state, end, f"the state after {num_steps} steps and after forward")
         if half:
-            _, state = outputs_of(model, inputs[:, :half])
-            rest, _ = outputs_of(model, inputs[:, half:], state)
+            _, state = subject.outputs(model, inputs[:, :half])
+            rest, _ = subject.outputs(model, inputs[:, half:], state)
             what = f"forward in one go, and gone on from the state after {half} of {num_steps} steps"
             subject.require_equal(rest, whole[:, half:] if every_step else whole, what)
     return f"{num_steps} steps equal one forward, which also goes on from a state"

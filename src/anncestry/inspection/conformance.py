@@ -9,10 +9,13 @@ The promises are in `anncestry.inspection.checks` (the function it computes) and
 """
 
 import math
-from collections.abc import Callable, Iterable
+import random
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -24,6 +27,7 @@ from anncestry.signature import NUM_CHARACTERS, WRITING_TASKS, InputKind, Signat
 
 CHECKS: dict[str, Callable[[Subject], str]] = {
     "output-shape": of_function.output_shape,
+    "precision": of_function.precision,
     "batch-invariance": of_function.batch_invariance,
     "padding-invariance": of_function.padding_invariance,
     "causality": of_function.causality,
@@ -93,8 +97,8 @@ def check_model(
     """Hold a model against the promises that every model of the timeline keeps.
 
     The model is left as it was: weights, mode, random state. It may be trained or not; where a check is
-    about untrained models, a new one is made from ``model.config`` if there is one (of a trained model
-    without one, leave out ``initial-loss``).
+    about new models, one is made from ``model.config``, or of a class that takes no arguments (of a trained
+    model that cannot be made so, leave out ``initial-loss``).
 
     Args:
         model: any module; ``forward`` gives outputs, or (outputs, state).
@@ -113,7 +117,7 @@ def check_model(
         if name not in CHECKS:
             raise UserError("checks", name, "is not a check", CHECKS)
     on_cuda = {parameter.device.index for parameter in model.parameters() if parameter.device.type == "cuda"}
-    with torch.random.fork_rng(devices=sorted(on_cuda)), torch.enable_grad():
+    with _random_kept(), torch.random.fork_rng(devices=sorted(on_cuda)), torch.enable_grad():
         try:
             subject = Subject(model, signature)
         except Exception as error:
@@ -122,6 +126,17 @@ def check_model(
             skipped = (CheckResult(name, "skip", "the model does not run") for name in others)
             return Report(type(model).__name__, (failed, *skipped))
         return Report(type(model).__name__, tuple(_check(name, subject) for name in names))
+
+
+@contextmanager
+def _random_kept() -> Iterator[None]:
+    """The random states of Python and NumPy, which a model may draw from as it is made, put back."""
+    of_python, of_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    try:
+        yield
+    finally:
+        random.setstate(of_python)
+        np.random.set_state(of_numpy)  # noqa: NPY002
 
 
 def _check(name: str, subject: Subject) -> CheckResult:

@@ -9,11 +9,13 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from anncestry.inspection.subject import Broken, NotApplicable, Subject, distance
+from anncestry.inspection.unsaved import listed, unregistered, unsaved_tensors
 from anncestry.layers.image_coding import NormalSample
 
 FAR_STEPS = 20  # of a sequence that is to reach weights which only act over several steps
 FIT_STEPS = 500  # of Adam (or passes of a rule of its own) for learning a few examples by heart
 FIT_FRACTION = 0.1  # of the loss of the best constant answer, which counts as learnt
+NEW_SEED = 7_919  # of the model that weights are loaded into: not one that a caller is likely to have used
 LOSS_TOLERANCE = 1.5  # nats between the loss of a new model and ln(classes)
 
 
@@ -23,6 +25,8 @@ def teachable(model: Any) -> Any:
     for module in model.modules():
         if isinstance(module, _DropoutNd | NormalSample):
             module.eval()
+        elif isinstance(module, nn.RNNBase | nn.MultiheadAttention):
+            module.dropout = 0.0  # theirs is no module
     return model
 
 
@@ -34,6 +38,12 @@ def gradients(subject: Subject) -> str:
     asking = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
     if not asking:
         raise Broken("no parameter asks for a gradient, expected some, or a learning rule of its own")
+    outside = list(dict.fromkeys(name for name, part in unregistered(model) if _asks(part)))
+    if outside:
+        what = f"{listed(outside)} asks for a gradient and is no parameter of the model"
+        raise Broken(
+            f"{what}, so that no optimizer changes it: expected nn.Parameter, in a registered module"
+        )
     for seed in range(5):  # rectifiers can be silent on a whole batch
         loss = subject.mean_loss(model, *subject.batch(8, seed, at_least=FAR_STEPS), asked_only=True)
         if loss.requires_grad:
@@ -49,7 +59,13 @@ def gradients(subject: Subject) -> str:
     complaints += [f"the gradient is all zero for {', '.join(silent)}"] if silent else []
     if complaints:
         raise Broken(f"{'; '.join(complaints)}, expected one for every parameter over 5 batches of 8")
-    return f"all {len(asking)} parameter tensors get a gradient"
+    frozen = [name for name, parameter in model.named_parameters() if not parameter.requires_grad]
+    found = f"all {len(asking)} parameter tensors that ask for a gradient get one"
+    return f"{found}; frozen, and not learnt: {listed(frozen)}" if frozen else found
+
+
+def _asks(part: Any) -> bool:
+    return isinstance(part, Tensor) and part.requires_grad and part.is_leaf
 
 
 def own_rule(subject: Subject) -> str:
@@ -88,9 +104,8 @@ def initial_loss(subject: Subject) -> str:
     if subject.own_rule:
         raise NotApplicable("it does not learn by cross-entropy")
     new = subject.rebuilt()
-    model, whose = (
-        (subject.raw().to(subject.dtype), "this model") if new is None else (_undecided(new), "a new model")
-    )
+    model, whose = (subject.raw().to(subject.dtype), "this model") if new is None else (new, "a new model")
+    model = _undecided(model)
     with torch.no_grad():
         loss = subject.mean_loss(model, *subject.batch(64)).item()
     measured = f"the loss of {whose} is {loss:.3g}, and ln({subject.signature.output_size}) = {expected:.3g}"
@@ -100,9 +115,9 @@ def initial_loss(subject: Subject) -> str:
 
 
 def _undecided(model: nn.Module) -> nn.Module:
-    """Without dropout, but normalising by the batch."""
+    """Without dropout, but normalising by the batch where no data has been seen."""
     for module in model.eval().modules():
-        if isinstance(module, _BatchNorm):
+        if isinstance(module, _BatchNorm) and not module.num_batches_tracked:
             module.train()
     return model
 
@@ -188,8 +203,18 @@ def _loss_of_constant(subject: Subject, targets: Tensor) -> float:
 
 def save_load(subject: Subject) -> str:
     """A trained model's weights, saved and loaded into a new model, give bit-equal outputs."""
-    trained, new = subject.copy(), subject.rebuilt()
-    new = subject.copy() if new is None else new
+    trained, unsaved = subject.copy(), unsaved_tensors(subject)
+    torch.default_generator.manual_seed(NEW_SEED)
+    new, made = subject.rebuilt(), ""
+    if new is None:
+        if unsaved:
+            what = (
+                f"forward reads {listed(unsaved)}, neither parameter nor buffer: state_dict does not hold it"
+            )
+            raise Broken(f"{what} and .to(device) does not move it, expected register_buffer or a parameter")
+        new = subject.copy()
+        of_new = [name for name, _ in trained.named_buffers() if name not in trained.state_dict()]
+        made = f"; {listed(of_new)} is not saved: right if every new model makes the same" if of_new else ""
     _train(subject, trained)
     payload = safetensors.torch.save({name: value.clone() for name, value in trained.state_dict().items()})
     missing, unexpected = new.load_state_dict(safetensors.torch.load(payload), strict=False)
@@ -201,8 +226,9 @@ def save_load(subject: Subject) -> str:
     expected, got = subject.run(trained.eval(), *batch), subject.run(new.eval(), *batch)
     if not torch.equal(expected, got):
         what = f"the outputs after loading differ by {distance(got, expected):.2g}"
-        raise Broken(f"{what}, expected equal bits: some state is not saved")
-    return f"{len(payload):,} bytes of weights give bit-equal outputs in a new model"
+        which = f" ({listed(unsaved)})" if unsaved else ""
+        raise Broken(f"{what}, expected equal bits: some state is not saved{which}")
+    return f"{len(payload):,} bytes of weights give bit-equal outputs in a new model{made}"
 
 
 def _train(subject: Subject, model: Any) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from anncestry.inspection.tensors import tensors_in
 from anncestry.objectives import objective_for
-from anncestry.protocols import OwnRule, SequenceModel, State, flatten_state, outputs_of
+from anncestry.protocols import EncoderDecoder, OwnRule, SequenceModel, State, flatten_state, outputs_of
 from anncestry.signature import Signature
 
 MAX_STEPS = 8  # of the sequences that a model of any length is checked with
@@ -28,7 +28,8 @@ class Subject:
     """A model under examination. Every check works on copies; the model itself is never run.
 
     Copies are in double precision where the model runs in it, so that rounding excuses little: results
-    may differ by 1e-9 of the largest output (by 1e-4 in the model's own precision). Weights that are all
+    may differ by 1e-9 of the largest output (by 1e-4 in the model's own precision, where it does not run in
+    double precision or answers in another all the same). Weights that are all
     zero get small random values, and a model with a rule of its own learns a few examples first; else a
     model whose outputs are still all zero would keep any promise.
 
@@ -40,7 +41,10 @@ class Subject:
         self.model = model
         self.own_rule = isinstance(model, OwnRule)
         self.has_step = isinstance(model, SequenceModel)
-        self.takes_lengths = "lengths" in inspect.signature(model.forward).parameters
+        lengths = inspect.signature(model.forward).parameters.get("lengths")
+        self.takes_lengths = lengths is not None
+        writes = isinstance(model, EncoderDecoder)
+        self.needs_lengths = lengths is not None and lengths.default is lengths.empty and not writes
         if signature.inputs in ("series", "tokens", "characters") and (self.has_step or self.takes_lengths):
             steps = min(signature.shape[0], MAX_STEPS)
             signature = replace(signature, shape=(steps, *signature.shape[1:]))
@@ -50,11 +54,14 @@ class Subject:
         self.objective = objective_for(signature)
         weights = [parameter for parameter in model.parameters() if parameter.is_floating_point()]
         self.device = weights[0].device if weights else torch.device("cpu")
+        self.own_dtype = weights[0].dtype if weights else torch.float32
         self.dtype, self.tolerance = torch.float64, 1e-9
         try:
-            self.run(self.copy(), *self.batch(2))
+            in_double = self.run(self.copy(), *self.batch(2)).dtype == torch.float64
         except (RuntimeError, TypeError):
-            self.dtype, self.tolerance = weights[0].dtype if weights else torch.float32, 1e-4
+            in_double = False
+        if not in_double:
+            self.dtype, self.tolerance = self.own_dtype, 1e-4
             self.run(self.copy(), *self.batch(2))
 
     def raw(self) -> Any:
@@ -81,11 +88,25 @@ class Subject:
         return model
 
     def rebuilt(self) -> Any:
-        """A new model of the same config, or None where the class cannot be made from its config alone."""
+        """A new model of the same config, or of a class that takes nothing; None where more would be needed
+        to make one."""
+        kind: Any = type(self.model)
         try:
-            return type(self.model)(self.model.config).to(self.device, self.dtype)  # pyright: ignore
+            if hasattr(self.model, "config"):
+                new = kind(self.model.config)
+            elif not inspect.signature(kind).parameters:
+                new = kind()
+                if _shapes(new) != _shapes(self.model):  # it was changed after it was made
+                    return None
+            else:
+                return None
         except (AttributeError, TypeError):
             return None
+        frozen = {name for name, parameter in self.model.named_parameters() if not parameter.requires_grad}
+        for name, parameter in new.named_parameters():
+            if name in frozen:
+                parameter.requires_grad_(False)
+        return new.to(self.device, self.dtype)
 
     def batch(self, size: int, seed: int = 0, at_least: int = 1) -> tuple[Tensor, Tensor]:
         """Random inputs and targets, where and in the precision that the copies are.
@@ -103,10 +124,18 @@ class Subject:
         inputs = inputs.to(self.device, self.dtype if inputs.is_floating_point() else inputs.dtype)
         return inputs, targets.to(self.device, self.dtype if targets.is_floating_point() else targets.dtype)
 
+    def outputs(
+        self, model: nn.Module, inputs: Tensor, state: State = None, **given: Any
+    ) -> tuple[Any, State]:
+        """As `outputs_of`; a model that cannot do without ``lengths`` is told that all rows are whole."""
+        if self.needs_lengths and given.get("lengths") is None:
+            given["lengths"] = torch.full((len(inputs),), inputs.shape[1], device=self.device)
+        return outputs_of(model, inputs, state, **given)
+
     def run(self, model: nn.Module, inputs: Tensor, targets: Tensor | None = None) -> Tensor:
         """The outputs alone, without a graph; only a model that writes looks at the targets."""
         with torch.no_grad():
-            return outputs_of(model, inputs, targets=targets)[0]
+            return self.outputs(model, inputs, targets=targets)[0]
 
     def mean_loss(
         self, model: nn.Module, inputs: Tensor, targets: Tensor, asked_only: bool = False
@@ -117,7 +146,7 @@ class Subject:
             asked_only: as for `outputs_of`: of all that training asks for, where a model that fills in words
                 learns more beside.
         """
-        outputs, _ = outputs_of(model, inputs, targets=targets, asked_only=asked_only)
+        outputs, _ = self.outputs(model, inputs, targets=targets, asked_only=asked_only)
         return self.objective.loss(outputs, targets) / self.objective.count(targets)
 
     def require_equal(self, got: Tensor, expected: Tensor, what: str) -> None:
@@ -135,6 +164,10 @@ class Subject:
             raise Broken(f"{what}: {len(parts)} tensors, expected {len(others)}")
         for part, other in zip(parts, others, strict=True):
             self.require_equal(part, other, what)
+
+
+def _shapes(model: nn.Module) -> dict[str, torch.Size]:
+    return {name: value.shape for name, value in model.state_dict().items()}
 
 
 def distance(a: Tensor, b: Tensor) -> float:
