@@ -120,7 +120,7 @@ def test_configure_knows_its_fields():
     signature = Signature("classification", "vector", (4,), 2)
     with pytest.raises(UserError) as caught:
         find("mlp").configure(signature, hidden_size=3)
-    assert str(caught.value) == "--set hidden_size: got 3; mlp has no such field. Choices: hidden_sizes."
+    assert str(caught.value) == "hidden_size: got 3; mlp has no such field. Choices: hidden_sizes."
     assert find("mlp").configure(signature, hidden_sizes=(3,), dropout=0.1).hidden_sizes == (3,)
 
 

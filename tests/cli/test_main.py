@@ -1,12 +1,16 @@
 """The command line: answers at once, names what is wrong, exits with 2 and without a traceback."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
-from anncestry.cli.main import COMMANDS, main
+from anncestry.cli import main as command
+from anncestry.cli.main import COMMANDS, main, stop_in_order
 
 
 def test_help_lists_every_command(capsys):
@@ -259,3 +263,39 @@ def test_other_data_may_be_read_by_other_columns(tmp_path, capsys):
     assert "examples  2" in capsys.readouterr().out
     assert main(["evaluate", run, "--target", "kind"]) == 2
     assert "--target: got 'kind'; says how other data are read; give --data too" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_command_that_is_asked_to_end_tidies_up_first(number, monkeypatch, capsys):
+    tidied = []
+
+    def work(arguments):
+        try:
+            os.kill(os.getpid(), number)
+        finally:
+            tidied.append(True)
+
+    module = SimpleNamespace(
+        Arguments=__import__("anncestry.cli.list", fromlist=["Arguments"]).Arguments, run=work
+    )
+    monkeypatch.setattr(command.importlib, "import_module", lambda name: module)
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        stop_in_order()
+        assert main(["list"]) == 128 + number
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    assert tidied
+    assert capsys.readouterr().err == "anncestry list: stopped.\n"
+
+
+def test_a_command_under_nohup_lives_on():
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        stop_in_order()
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

@@ -5,8 +5,10 @@ imported when it is asked for, and imports torch when it runs, so that help and 
 """
 
 import importlib
+import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
 
 from anncestry.errors import UserError, nearest
 
@@ -24,6 +26,28 @@ COMMANDS = {
     "import": "make a folder of ours from the weights of PyTorch, Keras, CTranslate2, Marian, ...",
     "export": "write a run for PyTorch, Keras, transformers, Marian, ONNX, ...",
 }
+
+
+class Stopped(KeyboardInterrupt):
+    """SIGTERM, or a closed terminal (SIGHUP): ends as after Ctrl-C, with nothing half written."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+def stop_in_order() -> None:
+    """Let SIGTERM and SIGHUP end the command as Ctrl-C does; under ``nohup`` it lives on."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        # A closed terminal may say so twice; who asks twice for an end means it.
+        signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.SIG_IGN)
+        raise Stopped(number)
+
+    for name in ("SIGTERM", "SIGHUP"):  # Windows knows no SIGHUP
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, stop)
 
 
 def usage() -> str:
@@ -68,9 +92,9 @@ def main(words: Sequence[str]) -> int:
         reason = str(error).partition("\n")[0] or "memory was refused"
         print(f"anncestry {command}: needs more memory than there is ({reason}).", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print(f"anncestry {command}: stopped.", file=sys.stderr)
-        return 130
+        return 128 + (stop.number if isinstance(stop, Stopped) else signal.SIGINT)
     except BrokenPipeError:  # `anncestry list | head`
         sys.stderr.close()
         return 0
@@ -78,4 +102,5 @@ def main(words: Sequence[str]) -> int:
 
 def entry() -> None:
     """The installed command."""
+    stop_in_order()
     sys.exit(main(sys.argv[1:]))

@@ -147,4 +147,4 @@ def check_fields(config_class: type, values: dict[str, Any], name: str) -> None:
     known = [f.name for f in fields(config_class)]
     for key in values:
         if key not in known:
-            raise UserError(f"--set {key}", values[key], f"{name} has no such field", nearest(key, known))
+            raise UserError(key, values[key], f"{name} has no such field", nearest(key, known))

@@ -10,7 +10,10 @@ SIGNALS = tuple(
 
 
 class StopRequest:
-    """Within the block the first signal only sets ``requested``; a second Ctrl-C interrupts at once."""
+    """Within the block the first signal only sets ``requested``; a second Ctrl-C interrupts at once.
+
+    A closed terminal is nothing to a program that was told to ignore it (``nohup``).
+    """
 
     def __init__(self) -> None:
         self.requested = False
@@ -25,7 +28,8 @@ class StopRequest:
     def __enter__(self) -> "StopRequest":
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
-                self._before[number] = signal.signal(number, self._handle)
+                if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(self, *exception: object) -> None:
