@@ -3,6 +3,7 @@
 The same seed gives the same split on every machine.
 """
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -104,7 +105,7 @@ def check_classes(field: str, labels: np.ndarray, classes: tuple[str, ...]) -> t
     if len(classes) < 2:
         rule = "a classification needs at least two classes; there is only one"
         raise UserError(field, classes[0] if classes else "none", rule)
-    notes = _on_same_numbers(classes)
+    notes = (*_on_same_numbers(classes), *_on_same_letters(classes))
     counts = np.bincount(labels, minlength=len(classes))
     rare = [name for name, count in zip(classes, counts, strict=True) if count < 3]
     if not rare:
@@ -129,6 +130,18 @@ def _on_same_numbers(classes: tuple[str, ...]) -> tuple[str, ...]:
     ]
     shown = "; ".join(same[:5]) + ("; ..." if len(same) > 5 else "")
     return (f"classes of one number that is written in several ways stay apart: {shown}",) if same else ()
+
+
+def _on_same_letters(classes: tuple[str, ...]) -> tuple[str, ...]:
+    """A note on classes whose names differ in capitals, blanks and hyphens alone."""
+    by_letters: dict[str, list[str]] = {}
+    for name in classes:
+        by_letters.setdefault(re.sub(r"[\s_-]+", "", name).casefold(), []).append(name)
+    same = [
+        ", ".join(map(repr, names)) for letters, names in by_letters.items() if letters and len(names) > 1
+    ]
+    shown = "; ".join(same[:5]) + ("; ..." if len(same) > 5 else "")
+    return (f"classes that differ in capitals or blanks alone stay apart: {shown}",) if same else ()
 
 
 def describe_random_split(parts: list[np.ndarray], seed: int, stratified: bool) -> str:

@@ -389,3 +389,30 @@ def test_texts_that_training_had_not_are_noted(tmp_path: Path) -> None:
 def test_a_target_is_never_called_as_a_part_of_a_prediction(tmp_path: Path, name: str) -> None:
     dataset = load(tmp_path, rows(), f"x,colour,{name},kind", target=name)
     assert list(dataset.processor.decode(torch.zeros(1, 1))[0]) == [f"predicted {name}"]  # type: ignore
+
+
+def test_the_target_in_other_words_is_told(tmp_path: Path) -> None:
+    told = [[x, colour, size, kind, str(i % 2), f"{2 * float(size) - 1}"]
+            for i, (x, colour, size, kind) in enumerate(rows())]  # fmt: skip
+    names = "x,colour,size,kind,kind_id,twice"
+    notes = " ".join(load(tmp_path, told, names, target="kind").notes)
+    assert "column 'kind_id' says the same as column 'kind', the target" in notes
+    assert notes.count("says the same") == 1
+    notes = " ".join(load(tmp_path, told, names, target="size").notes)
+    assert "column 'twice' says the same as column 'size', the target" in notes
+    assert notes.count("says the same") == 1
+
+
+def test_copies_of_training_rows_in_the_test_part_are_told(tmp_path: Path) -> None:
+    dataset = load(tmp_path, rows(42) * 5)  # each of 42 rows five times
+    assert sum("test rows are also in the training part" in note for note in dataset.notes) == 1
+    assert not [note for note in load(tmp_path, rows()).notes if "also in the training" in note]
+    known = {tuple(row.tolist()) for row in examples(dataset).inputs}
+    count = sum(tuple(row.tolist()) in known for row in dataset.test.inputs)  # type: ignore
+    assert f"{count} of the {len(dataset.test)} test rows" in " ".join(dataset.notes)  # type: ignore
+
+
+def test_classes_that_differ_in_capitals_alone_are_told(tmp_path: Path) -> None:
+    told = [[*row[:3], ("Yes", "yes", "no", "NO")[i % 4]] for i, row in enumerate(rows())]
+    note = "classes that differ in capitals or blanks alone stay apart: 'NO', 'no'; 'Yes', 'yes'"
+    assert note in load(tmp_path, told).notes

@@ -10,6 +10,7 @@ from anncestry.data.readers.tables import Table
 _UNNAMED = re.compile(r"unnamed: 0", re.IGNORECASE)
 _NAMED_AS_ONE = re.compile(r"(^|[\W_])(id|uuid|key|index|nr|no)$|Id$|ID$", re.IGNORECASE)
 _WITH_COMMA = re.compile(r"[+-]?\d+(\.\d{3})*,\d+")
+SAMPLE = 1000  # rows that are looked at first
 FEWEST = 10  # rows that can tell an identifier from a few numbers that happen to differ
 
 
@@ -44,6 +45,38 @@ def remarks(table: Table, columns: Sequence[int]) -> list[str]:
                 what = "counts the rows" if counts else "has another number in every row"
                 notes.append(f"{name} {what}, as an identifier does; --drop leaves it out")
     return notes
+
+
+def tells_target(table: Table, inputs: Sequence[int], target: int) -> list[str]:
+    """Notes on inputs that are the target in other words: one value for each class, or on a line with it."""
+    notes = []
+    if len(table) < FEWEST:
+        return notes
+    for column in inputs:
+        few = slice(0, SAMPLE)  # which mostly tell that it is not so
+        if all(_same_in_other_words(table, column, target, rows) for rows in (few, slice(None))):
+            what = f"{table.label(column)} says the same as {table.label(target)}, the target"
+            notes.append(f"{what}, in other words; --drop leaves it out")
+    return notes
+
+
+def _same_in_other_words(table: Table, column: int, target: int, rows: slice) -> bool:
+    if table.is_numeric(column) and table.is_numeric(target):
+        both = table.values(column)[rows], table.values(target)[rows]
+        if _on_a_line(*both):
+            return True
+    values, answers = table.columns[column][rows], table.columns[target][rows]
+    pairs, classes = set(zip(values, answers, strict=True)), len(set(answers))
+    return classes == len(pairs) == len(set(values)) and 1 < classes < len(answers)
+
+
+def _on_a_line(values: np.ndarray, targets: np.ndarray) -> bool:
+    both = np.stack([values, targets])
+    if not np.isfinite(both).all() or (both.min(1) == both.max(1)).any():
+        return False
+    low, high = both.min(1, keepdims=True), both.max(1, keepdims=True)
+    first, second = (both - low) / (high - low)
+    return bool(np.abs(first - second).max() < 1e-9 or np.abs(first + second - 1).max() < 1e-9)
 
 
 def _differs(table: Table, column: int) -> bool:

@@ -24,6 +24,7 @@ from anncestry.data.processors.packed_answers import (
 )
 from anncestry.data.readers.files import absolute
 from anncestry.data.readers.parts import Part
+from anncestry.data.repeats import repeats_note
 from anncestry.data.splits import (
     check_classes,
     describe_random_split,
@@ -174,6 +175,7 @@ def labelled_texts(
             rule = "is a class that no training text has"
             raise UserError(target, missing[0], rule, sorted(set(parts["train"].answers)))
     split = split_parts(parts, classes, seed, notes)
+    notes += repeats_note(*(_known(split[part]) for part in ("train", "test")), "texts")
     pairs = not isinstance(split["train"].texts[0], str)
     if processor is None:
         tokenizer, longest = task_tokenizer(options, _flat(split["train"].texts))
@@ -248,6 +250,11 @@ def _answering(
     if isinstance(processor, PackedClassesProcessor | PackedLabelsProcessor):
         return processor
     return expect(processor, PackedValuesProcessor, name)
+
+
+def _known(part: Labelled) -> Iterable[Any]:
+    """Each text with its answer."""
+    return ((text, str(answer)) for text, answer in zip(part.texts, part.answers, strict=True))
 
 
 def _flat(texts: Iterable[Text]) -> Iterable[str]:

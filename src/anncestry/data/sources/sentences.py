@@ -23,6 +23,7 @@ from anncestry.data.readers.files import (
 )
 from anncestry.data.readers.files import read_text as read_utf8
 from anncestry.data.readers.parts import Part, files_of, on_files, part_of, unread
+from anncestry.data.repeats import repeats_note
 from anncestry.data.sources.characters import LEVEL, spelt_examples
 from anncestry.data.sources.labelled_texts import Labelled, labelled_texts, read_labelled, reads_pieces
 from anncestry.data.splits import check_classes, describe_random_split, generator, stratified_split
@@ -49,6 +50,7 @@ def load_sentences(
     labels = [relabel([label for _, label in part], classes, "class") for part in parts]
     notes += check_classes("sentences", labels[0], classes)
     parts = _split(parts, labels[0], seed, notes)
+    notes += repeats_note(parts[0], parts[2], "texts")
     level = "char" if (options.level or ("char" if by_class else "word")) == "char" else "word"
     spelt = options.level == LEVEL or isinstance(processor, CharacterClassProcessor)
     if processor is None and spelt:

@@ -15,11 +15,12 @@ from anncestry.data.options import DataOptions
 from anncestry.data.processors.common import Layout, expect, mean_and_scale, relabel
 from anncestry.data.processors.series import SeriesProcessor
 from anncestry.data.processors.table import Column, TableProcessor
-from anncestry.data.readers.columns import is_index, remarks
+from anncestry.data.readers.columns import is_index, remarks, tells_target
 from anncestry.data.readers.files import absolute, check_memory, existing_file, read_text
 from anncestry.data.readers.parts import Part, official_parts
 from anncestry.data.readers.tables import Table, as_numbers, parse_table
 from anncestry.data.readers.time_order import in_order_of_time
+from anncestry.data.repeats import repeats_note, row_keys
 from anncestry.data.sources.series import forecasts, learn_series, series_dataset
 from anncestry.data.splits import (
     HELD_OUT,
@@ -190,6 +191,8 @@ def table_dataset(
         split[part] = encode_table(other, processor, name)
     if processor.multi_label:
         notes += label_notes(split["train"].targets, processor.classes)
+    keys = (row_keys(split[part].inputs, split[part].targets) for part in ("train", "test"))
+    notes += repeats_note(*keys, "rows")
     return Dataset(
         name=name,
         options=asdict(options),
@@ -333,6 +336,7 @@ def _learn_vectors(
         mean, scale = mean_and_scale(values[train])
         learnt = {"target_mean": mean.item(), "target_deviation": scale.item()}
     notes += remarks(table, [*inputs, *targets])
+    notes += tells_target(table, inputs, target) if task != "multi-label" else []
     layout = Layout(table.names, table.has_header, target, tuple(inputs), tuple(targets[1:]))
     columns = tuple(_learn_column(table, column, train) for column in inputs)
     return TableProcessor(layout, columns, **learnt), notes
