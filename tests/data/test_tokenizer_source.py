@@ -36,7 +36,7 @@ def test_the_tokenizer_of_a_folder_of_files(tmp_path: Path) -> None:
         ('{"kind": "sentences"}', "a run without a tokenizer: it reads sentences"),
         ('{"kind": "packed", "tokenizer": {"kind": "wordpiece"}}', "describes no tokenizer"),
         ("{", "is not readable JSON"),
-        ("[]", "must be a JSON object"),
+        ("[]", "must hold an object"),
     ],
 )
 def test_what_is_no_tokenizer(tmp_path: Path, described: str, text: str) -> None:

@@ -207,7 +207,7 @@ def spread(folder: Path, **parts: range) -> None:
         (folder / name).rmdir()
 
 
-@pytest.mark.parametrize("validation", ["val", "Valid", "validation", "dev"])
+@pytest.mark.parametrize("validation", ["val", "Valid", "validation_set", "dev-images"])
 def test_three_folders_are_the_official_split(folder: Path, validation: str) -> None:
     spread(folder, train=range(5), **{validation: range(5, 7)}, test=range(7, 10))
     dataset = load_data(f"images:{folder}")

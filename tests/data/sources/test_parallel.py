@@ -182,3 +182,15 @@ def test_the_real_captions(shared):
     assert (len(processor.source), len(processor.target)) == (5934, 7872)
     source = processor.source.decode(dataset.test.sources.row(0))
     assert source == "a man in an orange hat starring at something."
+
+
+def test_files_beside_it_that_are_not_read_are_told(tmp_path):
+    for language, lines in (("en", EN), ("de", DE)):
+        write(tmp_path, f"train.{language}", lines)
+        for stem in ("val", "dev"):
+            write(tmp_path, f"{stem}.{language}", lines[:3])
+    write(tmp_path, "test.en", EN[:3])
+    notes = load((tmp_path / "train.en", tmp_path / "train.de")).notes
+    assert "not read, for there are others of their part: dev.en and dev.de" in notes
+    assert "not read, for there is no such file of the other language: test.en" in notes
+    assert "translated into itself" in " ".join(load((tmp_path / "train.en", tmp_path / "train.en")).notes)

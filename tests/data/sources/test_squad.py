@@ -122,3 +122,12 @@ def test_parts_of_other_types_are_named(tmp_path: Path, field: str, value: Any, 
 def test_too_few_questions(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"are too few for training, validation and test"):
         load_data(write(tmp_path / "all.json", range(2)), SMALL)
+
+
+def test_questions_without_answers_are_told(tmp_path: Path) -> None:
+    articles = [article(n) for n in range(20)]
+    for one in articles[:3]:
+        del one["paragraphs"][0]["qas"][1]["answers"]
+    (tmp_path / "all.json").write_text(json.dumps({"data": articles}))
+    notes = load_data(f"squad:{tmp_path / 'all.json'}", SMALL).notes
+    assert "3 questions have no answers and are not said to be impossible; they are read as such" in notes

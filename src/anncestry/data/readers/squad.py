@@ -22,11 +22,13 @@ class Squad:
         articles: the questions of each article.
         moved: answers that do not begin where the file says, but elsewhere in the text.
         lost: answers that the text does not hold.
+        unanswered: questions without an answer that are not said to be impossible.
     """
 
     articles: list[list[Question]]
     moved: int = 0
     lost: int = 0
+    unanswered: int = 0
 
 
 def read_squad(path: str | Path) -> Squad:
@@ -42,7 +44,7 @@ def read_squad(path: str | Path) -> Squad:
         if isinstance(error, UserError):
             raise
         raise UserError("file", str(file), f"must be JSON of SQuAD's form ({error})") from error
-    articles, counts = [], {"moved": 0, "lost": 0}
+    articles, counts = [], {"moved": 0, "lost": 0, "unanswered": 0}
     for number, article in enumerate(_list(whole, "data", str(file)), 1):
         questions = []
         for place, paragraph in enumerate(_list(article, "paragraphs", f"article {number}"), 1):
@@ -75,6 +77,7 @@ def _question(asked: Any, context: str, where: str, counts: dict[str, int]) -> Q
             else:
                 answers.append(words)
                 starts.append(start)
+        counts["unanswered"] += "is_impossible" not in asked and not answers and not unplaced
     return Question(text.strip(), context, (*answers, *unplaced), tuple(starts), name)
 
 

@@ -1,6 +1,7 @@
 """Images in folders, one sub-folder for each class; and the steps all image sources share."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,18 +19,15 @@ from anncestry.data.readers.archives import SUFFIXES as ARCHIVES
 from anncestry.data.readers.archives import Member, is_archive, read_archives
 from anncestry.data.readers.files import absolute, check_memory, existing_folder, list_folder
 from anncestry.data.readers.images import is_image, read_images
+from anncestry.data.readers.parts import WORDS, Part, part_of
 from anncestry.data.splits import check_classes, describe_random_split, generator, stratified_split
 from anncestry.errors import UserError
 from anncestry.signature import Signature, Task
 
 VALIDATION = 0.1
 """Share of the training images that becomes validation where only the test split is official."""
-PARTS = {
-    "train": ("train", "training"),
-    "validation": ("val", "valid", "validation", "dev"),
-    "test": ("test", "testing"),
-}
-"""What the folders of an official split are called."""
+_MORE_WORDS = ("set", "data", "split", "part", "images", "imgs")
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
 
 def image_dataset(
@@ -233,8 +231,7 @@ def _official_parts(folder: Path | Member, notes: list[str]) -> dict[str, Any]:
         UserError: two folders are of one part, or the parts hold images in place of classes.
     """
     below = [entry for entry in list_folder(folder) if _is_visible_folder(entry)]
-    part_of = {name: part for part, names in PARTS.items() for name in names}
-    named = [(part_of[entry.name.lower()], entry) for entry in below if entry.name.lower() in part_of]
+    named = [(part, entry) for entry in below if (part := _part_of(entry.name)) is not None]
     if not named:
         return {}
     found: dict[str, Any] = {}
@@ -262,6 +259,13 @@ def _official_parts(folder: Path | Member, notes: list[str]) -> dict[str, Any]:
     return found
 
 
+def _part_of(name: str) -> Part | None:
+    """The part that a folder is called after: a word of `WORDS`, alone or with ``set``, ``images``, ..."""
+    part = part_of(name)
+    words = [word for word in re.findall("[a-z]+", name.lower()) if word not in _MORE_WORDS]
+    return part if part in PARTS and len(words) == 1 and words[0] in WORDS[part] else None
+
+
 def _is_visible_folder(entry: Path | Member) -> bool:
     return entry.is_dir() and not entry.name.startswith((".", "__"))
 
@@ -279,7 +283,7 @@ def _official_folders(
     """Folders of a training part and of one or two others, each with one sub-folder for each class."""
     if "train" not in parts:
         names = " and ".join(part.name for part in parts.values())
-        raise UserError("images", about["name"], f"holds {names}, but no images to train on", PARTS["train"])
+        raise UserError("images", about["name"], f"holds {names}, but no images to train on", WORDS["train"])
     images, labels, classes = _read_classes(parts["train"], size, channels, options.skip_bad, notes)
     like, read = (images.shape[2], images.shape[3]), {}
     for part in ("validation", "test"):

@@ -175,7 +175,7 @@ def labelled_texts(
             rule = "is a class that no training text has"
             raise UserError(target, missing[0], rule, sorted(set(parts["train"].answers)))
     split = split_parts(parts, classes, seed, notes)
-    notes += repeats_note(*(_known(split[part]) for part in ("train", "test")), "texts")
+    notes += repeats_note(_known(split["train"]), _known(split["test"]), "texts")
     pairs = not isinstance(split["train"].texts[0], str)
     if processor is None:
         tokenizer, longest = task_tokenizer(options, _flat(split["train"].texts))

@@ -21,8 +21,8 @@ Lines = list[tuple[str, str]]  # (source, target)
 MAX_TOKENS, MIN_WORD_COUNT = 256, 2
 HELD_OUT = 0.05
 PARTS = {
-    "validation": ("val", "valid", "dev"),
-    "test": ("test_2016_flickr", "test", "test2016", "tst2013"),
+    "validation": ("val", "valid", "validation", "dev", "devel"),
+    "test": ("test_2016_flickr", "test", "testing", "test2016", "tst2013"),
 }
 """What the official files beside ``train.X`` begin with."""
 
@@ -89,16 +89,25 @@ def _read(paths: tuple[Path, Path], notes: list[str]) -> Lines:
 
 def _official(paths: tuple[Path, Path], notes: list[str]) -> list[tuple[str, Lines]]:
     """The official parts that lie beside the training files: (``validation`` or ``test``, pairs)."""
+    if paths[0] == paths[1]:
+        notes.append("both files are one and the same: a text is translated into itself")
     if not all(path.name.startswith("train") for path in paths):
         return []
-    found, names = [], []
+    found, names, lone, left = [], [], [], []
     for part, stems in PARTS.items():
         for stem in stems:
-            beside = [_beside(path, stem) for path in paths]
-            if beside[0] is not None and beside[1] is not None:
-                found.append((part, _read((beside[0], beside[1]), notes)))
-                names.append(f"{beside[0].name} for {part}")
-                break
+            first, second = (_beside(path, stem) for path in paths)
+            if first is None or second is None:
+                lone += [path.name for path in (first, second) if path is not None]
+            elif part in dict(found):
+                left.append(f"{first.name} and {second.name}")
+            else:
+                found.append((part, _read((first, second), notes)))
+                names.append(f"{first.name} for {part}")
+    if left:
+        notes.append(f"not read, for there are others of their part: {', '.join(left)}")
+    if lone:
+        notes.append(f"not read, for there is no such file of the other language: {', '.join(lone)}")
     if names:
         notes.insert(0, f"the official files beside it: {', '.join(names)}")
     return found

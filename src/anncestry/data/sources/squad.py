@@ -49,6 +49,7 @@ def _read(argument: str, train: bool = True) -> tuple[Path, dict[Part, Squad], l
     for field, what in (
         ("moved", "answers do not begin where the file says; the first place that has them is taken"),
         ("lost", "answers are not in their text and cannot be trained on"),
+        ("unanswered", "questions have no answers and are not said to be impossible; they are read as such"),
     ):
         count = sum(getattr(squad, field) for squad in read.values())
         notes += [f"{count} {what}"] if count else []

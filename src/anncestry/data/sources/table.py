@@ -191,8 +191,8 @@ def table_dataset(
         split[part] = encode_table(other, processor, name)
     if processor.multi_label:
         notes += label_notes(split["train"].targets, processor.classes)
-    keys = (row_keys(split[part].inputs, split[part].targets) for part in ("train", "test"))
-    notes += repeats_note(*keys, "rows")
+    train, test = (row_keys(split[part].inputs, split[part].targets) for part in ("train", "test"))
+    notes += repeats_note(train, test, "rows")
     return Dataset(
         name=name,
         options=asdict(options),
