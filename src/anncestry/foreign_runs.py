@@ -71,6 +71,9 @@ def _with_packed(found: Imported, reader: dict[str, Any], facts: Facts) -> Impor
     if not reader.pop("told", False) and facts.max_tokens is not None:
         reader = {**reader, "max_tokens": min(facts.max_tokens, reader.get("max_tokens", facts.max_tokens))}
     config, notes = _told_apart(found, facts)
+    pad, filler = reader.pop("pad", None), tokenizer.special.pad
+    if pad is not None and filler is not None and pad != filler:
+        notes += (f"pad_token_id={pad} is not heeded: the tokenizer fills with {filler}, and so do we",)
     told = config.get("separator", -1)
     read = {
         **reader, "read_special": facts.reads_special, "apart": told if told >= 0 else None,
@@ -89,7 +92,11 @@ def _told_apart(found: Imported, facts: Facts) -> tuple[dict[str, Any], tuple[st
     by_distance = found.architecture == "xlnet"  # no table, but whether two tokens are of one text
     count = 2 if by_distance else config.get("num_segments", 0)
     if count < 2:
-        return config, ()
+        word = found.architecture in ("xlm", "flaubert") and any(map(any, facts.types))
+        note = (
+            "the tokenizer's token_type_ids are not heeded; transformers adds the vectors of tokens 0 and 1"
+        )
+        return config, (note,) if word else ()
     separator = tokenizer.special.separator
     if not any(map(any, facts.types)):
         if separator is None or "B" not in packed_parts(tokenizer.template)[1]:

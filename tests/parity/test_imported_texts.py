@@ -138,6 +138,93 @@ def test_tables_with_more_rows_than_words(tmp_path):
     check(saved(tmp_path, model, wordpieces()), model)
 
 
+def tied_gpt():
+    config = transformers.OpenAIGPTConfig(
+        vocab_size=128, n_embd=16, n_layer=2, n_head=2, n_positions=40, pad_token_id=3, num_labels=3
+    )
+    return transformers.OpenAIGPTForSequenceClassification(config)
+
+
+@pytest.mark.parametrize(
+    ("model", "changes", "message"),
+    [
+        (tied_gpt, {"n_layer": 1}, r"got 1; n_layer is another one in the weights. Choices: 2"),
+        (
+            lambda: transformers.XLNetForMultipleChoice(
+                transformers.XLNetConfig(vocab_size=32, d_model=16, n_layer=1, n_head=2, d_inner=24)
+            ),
+            {},
+            "chooses between texts",
+        ),
+    ],
+)
+def test_configs_that_say_otherwise_than_the_weights_are_refused(tmp_path, model, changes, message):
+    model().save_pretrained(tmp_path)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    with pytest.raises(UserError, match=message):
+        import_weights(tmp_path)
+
+
+def test_a_pooler_that_the_config_turns_off_is_left_out(tmp_path):
+    kind, config, tokenizer = HEADS["MobileBert"]
+    model = sharp(getattr(transformers, kind)(config()))
+    torch.nn.init.zeros_(model.mobilebert.embeddings.word_embeddings.weight[0])
+    folder = saved(tmp_path, model, tokenizer())
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"classifier_activation": False}))
+    check(folder, type(model).from_pretrained(folder).eval())
+
+
+def test_a_filler_that_is_not_the_tokenizers_is_noted(tmp_path):
+    kind, config, tokenizer = HEADS["Roberta"]
+    run = imported(saved(tmp_path, getattr(transformers, kind)(config(pad_token_id=3)), tokenizer()))
+    assert any("pad_token_id=3 is not heeded" in note for note in run.config["training"]["notes"])
+
+
+def test_one_of_two_tied_tables_is_enough(tmp_path):
+    config = transformers.OpenAIGPTConfig(vocab_size=128, n_embd=16, n_layer=2, n_head=2, n_positions=40)
+    model = transformers.OpenAIGPTDoubleHeadsModel(config).eval()
+    model.save_pretrained(tmp_path)
+    found = import_weights(tmp_path)
+    assert found.config["tie_embeddings"]
+    assert torch.equal(found.tensors["embedding.weight"], model.lm_head.weight)
+
+
+LENGTHS = {"max_position_embeddings": 40, "vocab_size": len(WORDS), "num_labels": 3}
+OTHERS = {
+    "XLM": {"emb_dim": 16, "n_layers": 2, "n_heads": 2, **LENGTHS},
+    "Flaubert": {"emb_dim": 16, "n_layers": 2, "n_heads": 2, **LENGTHS},
+    "XLNet": {"d_model": 16, "n_layer": 2, "n_head": 2, "d_inner": 24, "vocab_size": 40, "num_labels": 3},
+}
+
+
+@pytest.mark.parametrize("head", ["ForSequenceClassification", "ForTokenClassification"])
+@pytest.mark.parametrize("family", OTHERS)
+def test_xlm_flaubert_and_xlnet(tmp_path, family, head):
+    """Several labels of one text; labels of words where no file says what the head is for."""
+    config = getattr(transformers, f"{family}Config")(
+        **OTHERS[family], problem_type="multi_label_classification"
+    )
+    model = sharp(getattr(transformers, family + head)(config))
+    if family == "XLNet":
+        special = ("<unk>", "<s>", "</s>", "<cls>", "<sep>", "<pad>", "<mask>")
+        tokenizer = transformers.XLNetTokenizer(vocab=[*((s, 0.0) for s in special), *PIECES[4:-1]])
+    else:
+        tokenizer = wordpieces(model_input_names=["input_ids", "attention_mask"])
+    folder = saved(tmp_path, model, tokenizer)
+    if head == "ForTokenClassification":
+        path = folder / "config.json"
+        said = json.loads(path.read_text())
+        del said["architectures"]
+        path.write_text(json.dumps(said))
+        assert imported(folder).processor.kind == "packed-tags"
+        return
+    run = check(folder, model)
+    assert run.signature.task == "multi-label"
+    assert set(run.predict(TEXTS[0])[0]) >= {"probabilities", "labels"}
+
+
 # ---- heads ----------------------------------------------------------------------------------------------
 
 LETTERS = [chr(place) for place in range(33, 127)]

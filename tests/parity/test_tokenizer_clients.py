@@ -198,6 +198,49 @@ def test_a_vocabulary_alone(tmp_path, name):
     same(tmp_path)
 
 
+def test_blanks_behind_a_word_of_a_vocabulary_do_not_belong_to_it(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    vocab = FAMILIES["bert"]().get_vocab()
+    lines = (token + "  " * (token in ("the", "##s")) for token in sorted(vocab, key=vocab.get))
+    (tmp_path / "vocab.txt").write_text("\n".join(lines))
+    same(tmp_path)
+
+
+@pytest.mark.parametrize("place", ["tokenizer_config.json", "special_tokens_map.json", "decoder"])
+@pytest.mark.parametrize("blanks", [True, False])
+def test_of_flags_in_two_files_those_count_that_the_client_heeds(tmp_path, place, blanks):
+    """Those of ``added_tokens_decoder``, then those of ``tokenizer.json``."""
+    FAMILIES["roberta"]().save_pretrained(tmp_path)
+    (tmp_path / "config.json").write_text('{"model_type": "roberta"}')
+    path = tmp_path / "tokenizer.json"
+    whole = json.loads(path.read_text())
+    mask = next(token for token in whole["added_tokens"] if token["content"] == "<mask>")
+    mask["lstrip"] = blanks
+    path.write_text(json.dumps(whole))
+    number, told = mask.pop("id"), {"__type": "AddedToken", **mask, "lstrip": not blanks}
+    path = tmp_path / "tokenizer_config.json"
+    said = json.loads(path.read_text())
+    if place == "decoder":
+        said["added_tokens_decoder"] = {str(number): told}
+    elif place == path.name:
+        said["mask_token"] = told
+    else:
+        (tmp_path / place).write_text(json.dumps({"mask_token": told}))
+    path.write_text(json.dumps(said))
+    found = same(tmp_path).tokenizer
+    ids = found.encode_all(["the <mask>"], True)[0]
+    assert (found.tokens.index("Ġ") in ids) == (blanks == (place == "decoder"))
+
+
+def test_a_special_token_without_a_place_round_a_text_is_found_whole(tmp_path):
+    made = FAMILIES["bert"]()
+    made.save_pretrained(tmp_path)
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    path = tmp_path / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"bos_token": "us", "eos_token": "[MASK]"}))
+    assert "us" in same(tmp_path).tokenizer.marks
+
+
 def test_what_is_not_heeded_is_noted(tmp_path):
     made = FAMILIES["bert"]()
     made.save_pretrained(tmp_path)

@@ -107,7 +107,7 @@ def _typed(tokenizer: Tokenizer) -> tokenizer_json.Read:
 
 
 def _wordpiece(path: Path, settings: Settings) -> Tokenizer:
-    tokens = split_lines(_text(path))
+    tokens = [line.rstrip(" \t") for line in split_lines(_text(path))]
     while tokens and not tokens[-1]:
         tokens.pop()
     require(bool(tokens), "file", str(path), "must have a token on each line; it is empty")

@@ -201,7 +201,10 @@ def _with_added(path: Path, settings: Settings, tokens: list[Any]) -> Settings:
         settings.with_marks(tuple(marks)),
         added={**settings.added, **{token["content"]: token["id"] for token in tokens}},
         whole=(*settings.whole, *(token["content"] for token in tokens if not token.get("special"))),
-        flags={**{token["content"]: flags_of(token) for token in tokens}, **settings.flags},
+        flags={
+            **settings.flags,
+            **{t["content"]: flags_of(t) for t in tokens if t["content"] not in settings.decoded},
+        },
     )
 
 

@@ -64,6 +64,7 @@ class Settings:
         model: what ``config.json`` or the class says the model is; empty where neither does.
         source: the file that names the special tokens.
         flags: how tokens are found in a text, where a file says it.
+        decoded: those of ``flags`` that count though a ``tokenizer.json`` says otherwise.
         reader: the class of transformers that reads the folder; empty for one that takes a
             ``tokenizer.json`` as it stands.
         of_hugging_face: whether a file says that it is a folder of transformers' at all.
@@ -77,6 +78,7 @@ class Settings:
     model: str = ""
     source: Path = Path(_CONFIG)
     flags: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    decoded: frozenset[str] = frozenset()
     reader: str = ""
     of_hugging_face: bool = False
 
@@ -98,7 +100,7 @@ class Settings:
             if text is not None and isinstance(token, dict):
                 flags[text] = flags_of(token)
                 marks += [text] if token.get("special") else []
-        whole = [text for text in added if text not in marks]
+        whole, decoded = [text for text in added if text not in marks], frozenset(flags)
         further = merged.get("additional_special_tokens") or merged.get("extra_special_tokens")
         listed = list(further.values()) if isinstance(further, dict) else _of(further, list)
         standing = [merged[f"{name}_token"] for name in USUAL if f"{name}_token" in merged]
@@ -117,7 +119,7 @@ class Settings:
         theirs = bool(said) or config.is_file() or special.is_file()
         return cls(
             values, names, added, tuple(dict.fromkeys(marks)), tuple(whole), said,
-            config if config.is_file() else special, flags, class_of(values, model), theirs,
+            config if config.is_file() else special, flags, decoded, class_of(values, model), theirs,
         )  # fmt: skip
 
     def with_marks(self, marks: tuple[str, ...]) -> "Settings":
@@ -170,7 +172,8 @@ class Settings:
         places = {role: self._place(names, index) for role, names in {**_COMMON, **_PLACES[template]}.items()}
         special = Special(**{**places, **(known or {})})
         in_place = {tokens[place] for place in vars(special).values() if place is not None}
-        marks = tuple(mark for mark in self.marks if mark in index and mark not in in_place)
+        named = (text for text in self.names.values() if text is not None)  # without a place round a text
+        marks = tuple(m for m in dict.fromkeys((*self.marks, *named)) if m in index and m not in in_place)
         others = {*in_place, *marks}
         added = [token for token in (*self.whole, *tokens[own:]) if token not in others]
         fields["own"] = own if own < len(tokens) else 0

@@ -224,7 +224,8 @@ def _classifier(config: Fields, weight: Tensor, source: str, pooler: bool) -> _T
     what = _class_of(config)
     require(what != _CHOICE, source, what, "chooses between texts, which is not a task here")
     count, heads = len(weight), {_CLASSES: "head"}
-    if what == "BertForTokenClassification" or (what is None and not pooler):
+    of_text = what == _CLASS_OF["classification"]
+    if what == _CLASS_OF["tagging"] or not (of_text or pooler):
         reader = {"kind": "packed-tags", "tags": list(labels_of(config, count, source))}
         return _Task({"task": "tagging", "output_size": count}, heads, False, reader)
     told, reader = answer_about_text(config, count, source)

@@ -102,7 +102,11 @@ def from_bert_fork(files: ForeignFiles) -> Imported:
     ours = {"output_size": sizes["hidden_size"], **sizes, **task.config}
     names = _names(kin, prefix, task.heads, task.pools, bool(told_apart))
     tensors = fitted(kin.architecture, ours, {**kept, **told_apart}, names, source)
-    reader = None if task.reader is None else {**task.reader, "max_tokens": sizes["num_positions"]}
+    told = {
+        "max_tokens": sizes["num_positions"],
+        "pad": fields.get("pad_token_id") if kin.first_position else None,
+    }
+    reader = task.reader and {**task.reader, **told}
     optional = ("pooler.",) if task.config["task"] == "embedding" else ()
     notes += fields.notes()
     return Imported(kin.architecture, ours, tensors, None, notes, folder, reader, optional)

@@ -31,6 +31,7 @@ from anncestry.checkpoints.converters.sentence_bert import of_sentences
 from anncestry.checkpoints.foreign_files import ForeignFiles
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.rename import KeyMap
+from anncestry.errors import require
 from anncestry.fields import Fields
 
 _CLASS_OF = {
@@ -73,7 +74,8 @@ def from_beyond_bert(files: ForeignFiles) -> Imported:
     said, task, reader = _task(family, fields, theirs, sizes, source)
     notes: tuple[str, ...] = ()
     asks = task in ("classification", "regression") or said.get("num_relations", 0) > 0
-    sizes |= {"pooler": bool(poolers) and asks} if "pooler" in sizes else {}
+    asks = asks and sizes.get("pooler", True)
+    sizes |= {"pooler": asks} if "pooler" in sizes else {}
     if poolers and not asks:
         theirs = {name: tensor for name, tensor in theirs.items() if name not in poolers}
         notes = (f"the pooler was left out: {task} does not ask it",)
@@ -137,7 +139,9 @@ def _task(
     if "qa_outputs.weight" in theirs:
         return {"task": "span", "output_size": 2}, "span", {"kind": "packed-span"}
     listed = config.texts("architectures") or ("",)
-    tags = listed[0].endswith("ForTokenClassification")
+    many = listed[0].endswith("ForMultipleChoice")
+    require(not many, source, listed[0], "chooses between texts, which is not a task here")
+    tags = listed[0].endswith("ForTokenClassification") or (family.summary and "classifier.bias" in theirs)
     if family.summary and (listed[0].endswith("ForSequenceClassification") or _SUMMARY in theirs):
         for name, usual in family.summary.items():
             config.must_be(name, usual)

@@ -57,9 +57,8 @@ _ACTIVATIONS: dict[str, dict[str, str]] = {  # what GPT calls gelu is the approx
         "relu": "relu", "silu": "silu", "swish": "silu",
     },
 }  # fmt: skip
-_SHOWN_BY_WEIGHTS = ("vocab_size", "n_positions", "n_ctx", "n_embd", "n_layer", "n_inner")
-_IDLE = (  # the order of a sum; of a head for texts with several answers
-    "reorder_and_upcast_attn", "predict_special_tokens", "summary_type", "summary_use_proj",
+_IDLE = (  # the order of a sum; of a head for texts with several answers; n_positions again
+    "n_ctx", "reorder_and_upcast_attn", "predict_special_tokens", "summary_type", "summary_use_proj",
     "summary_activation", "summary_proj_to_labels", "summary_first_dropout", "resid_pdrop",
 )  # fmt: skip
 _OFF = ("scale_attn_by_inverse_layer_idx", "add_cross_attention")
@@ -100,7 +99,7 @@ def from_gpt(files: ForeignFiles) -> Imported:
     arrays = read_bundle(files.bundle, lambda name: name.startswith("model/"))
     tensors = {_tf_name(name): torch.from_numpy(np.array(array)) for name, array in arrays.items()}
     hparams = files.json(_HPARAMS) if _HPARAMS in files.names else Fields({}, _HPARAMS)
-    hparams.ignore("n_vocab", "n_ctx", "n_embd", "n_layer")
+    hparams.ignore("n_vocab")
     return _imported("gpt2", tensors, hparams, source, folder)
 
 
@@ -112,6 +111,8 @@ def _imported(kind: str, theirs: Mapping[str, Tensor], config: Fields, source: s
         rule = f"{kind} has no such tensors, as far as is known"
         raise UserError(source, some_of(renamed.unmatched), rule)
     ours = {name: _turned(name, tensor).float() for name, tensor in renamed.tensors.items()}
+    if "readout.weight" in ours and config.flag("tie_word_embeddings", True):  # of tied ones a file has one
+        ours.setdefault("embedding.weight", ours["readout.weight"])
     tables = [name for name in ("embedding.weight", "positions.embedding.weight") if name not in ours]
     require(not tables, source, f"{len(theirs)} tensors", f"missing: {some_of(tables)}")
     table = ours["embedding.weight"]
@@ -127,7 +128,7 @@ def _imported(kind: str, theirs: Mapping[str, Tensor], config: Fields, source: s
     task, reader = {"task": "language-model", "output_size": len(table)}, None
     if classes is not None:
         task, reader = answer_about_text(config, len(classes), source)
-        reader["max_tokens"] = sizes["num_positions"]
+        reader |= {"max_tokens": sizes["num_positions"], "pad": config.get("pad_token_id")}
     fields = {**sizes, **said, **task, "tie_embeddings": tied}
     heads = sorted({name.partition(".")[0] for name in theirs if _OTHER_HEADS.fullmatch(name)})
     notes += tuple(f"{name} was left out: it is for texts with several answers" for name in heads)
@@ -155,6 +156,10 @@ def _sizes(ours: Mapping[str, Tensor], config: Fields, source: str) -> tuple[dic
         num_heads = max(1, width // 64)
         notes = (f"num_heads={num_heads} is assumed: weights do not say (--set num_heads=N)",)
     num_positions = len(ours["positions.embedding.weight"])
+    held = {"vocab_size": vocab_size, "n_embd": width, "n_layer": len(layers), "n_positions": num_positions}
+    for name, size in {**held, "n_inner": inner}.items():
+        said = config.get(name)
+        require(said is None or said == size, source, said, f"{name} is another one in the weights", [size])
     return {
         "input_size": vocab_size,
         "hidden_size": width,
@@ -171,7 +176,7 @@ def _said(kind: str, config: Fields, source: str) -> dict[str, Any]:
     on = [name for name in _OFF if config.get(name)]
     on += ["scale_attn_weights"] if config.get("scale_attn_weights") is False else []
     require(not on, source, on, "make another network than ours")
-    config.ignore(*_SHOWN_BY_WEIGHTS, *_IDLE)
+    config.ignore(*_IDLE)
     activation = ("afn", "gelu") if kind == "gpt" else ("activation_function", "gelu_new")
     return {
         "activation": config.one_of(activation[0], _ACTIVATIONS[kind], activation[1]),
