@@ -33,6 +33,7 @@ from anncestry.data.processors import (
 )
 from anncestry.data.processors.given import Given, ReadsTexts, Text, label_of
 from anncestry.data.processors.packed_answers import Asked
+from anncestry.data.sources import check_heeded
 from anncestry.decoding import Search
 from anncestry.encoding import encode
 from anncestry.engine.layout import lay_out
@@ -295,6 +296,14 @@ class Run:
         if isinstance(data, Whole):
             return data
         own = self.config["data"]  # None: imported
+        usual = dataclasses.asdict(self.data_options)
+        told = (
+            {k: v for k, v in dataclasses.asdict(options).items() if v != usual[k]}
+            if options is not None
+            else {}
+        )
+        if data is not None:
+            check_heeded(data, told, self.processor, self.signature.task)
         if data is None:
             dataset = self.dataset()
             return Whole((dataset.split(split or "test"),), dataset.notes)
@@ -304,6 +313,10 @@ class Run:
             except UserError:
                 pass  # other data, which may be too few to be split
             else:
+                rule = "is decided by the run for its own data, and these are"
+                for name, value in told.items():
+                    known = name == "task" or getattr(self.processor, "layout", None) is not None
+                    require(known, name, value, rule)
                 note = f"these are the run's own data: of them the {split or 'test'} split"
                 return Whole((dataset.split(split or "test"),), (note,))
         require(split is None, "--split", split, f"is of the run's own data; all of {data} is scored")
@@ -331,6 +344,7 @@ class Run:
             `anncestry.generation.answer`; ``search`` says how it is searched, greedily unless told.
         """
         processor = self.processor
+        require(batch_size >= 1, "batch_size", batch_size, "must be at least 1")
         if isinstance(source, list) and not getattr(processor, "reads_lists", False):
             return [row for one in source for row in self.predict(one, batch_size, search)]
         if self.signature.task in WRITING_TASKS:

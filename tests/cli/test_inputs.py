@@ -30,6 +30,13 @@ def test_a_word_may_name_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     assert "each of its lines is read as a text" in capsys.readouterr().err
     assert input_of("film.txt", WORDS) == "film.txt"
     assert "there is no file of this name, so the word itself is read" in capsys.readouterr().err
+    (tmp_path / "pictures").mkdir()
+    assert input_of("pictures", WORDS) == "pictures"
+    assert "there is a folder of this name; the word itself is read" in capsys.readouterr().err
+    for text, told in (("a\tx\na\ty\n", True), ("a\nx\n", False), ("a\tb\n", False)):
+        (tmp_path / "a").write_text(text)
+        input_of("a", WORDS)
+        assert ("each of its lines ends with a class" in capsys.readouterr().err) is told
     assert input_of("-", PlainProcessor("digits", 0)) == Path("-")
     assert input_of("-", WORDS, literal=True) == "-"
     assert input_of("a", IMAGES) == Path("a")

@@ -261,6 +261,17 @@ def test_other_data_may_be_read_by_other_columns(tmp_path, capsys):
     words = ["evaluate", run, "--data", f"csv:{tmp_path / 'b.csv'}", "--target", "kind", "--drop", "more"]
     assert main(words) == 0, capsys.readouterr().err
     assert "examples  2" in capsys.readouterr().out
+    for option, value, rule in (
+        ("--target", "y", "is not what the model predicts. Choices: kind"),
+        ("--drop", "x,more", "leaves out an input of the model. Choices: x"),
+        ("--window", "3", "is decided by the run; of other data it heeds"),
+        ("--level", "char", "is decided by the run"),
+        ("--max-chars", "9", "is decided by the run"),
+        ("--task", "regression", "is decided by the run"),
+    ):
+        capsys.readouterr()
+        assert main(["evaluate", run, "--data", f"csv:{tmp_path / 'b.csv'}", option, value]) == 2
+        assert rule in capsys.readouterr().err
     assert main(["evaluate", run, "--target", "kind"]) == 2
     assert "--target: got 'kind'; says how other data are read; give --data too" in capsys.readouterr().err
 

@@ -237,3 +237,16 @@ def test_options_of_tables_of_numbers_are_refused(tmp_path: Path, option: dict) 
     pairs_file(tmp_path / "all.tsv", 20)
     with pytest.raises(UserError, match=f"{next(iter(option))}: .* is for tables of numbers"):
         load_data(f"csv:{tmp_path / 'all.tsv'}", DataOptions(text="2", target="4", **SMALL, **option))
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"text": "a", "text": "b", "label": 1}', "line 1 names 'text' twice"),
+        ('[{"text": "a", "label": 1}]', "line 1 must be a JSON object. A list of objects is to be written"),
+    ],
+)
+def test_lines_that_are_no_plain_objects(tmp_path: Path, line: str, message: str) -> None:
+    (tmp_path / "all.jsonl").write_text(line)
+    with pytest.raises(UserError, match=message):
+        load_data(f"jsonl:{tmp_path / 'all.jsonl'}", DataOptions(**SMALL))

@@ -85,6 +85,14 @@ def is_file(source: str) -> bool:
         return False
 
 
+def is_folder(source: str) -> bool:
+    """Whether what a person typed names a folder; any text may be asked about."""
+    try:
+        return bool(source.strip()) and absolute(source).is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def read_text(path: Path, max_chars: int | None = None) -> str:
     """The text of a UTF-8 file, gzipped or not: without byte order mark, CRLF as LF (see `split_lines`).
 

@@ -6,18 +6,19 @@ A source's file is imported when it is opened, so that ``anncestry.data.sources.
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from anncestry.data.options import DataOptions
 from anncestry.data.sources.catalogue import SOURCES, Source
-from anncestry.errors import UserError, nearest
+from anncestry.errors import UserError, nearest, require
 
 if TYPE_CHECKING:
     from anncestry.data.dataset import Dataset, Processor, Whole
 
 DEFAULTS = DataOptions()
-__all__ = ["SOURCES", "DataOptions", "load_data", "load_whole"]
+__all__ = ["SOURCES", "DataOptions", "check_heeded", "load_data", "load_whole"]
 
 
 def load_data(
@@ -69,6 +70,27 @@ def load_whole(name: str, options: DataOptions, processor: Processor, seed: int 
         return _function(source, source.reader)(argument, options, processor)
     made: Dataset = _function(source, source.loader)(argument, options, seed, processor)
     return made.whole()
+
+
+def check_heeded(name: str, told: Mapping[str, Any], processor: Processor, task: str) -> None:
+    """Raise a `UserError` where an option cannot change how a trained model reads other data.
+
+    Args:
+        name: as for `load_data`.
+        told: the fields of `DataOptions` that differ from those it was trained with.
+        processor: the model's.
+        task: what the model does.
+    """
+    source, _ = _open(name)
+    layout = getattr(processor, "layout", None)
+    for field, value in told.items():
+        if layout is not None and field in ("target", "drop"):
+            layout.check_told(field, value)
+            continue
+        heeded = () if layout is not None else source.heeds
+        rule = "is decided by the run; of other data it heeds"
+        fits = field in heeded or (field == "task" and value == task)
+        require(fits, field, value, rule, heeded or ("no option",))
 
 
 def _open(name: str) -> tuple[Source, str]:

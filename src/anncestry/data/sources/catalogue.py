@@ -32,6 +32,7 @@ class Source:
         reader: the function there that reads all of it for a trained model, ``(argument, options, processor)
             -> Whole``; empty where the data are made here, and all parts of them are read.
         options: the fields of `DataOptions` that it reads.
+        heeds: those that also count where a trained model decides how the rest is read.
         tasks: what ``task`` may be, where it is among them; the first is usual.
         levels: what ``level`` may be, where it is among them.
     """
@@ -43,6 +44,7 @@ class Source:
     loader: str
     reader: str = ""
     options: tuple[str, ...] = ()
+    heeds: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
     levels: tuple[str, ...] = ("char", "word")
 
@@ -76,6 +78,7 @@ SOURCES: tuple[Source, ...] = (
         options=("task", "window", "max_chars", "level", "vocab_size", "split", *HIDDEN_WORDS),
         tasks=RUNNING_TEXT_TASKS,
         levels=TEXT_LEVELS,
+        heeds=("max_chars", "window", "masking", "pairs", "cache"),
     ),
     Source(
         name="mackey-glass",
@@ -94,6 +97,7 @@ SOURCES: tuple[Source, ...] = (
         options=("target", "drop", "task", "window", "horizon", "header", "text", *PIECES),
         tasks=CSV_TASKS,
         levels=PIECE_LEVELS,
+        heeds=("text", "target", "header"),
     ),
     Source(
         name="jsonl",
@@ -105,6 +109,7 @@ SOURCES: tuple[Source, ...] = (
         options=("target", "task", "text", *PIECES),
         tasks=TEXT_TASKS,
         levels=PIECE_LEVELS,
+        heeds=("text", "target"),
     ),
     Source(
         name="squad",
@@ -137,6 +142,7 @@ SOURCES: tuple[Source, ...] = (
         options=("task", "window", "max_chars", "level", "vocab_size", "split", *HIDDEN_WORDS),
         tasks=RUNNING_TEXT_TASKS,
         levels=TEXT_LEVELS,
+        heeds=("max_chars", "window", "masking", "pairs", "cache"),
     ),
     Source(
         name="images",
@@ -147,6 +153,7 @@ SOURCES: tuple[Source, ...] = (
         reader="read_image_folders",
         options=("task", "image_size", "skip_bad"),
         tasks=IMAGE_TASKS,
+        heeds=("skip_bad",),
     ),
     Source(
         name="idx",
@@ -187,6 +194,7 @@ SOURCES: tuple[Source, ...] = (
         reader="read_conllu",
         options=("tags", *PIECES),
         levels=("word", "characters", *PIECE_LEVELS),
+        heeds=("tags",),
     ),
     Source(
         name="music",
@@ -202,6 +210,7 @@ SOURCES: tuple[Source, ...] = (
         module="memory",
         loader="load_copy_memory",
         options=("lag",),
+        heeds=("lag",),
     ),
     Source(
         name="adding",
@@ -209,6 +218,7 @@ SOURCES: tuple[Source, ...] = (
         module="memory",
         loader="load_adding",
         options=("lag",),
+        heeds=("lag",),
     ),
     Source(
         name="parallel",
@@ -219,6 +229,7 @@ SOURCES: tuple[Source, ...] = (
         reader="read_parallel",
         options=("level", "vocab_size", "min_count", "lowercase", "joint", "max_tokens", "batch_tokens"),
         levels=("char", "word", "bpe"),
+        heeds=("batch_tokens",),
     ),
     Source(
         name="dates",
@@ -226,6 +237,7 @@ SOURCES: tuple[Source, ...] = (
         module="dates",
         loader="load_dates",
         options=("hold_out", "lowercase", "batch_tokens"),
+        heeds=("hold_out", "batch_tokens"),
     ),
     Source(
         name="captions",
@@ -236,6 +248,7 @@ SOURCES: tuple[Source, ...] = (
         reader="read_captions",
         options=("level", "vocab_size", "min_count", "lowercase", "batch_tokens", "image_size", "skip_bad"),
         levels=("char", "word", "bpe"),
+        heeds=("batch_tokens", "skip_bad"),
     ),
     Source(
         name="scenes",
@@ -243,6 +256,7 @@ SOURCES: tuple[Source, ...] = (
         module="captions",
         loader="load_scenes",
         options=("level", "batch_tokens"),
+        heeds=("batch_tokens",),
     ),
 )
 

@@ -228,14 +228,25 @@ def read_objects(path: Path) -> list[tuple[int, dict[str, Any]]]:
         if not line.strip():
             continue
         try:
-            found = json.loads(line)
+            found = json.loads(line, object_pairs_hook=_once)
+        except UserError as error:
+            raise UserError("file", str(path), f"line {number} names {error.value!r} twice") from None
         except (ValueError, RecursionError) as error:
             rule = f"line {number} must be a JSON object ({error})"
             raise UserError("file", str(path), rule) from error
         if not isinstance(found, dict):
-            raise UserError("file", str(path), f"line {number} must be a JSON object")
+            hint = "A list of objects is to be written with one object on each line." if found else None
+            raise UserError("file", str(path), f"line {number} must be a JSON object", hint=hint)
         objects.append((number, found))
     return objects
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object, of whose names none comes twice."""
+    found = dict(pairs)
+    twice = next((name for name, _ in pairs if sum(name == other for other, _ in pairs) > 1), None)
+    require(len(found) == len(pairs), "name", twice, "comes twice")
+    return found
 
 
 def _as_table(rows: Sequence[tuple[int, dict[str, Any]]], columns: list[str], path: str) -> Table:
