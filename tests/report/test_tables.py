@@ -51,3 +51,9 @@ def test_figures_beside_the_ranking_have_columns_where_there_is_room(race):
     assert "macro_f1" not in ranking_columns(race, 80)
     text = printed(lambda console: print_ranking(race, console), width=120)
     assert "75.0   0.875" in text
+
+
+def test_the_live_table_tells_how_far_reading_is():
+    table = LiveTable()
+    table.reading("images", 300, 50_000)
+    assert str(table.__rich__()) == "reading the data: 300 of 50,000 images"

@@ -56,6 +56,7 @@ def run(arguments: Arguments) -> int:
     from rich.console import Console
     from rich.live import Live
 
+    from anncestry.data.readers.watching import watched
     from anncestry.report.tables import LiveTable, print_ranking
     from anncestry.studies.compare import Moment, Unwritten
 
@@ -74,7 +75,8 @@ def run(arguments: Arguments) -> int:
         table.update(race, moment.entrant, moment.seed, fraction, score)
 
     unwritten = None
-    with Live(table, console=console, refresh_per_second=4, transient=True):
+    live = Live(table, console=console, refresh_per_second=4, transient=True)
+    with live, watched(table.reading):
         try:
             results = _start(arguments, watch) if arguments.resume is None else _resume(arguments, watch)
         except Unwritten as error:

@@ -135,6 +135,10 @@ class LiveTable:
         self.status = "reading the data"
         self.doing: dict[str, str] = {}
 
+    def reading(self, what: str, done: int, total: int) -> None:
+        """So many of the things in the data are read, before the race or before its next seed."""
+        self.status = f"reading the data: {done:,} of {total:,} {what}"
+
     def update(
         self,
         race: Race,
