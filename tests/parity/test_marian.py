@@ -80,6 +80,16 @@ def at(words, row):
     return 4 + [word for word in words if word not in ("</s>", "<unk>", "<pad>")].index(words[row])
 
 
+@pytest.mark.parametrize("side", ["encoder", "decoder"])
+@pytest.mark.parametrize("count", [0, 3])
+def test_other_layers_than_the_weights_have_are_refused(tmp_path, side, count):
+    saved(tiny(**({f"{side}_layers": 0} if count == 0 else {})), tmp_path)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {f"{side}_layers": count}))
+    with pytest.raises(UserError, match=f"got {count}; {side}_layers must be"):
+        import_weights(tmp_path)
+
+
 KINDS = {
     "all": {},
     "separate": {"share_encoder_decoder_embeddings": False, "decoder_vocab_size": W},

@@ -75,6 +75,8 @@ def read(folder: Path) -> Facts:
     known = isinstance(longest, int | float) and 0 < longest < _NO_LIMIT
     if values.get("truncation_side", "right") != "right":
         notes += ("truncation_side=left is not heeded: what is too long is refused, or cut at its end",)
+    if values.get("padding_side", "right") != "right" and found.tokenizer.template != "xlnet":
+        notes += ("padding_side=left is not heeded: texts of a batch are filled behind their ends",)
     reads = settings.of_hugging_face and not values.flag("split_special_tokens", False)
     notes += (*found.notes, *values.notes())
     return Facts(found.tokenizer, notes, types, int(longest) if known else None, reads)

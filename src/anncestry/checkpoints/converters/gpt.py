@@ -130,6 +130,12 @@ def _imported(kind: str, theirs: Mapping[str, Tensor], config: Fields, source: s
         task, reader = answer_about_text(config, len(classes), source)
         reader |= {"max_tokens": sizes["num_positions"], "pad": config.get("pad_token_id")}
     fields = {**sizes, **said, **task, "tie_embeddings": tied}
+    if (
+        classes is None
+        and readout is None
+        and (config.texts("architectures") or ("",))[0].endswith(("GPT2Model", "GPTModel"))
+    ):
+        notes += ("task=language-model is assumed: there is no head, so that the table of words reads out",)
     heads = sorted({name.partition(".")[0] for name in theirs if _OTHER_HEADS.fullmatch(name)})
     notes += tuple(f"{name} was left out: it is for texts with several answers" for name in heads)
     tokenizer = folder if any((folder / name).is_file() for name in _TOKENIZERS) else None

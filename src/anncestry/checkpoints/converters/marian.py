@@ -63,11 +63,11 @@ _POSITIONS = [f"model.{side}.embed_positions.weight" for side in ("encoder", "de
 _TABLES = {"source_embedding.weight": "encoder", "embedding.weight": "decoder", "readout.weight": ""}
 _END_NAME = "</s>"
 _IDLE = (  # weights and vocabularies show them, or they are of training or of how answers are searched
-    "vocab_size", "decoder_vocab_size", "d_model", "encoder_layers", "decoder_layers", "num_hidden_layers",
-    "static_position_embeddings", "share_encoder_decoder_embeddings", "init_std", "encoder_layerdrop",
-    "decoder_layerdrop", "classifier_dropout", "classif_dropout", "is_decoder", "extra_pos_embeddings",
-    "num_beams", "max_length", "min_length", "length_penalty", "no_repeat_ngram_size", "early_stopping",
-    "forced_bos_token_id", "forced_eos_token_id", "bad_words_ids",
+    "vocab_size", "decoder_vocab_size", "d_model", "num_hidden_layers", "static_position_embeddings",
+    "share_encoder_decoder_embeddings", "init_std", "encoder_layerdrop", "decoder_layerdrop",
+    "classifier_dropout", "classif_dropout", "is_decoder", "extra_pos_embeddings", "num_beams", "max_length",
+    "min_length", "length_penalty", "no_repeat_ngram_size", "early_stopping", "forced_bos_token_id",
+    "forced_eos_token_id", "bad_words_ids",
 )  # fmt: skip
 _OFF = ("normalize_before", "normalize_embedding", "add_final_layer_norm", "add_bias_logits")
 
@@ -89,6 +89,13 @@ def from_marian(files: ForeignFiles) -> Imported:
     config, source, folder, theirs = files.config, files.name, files.folder, dict(files.weights)
     if not any(name.startswith("model.") for name in theirs):  # MarianModel
         theirs = {n if n.startswith((_BIAS, "lm_head.")) else f"model.{n}": t for n, t in theirs.items()}
+    for side in ("encoder", "decoder"):
+        held = {name.split(".")[3] for name in theirs if name.startswith(f"model.{side}.layers.")}
+        said, rule = (
+            config.get(f"{side}_layers"),
+            f"{side}_layers must be 1 or more, as many as in the weights",
+        )
+        require(bool(held) and said in (None, len(held)), source, said, rule, [max(1, len(held))])
     on = [name for name in _OFF if config.get(name)]
     require(not on, source, on, "make another Transformer than ours of Marian's")
     bias, positions = theirs.pop(_BIAS, None), [theirs.pop(name) for name in _POSITIONS if name in theirs]
