@@ -351,7 +351,7 @@ def test_columns_that_are_hardly_meant_are_noted(tmp_path: Path) -> None:
         "column 'word' is the same in every row",
     ]
     assert [note for note in notes if note in wanted] == wanted
-    assert any("column 'comma': numbers with a comma (" in note for note in notes)
+    assert any("column 'comma': numbers like '0,0' are read as texts" in note for note in notes)
 
 
 def test_a_series_with_the_newest_row_first_is_turned_round(tmp_path: Path) -> None:
@@ -416,3 +416,18 @@ def test_classes_that_differ_in_capitals_alone_are_told(tmp_path: Path) -> None:
     told = [[*row[:3], ("Yes", "yes", "no", "NO")[i % 4]] for i, row in enumerate(rows())]
     note = "classes that differ in capitals or blanks alone stay apart: 'NO', 'no'; 'Yes', 'yes'"
     assert note in load(tmp_path, told).notes
+
+
+@pytest.mark.parametrize("form", ["${}.50", "{} %", "1,{:03}", "1 {:03} €", "{},5", "1'{:03}.25"])
+def test_numbers_that_are_not_plain_are_told(tmp_path: Path, form: str) -> None:
+    told = [[*row[:2], f'"{form.format(i)}"', row[3]] for i, row in enumerate(rows())]
+    notes = " ".join(load(tmp_path, told).notes)
+    assert f"column 'size': numbers like {form.format(0)!r} are read as texts. Write numbers plainly" in notes
+    with pytest.raises(UserError, match=r"is no number, and 40 classes are many\. Write numbers plainly"):
+        load(tmp_path, told, target="size")
+
+
+@pytest.mark.parametrize("form", ["2020.01.{:02}", "12:{:02}", "v{}", "{}-3", "192.168.0.{}", "{} kg"])
+def test_other_texts_are_no_numbers(tmp_path: Path, form: str) -> None:
+    told = [[*row[:2], form.format(i % 20), row[3]] for i, row in enumerate(rows())]
+    assert "plainly" not in " ".join(load(tmp_path, told).notes)

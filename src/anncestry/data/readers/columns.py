@@ -1,15 +1,14 @@
 """What a person should know of the columns of a table before a net learns from them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from anncestry.data.readers.tables import Table
+from anncestry.data.readers.tables import PLAIN, Table, is_dressed
 
 _UNNAMED = re.compile(r"unnamed: 0", re.IGNORECASE)
 _NAMED_AS_ONE = re.compile(r"(^|[\W_])(id|uuid|key|index|nr|no)$|Id$|ID$", re.IGNORECASE)
-_WITH_COMMA = re.compile(r"[+-]?\d+(\.\d{3})*,\d+")
 SAMPLE = 1000  # rows that are looked at first
 FEWEST = 10  # rows that can tell an identifier from a few numbers that happen to differ
 
@@ -29,10 +28,9 @@ def remarks(table: Table, columns: Sequence[int]) -> list[str]:
         name, cells = table.label(column), table.columns[column]
         if not table.is_numeric(column):
             texts = set(cells)
-            example = next(filter(_WITH_COMMA.fullmatch, texts), None)
-            if example is not None and 2 * sum(map(bool, map(_WITH_COMMA.fullmatch, texts))) >= len(texts):
-                what = f"numbers with a comma ({example!r}) are read as texts"
-                notes.append(f"{name}: {what}; write decimals with a point")
+            example = dressed_number(texts)
+            if example is not None:
+                notes.append(f"{name}: numbers like {example!r} are read as texts. {PLAIN}")
             elif len(texts) == 1:
                 notes.append(f"{name} is the same in every row")
             continue
@@ -77,6 +75,12 @@ def _on_a_line(values: np.ndarray, targets: np.ndarray) -> bool:
     low, high = both.min(1, keepdims=True), both.max(1, keepdims=True)
     first, second = (both - low) / (high - low)
     return bool(np.abs(first - second).max() < 1e-9 or np.abs(first + second - 1).max() < 1e-9)
+
+
+def dressed_number(texts: Collection[str]) -> str | None:
+    """One of the texts of a column of which most would be numbers if they were written plainly."""
+    dressed = sorted(filter(is_dressed, texts))
+    return dressed[0] if dressed and 2 * len(dressed) >= len(texts) else None
 
 
 def _differs(table: Table, column: int) -> bool:

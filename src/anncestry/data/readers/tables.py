@@ -4,6 +4,7 @@ A row is named by its line in the file, the header counted, which is also its nu
 """
 
 import math
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,18 @@ from anncestry.errors import UserError, nearest
 MISSING = frozenset(("", "?", "na", "n/a", "nan", "null"))
 MAX_INTEGER_CLASSES = 20  # a target of whole numbers with more different ones is a quantity, not a class
 _SAMPLE = 100  # rows looked at to find the header
+
+
+_DRESSED = re.compile(
+    r"[$€£¥]?\s?[+-]?[$€£¥]?(\d{1,3}([,.' \u00a0\u202f]\d{3})+|\d+)([.,]\d+)?\s?[$€£¥%]?", re.ASCII
+)
+PLAIN = "Write numbers plainly: a point before decimals, no marks between thousands, no % and no money."
+
+
+def is_dressed(cell: str) -> bool:
+    """Whether a cell that is no number would be one without a percent sign, a sign of money, marks between
+    thousands, or a comma for a point."""
+    return math.isnan(as_number(cell)) and _DRESSED.fullmatch(cell.strip()) is not None
 
 
 def is_missing(cell: str) -> bool:
@@ -156,7 +169,7 @@ class Table:
             cell = self.columns[column][row]
             rule = "must be a number" if math.isnan(values[row]) else "must be a finite number"
             comma = math.isfinite(as_number(cell.replace(",", ".")))
-            hint = "Write decimals with a point." if comma else None
+            hint = "Write decimals with a point." if comma else PLAIN if is_dressed(cell) else None
             raise UserError(self.place(row, column), cell, rule, hint=hint)
         return values
 

@@ -15,10 +15,10 @@ from anncestry.data.options import DataOptions
 from anncestry.data.processors.common import Layout, expect, mean_and_scale, relabel
 from anncestry.data.processors.series import SeriesProcessor
 from anncestry.data.processors.table import Column, TableProcessor
-from anncestry.data.readers.columns import is_index, remarks, tells_target
+from anncestry.data.readers.columns import dressed_number, is_index, remarks, tells_target
 from anncestry.data.readers.files import absolute, check_memory, existing_file, read_text
 from anncestry.data.readers.parts import Part, official_parts
-from anncestry.data.readers.tables import Table, as_numbers, parse_table
+from anncestry.data.readers.tables import MAX_INTEGER_CLASSES, PLAIN, Table, as_numbers, parse_table
 from anncestry.data.readers.time_order import in_order_of_time
 from anncestry.data.repeats import repeats_note, row_keys
 from anncestry.data.sources.series import forecasts, learn_series, series_dataset
@@ -323,6 +323,10 @@ def _learn_vectors(
     elif task == "classification":
         names = table.columns[target]
         classes = _in_order(set(names))
+        example = dressed_number(classes) if len(classes) > MAX_INTEGER_CLASSES else None
+        if example is not None:
+            rule = f"is no number, and {len(classes)} classes are many"
+            raise UserError(table.label(target), example, rule, hint=PLAIN)
         labels = relabel(names, classes, table.label(target))
         notes += check_classes(table.label(target), labels, classes)
         train = _split(labels, seed, shares)[0]
@@ -335,7 +339,8 @@ def _learn_vectors(
         train = _split(values, seed, shares)[0]
         mean, scale = mean_and_scale(values[train])
         learnt = {"target_mean": mean.item(), "target_deviation": scale.item()}
-    notes += remarks(table, [*inputs, *targets])
+    left_out = [column for column in used if column not in inputs and column not in targets]
+    notes += remarks(table, [*inputs, *left_out, *targets])
     notes += tells_target(table, inputs, target) if task != "multi-label" else []
     layout = Layout(table.names, table.has_header, target, tuple(inputs), tuple(targets[1:]))
     columns = tuple(_learn_column(table, column, train) for column in inputs)
