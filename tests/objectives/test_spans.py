@@ -110,3 +110,12 @@ def test_the_span_figure_selects():
     objective = objective_for(Signature("tagging", "tokens", (4,), 5, 9, background=4), tags=TAGS)
     assert objective.primary == "span_f1"
     assert objective_for(Signature("tagging", "tokens", (4,), 2, 9), tags=("NOUN", "X")).primary == "accuracy"
+
+
+def test_places_need_no_capitals():
+    small = spans_of(("b-per", "i-per", "o"))
+    assert small is not None
+    begins, end, _ = small.find(torch.tensor([2, 0, 1, 0]), torch.zeros(4).long())
+    assert begins.tolist() == [False, True, False, True]
+    assert [int(end[place]) for place in (1, 3)] == [3, 4]
+    assert spans_of(("n", "v", "o")) is None

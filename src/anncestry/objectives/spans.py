@@ -1,10 +1,11 @@
 """Entities as spans of words, in the tags that say where each begins and ends.
 
 A tag is ``O`` (outside) or a place in a span with a type behind it: ``B`` begins one, ``I`` (or ``M``) goes
-on, ``E`` (or ``L``) ends it, ``S`` (or ``U``, ``W``) is a whole one. The schemes IOB1, IOB2 and IOBES (BILOU,
-BMEWO) are read by one rule, that of CoNLL-2000's program: a span begins at B and S, and at any other place
-behind O, behind another type, and behind E and S; it ends before whatever begins, and before O. So IOB1 needs
-its B only between neighbours of one type, and what a scheme does not allow is read as well as it can be.
+on, ``E`` (or ``L``) ends it, ``S`` (or ``U``, ``W``) is a whole one; ``b-per`` and ``o`` say the same. The
+schemes IOB1, IOB2 and IOBES (BILOU, BMEWO) are read by one rule, that of CoNLL-2000's program: a span begins
+at B and S, and at any other place behind O, behind another type, and behind E and S; it ends before whatever
+begins, and before O. So IOB1 needs its B between neighbours of one type only; what a scheme does not allow
+is read as well as it can be.
 Where ``O`` stands among tags without a place, neighbours of one tag are one span.
 """
 
@@ -17,7 +18,7 @@ from anncestry.arrays import Bool, Int, Tensor
 
 OUTSIDE = "O"
 _PLACES = {"B": "B", "I": "I", "M": "I", "E": "E", "L": "E", "S": "S", "U": "S", "W": "S"}
-_PLACED = re.compile(r"([BIMELSUW])(?:[-_](.*))?", re.DOTALL)
+_PLACED = re.compile(r"([BIMELSUW])|([BIMELSUW])[-_](.*)|([bimelsuw])[-_](.*)", re.DOTALL)
 
 
 class Spans:
@@ -61,11 +62,10 @@ class Spans:
 
 def spans_of(tags: Sequence[str]) -> Spans | None:
     """How tags mark spans; None for tags that do not, parts of speech say."""
-    others = [tag for tag in tags if tag != OUTSIDE]
-    found = {tag: _PLACED.fullmatch(tag) for tag in others}
-    if others and all(found.values()):
+    found = {tag: _PLACED.fullmatch(tag) for tag in tags if tag.upper() != OUTSIDE}
+    if found and all(found.values()):
         return Spans([_place(tag, found.get(tag)) for tag in tags])
-    if others and len(others) < len(tags):
+    if OUTSIDE in tags and found:
         return Spans([(OUTSIDE, "") if tag == OUTSIDE else ("I", tag) for tag in tags])
     return None
 
@@ -73,4 +73,5 @@ def spans_of(tags: Sequence[str]) -> Spans | None:
 def _place(tag: str, match: re.Match[str] | None) -> tuple[str, str]:
     if match is None:
         return OUTSIDE, ""
-    return _PLACES[match[1]], match[2] or ""
+    place = match[1] or match[2] or match[4]
+    return _PLACES[place.upper()], match[3] or match[5] or ""
