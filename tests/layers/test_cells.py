@@ -198,3 +198,10 @@ def test_a_second_bias_adds_to_the_first_and_gets_the_same_gradient():
     y, _ = cell.fused(x, cell.initial_state(2))
     y.square().sum().backward()
     torch.testing.assert_close(cell.bias.grad, cell.second_bias.grad)
+
+
+@pytest.mark.parametrize("width", [2, 5])
+def test_a_kernel_that_looks_at_no_sizes_is_not_given_wrong_ones(width):
+    cell = LSTMCell(3, 4)
+    with pytest.raises(UserError, match=r"the last dimension must be the 3 features that the layer reads"):
+        cell.fused(torch.zeros(2, 6, width), cell.initial_state(2))

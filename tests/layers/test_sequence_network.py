@@ -145,6 +145,12 @@ def test_a_config_is_made_for_a_signature_and_says_it_again(signature):
         ({"hidden_size": 0}, r"hidden_size: got 0; must be at least 1"),
         ({"num_layers": -2}, r"num_layers: got -2; must be at least 1"),
         ({"embed_dim": -1}, r"embed_dim: got -1; must be 0 \(one-hot\) or more"),
+        ({"inputs": "series", "embed_dim": 3}, r"embed_dim: got 3; embeds tokens, and the inputs are series"),
+        ({"inputs": "image", "embed_dim": 3}, r"embed_dim: got 3; embeds tokens, and the inputs are image"),
+        (
+            {"inputs": "series", "in_channels": 3},
+            r"in_channels: got 3; is of images, and the inputs are series",
+        ),
         ({"dropout": 1.0}, r"dropout: got 1.0; is a probability below 1"),
     ],
 )

@@ -122,6 +122,9 @@ class Cell(nn.Module):
         return kept((self.bias,), lambda: torch.zeros_like(self.bias))
 
     def _kernel(self, kernel, x, hidden, bias_hh, batch_sizes):
+        # PyTorch's LSTM for the CPU looks at no sizes: it would read, and write gradients, beyond the weights.
+        rule = f"the last dimension must be the {self.input_size} features that the layer reads"
+        require(x.shape[-1] == self.input_size, "inputs", tuple(x.shape), rule)
         weights = [self.weight_ih, self.weight_hh, self.bias, bias_hh]
         # Without dropout, all that "training" means is that cuDNN keeps what a backward pass needs; gradients
         # are asked for in evaluation mode too.

@@ -70,6 +70,10 @@ class SequenceConfig:
         for field in ("input_size", "hidden_size", "output_size", "num_layers", "seq_len", "in_channels"):
             require(getattr(self, field) >= 1, field, getattr(self, field), "must be at least 1")
         require(self.embed_dim >= 0, "embed_dim", self.embed_dim, "must be 0 (one-hot) or more")
+        embeds = self.inputs == "tokens" or not self.embed_dim
+        require(embeds, "embed_dim", self.embed_dim, f"embeds tokens, and the inputs are {self.inputs}")
+        of_images = self.inputs == "image" or self.in_channels == 1
+        require(of_images, "in_channels", self.in_channels, f"is of images, and the inputs are {self.inputs}")
         require(0 <= self.dropout < 1, "dropout", self.dropout, "is a probability below 1")
         require(0 <= self.input_dropout < 1, "input_dropout", self.input_dropout, "is a probability below 1")
         require(0 <= self.state_dropout < 1, "state_dropout", self.state_dropout, "is a probability below 1")
