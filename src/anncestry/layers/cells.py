@@ -122,7 +122,7 @@ class Cell(nn.Module):
         return kept((self.bias,), lambda: torch.zeros_like(self.bias))
 
     def _kernel(self, kernel, x, hidden, bias_hh, batch_sizes):
-        # PyTorch's LSTM for the CPU looks at no sizes: it would read, and write gradients, beyond the weights.
+        # PyTorch's LSTM for the CPU looks at no sizes: it would read, and write gradients, beyond weights.
         rule = f"the last dimension must be the {self.input_size} features that the layer reads"
         require(x.shape[-1] == self.input_size, "inputs", tuple(x.shape), rule)
         weights = [self.weight_ih, self.weight_hh, self.bias, bias_hh]
