@@ -11,6 +11,8 @@ from anncestry.errors import UserError
 @pytest.mark.parametrize(
     ("name", "part"),
     [
+        ("eng.testa", "validation"),
+        ("eng.testb", "test"),
         ("train.txt", "train"),
         ("wnut17train.conll", "train"),
         ("train_5500.label", "train"),

@@ -172,3 +172,6 @@ def test_sentences_to_predict_may_have_their_tags_beside_them(tmp_path: Path) ->
         path.write_text(text)
         assert processor.texts([path]) == sentences
     assert processor.texts("dog\tO") == ["dog\tO"]
+    assert processor.texts([["a", "dog"], "the cat", ("it", "ran")]) == ["a dog", "the cat", "it ran"]
+    with pytest.raises(UserError, match="word: got 'a dog'; of a sentence must be one word"):
+        processor.texts([["a dog", "ran"]])

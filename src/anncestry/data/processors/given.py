@@ -51,13 +51,30 @@ class ReadsSentences(ReadsTexts):
     tags: tuple[str, ...]
 
     def texts(self, given: Given) -> list[Text]:
-        """As for all texts; of a file with a word and its tag on each line, its sentences."""
+        """As for all texts; of a file with a word and its tag on each line, its sentences. A list within the
+        list is the words of a sentence.
+
+        Raises:
+            UserError: a word has a blank in it.
+        """
         if isinstance(given, list):
-            return [text for one in given for text in self.texts(one)]
+            return [
+                text for one in given for text in ([_sentence(one)] if _is_words(one) else self.texts(one))
+            ]
         if not isinstance(given, Path):
             return given_texts(given)
         text = content_of(given)[1]
         return list(sentences_of(text, self.tags) or split_lines(text))
+
+
+def _is_words(given: Given) -> bool:
+    return isinstance(given, list | tuple) and bool(given) and all(isinstance(word, str) for word in given)
+
+
+def _sentence(words: Sequence[str]) -> str:
+    for word in words:
+        require(len(word.split()) == 1, "word", word, "of a sentence must be one word, without blanks")
+    return " ".join(words)
 
 
 def given_texts(given: Given) -> list[Text]:

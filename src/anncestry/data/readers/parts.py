@@ -12,8 +12,8 @@ Part = str
 WORDS: dict[Part, tuple[str, ...]] = {
     "held-out": ("out_of_domain", "mismatched"),
     "train": ("train", "training", "trainset"),
-    "validation": ("dev", "devel", "devset", "development", "val", "valid", "validation", "trial"),
-    "test": ("test", "testing", "testset", "trec_10"),
+    "validation": ("dev", "devel", "devset", "development", "val", "valid", "validation", "trial", "testa"),
+    "test": ("test", "testing", "testset", "testb", "trec_10"),
 }
 """Which words in the name of a file say which part it is; the first ones count first."""
 LISTED = 10  # names of files in a note
