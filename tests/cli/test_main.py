@@ -310,3 +310,18 @@ def test_a_command_under_nohup_lives_on():
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["claims", "--list", "--seed", "3"], "--seed: got '3'; has no effect with --list"),
+        (["claims", "--list", "--out", "there"], "--out: got 'there'; has no effect with --list"),
+        (["show", "lstm", "--ledger", "--batch-size", "4"], "--batch-size: got 4; has no effect: neither"),
+        (["log", "gru", "--svg", "tree.svg", "--json"], "--json: got True; has no effect with --svg"),
+        (["log", "gru", "--json", "--oneline"], "--oneline: got True; has no effect with --json"),
+    ],
+)
+def test_options_that_would_change_nothing_are_refused(words, message, capsys):
+    assert main(words) == 2
+    assert message in capsys.readouterr().err

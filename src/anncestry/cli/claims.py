@@ -6,6 +6,7 @@ from pathlib import Path
 import tyro
 
 from anncestry.amounts import check_seed
+from anncestry.errors import require
 from anncestry.studies.claims import CLAIMS, select
 
 STYLES = {"holds": "green", "does not hold here": "red", "undecided": "yellow"}
@@ -32,6 +33,10 @@ def run(arguments: Arguments) -> int:
     console = Console()
     claims = select(arguments.names)
     check_seed(arguments.seed, "--seed")
+    for name in ("out", "seed") if arguments.list else ():
+        value = getattr(arguments, name)
+        rule = "has no effect with --list, which runs and writes nothing"
+        require(value == getattr(Arguments, name), f"--{name}", str(value), rule)
     if arguments.list:
         show_list(console, claims if arguments.names else CLAIMS)
         return 0

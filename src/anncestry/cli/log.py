@@ -58,6 +58,10 @@ class Arguments(Filters):
 def run(arguments: Arguments) -> int:
     """Print the commits, or draw them."""
     require(not (arguments.graph and arguments.reverse), "--reverse", True, "a graph grows upwards only")
+    drawn, printed = arguments.svg is not None, ("oneline", "graph", "json", "reverse")
+    for option in printed if drawn else ("oneline", "graph") if arguments.json else ():
+        rule = f"has no effect with {'--svg' if drawn else '--json'}"
+        require(not getattr(arguments, option), f"--{option}", True, rule)
     chosen = arguments.of(history(arguments))
     if arguments.svg is not None:
         write_svg(arguments.svg, chosen, arguments.first_parent)

@@ -62,6 +62,10 @@ def run(arguments: Arguments) -> int:
     Or the ledger, where that is asked for; a drawing alone is announced in a line.
     """
     architecture, config = configured(arguments)
+    drawn_alone = arguments.diagram is not None and not arguments.json
+    if arguments.batch_size != Arguments.batch_size and (arguments.ledger or drawn_alone):
+        rule = "has no effect: neither a ledger nor a drawing counts FLOPs"
+        raise UserError("--batch-size", arguments.batch_size, rule)
     if arguments.diagram is not None:
         from anncestry.studies.diagram import write_diagram
 
