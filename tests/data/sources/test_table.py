@@ -431,3 +431,10 @@ def test_numbers_that_are_not_plain_are_told(tmp_path: Path, form: str) -> None:
 def test_other_texts_are_no_numbers(tmp_path: Path, form: str) -> None:
     told = [[*row[:2], form.format(i % 20), row[3]] for i, row in enumerate(rows())]
     assert "plainly" not in " ".join(load(tmp_path, told).notes)
+
+
+@pytest.mark.parametrize(("cell", "told"), [("-999", True), ("9999", True), ("-998", False), ("-9", False)])
+def test_numbers_that_stand_for_no_value_are_told(tmp_path: Path, cell: str, told: bool) -> None:
+    gaps = [[*row[:2], cell if i % 10 == 0 else row[2], row[3]] for i, row in enumerate(rows())]
+    note = f"column 'size': 4 cells hold {cell}, far from all others"
+    assert any(text.startswith(note) for text in load(tmp_path, gaps).notes) is told

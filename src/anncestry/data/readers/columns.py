@@ -9,6 +9,7 @@ from anncestry.data.readers.tables import PLAIN, Table, is_dressed
 
 _UNNAMED = re.compile(r"unnamed: 0", re.IGNORECASE)
 _NAMED_AS_ONE = re.compile(r"(^|[\W_])(id|uuid|key|index|nr|no)$|Id$|ID$", re.IGNORECASE)
+STAND_INS = (-9.0, -99.0, -999.0, -9999.0, 999.0, 9999.0, 99999.0)
 SAMPLE = 1000  # rows that are looked at first
 FEWEST = 10  # rows that can tell an identifier from a few numbers that happen to differ
 
@@ -35,6 +36,11 @@ def remarks(table: Table, columns: Sequence[int]) -> list[str]:
                 notes.append(f"{name} is the same in every row")
             continue
         values = table.values(column)
+        stand_in = _stand_in(values)
+        if stand_in is not None:
+            count = int((values == stand_in).sum())
+            what = f"{count} cells hold {stand_in:g}, far from all others, which mostly stands for no value"
+            notes.append(f"{name}: {what}; it is read as a number")
         if len(values) > 1 and (values == values[0]).all():
             notes.append(f"{name} is the same in every row")
         elif len(table) >= FEWEST and _differs(table, column):
@@ -75,6 +81,18 @@ def _on_a_line(values: np.ndarray, targets: np.ndarray) -> bool:
     low, high = both.min(1, keepdims=True), both.max(1, keepdims=True)
     first, second = (both - low) / (high - low)
     return bool(np.abs(first - second).max() < 1e-9 or np.abs(first + second - 1).max() < 1e-9)
+
+
+def _stand_in(values: np.ndarray) -> float | None:
+    """A number of nines, several times, further from all others than these are from each other."""
+    for nines in STAND_INS:
+        others = values[np.isfinite(values) & (values != nines)]
+        if (values == nines).sum() < 2 or not len(others):
+            continue
+        gap = max(others.min() - nines, nines - others.max())
+        if gap > max(others.max() - others.min(), 1):
+            return nines
+    return None
 
 
 def dressed_number(texts: Collection[str]) -> str | None:
