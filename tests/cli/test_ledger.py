@@ -68,6 +68,7 @@ def test_a_preset_and_a_run_have_their_own_values(capsys, tmp_path):
     assert "here gru-reset-first" in printed(capsys, "dilated-gru-9x20", "--ledger")
     config = configure("gru", {"input_size": 3, "hidden_size": 5, "output_size": 2, "reset": "before"})
     described = {"architecture": "gru", "model": dataclasses.asdict(config)}
+    described |= {"signature": dataclasses.asdict(config.signature), "training": {}, "data": None}
     (tmp_path / "config.json").write_text(json.dumps(described))
     assert "here before" in printed(capsys, str(tmp_path), "--ledger")
     assert main(["show", "grru", "--ledger"]) == 2
