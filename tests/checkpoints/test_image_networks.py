@@ -160,6 +160,7 @@ def test_timms_config_is_heeded(tmp_path):
         ({"architecture": "seresnet50"}, "seresnet50"),
         ({"architecture": ["resnet50"]}, "architecture"),
         ({"global_pool": "max"}, "global_pool: got 'max'"),
+        ({"num_classes": 0}, "got 0; num_classes is another number in the weights"),
         ({"pretrained_cfg": {"input_size": "big"}}, "input_size: got 'big'"),
     ],
 )

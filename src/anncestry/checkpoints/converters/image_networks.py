@@ -39,7 +39,7 @@ _TIMM_DENSE = {"pre_logits.fc1": "classifier.0", "pre_logits.fc2": "classifier.3
 _LIKE = re.compile(  # timm's names of networks that compute what torchvision's do
     r"alexnet|(tv_)?densenet(121|161|169|201|264)?|(tv_|gluon_)?resnet([0-9]+)?(_v1b)?|vgg([0-9]+)?(_bn)?"
 )
-_SAID_BY_WEIGHTS = ("num_classes", "num_features", "architecture", "pool_size", "first_conv", "classifier")
+_SAID_BY_WEIGHTS = ("num_features", "architecture", "pool_size", "first_conv", "classifier")
 _ALEXNETS_CONVOLUTIONS = 5
 
 
@@ -97,6 +97,8 @@ def from_torchvision(
     except (KeyError, IndexError, ValueError, ZeroDivisionError) as error:
         rule = f"its shapes are not those of one {found} ({type(error).__name__}: {error})"
         raise UserError(source, f"{len(tensors)} tensors", rule) from error
+    count, classes = sizes["output_size"], said.get("num_classes")
+    require(classes in (None, count), source, classes, "num_classes is another number in the weights", [count])
     shape = _input_shape(said)
     notes = _notes(said)
     if shape is None:
