@@ -64,7 +64,8 @@ def precision(subject: Subject) -> str:
         when = "in training" if training else "in evaluation"
         if outputs.dtype not in allowed:
             raise Broken(f"{when} the outputs are {_name(outputs.dtype)}, expected {named}, as the weights")
-        for part in flatten_state(state) if subject.has_step else tensors_in(state):
+        carried = subject.has_step and state is not None  # in training some carry none on
+        for part in flatten_state(state) if carried else tensors_in(state):
             if part.is_floating_point() and part.dtype not in allowed:
                 raise Broken(f"{when} the state holds {_name(part.dtype)}, expected {named}, as the weights")
         for operation, dtype in coarser.found.items():

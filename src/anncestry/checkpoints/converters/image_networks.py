@@ -98,7 +98,9 @@ def from_torchvision(
         rule = f"its shapes are not those of one {found} ({type(error).__name__}: {error})"
         raise UserError(source, f"{len(tensors)} tensors", rule) from error
     count, classes = sizes["output_size"], said.get("num_classes")
-    require(classes in (None, count), source, classes, "num_classes is another number in the weights", [count])
+    require(
+        classes in (None, count), source, classes, "num_classes is another number in the weights", [count]
+    )
     shape = _input_shape(said)
     notes = _notes(said)
     if shape is None:
