@@ -49,7 +49,7 @@ def ranking_plot(race: Race) -> str:
         for level, row in enumerate(shown):
             _baseline_line(panel, row, metric, level, right=scaled(row["mean"], metric) > (low + high) / 2)
         panel.set_xlabel(metric_label(metric) + " on the test split")
-        return inline_svg(figure, "ranking", "Models ranked by mean test score, with bands over seeds")
+        return inline_svg(figure, "ranking", "Models ranked by mean test score, with intervals")
 
 
 def _baseline_line(panel: Axes, row: dict[str, Any], metric: str, level: int, right: bool) -> None:

@@ -106,7 +106,7 @@ def _figures(race: Race) -> str:
     figures = [
         (
             ranking_plot(race),
-            f"Test {metric}: mean (large dot), every seed (small dots) and interval over seeds (line). "
+            f"Test {metric}: mean (large dot), every seed (small dots) and its interval (line). "
             "Dashed: the baselines, except those that are far off.",
         ),
         (
