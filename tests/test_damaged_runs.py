@@ -77,6 +77,13 @@ def test_the_config_is_read_by_its_types(copy, path, value, message):
         use(copy)
 
 
+@pytest.mark.parametrize("classes", [[], ["p"], ["p", "q", "r"]])
+def test_as_many_classes_as_the_model_has(copy, classes):
+    change(copy, "processor.json", ["classes"], classes)
+    with pytest.raises(UserError, match=r"names . classes; the model has 2"):
+        use(copy)
+
+
 @pytest.mark.parametrize("file", ["config.json", "processor.json", "scores.json"])
 def test_json_that_is_nested_too_deeply_or_no_object(copy, file):
     (copy / file).write_text('{"a": ' + "[" * 100_000)

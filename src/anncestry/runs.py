@@ -146,8 +146,8 @@ class Run:
         asked, file = self.signature, str(self.folder / "processor.json")
         task = getattr(processor, "task", asked.task)
         require(task == asked.task, file, task, f"answers another task than the model, {asked.task}")
-        classes = getattr(processor, "classes", ())
-        if classes and asked.task in ("classification", "multi-label"):
+        classes = getattr(processor, "classes", None)
+        if classes is not None and asked.task in ("classification", "multi-label"):
             rule = f"names {len(classes)} classes; the model has {asked.output_size}"
             require(len(classes) == asked.output_size, file, ", ".join(classes), rule)
         columns, layout = getattr(processor, "columns", None), getattr(processor, "layout", None)

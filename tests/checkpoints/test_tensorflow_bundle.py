@@ -132,6 +132,9 @@ def test_the_ways_to_name_it(tmp_path):
         read_bundle(tmp_path)
     with pytest.raises(UserError, match=r"model.ckpt-3.index'; cannot be read: there is no such file"):
         list_bundle(tmp_path / "model.ckpt-3")
+    (tmp_path / "checkpoint").write_text(f'model_checkpoint_path: "{"9" * 5000}"\n')  # no name of any file
+    with pytest.raises(UserError, match="there is no such file"):
+        read_bundle(tmp_path)
 
 
 def test_bfloat16_becomes_float32(tmp_path):

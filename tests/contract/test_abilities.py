@@ -92,8 +92,9 @@ def test_a_net_that_runs_on_a_kernel_compiles():
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_batch_and_length_are_free_in_what_is_exported():
-    assert not abilities.exported(*pair_of("gru"))
+@pytest.mark.parametrize("name", ["gru", "gpt"])  # a loop over time; a cache, which is not exported
+def test_batch_and_length_are_free_in_what_is_exported(name):
+    assert not abilities.exported(*pair_of(name))
 
 
 @pytest.fixture

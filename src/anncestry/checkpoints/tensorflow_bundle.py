@@ -143,7 +143,11 @@ def _latest(folder: Path) -> Path:
 
 
 def _file_size(path: Path) -> int:
-    require(path.is_file(), "file", str(path), "cannot be read: there is no such file")
+    try:
+        there = path.is_file()
+    except OSError:  # no name that a file could have
+        there = False
+    require(there, "file", str(path), "cannot be read: there is no such file")
     return path.stat().st_size
 
 
