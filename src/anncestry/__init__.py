@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from anncestry.training.settings import TrainingSettings
     from anncestry.training.train import train
 
-__version__ = "0.2.0"
+__version__ = "0.8.0"
 
 _HOMES = {
     "check_model": "anncestry.inspection.conformance",

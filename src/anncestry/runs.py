@@ -254,7 +254,7 @@ class Run:
         Args:
             data: a data name as for training, all of which is scored, or what `examples` found; None means
                 the run's own.
-            split: ``train``, ``validation``, ``test`` or ``held-out`` of its own data; test unless told.
+            split: ``train``, ``validation``, ``test`` or ``held-out`` of its own data; default: test.
             options: how other data are read, as far as the processor does not decide it; the run's own
                 options unless told.
             counts: gets for each class how often it was ``right``, ``answered`` and ``true``.

@@ -82,7 +82,9 @@ def test_a_folder_that_is_no_run(tmp_path):
         run(Arguments(str(tmp_path)))
     for text in ("{", "[]", '{"architecture": "gru"}'):
         (tmp_path / "config.json").write_text(text)
-        with pytest.raises(UserError, match=r"config.json"):
+        with pytest.raises(
+            UserError, match=r"is not readable JSON|must hold an object|is not the config of a run"
+        ):
             run(Arguments(str(tmp_path)))
 
 

@@ -22,12 +22,12 @@ class Arguments:
     data: str | None = None
     """Other data than the run's own, of the same kind: all of it is scored, be it one row."""
     split: Literal["train", "validation", "test", "held-out"] | None = None
-    """Of the run's own data: the split to score; the test split unless told."""
+    """Of the run's own data: the split to score; default: the test split."""
     beam: int | None = None
     """Translations and captions: how many hypotheses the search follows; 1, the default, takes the best token
     each time."""
     alpha: float | None = None
-    """Translations and captions: the length penalty of a beam search, 0 for none; 0.6 unless told."""
+    """Translations and captions: the length penalty of a beam search, 0 for none; default: 0.6."""
     unfinished: Literal["compared", "last"] | None = None
     """Translations and captions: texts that a beam search cuts at the greatest length are compared with
     finished ones by score, which is the default, or put last."""

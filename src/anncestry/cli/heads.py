@@ -42,8 +42,7 @@ def of_text(trained: "Run", text: str, options: "Options") -> tuple[list[str], s
     layers, glance = _chosen(options, last)
     read, inputs = trained.processor.read(input_of(text, trained.processor))
     tokens = inputs[:1, : options.max_steps]
-    name = text if len(read[0]) > len(text) or read[0] == "text" else read[0]
-    facts = [f"“{name}”, as this {trained.architecture.name} reads it."]
+    facts = [f"“{read[0]}”, as this {trained.architecture.name} reads it."]
     facts += [f"The first of {len(inputs)} texts."] if len(inputs) > 1 else []
     if tokens.shape[1] < inputs.shape[1]:
         facts.append(f"Only its first {tokens.shape[1]} of {inputs.shape[1]} tokens were read.")

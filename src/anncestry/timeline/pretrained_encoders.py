@@ -117,7 +117,7 @@ _BERT_DEPARTURES: tuple[Departure, ...] = (
         test="ledger/test_pretrained_encoders.py::test_padding_has_no_weight_at_all",
     ),
     departure(
-        "what stands for hidden words",
+        "what stands for masked tokens",
         "80 % the mask, 10 % a random word, 10 % stay",
         "the paper's shares; never special tokens, neither hidden nor put in",
         "the random word may be any row of the vocabulary",

@@ -193,7 +193,7 @@ def test_bad_images_are_refused(tmp_path: Path) -> None:
 
 def test_prompts_come_as_text_or_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     labels, tokens = TEXT.read("a ü🦉")
-    assert (labels, tokens.tolist()) == (["text"], [[2, 1, 5, 6]])
+    assert (labels, tokens.tolist()) == (["a ü🦉"], [[2, 1, 5, 6]])
     (tmp_path / "prompt.txt").write_bytes(b"ab\r\nc")
     labels, tokens = TEXT.read(tmp_path / "prompt.txt")
     assert (labels, TEXT.decode_tokens(tokens[0])) == (["prompt.txt"], "ab\nc")

@@ -64,5 +64,5 @@ class DenoisingProcessor(TranslationProcessor):
 
 
 def _check_mask(tokenizer: Tokenizer) -> None:
-    rule = "has no token that stands for hidden words"
+    rule = "has no token that stands for masked tokens"
     require(tokenizer.special.mask is not None, "tokenizer", tokenizer.kind, rule)

@@ -86,7 +86,8 @@ class TextProcessor:
             name, text = content_of(source)
             label = Path(name).name
         elif isinstance(source, str) and source:
-            label, text = "text", whole_characters(source)
+            text = whole_characters(source)
+            label = text
         else:
             raise UserError("input", source, "must be a text, or a file with one")
         return [label], self.encode(text)[None]

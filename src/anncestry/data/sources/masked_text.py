@@ -72,14 +72,14 @@ def masked_text(
 def whole_masked_text(
     texts: Sequence[Lines], name: str, options: DataOptions, processor: MaskedWordsProcessor
 ) -> Whole:
-    """All of some texts with hidden words, as a trained model reads them."""
+    """All of some texts with masked tokens, as a trained model reads them."""
     text = RunningText.of(texts, name, options, whole=True)
     blocks = _blocks(text, processor.tokenizer, options.window or WINDOW)
     return Whole(tuple(part for part in blocks if len(part)))
 
 
 def _blocks(text: RunningText, tokenizer: Tokenizer, window: int) -> list[MaskedBlocks]:
-    """The parts of a text as inputs with hidden words."""
+    """The parts of a text as inputs with masked tokens."""
     options = text.options
     separator = tokenizer.special.separator if options.pairs == "none" else None
     return [
