@@ -233,6 +233,19 @@ def test_a_run_to_start_from_may_have_a_blank_in_its_path(tmp_path, capsys):
     assert json.loads((tmp_path / "tuned" / "config.json").read_text())["training"]["learning_rate"] == 5e-5
 
 
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ("{}", "is not the config of a run"),
+        ('{"architecture": 1, "model": {}}', "architecture: got 1; must be a text"),
+    ],
+)
+def test_what_is_wrong_with_a_run_to_start_from_is_said(config, message, tmp_path, capsys):
+    (tmp_path / "config.json").write_text(config)
+    assert main(["train", "--from", str(tmp_path), "--data", "digits"]) == 2
+    assert message in capsys.readouterr().err
+
+
 def test_an_option_given_at_its_default_is_given(tmp_path, capsys):
     """The line says what stood on it: a recipe gives way, also to a value that is the usual one elsewhere."""
     words = ["train", "gpt2", *TINY_GPT, *SETTINGS, "--schedule", "constant", "--out", str(tmp_path / "run")]

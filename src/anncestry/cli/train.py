@@ -1,6 +1,5 @@
 """Train any architecture on any data that fits it, or go on with a run that was interrupted."""
 
-import json
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -144,13 +143,14 @@ def settled(arguments: Arguments) -> tuple[str, TrainingSettings, DataOptions]:
 
 
 def _architecture_of(folder: Path | None) -> str | None:
-    """The architecture of the run that is started from; None for no run, or one that cannot be read."""
-    if folder is None:
-        return None
-    try:
-        return json.loads((folder.expanduser() / "config.json").read_text(encoding="utf-8"))["architecture"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None  # what is wrong with it is said when it is opened
+    """The architecture of the run that is started from, if any.
+
+    Raises:
+        UserError: the folder is no run's.
+    """
+    from anncestry.runs import Run
+
+    return None if folder is None else Run(folder).config["architecture"]
 
 
 def _resume(folder: Path, arguments: Arguments, progress: Any, tell: Any) -> Any:
