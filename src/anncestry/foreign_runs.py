@@ -5,9 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
-import anncestry
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.store import load_weights, write_tensors
 from anncestry.data.processors import (
@@ -24,7 +21,7 @@ from anncestry.data.written_pieces import WrittenPieces
 from anncestry.errors import UserError, require
 from anncestry.models.building import build_checked
 from anncestry.models.create import configure
-from anncestry.runs import Run, check_new_folder, make_folder, write_json
+from anncestry.runs import Run, check_new_folder, make_folder, write_json, written_by
 from anncestry.timeline import find
 
 
@@ -144,9 +141,7 @@ def write_import(folder: Path, found: Imported, source: Path) -> Run:
     if found.processor is not None and found.processor["kind"] == PackedLabelsProcessor.kind:
         signature = dataclasses.replace(signature, task="multi-label")
     make_folder(folder)
-    described = {
-        "anncestry": anncestry.__version__,
-        "torch": torch.__version__,
+    described = written_by() | {
         "architecture": architecture.id,
         "model": dataclasses.asdict(config),
         "signature": signature.to_json(),

@@ -1,6 +1,6 @@
 """The run folder: what training writes and everything else reads.
 
-    config.json          architecture, sizes, data, training settings, version
+    config.json          format, versions, architecture, sizes, data, training settings
     processor.json       how inputs are read: columns, means, classes, vocabulary
     model.safetensors    the weights that scored best on the validation split
     scores.json          metrics of those weights on the validation and test splits, and which weights they
@@ -51,6 +51,9 @@ from anncestry.signature import WRITING_TASKS, Signature
 from anncestry.stored import entry, made, read_object, some_keys
 from anncestry.timeline import Architecture, find
 
+RUN_FORMAT = 1
+"""The format of the run folders that are written, as in ``config.json``: one more with every change that
+older versions would misread. Folders that say none (of versions up to 0.8) are of format 1."""
 WRITTEN = "written"
 """In ``scores.json``: how texts were compared, beside the figures of the splits."""
 BY_CLASS = "by_class"
@@ -77,7 +80,8 @@ class Run:
         precision: of predictions and scores: ``32``, ``bf16``, or ``int8`` for Transformers.
 
     Raises:
-        UserError: there is no such folder, it is not a run folder, or there is no such precision.
+        UserError: there is no such folder, it is not a run folder, it is of a newer format than is known, or
+            there is no such precision.
     """
 
     def __init__(self, folder: str | Path, precision: str = "32") -> None:
@@ -88,6 +92,7 @@ class Run:
             rule = "is not a run folder: it has no config.json" if self.folder.is_dir() else "is not a folder"
             raise UserError("run", str(folder), rule, hint="`anncestry train` makes one.")
         self.config = read_object(config)
+        _check_format(self.config, str(config))
         for part, kind in _PARTS.items():
             if part not in self.config:
                 rule = f"is not the config of a run: {part!r} is missing"
@@ -497,6 +502,24 @@ def load(folder: str | Path, precision: str = "32") -> Run:
     return Run(folder, precision)
 
 
+def _check_format(config: Mapping[str, Any], source: str) -> None:
+    """Raise a `UserError` where the config of a run is of a format that only a later version can read."""
+    format = entry(config, "format", int, source) if "format" in config else 1
+    field = f"{source}: format"
+    require(format >= 1, field, format, "must be at least 1")
+    if format > RUN_FORMAT:
+        writer = f"anncestry {config.get('anncestry', 'of a later version')}"
+        rule = (
+            f"was written by {writer}; this is anncestry {anncestry.__version__}, which reads formats up to"
+        )
+        raise UserError(field, format, f"{rule} {RUN_FORMAT}", hint="Upgrade anncestry to read it.")
+
+
+def written_by() -> dict[str, Any]:
+    """What the config of every new run begins with: its format, and the versions that write it."""
+    return {"format": RUN_FORMAT, "anncestry": anncestry.__version__, "torch": torch.__version__}
+
+
 def embeds_texts(run: Run) -> bool:
     """Whether a run gives a vector for each text."""
     return run.signature.task == "embedding" and isinstance(run.processor, VectorProcessor)
@@ -525,9 +548,7 @@ def create_run(
     """
     check_new_folder(folder)
     signature = dataset.signature.to_json()
-    described = {
-        "anncestry": anncestry.__version__,
-        "torch": torch.__version__,
+    described = written_by() | {
         "architecture": architecture.id,
         "model": dataclasses.asdict(config),
         "signature": signature,
