@@ -18,6 +18,7 @@ BASE = {
     "files",
     "arrays",
     "protocols",
+    "rules",
     "signature",
     "stored",
     "timeline",
