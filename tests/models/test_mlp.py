@@ -104,7 +104,7 @@ def test_for_signature():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"hidden_sizes": (5, 0)}, "hidden_sizes: got (5, 0); must be positive."),
+        ({"hidden_sizes": (5, 0)}, "hidden_sizes: got (5, 0); must be at least 1."),
         ({"init": "zero"}, "init: got 'zero'; must be one of. Choices: lecun, glorot, he, heuristic."),
         ({"dropout": 1.0}, "dropout: got 1.0; is a probability below 1."),
         ({"task": "language-model"}, "task: got 'language-model'; an MLP has no order in time"),

@@ -15,13 +15,13 @@ Departures from the paper: see the ledger of its entry on the timeline.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from torch import nn
 
 from anncestry.arrays import Bool, Float, Tensor
-from anncestry.errors import require
 from anncestry.models.bert import Bert, BertConfig
+from anncestry.rules import one_of
 from anncestry.signature import Signature
 
 
@@ -30,12 +30,8 @@ class AlbertConfig(BertConfig):
     """BERT's sizes and parts: tables of 128 features, GELU by a tanh; two relations: in order, swapped."""
 
     embed_dim: int = 128
+    num_relations: Annotated[int, one_of((0, 2), "in order or swapped, or not asked")] = 0
     activation: str = "gelu-tanh"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        rule = "two texts are in order or swapped (2), or that is not asked (0)"
-        require(self.num_relations in (0, 2), "num_relations", self.num_relations, rule)
 
     @classmethod
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):

@@ -17,23 +17,38 @@ Departures from the paper: see the ledger of its entry on the timeline.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import nn
 
 from anncestry.arrays import Bool, Float, Int, Tensor
-from anncestry.errors import require
 from anncestry.layers.attention import SelfAttention
 from anncestry.layers.encoder_decoder import visible_places, where_ragged
 from anncestry.layers.linear import ACTIVATIONS, Linear, TiedReadout
 from anncestry.layers.token_embeddings import TokenEmbeddings
 from anncestry.layers.transformer import Block, FeedForward, PostNorm
 from anncestry.protocols import IGNORED, Filled
+from anncestry.rules import (
+    Checked,
+    Count,
+    DerivedSize,
+    Positive,
+    Rate,
+    Size,
+    below,
+    multiple_of,
+    one_of,
+    only,
+    same_as,
+    unless,
+    where,
+)
 from anncestry.signature import Signature, Task
 
 TASKS: tuple[str, ...] = ("masked-lm", "classification", "regression", "tagging", "span", "embedding")
 POOLINGS = ("mean", "mean-sqrt", "weighted-mean", "first", "last", "max", "pooler")
+NO_POOLER = one_of([pooling for pooling in POOLINGS if pooling != "pooler"], "there is no pooler")
 DENSE = {"identity": nn.Identity(), "tanh": torch.tanh, "relu": torch.relu, "gelu": nn.functional.gelu,
          "sigmoid": torch.sigmoid}  # fmt: skip
 """What may stand behind the layer that brings vectors of texts to another size."""
@@ -41,7 +56,7 @@ OUTSIDE = -1e4  # the score of padding as the start or end of an answer: e to th
 
 
 @dataclass(frozen=True, kw_only=True)
-class BertConfig:
+class BertConfig(Checked):
     """Sizes and parts.
 
     Attributes:
@@ -71,61 +86,27 @@ class BertConfig:
         seq_len: T of a typical input; used for examples and costs, never as a limit.
     """
 
-    task: Task = "masked-lm"
-    input_size: int
-    output_size: int
-    hidden_size: int = 768
-    num_layers: int = 12
-    num_heads: int = 12
-    inner_size: int = 0
-    embed_dim: int = 0
-    num_positions: int = 512
-    num_segments: int = 2
-    separator: int = -1
-    num_relations: int = 0
-    dropout: float = 0.1
-    attention_dropout: float = 0.1
-    activation: str = "gelu"
-    norm_eps: float = 1e-12
-    pooling: str = "mean"
-    dense_size: int = 0
-    dense_activation: str = "identity"
+    task: Annotated[Task, one_of(TASKS)] = "masked-lm"
+    input_size: Size
+    output_size: Annotated[Size, where(same_as("input_size"), task="masked-lm")]
+    hidden_size: Annotated[Size, multiple_of("num_heads")] = 768
+    num_layers: Size = 12
+    num_heads: Size = 12
+    inner_size: DerivedSize = 0
+    embed_dim: DerivedSize = 0
+    num_positions: Size = 512
+    num_segments: Count = 2
+    separator: Annotated[int, below("input_size", "it is a token, or -1 for none")] = -1
+    num_relations: Annotated[Count, unless(only(0), task="masked-lm")] = 0
+    dropout: Rate = 0.1
+    attention_dropout: Rate = 0.1
+    activation: Annotated[str, one_of(ACTIVATIONS)] = "gelu"
+    norm_eps: Positive = 1e-12
+    pooling: Annotated[str, one_of(POOLINGS)] = "mean"
+    dense_size: Annotated[Count, unless(only(0), task="embedding")] = 0
+    dense_activation: Annotated[str, one_of(DENSE)] = "identity"
     unit_length: bool = False
-    seq_len: int = 128
-
-    def __post_init__(self) -> None:
-        require(self.task in TASKS, "task", self.task, "must be one of", TASKS)
-        sizes = (
-            "input_size",
-            "output_size",
-            "hidden_size",
-            "num_layers",
-            "num_heads",
-            "num_positions",
-            "seq_len",
-        )
-        for name in sizes:
-            require(getattr(self, name) >= 1, name, getattr(self, name), "must be at least 1")
-        for name in ("inner_size", "embed_dim", "num_segments", "num_relations", "dense_size"):
-            require(getattr(self, name) >= 0, name, getattr(self, name), "must not be negative")
-        for name in ("dropout", "attention_dropout"):
-            require(0 <= getattr(self, name) < 1, name, getattr(self, name), "is a probability below 1")
-        rule = f"must be a multiple of num_heads, {self.num_heads}"
-        require(self.hidden_size % self.num_heads == 0, "hidden_size", self.hidden_size, rule)
-        require(self.separator < self.input_size, "separator", self.separator, "is a token, or -1 for none")
-        known = tuple(ACTIVATIONS)
-        require(self.activation in known, "activation", self.activation, "must be one of", known)
-        require(self.pooling in POOLINGS, "pooling", self.pooling, "must be one of", POOLINGS)
-        known = tuple(DENSE)
-        require(self.dense_activation in known, "dense_activation", self.dense_activation, "must be", known)
-        rule = "is of vectors of texts: task embedding"
-        require(self.task == "embedding" or not self.dense_size, "dense_size", self.dense_size, rule)
-        require(self.norm_eps > 0, "norm_eps", self.norm_eps, "must be above 0")
-        rule = "is asked while words are hidden: task masked-lm"
-        require(self.task == "masked-lm" or not self.num_relations, "num_relations", self.num_relations, rule)
-        if self.task == "masked-lm":
-            rule = f"hidden words are of the {self.input_size} that are read"
-            require(self.output_size == self.input_size, "output_size", self.output_size, rule)
+    seq_len: Size = 128
 
     @classmethod
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):

@@ -16,11 +16,12 @@ Departures from the paper: see the ledger of its entry on the timeline.
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 
-from anncestry.errors import require
-from anncestry.models.bert import Bert, BertConfig, Pooler
+from anncestry.models.bert import NO_POOLER, Bert, BertConfig, Pooler
+from anncestry.rules import only
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +30,8 @@ class DistilBertConfig(BertConfig):
 
     num_layers: int = 6
     num_segments: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        rule = "DistilBERT is not asked how two texts follow each other"
-        require(self.num_relations == 0, "num_relations", self.num_relations, rule, [0])
-        require(self.pooling != "pooler", "pooling", self.pooling, "there is no pooler", ["mean", "first"])
+    num_relations: Annotated[int, only(0, "DistilBERT is not asked how two texts follow each other")] = 0
+    pooling: Annotated[str, NO_POOLER] = "mean"
 
 
 class DistilBert(Bert):

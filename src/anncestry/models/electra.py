@@ -17,18 +17,23 @@ Departures from the paper: see the ledger of its entry on the timeline.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import nn
 
 from anncestry.arrays import Bool, Float, Int, Tensor
-from anncestry.errors import require
 from anncestry.layers.encoder_decoder import visible_places, where_ragged
 from anncestry.layers.linear import Linear
-from anncestry.models.bert import Bert, BertConfig, MaskedWords, Pooler, encoder_block
+from anncestry.models.bert import NO_POOLER, Bert, BertConfig, MaskedWords, Pooler, encoder_block
 from anncestry.protocols import Filled
+from anncestry.rules import Size, only, relation, where
 from anncestry.signature import Signature
+
+GENERATOR_FITS = relation(
+    lambda c: c.hidden_size % (c.generator_divisor * c.generator_heads) == 0,
+    "must leave a width that its heads share: {hidden_size} through it, by {generator_heads}",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,20 +44,9 @@ class ElectraConfig(BertConfig):
         generator_divisor: masked-lm: width and heads of the generator are the discriminator's through this.
     """
 
-    generator_divisor: int = 3
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        rule = "ELECTRA is not asked how two texts follow each other"
-        require(self.num_relations == 0, "num_relations", self.num_relations, rule, [0])
-        require(self.pooling != "pooler", "pooling", self.pooling, "there is no pooler", ["mean", "first"])
-        divisor = self.generator_divisor
-        require(divisor >= 1, "generator_divisor", divisor, "must be at least 1")
-        heads = max(1, self.num_heads // divisor)
-        rule = f"must leave a width that its heads share: {self.hidden_size} through it, by {heads}"
-        width = self.hidden_size // divisor
-        fits = self.hidden_size % divisor == 0 and width % heads == 0
-        require(fits or self.task != "masked-lm", "generator_divisor", divisor, rule)
+    num_relations: Annotated[int, only(0, "ELECTRA is not asked how two texts follow each other")] = 0
+    pooling: Annotated[str, NO_POOLER] = "mean"
+    generator_divisor: Annotated[Size, where(GENERATOR_FITS, task="masked-lm")] = 3
 
     @classmethod
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):
@@ -62,10 +56,15 @@ class ElectraConfig(BertConfig):
         divisor = next(d for d in (4, 2, 1) if d == 1 or (wide % d == 0 and wide // d >= 32))
         return super().for_signature(signature, width=width, **{"generator_divisor": divisor, **overrides})
 
+    @property
+    def generator_heads(self) -> int:
+        """Heads of the generator."""
+        return max(1, self.num_heads // self.generator_divisor)
+
     def generator_config(self) -> BertConfig:
         """The sizes of the generator's blocks, which have four times its width inside."""
         divisor = self.generator_divisor
-        width, heads = self.hidden_size // divisor, max(1, self.num_heads // divisor)
+        width, heads = self.hidden_size // divisor, self.generator_heads
         return replace(self, hidden_size=width, num_heads=heads, inner_size=0, generator_divisor=1)
 
 

@@ -20,13 +20,12 @@ Departures from the paper: see the ledger of its entry on the timeline.
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import torch
 from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
-from anncestry.errors import require
 from anncestry.layers.alignment import side_by_side
 from anncestry.layers.attention import SelfAttention
 from anncestry.layers.key_value_cache import KeyValueCache
@@ -34,15 +33,29 @@ from anncestry.layers.linear import ACTIVATIONS, Linear, TiedReadout
 from anncestry.layers.positions import Learned
 from anncestry.layers.transformer import Block, FeedForward, PostNorm
 from anncestry.protocols import WithText
+from anncestry.rules import (
+    Checked,
+    DerivedSize,
+    NotNegative,
+    Positive,
+    Rate,
+    Size,
+    at_most,
+    multiple_of,
+    one_of,
+    same_as,
+    where,
+)
 from anncestry.signature import Signature, Task
 
 TASKS = ("language-model", "classification", "regression")
+ONE_EACH = "a text (or a --window of it) has a position for each token"
 INIT = 0.02  # the deviation of all weights at the start
 POSITIONS = 512  # of a model that answers about texts, where nothing else is said
 
 
 @dataclass(frozen=True, kw_only=True)
-class GPTConfig:
+class GPTConfig(Checked):
     """Sizes.
 
     Attributes:
@@ -66,44 +79,23 @@ class GPTConfig:
         norm_eps: added to the variance by every normalisation.
     """
 
-    task: Task = "language-model"
-    input_size: int
-    output_size: int
-    hidden_size: int
-    num_layers: int = 12
-    num_heads: int = 12
-    inner_size: int = 0
-    num_positions: int = 512
-    seq_len: int = 512
+    task: Annotated[Task, one_of(TASKS, "must be a task of this decoder")] = "language-model"
+    input_size: Size
+    output_size: Annotated[Size, where(same_as("input_size"), task="language-model")]
+    hidden_size: Annotated[Size, multiple_of("num_heads")]
+    num_layers: Size = 12
+    num_heads: Size = 12
+    inner_size: DerivedSize = 0
+    num_positions: Size = 512
+    seq_len: Annotated[Size, at_most("num_positions", ONE_EACH)] = 512
     tie_embeddings: bool = True
-    activation: str = "gelu-tanh"
-    dropout: float = 0.1
-    embedding_dropout: float = 0.1
-    attention_dropout: float = 0.1
-    answer_dropout: float = 0.1
-    text_weight: float = 0.0
-    norm_eps: float = 1e-5
-
-    def __post_init__(self) -> None:
-        require(self.task in TASKS, "task", self.task, "must be a task of this decoder", TASKS)
-        sizes = ("input_size", "output_size", "hidden_size", "num_layers", "num_heads", "num_positions")
-        for name in (*sizes, "seq_len"):
-            require(getattr(self, name) >= 1, name, getattr(self, name), "must be at least 1")
-        require(self.inner_size >= 0, "inner_size", self.inner_size, "must be 0 (4 hidden_size) or more")
-        rule = f"must be a multiple of num_heads, {self.num_heads}"
-        require(self.hidden_size % self.num_heads == 0, "hidden_size", self.hidden_size, rule)
-        for name in ("dropout", "embedding_dropout", "attention_dropout", "answer_dropout"):
-            require(0 <= getattr(self, name) < 1, name, getattr(self, name), "is a probability below 1")
-        require(self.text_weight >= 0, "text_weight", self.text_weight, "must not be negative")
-        require(self.norm_eps > 0, "norm_eps", self.norm_eps, "must be above 0")
-        known = tuple(ACTIVATIONS)
-        require(self.activation in known, "activation", self.activation, "must be one of", known)
-        same = self.task != "language-model" or self.input_size == self.output_size
-        rule = f"a language model writes the {self.input_size} tokens that it reads"
-        require(same, "output_size", self.output_size, rule)
-        rule = "a text (or a --window of it) has a position for each token; num_positions is"
-        rule = f"{rule} {self.num_positions}"
-        require(self.seq_len <= self.num_positions, "seq_len", self.seq_len, rule)
+    activation: Annotated[str, one_of(ACTIVATIONS)] = "gelu-tanh"
+    dropout: Rate = 0.1
+    embedding_dropout: Rate = 0.1
+    attention_dropout: Rate = 0.1
+    answer_dropout: Rate = 0.1
+    text_weight: NotNegative = 0.0
+    norm_eps: Positive = 1e-5
 
     @classmethod
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):

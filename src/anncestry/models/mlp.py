@@ -12,18 +12,20 @@ function (``activation="sigmoid", init="glorot"``); cross-entropy in place of sq
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
-from anncestry.errors import require
-from anncestry.layers.feed_forward import INITIALISATIONS, activation, initialise
+from anncestry.layers.feed_forward import ACTIVATIONS, INITIALISATIONS, activation, initialise
+from anncestry.rules import Checked, Rate, Rule, Size, one_of
 from anncestry.signature import EVERY_STEP, InputKind, Signature, Task
+
+AT_ONCE = Rule(lambda task, _: task not in EVERY_STEP, "an MLP has no order in time; it fits the other tasks")
 
 
 @dataclass(frozen=True, kw_only=True)
-class MLPConfig:
+class MLPConfig(Checked):
     """Sizes and units.
 
     Attributes:
@@ -37,22 +39,14 @@ class MLPConfig:
         dropout: probability of zeroing a hidden unit.
     """
 
-    task: Task = "classification"
+    task: Annotated[Task, AT_ONCE] = "classification"
     inputs: InputKind = "vector"
-    input_shape: tuple[int, ...]
-    hidden_sizes: tuple[int, ...] = (128,)
-    output_size: int
-    activation: str = "relu"
-    init: str = "he"
-    dropout: float = 0.0
-
-    def __post_init__(self) -> None:
-        positive = all(size >= 1 for size in self.hidden_sizes)
-        require(positive, "hidden_sizes", self.hidden_sizes, "must be positive")
-        require(self.init in INITIALISATIONS, "init", self.init, "must be one of", INITIALISATIONS)
-        require(0 <= self.dropout < 1, "dropout", self.dropout, "is a probability below 1")
-        rule = "an MLP has no order in time; it fits the other tasks"
-        require(self.task not in EVERY_STEP, "task", self.task, rule)
+    input_shape: tuple[Size, ...]
+    hidden_sizes: tuple[Size, ...] = (128,)
+    output_size: Size
+    activation: Annotated[str, one_of(ACTIVATIONS)] = "relu"
+    init: Annotated[str, one_of(INITIALISATIONS)] = "he"
+    dropout: Rate = 0.0
 
     @classmethod
     def for_signature(

@@ -19,21 +19,21 @@ Departures from the paper: see the ledger of its entry on the timeline.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import nn
 
 from anncestry.arrays import Bool, Float, Int, Tensor
-from anncestry.errors import require
 from anncestry.layers.attention import Attention, attention_weights
 from anncestry.layers.encoder_decoder import visible_places, where_ragged
 from anncestry.layers.linear import Linear
 from anncestry.layers.positions import Learned
 from anncestry.layers.token_embeddings import segments_of
 from anncestry.layers.transformer import FeedForward, PostNorm
-from anncestry.models.bert import Bert, BertConfig, MaskedWords
+from anncestry.models.bert import NO_POOLER, Bert, BertConfig, MaskedWords
 from anncestry.protocols import Filled
+from anncestry.rules import Size, below, multiple_of
 from anncestry.signature import Signature
 
 
@@ -52,23 +52,13 @@ class MobileBertConfig(BertConfig):
     hidden_size: int = 512
     num_layers: int = 24
     num_heads: int = 4
-    embed_dim: int = 128
-    bottleneck_size: int = 128
-    num_feed_forwards: int = 4
+    embed_dim: Annotated[Size, below("hidden_size")] = 128
+    bottleneck_size: Annotated[Size, multiple_of("num_heads")] = 128
+    num_feed_forwards: Size = 4
     pooler: bool = False
     dropout: float = 0.0
     activation: str = "relu"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("bottleneck_size", "num_feed_forwards", "embed_dim"):
-            require(getattr(self, name) >= 1, name, getattr(self, name), "must be at least 1")
-        rule = f"must be a multiple of num_heads, {self.num_heads}"
-        fits = self.bottleneck_size % self.num_heads == 0
-        require(fits, "bottleneck_size", self.bottleneck_size, rule)
-        rule = f"must be below hidden_size, {self.hidden_size}"
-        require(self.embed_dim < self.hidden_size, "embed_dim", self.embed_dim, rule)
-        require(self.pooling != "pooler", "pooling", self.pooling, "MobileBERT has no pooler")
+    pooling: Annotated[str, NO_POOLER] = "mean"
 
     @classmethod
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):

@@ -16,9 +16,10 @@ Departures from the paper: see the ledger of its entry on the timeline.
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from anncestry.errors import require
 from anncestry.models.bert import Bert, BertConfig, Pooler
+from anncestry.rules import only
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,12 +27,8 @@ class RobertaConfig(BertConfig):
     """BERT's sizes and parts: one segment; the normalisation adds 1e-5; no relations."""
 
     num_segments: int = 1
+    num_relations: Annotated[int, only(0, "RoBERTa is not asked how two texts follow each other")] = 0
     norm_eps: float = 1e-5
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        rule = "RoBERTa is not asked how two texts follow each other"
-        require(self.num_relations == 0, "num_relations", self.num_relations, rule, [0])
 
 
 class Roberta(Bert):

@@ -14,17 +14,22 @@ Departures from the paper: see the ledger of its entry on the timeline.
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
-from anncestry.errors import require
 from anncestry.layers.linear import Linear
 from anncestry.models.bert import Bert, BertConfig
+from anncestry.rules import one_of, relation
 from anncestry.signature import Task
 
 TASKS: tuple[str, ...] = ("classification", "regression", "embedding")
+ONE_COSINE = relation(
+    lambda c: c.output_size == 1 or c.task != "regression" or not c.compares,
+    "the cosine of two texts is one value",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,13 +40,8 @@ class SentenceBertConfig(BertConfig):
     vector alone is answered from. ``pooling`` is used for every task.
     """
 
-    task: Task = "embedding"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.task in TASKS, "task", self.task, "must be one of", TASKS)
-        value = self.output_size == 1 or self.task != "regression" or not self.compares
-        require(value, "output_size", self.output_size, "the cosine of two texts is one value")
+    task: Annotated[Task, one_of(TASKS)] = "embedding"
+    output_size: Annotated[int, ONE_COSINE]
 
     @property
     def compares(self) -> bool:

@@ -14,16 +14,16 @@ Departures from the paper: see the ledger of its entry on the timeline.
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import torch
 from torch import nn
 
 from anncestry.arrays import Bool, Float, Int, Tensor
-from anncestry.errors import require
 from anncestry.layers.linear import Linear, TiedReadout
 from anncestry.models.bert import Bert, BertConfig
 from anncestry.protocols import Filled
+from anncestry.rules import Size, only
 from anncestry.signature import Signature
 
 
@@ -36,15 +36,9 @@ class SpanBertConfig(BertConfig):
         longest_span: rows of P; places behind the last share it.
     """
 
-    place_dim: int = 200
-    longest_span: int = 20
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        rule = "SpanBERT reads one text, and is not asked what follows it"
-        require(self.num_relations == 0, "num_relations", self.num_relations, rule, [0])
-        for name in ("place_dim", "longest_span"):
-            require(getattr(self, name) >= 1, name, getattr(self, name), "must be at least 1")
+    num_relations: Annotated[int, only(0, "SpanBERT reads one text, and is not asked what follows it")] = 0
+    place_dim: Size = 200
+    longest_span: Size = 20
 
     @classmethod
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):

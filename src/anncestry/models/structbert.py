@@ -15,19 +15,17 @@ Departures from the paper: see the ledger of its entry on the timeline.
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from anncestry.errors import require
 from anncestry.models.bert import Bert, BertConfig
+from anncestry.rules import one_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class StructBertConfig(BertConfig):
     """BERT's sizes and parts; three relations: the second text follows, comes before, or is another's."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        rule = "a text follows, comes before, or is another's (3), or that is not asked (0)"
-        require(self.num_relations in (0, 3), "num_relations", self.num_relations, rule)
+    num_relations: Annotated[int, one_of((0, 3), "after, before or unrelated; or not asked")] = 0
 
 
 class StructBert(Bert):

@@ -17,19 +17,21 @@ Departures from the papers: see the ledgers of their entries on the timeline.
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Annotated
 
 import torch
 from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
-from anncestry.errors import require
 from anncestry.layers.attention import SelfAttention
 from anncestry.layers.linear import TiedReadout
 from anncestry.layers.token_embeddings import TokenEmbeddings, segments_of
 from anncestry.layers.transformer import Block, FeedForward, PostNorm, PreNorm
-from anncestry.models.bert import Bert, BertConfig
+from anncestry.models.bert import NO_POOLER, Bert, BertConfig
+from anncestry.rules import Rate, Rule, one_of, only
 
 NORMS = {"post": PostNorm, "pre": PreNorm}
+UNIQUE = Rule(lambda names, _: len(set(names)) == len(names), "must be names, each of them once")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,20 +44,13 @@ class XLMConfig(BertConfig):
         layer_drop: probability with which training leaves out a block.
     """
 
-    num_segments: int = 0
-    languages: tuple[str, ...] = ()
-    norm: str = "post"
-    layer_drop: float = 0.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("num_segments", "num_relations", "embed_dim"):
-            require(getattr(self, name) == 0, name, getattr(self, name), "XLM has no such part", [0])
-        require(self.pooling != "pooler", "pooling", self.pooling, "XLM has no pooler")
-        require(self.norm in NORMS, "norm", self.norm, "must be one of", NORMS)
-        require(0 <= self.layer_drop < 1, "layer_drop", self.layer_drop, "is a probability below 1")
-        unique = len(set(self.languages)) == len(self.languages)
-        require(unique, "languages", self.languages, "must be names, each of them once")
+    embed_dim: Annotated[int, only(0, "XLM has no table of another width")] = 0
+    num_segments: Annotated[int, only(0, "XLM has no segments")] = 0
+    num_relations: Annotated[int, only(0, "XLM is not asked how two texts follow each other")] = 0
+    pooling: Annotated[str, NO_POOLER] = "mean"
+    languages: Annotated[tuple[str, ...], UNIQUE] = ()
+    norm: Annotated[str, one_of(NORMS)] = "post"
+    layer_drop: Rate = 0.0
 
     @property
     def translates(self) -> bool:

@@ -17,13 +17,12 @@ Departures from the paper: see the ledger of its entry on the timeline.
 
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
 from torch import nn
 
 from anncestry.arrays import Bool, Float, Int, Tensor
-from anncestry.errors import require
 from anncestry.layers.encoder_decoder import visible_places, where_ragged
 from anncestry.layers.linear import TiedReadout
 from anncestry.layers.relative_attention import Distances, RelativeAttention
@@ -31,8 +30,14 @@ from anncestry.layers.token_embeddings import segments_of
 from anncestry.layers.transformer import Block, FeedForward, PostNorm
 from anncestry.models.bert import Bert, BertConfig
 from anncestry.protocols import IGNORED
+from anncestry.rules import multiple_of, only, relation
 
 NUM_TEXTS = 3  # the first, the second, and the token behind both
+
+
+OF_FULL_WIDTH = relation(
+    lambda c: c.embed_dim in (0, c.hidden_size), "must be 0 or hidden_size, {hidden_size}"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +48,9 @@ class XLNetConfig(BertConfig):
     ``separator``; ``num_segments`` and ``num_relations`` have no meaning here.
     """
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.num_relations == 0, "num_relations", self.num_relations, "XLNet is not asked for any")
-        narrow = self.embed_dim in (0, self.hidden_size)
-        require(narrow, "embed_dim", self.embed_dim, "XLNet's table has hidden_size features")
-        require(self.hidden_size % 2 == 0, "hidden_size", self.hidden_size, "must be even")
+    hidden_size: Annotated[int, multiple_of(2)] = 768
+    embed_dim: Annotated[int, OF_FULL_WIDTH] = 0
+    num_relations: Annotated[int, only(0, "XLNet is not asked how two texts follow each other")] = 0
 
     @classmethod
     def for_signature(cls, signature, *, width=None, **overrides):
