@@ -58,6 +58,12 @@ def close(found: Any, wanted: Any) -> bool:
     return found == wanted
 
 
+def history(run: Path) -> list[dict[str, Any]]:
+    """The rows of a run's history, but for how long it took."""
+    lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    return [{**json.loads(line), "seconds": None} for line in lines]
+
+
 @those_with("predict")
 def test_it_answers_as_it_did(folder, name, capsys):
     kept = RUNS[folder, name]
@@ -86,8 +92,18 @@ def test_it_is_resumed_to_the_same_end(folder, name, tmp_path):
     kept = RUNS[folder, name]
     run = shutil.copytree(name, tmp_path / name)
     assert main(["train", "--resume", str(run), *kept["resumed"]["with"]]) == 0
-    found = anncestry.load(run).scores()
-    assert close(found, kept["resumed"]["scores"]), (found, kept["resumed"]["scores"])
+    found = {"scores": anncestry.load(run).scores(), "history": history(run)}
+    wanted = {part: kept["resumed"][part] for part in found}
+    assert close(found, wanted), (found, wanted)
+
+
+@those_with("ranking")
+def test_a_race_goes_on(folder, name):
+    assert main(["compare", "--resume", name]) == 0
+    results = json.loads(Path(name, "results.json").read_text(encoding="utf-8"))
+    assert results["status"] == "complete"
+    found = {row["id"]: row["values"] for row in results["ranking"]["standings"]}
+    assert found == RUNS[folder, name]["ranking"]
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
