@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 import anncestry
 from anncestry.cli.main import main
@@ -24,6 +26,12 @@ def test_a_new_run_says_its_format(folder):
     assert json.loads((folder / "config.json").read_text())["format"] == 1
 
 
+def test_an_imported_run_says_its_format(tmp_path):
+    save_file(torch.nn.GRU(2, 3).state_dict(), tmp_path / "weights.safetensors")
+    assert main(["import", str(tmp_path / "weights.safetensors"), str(tmp_path / "run")]) == 0
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["format"] == 1
+
+
 def test_a_later_format_is_refused_with_who_wrote_it(folder, capsys):
     say(folder, 2, anncestry="9.1.0", architecture=["of", "the", "future"])
     for command in (
@@ -42,3 +50,11 @@ def test_a_format_is_a_whole_number_from_1(folder, value):
     say(folder, value)
     with pytest.raises(anncestry.UserError, match=r"config\.json: format: got .*must be"):
         anncestry.load(folder)
+
+
+def test_a_race_of_a_later_format_is_refused_too(tmp_path, capsys):
+    text = json.dumps({"format": 2, "machine": {"anncestry": "9.1.0"}, "entrants": "of the future"})
+    (tmp_path / "results.json").write_text(text)
+    assert main(["compare", "--resume", str(tmp_path)]) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert "results.json: format: got 2; was written by anncestry 9.1.0" in told

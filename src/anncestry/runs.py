@@ -92,7 +92,7 @@ class Run:
             rule = "is not a run folder: it has no config.json" if self.folder.is_dir() else "is not a folder"
             raise UserError("run", str(folder), rule, hint="`anncestry train` makes one.")
         self.config = read_object(config)
-        _check_format(self.config, str(config))
+        check_format(self.config, RUN_FORMAT, str(config), self.config.get("anncestry"))
         for part, kind in _PARTS.items():
             if part not in self.config:
                 rule = f"is not the config of a run: {part!r} is missing"
@@ -502,17 +502,27 @@ def load(folder: str | Path, precision: str = "32") -> Run:
     return Run(folder, precision)
 
 
-def _check_format(config: Mapping[str, Any], source: str) -> None:
-    """Raise a `UserError` where the config of a run is of a format that only a later version can read."""
-    format = entry(config, "format", int, source) if "format" in config else 1
+def check_format(described: Mapping[str, Any], newest: int, source: str, version: object) -> None:
+    """Refuse what only a later version can read.
+
+    Args:
+        described: the JSON object that says its ``format``; 1 where it says none.
+        newest: the newest format that is known.
+        source: the file, for the message.
+        version: of anncestry that wrote it, where that is known.
+
+    Raises:
+        UserError: its format is newer, or no format.
+    """
+    format = entry(described, "format", int, source) if "format" in described else 1
     field = f"{source}: format"
     require(format >= 1, field, format, "must be at least 1")
-    if format > RUN_FORMAT:
-        writer = f"anncestry {config.get('anncestry', 'of a later version')}"
+    if format > newest:
+        writer = f"anncestry {version or 'of a later version'}"
         rule = (
             f"was written by {writer}; this is anncestry {anncestry.__version__}, which reads formats up to"
         )
-        raise UserError(field, format, f"{rule} {RUN_FORMAT}", hint="Upgrade anncestry to read it.")
+        raise UserError(field, format, f"{rule} {newest}", hint="Upgrade anncestry to read it.")
 
 
 def written_by() -> dict[str, Any]:

@@ -19,8 +19,8 @@ from typing import Any
 
 from anncestry.data import DataOptions
 from anncestry.errors import UserError
-from anncestry.runs import check_new_folder, make_folder
-from anncestry.studies.results import Results
+from anncestry.runs import check_format, check_new_folder, make_folder
+from anncestry.studies.results import FORMAT, Results
 
 RESULTS = "results.json"
 
@@ -42,7 +42,11 @@ def read_race(folder: Path) -> Results:
         rule = f"holds no race: it has no {RESULTS}" if folder.is_dir() else "is not a folder"
         raise UserError("race", str(folder), rule)
     try:
-        return Results.from_json(json.loads(path.read_text(encoding="utf-8")))
+        found = json.loads(path.read_text(encoding="utf-8"))
+        check_format(found, FORMAT, str(path), found.get("machine", {}).get("anncestry"))
+        return Results.from_json(found)
+    except UserError:
+        raise
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise UserError("race", str(path), f"cannot be read ({type(error).__name__}: {error})") from error
 
