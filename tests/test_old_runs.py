@@ -4,6 +4,7 @@ See `tests/fixtures/README.md`. They are asked as a person asks, by commands, so
 promised is held fast.
 """
 
+import gzip
 import json
 import math
 import re
@@ -104,6 +105,18 @@ def test_a_race_goes_on(folder, name):
     assert results["status"] == "complete"
     found = {row["id"]: row["values"] for row in results["ranking"]["standings"]}
     assert found == RUNS[folder, name]["ranking"]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_config_of_every_task_makes_the_tensors_that_were_saved(folder):
+    wrong = []
+    for kept in json.loads(gzip.decompress(Path("models.json.gz").read_bytes())):
+        with torch.device("meta"):
+            tensors = anncestry.create(kept["id"], **kept["config"]).state_dict()
+        if {name: list(tensor.shape) for name, tensor in tensors.items()} != kept["tensors"]:
+            lost, new = kept["tensors"].keys() - tensors.keys(), tensors.keys() - kept["tensors"].keys()
+            wrong.append((kept["id"], kept["config"].get("task"), sorted(lost), sorted(new)))
+    assert not wrong
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
