@@ -19,10 +19,10 @@ from torch import nn
 from anncestry.arrays import Tensor
 from anncestry.engine.precision import fast_float32
 from anncestry.engine.prediction import inference
-from anncestry.layers.cell_names import make_cell
-from anncestry.layers.cells import Cell
-from anncestry.layers.dilated import Dilated, exponential
-from anncestry.layers.wirings import Stacked, Unrolled, stack
+from anncestry.layers.recurrent.cells import Cell
+from anncestry.layers.recurrent.dilated import Dilated, exponential
+from anncestry.layers.recurrent.registry import make_cell
+from anncestry.layers.recurrent.wirings import Stacked, Unrolled, stack
 from benchmarks.recurrent import CPU, THREADS, predicted, trained
 from benchmarks.timing import interleave, table
 

@@ -21,7 +21,7 @@ import anncestry
 from anncestry.arrays import Tensor
 from anncestry.checkpoints.importing import import_weights
 from anncestry.engine.memory import keep_freed_memory
-from anncestry.foreign_runs import write_import
+from anncestry.runs.imported import write_import
 from benchmarks.densenet import matrix_peak
 from benchmarks.timing import interleave, table, threads, worth_running
 

@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
-from anncestry.layers.cells import LSTMCell
-from anncestry.layers.wirings import Unrolled, stack, unroll_naive
+from anncestry.layers.recurrent.cells import LSTMCell
+from anncestry.layers.recurrent.wirings import Unrolled, stack, unroll_naive
 from benchmarks.timing import interleave, table
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from anncestry.studies.compare import compare, resume
-from anncestry.studies.results import Results
-from anncestry.studies.statistics import half_interval
+from anncestry.race.compare import compare, resume
+from anncestry.race.results import Results
+from anncestry.race.statistics import half_interval
 
 SEEDS, FRESH = 3, 20
 TABLES = {

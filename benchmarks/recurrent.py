@@ -13,10 +13,10 @@ from torch import nn
 from anncestry.arrays import Tensor
 from anncestry.engine.precision import fast_float32
 from anncestry.engine.prediction import bfloat16_is_faster, in_bfloat16, inference
-from anncestry.layers.cell_names import make_cell
-from anncestry.layers.cells import LSTMCell
-from anncestry.layers.highway import HighwayStack
-from anncestry.layers.wirings import Stacked, Unrolled, stack, unroll_naive
+from anncestry.layers.recurrent.cells import LSTMCell
+from anncestry.layers.recurrent.highway import HighwayStack
+from anncestry.layers.recurrent.registry import make_cell
+from anncestry.layers.recurrent.wirings import Stacked, Unrolled, stack, unroll_naive
 from benchmarks.timing import interleave, table, threads
 
 THREADS = 2

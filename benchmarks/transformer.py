@@ -26,9 +26,9 @@ from anncestry.decoding import Search
 from anncestry.engine.memory import keep_freed_memory
 from anncestry.engine.precision import fast_float32
 from anncestry.engine.prediction import Prediction
-from anncestry.generation import generate
+from anncestry.inference.generation import generate
 from anncestry.models.create import configure, create
-from anncestry.objectives.writing import Writing
+from anncestry.objectives.sequence import Writing
 from anncestry.protocols import IGNORED
 from anncestry.signature import END
 from benchmarks.densenet import matrix_peak

@@ -29,14 +29,14 @@ from anncestry.decoding import Search, read_source
 from anncestry.engine.memory import keep_freed_memory
 from anncestry.engine.precision import fast_float32
 from anncestry.engine.prediction import inference
-from anncestry.generation import generate
-from anncestry.layers.alignment import General
-from anncestry.layers.encoder_decoder import shifted
-from anncestry.layers.variants import ResetFirstGRUCell
+from anncestry.inference.generation import generate
+from anncestry.layers.recurrent.cell_variants import ResetFirstGRUCell
+from anncestry.layers.seq2seq.alignment import General
+from anncestry.layers.seq2seq.encoder_decoder import shifted
 from anncestry.models.create import create
 from anncestry.models.luong_attention import LuongAttention
 from anncestry.models.rnnsearch import RNNSearch
-from anncestry.runs import load
+from anncestry.runs.run import load
 from anncestry.signature import BEGIN, END, PAD
 from benchmarks.timing import interleave, table, threads
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from anncestry.layers.cells import HiddenState, LSTMState
+from anncestry.layers.recurrent.cells import HiddenState, LSTMState
 from anncestry.protocols import Batch, SequenceModel, detach_state, flatten_state, map_state, outputs_of
 
 

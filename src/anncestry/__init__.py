@@ -12,33 +12,33 @@ Names are imported when they are first used, so ``import anncestry`` alone loads
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from anncestry.version import __version__
+
 if TYPE_CHECKING:
     from anncestry import timeline
     from anncestry.data import DataOptions, load_data
     from anncestry.errors import UserError
-    from anncestry.generation import embed
+    from anncestry.inference.embedding import embed
     from anncestry.inspection.conformance import check_model
     from anncestry.inspection.costs import costs
     from anncestry.models.create import create
-    from anncestry.runs import Run, load
+    from anncestry.race.compare import compare
+    from anncestry.runs.run import Run, load
     from anncestry.signature import Signature
-    from anncestry.studies.compare import compare
     from anncestry.timeline import TIMELINE
     from anncestry.training.settings import TrainingSettings
     from anncestry.training.train import train
 
-__version__ = "0.8.0"
-
 _HOMES = {
     "check_model": "anncestry.inspection.conformance",
-    "compare": "anncestry.studies.compare",
+    "compare": "anncestry.race.compare",
     "costs": "anncestry.inspection.costs",
     "create": "anncestry.models.create",
-    "embed": "anncestry.generation",
-    "load": "anncestry.runs",
+    "embed": "anncestry.inference.embedding",
+    "load": "anncestry.runs.run",
     "load_data": "anncestry.data",
     "DataOptions": "anncestry.data",
-    "Run": "anncestry.runs",
+    "Run": "anncestry.runs.run",
     "TrainingSettings": "anncestry.training.settings",
     "timeline": "anncestry.timeline",
     "train": "anncestry.training.train",

@@ -11,14 +11,14 @@ from safetensors.torch import load_file, save_file
 from anncestry.checkpoints import foreign_files
 from anncestry.checkpoints.converters import bert as converter
 from anncestry.checkpoints.converters.bert import to_bert
-from anncestry.checkpoints.converters.encoders import Reads, bert_names, fitted, foreign
+from anncestry.checkpoints.converters.encoder_names import Reads, bert_names, fitted, foreign
 from anncestry.checkpoints.importing import import_weights
 from anncestry.cli.main import main
 from anncestry.errors import UserError
-from anncestry.foreign_runs import write_import
 from anncestry.models.create import create
 from anncestry.protocols import IGNORED
-from anncestry.runs import load
+from anncestry.runs.imported import write_import
+from anncestry.runs.run import load
 
 FIXTURE = Path(__file__).resolve().parents[3] / "shared" / "fixtures" / "bert-tf-tiny"
 real = pytest.mark.skipif(not FIXTURE.is_dir(), reason="needs the checkpoint in ../shared/fixtures")

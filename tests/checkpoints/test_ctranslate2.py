@@ -10,12 +10,12 @@ import torch
 
 from anncestry.checkpoints.importing import import_weights
 from anncestry.cli.main import main
-from anncestry.data.vocabulary import SPECIAL
 from anncestry.decoding import Search
 from anncestry.errors import UserError
-from anncestry.foreign_runs import write_import
-from anncestry.generation import generate
-from anncestry.layers.positions import sinusoids
+from anncestry.inference.generation import generate
+from anncestry.layers.attention.positions import sinusoids
+from anncestry.runs.imported import write_import
+from anncestry.tokenizers.vocabulary import SPECIAL
 
 FIXTURES = Path(__file__).resolve().parents[3] / "shared" / "fixtures" / "transformer-aren"
 real = pytest.mark.skipif(not FIXTURES.is_dir(), reason="needs the models in ../shared/fixtures")

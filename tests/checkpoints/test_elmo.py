@@ -16,7 +16,7 @@ from anncestry.cli.main import main
 from anncestry.data.processors.characters import CharacterProcessor
 from anncestry.errors import UserError
 from anncestry.models.create import build, configure
-from anncestry.runs import load
+from anncestry.runs.run import load
 
 LISTS = 3
 

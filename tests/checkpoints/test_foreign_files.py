@@ -12,7 +12,7 @@ from anncestry.checkpoints.weights import open_weights
 from anncestry.cli.main import main
 from anncestry.errors import UserError
 from anncestry.fields import Fields
-from anncestry.runs import load
+from anncestry.runs.run import load
 
 SIZES = {"vocab_size": 23, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
 CONFIG = transformers.BertConfig(**SIZES, intermediate_size=24, max_position_embeddings=12, num_labels=3)

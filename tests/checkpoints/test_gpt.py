@@ -8,8 +8,8 @@ import torch
 
 from anncestry.checkpoints.importing import import_weights
 from anncestry.errors import UserError
-from anncestry.foreign_runs import write_import
 from anncestry.models.create import build, configure
+from anncestry.runs.imported import write_import
 
 V, D, P, LAYERS = 9, 64, 6, 2
 

@@ -9,8 +9,8 @@ from anncestry.checkpoints.converters.image_networks import from_torchvision, re
 from anncestry.checkpoints.importing import import_weights
 from anncestry.checkpoints.store import read_tensors, write_tensors
 from anncestry.errors import UserError
-from anncestry.foreign_runs import write_import
 from anncestry.models.create import create
+from anncestry.runs.imported import write_import
 
 SIZES = {
     "densenet": {"growth_rate": 4, "blocks": (2, 3), "stem_channels": 8, "input_shape": (3, 224, 224)},

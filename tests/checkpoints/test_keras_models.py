@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from anncestry.checkpoints.converters.keras_model import read_model
+from anncestry.checkpoints.converters.keras.configuration import read_model
 from anncestry.checkpoints.importing import import_weights
 from anncestry.checkpoints.store import load_weights
 from anncestry.errors import UserError

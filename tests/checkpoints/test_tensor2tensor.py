@@ -10,10 +10,10 @@ import torch
 
 from anncestry.checkpoints.converters import tensor2tensor
 from anncestry.checkpoints.importing import import_weights
-from anncestry.checkpoints.tensorflow_bundle import read_bundle
 from anncestry.cli.main import main
 from anncestry.errors import UserError
-from anncestry.foreign_runs import write_import
+from anncestry.formats.tensorflow_bundle import read_bundle
+from anncestry.runs.imported import write_import
 
 FIXTURE = Path(__file__).resolve().parents[3] / "shared" / "fixtures" / "t2t-transformer-tiny"
 real = pytest.mark.skipif(not FIXTURE.is_dir(), reason="needs the checkpoint in ../shared/fixtures")

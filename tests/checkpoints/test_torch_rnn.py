@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from anncestry.checkpoints.converters.recurrent import from_state, measure
+from anncestry.checkpoints.converters.recurrent_names import from_state, measure
 from anncestry.checkpoints.converters.torch_rnn import from_torch, to_torch
 from anncestry.checkpoints.store import load_weights
 from anncestry.errors import UserError
-from anncestry.layers.cells import ElmanCell, GRUCell, LSTMCell
-from anncestry.layers.wirings import Bidirectional, Unrolled, stack
+from anncestry.layers.recurrent.cells import ElmanCell, GRUCell, LSTMCell
+from anncestry.layers.recurrent.wirings import Bidirectional, Unrolled, stack
 from anncestry.protocols import flatten_state
 
 CELLS = {"RNN": ElmanCell, "LSTM": LSTMCell, "GRU": GRUCell}

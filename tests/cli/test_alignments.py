@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from anncestry.cli.main import main
-from anncestry.data.vocabulary import JOINER
-from anncestry.runs import Run
+from anncestry.runs.run import Run
+from anncestry.tokenizers.vocabulary import JOINER
 
 PAIRS = [("ein Hund läuft.", "a dog runs."), ("eine Katze <schläft>.", "a cat <sleeps>.")] * 12
 

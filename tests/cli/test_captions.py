@@ -8,7 +8,7 @@ from PIL import Image
 
 from anncestry.cli.main import main
 from anncestry.data import DataOptions
-from anncestry.runs import Run
+from anncestry.runs.run import Run
 from anncestry.training.settings import TrainingSettings
 from anncestry.training.train import train
 

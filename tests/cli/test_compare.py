@@ -35,7 +35,7 @@ def test_ctrl_c_has_its_own_exit_code_and_the_race_goes_on(tmp_path, monkeypatch
     words = ["compare", "--data", "toy2d:xor", "--models", "mlp", "--epochs", "1"]
     out = "runs/compare-toy2d-xor"
     with monkeypatch.context() as patch:
-        patch.setattr("anncestry.studies.trial.fit", press)
+        patch.setattr("anncestry.race.trial.fit", press)
         assert main(words) == 130
     shown = capsys.readouterr().out
     assert "The race was interrupted: 3 of 12 runs are here." in shown

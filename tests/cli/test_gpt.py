@@ -7,7 +7,7 @@ import torch
 
 from anncestry.cli.main import main
 from anncestry.data import DataOptions, load_data
-from anncestry.runs import load
+from anncestry.runs.run import load
 
 TEXT = "Grüße aus Köln, und 5 € für den Zug. So geht die Reise weiter, Tag für Tag.\n" * 40
 

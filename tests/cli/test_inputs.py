@@ -9,7 +9,7 @@ from anncestry.cli.inputs import input_of
 from anncestry.cli.main import main
 from anncestry.data.processors import ImageProcessor, PlainProcessor, SentenceProcessor, TableProcessor
 from anncestry.data.processors.common import Layout
-from anncestry.runs import load
+from anncestry.runs.run import load
 
 WORDS = SentenceProcessor("word", ("<pad>", "<unk>", "a"), ("x", "y"))
 ROWS = TableProcessor(Layout(("1", "2"), False, 1, (0,)), ())

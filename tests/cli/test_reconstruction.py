@@ -13,8 +13,8 @@ from anncestry.cli.main import main
 from anncestry.data import DataOptions, load_data
 from anncestry.data.sources.catalogue import usual_options
 from anncestry.errors import UserError
-from anncestry.runs import Run
-from anncestry.studies.compare import compare
+from anncestry.race.compare import compare
+from anncestry.runs.run import Run
 from anncestry.training.fit import fit
 from anncestry.training.settings import TrainingSettings
 from anncestry.training.train import train

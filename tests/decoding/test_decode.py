@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from anncestry.decoding import Search, decode, read_prompt, read_source
 from anncestry.decoding.beam import beam_search
-from anncestry.decoding.following import Request
+from anncestry.decoding.beam_state import Request
 from anncestry.errors import UserError
 from anncestry.protocols import EncoderDecoder, flatten_state
 from anncestry.signature import BEGIN, END, Signature

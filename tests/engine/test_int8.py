@@ -6,8 +6,8 @@ import torch
 from anncestry.engine import int8, packed
 from anncestry.engine.int8 import Int8Weight, int8_kind, works
 from anncestry.engine.int8_narrow import NarrowInt8Weight
-from anncestry.engine.keeping import keeping
 from anncestry.engine.packed import linear
+from anncestry.engine.weight_cache import keeping
 
 NONE = "this PyTorch or processor has no such products"
 needs_int8 = pytest.mark.skipif(int8_kind() is None, reason=NONE)

@@ -7,13 +7,13 @@ from torch import nn
 from anncestry.decoding import Search
 from anncestry.engine import packed, packed_lstm, prediction, workers
 from anncestry.engine.int8 import int8_kind
-from anncestry.engine.keeping import is_keeping, keeping
 from anncestry.engine.packed_lstm import PackedLSTM, lstm_packing_works
 from anncestry.engine.prediction import Prediction, in_bfloat16, inference
+from anncestry.engine.weight_cache import is_keeping, keeping
 from anncestry.engine.workers import shared_out, side_by_side
-from anncestry.generation import generate
-from anncestry.layers.cells import LSTMCell
-from anncestry.layers.wirings import Unrolled, stack, unroll_naive
+from anncestry.inference.generation import generate
+from anncestry.layers.recurrent.cells import LSTMCell
+from anncestry.layers.recurrent.wirings import Unrolled, stack, unroll_naive
 from anncestry.models.create import create
 from anncestry.protocols import flatten_state
 from anncestry.signature import Signature

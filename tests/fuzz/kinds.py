@@ -16,13 +16,13 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from anncestry.checkpoints.converters.marian import to_marian
+from anncestry.checkpoints.converters.hugging_face.marian import to_marian
 from anncestry.checkpoints.exporting import keras_arrays, to_hugging_face
 from anncestry.checkpoints.importing import import_weights
 from anncestry.data import DataOptions, load_data
-from anncestry.foreign_runs import with_reader, write_import
 from anncestry.models.create import create
-from anncestry.runs import Run
+from anncestry.runs.imported import with_reader, write_import
+from anncestry.runs.run import Run
 from anncestry.training.settings import TrainingSettings
 from anncestry.training.train import train
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-import anncestry.layers.attention as attention_module
+import anncestry.layers.attention.attention as attention_module
 from anncestry.decoding import read_source
 from anncestry.errors import UserError
 from anncestry.inspection.attention_maps import (
@@ -19,8 +19,8 @@ from anncestry.inspection.attention_maps import (
     places_seen,
 )
 from anncestry.inspection.conformance import tiny_signature
-from anncestry.layers.attention import CrossAttention, SelfAttention, attention_weights
-from anncestry.layers.transformer import Block, FeedForward, PostNorm
+from anncestry.layers.attention.attention import CrossAttention, SelfAttention, attention_weights
+from anncestry.layers.attention.blocks import Block, FeedForward, PostNorm
 from anncestry.models.create import create
 from anncestry.protocols import reorder_state
 

@@ -6,7 +6,7 @@ import torch
 
 from anncestry.errors import UserError
 from anncestry.inspection.layer_costs import layer_costs, layers_between
-from anncestry.layers.temporal import CausalConvolution
+from anncestry.layers.recurrent.temporal import CausalConvolution
 
 
 def by_name(*sizes, **more):

@@ -6,14 +6,14 @@ import torch
 from torch import nn
 
 from anncestry.errors import UserError
-from anncestry.layers.cell_names import CELLS, find_cell, make_cell
-from anncestry.layers.cells import GRUCell, LSTMCell
-from anncestry.layers.dilated import Dilated
-from anncestry.layers.highway import HighwayLSTMCell, HighwayStack, OpenLSTMCell, RHNCell
-from anncestry.layers.jordan import JordanCell
-from anncestry.layers.projection import LSTMPCell
-from anncestry.layers.residual import Residual, ResidualLSTMCell
-from anncestry.layers.wirings import Stacked, Unrolled, unroll_naive
+from anncestry.layers.recurrent.cells import GRUCell, LSTMCell
+from anncestry.layers.recurrent.dilated import Dilated
+from anncestry.layers.recurrent.highway import HighwayLSTMCell, HighwayStack, OpenLSTMCell, RHNCell
+from anncestry.layers.recurrent.jordan import JordanCell
+from anncestry.layers.recurrent.projection import LSTMPCell
+from anncestry.layers.recurrent.registry import CELLS, find_cell, make_cell
+from anncestry.layers.recurrent.residual import Residual, ResidualLSTMCell
+from anncestry.layers.recurrent.wirings import Stacked, Unrolled, unroll_naive
 from anncestry.protocols import flatten_state, map_state
 
 B, T, D, M, N = 3, 6, 4, 5, 2

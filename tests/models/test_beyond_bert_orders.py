@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from anncestry.layers.positions import sinusoids
-from anncestry.layers.relative_attention import Distances, RelativeAttention, shifted, shifted_naive
+from anncestry.layers.attention.positions import sinusoids
+from anncestry.layers.attention.relative_attention import Distances, RelativeAttention, shifted, shifted_naive
 from anncestry.models.create import create
 from anncestry.protocols import IGNORED
 from anncestry.signature import Signature

@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from anncestry.errors import UserError
-from anncestry.layers.convolution import Layer, conv_size, parse_pattern
+from anncestry.layers.images.pattern import Layer, conv_size, parse_pattern
 from anncestry.models import cnn
 from anncestry.models.cnn import CNN, CNNConfig
 from anncestry.signature import Signature

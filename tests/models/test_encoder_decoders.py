@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from anncestry.errors import UserError
-from anncestry.layers.encoder_decoder import back_to_front, shifted
+from anncestry.layers.seq2seq.encoder_decoder import back_to_front, shifted
 from anncestry.models.create import configure, create
 from anncestry.protocols import IGNORED, flatten_state, reorder_state
 from anncestry.signature import BEGIN, END, PAD, Signature

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from anncestry.errors import UserError
-from anncestry.layers.image_coding import COARSER, NormalSample
+from anncestry.layers.images.autoencoding import COARSER, NormalSample
 from anncestry.models import create as models
 from anncestry.models.vae import VAEConfig
 from anncestry.objectives import objective_for

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from anncestry.layers.encoder_decoder import shifted
+from anncestry.layers.seq2seq.encoder_decoder import shifted
 from anncestry.models.create import create
 from anncestry.protocols import Memory
 from anncestry.signature import Signature

@@ -9,7 +9,7 @@ from anncestry.models.create import configure, create
 from anncestry.models.gpt import GPT, GPTConfig, MultipleChoice, Similarity
 from anncestry.models.gpt2 import GPT2, GPT2Config
 from anncestry.objectives import objective_for, tally_split
-from anncestry.objectives.beside import loss_of
+from anncestry.objectives.auxiliary_lm import loss_of
 from anncestry.protocols import WithText, outputs_of, reorder_state
 from anncestry.signature import Signature
 
@@ -153,7 +153,7 @@ def test_it_is_sampled_and_searched_as_any_decoder(kind):
 
 def test_windows_are_read_apart():
     """No state is carried, neither in training nor in scoring."""
-    from anncestry.data.dataset import Stream
+    from anncestry.data.splits.dataset import Stream
 
     model = tiny()
     assert model.train()(tokens(2, 4))[1] is None

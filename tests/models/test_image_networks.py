@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from anncestry.errors import UserError
-from anncestry.layers.image_network import is_small
+from anncestry.layers.images.config import is_small
 from anncestry.models.all_cnn import COARSER
 from anncestry.models.context_net import start_identity
 from anncestry.models.create import create

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from anncestry.errors import UserError
-from anncestry.layers.feed_forward import ACTIVATIONS
+from anncestry.layers.activations import ACTIVATIONS
 from anncestry.models.mlp import MLP, MLPConfig
 from anncestry.signature import Signature
 

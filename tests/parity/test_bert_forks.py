@@ -8,12 +8,12 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
-from anncestry.checkpoints.converters.bert_forks import to_bert_fork
+from anncestry.checkpoints.converters.hugging_face.bert_variants import to_bert_fork
 from anncestry.checkpoints.importing import import_weights
 from anncestry.cli.main import main
 from anncestry.errors import UserError
 from anncestry.models.create import create
-from anncestry.runs import load
+from anncestry.runs.run import load
 
 V, D, P, B, T = 23, 16, 12, 3, 7
 LENGTHS = torch.tensor([7, 4, 1])

@@ -11,7 +11,7 @@ from anncestry.checkpoints.exporting import to_hugging_face
 from anncestry.checkpoints.importing import import_weights
 from anncestry.decoding import Search
 from anncestry.errors import UserError
-from anncestry.generation import generate
+from anncestry.inference.generation import generate
 from anncestry.models.create import create
 from anncestry.signature import END
 

@@ -15,12 +15,14 @@ from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.importing import import_weights
 from anncestry.data.processors import PieceTextProcessor
 from anncestry.data.sources.running_text import learn
-from anncestry.data.tokenizer import Special, Tokenizer
-from anncestry.data.tokenizer_source import for_a_task
-from anncestry.exports import export_run
-from anncestry.foreign_runs import write_import
 from anncestry.models.create import create
-from anncestry.runs import load
+from anncestry.runs.exports import export_run
+from anncestry.runs.imported import write_import
+from anncestry.runs.run import load
+from anncestry.tokenizers.learning import learn_tokenizer
+from anncestry.tokenizers.source import for_a_task
+from anncestry.tokenizers.spec import Special
+from anncestry.tokenizers.tokenizer import Tokenizer
 
 LINES = [
     "the cat sat on the mat", "a dog, ate the cat", "Time flies like an arrow!", "fruit flies like bananas",
@@ -67,8 +69,8 @@ def tokenizer_of(architecture):
     if architecture == "roberta":
         return learn(LINES, "byte-bpe", 300, False)
     if architecture in ("gpt", "gpt2"):
-        return for_a_task(Tokenizer.learn(LINES, {"gpt": "word-bpe", "gpt2": "byte-bpe"}[architecture], 300))
-    return Tokenizer.learn(LINES, "wordpiece", 120, lowercase=architecture != "electra")
+        return for_a_task(learn_tokenizer(LINES, {"gpt": "word-bpe", "gpt2": "byte-bpe"}[architecture], 300))
+    return learn_tokenizer(LINES, "wordpiece", 120, lowercase=architecture != "electra")
 
 
 def reader(task, tokenizer, longest):
@@ -343,7 +345,7 @@ def test_words_that_are_already_split(tmp_path, architecture):
 @pytest.mark.parametrize(("architecture", "level"), [("gpt", "word-bpe"), ("gpt2", "byte-bpe")])
 def test_a_language_model_goes_on_alike(tmp_path, architecture, level):
     torch.manual_seed(0)
-    tokenizer = Tokenizer.learn(LINES, level, 290)
+    tokenizer = learn_tokenizer(LINES, level, 290)
     size = len(tokenizer)
     sizes = {"hidden_size": 16, "num_layers": 2, "num_heads": 2, "num_positions": 48, "seq_len": 48}
     config = {"input_size": size, "output_size": size, **sizes}

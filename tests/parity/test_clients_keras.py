@@ -9,9 +9,9 @@ import torch
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.importing import import_weights
 from anncestry.errors import UserError
-from anncestry.exports import export_run
-from anncestry.foreign_runs import write_import
 from anncestry.models.create import create
+from anncestry.runs.exports import export_run
+from anncestry.runs.imported import write_import
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 keras = pytest.importorskip("keras", reason="needs keras (extra test)")

@@ -12,12 +12,15 @@ from anncestry.checkpoints.importing import import_weights
 from anncestry.data.processors import DenoisingProcessor
 from anncestry.data.processors.sentences import pad
 from anncestry.data.sources.running_text import learn
-from anncestry.data.tokenizer import Special, Tokenizer, write_tokenizer
 from anncestry.decoding import Search
-from anncestry.exports import export_run
-from anncestry.foreign_runs import write_import
-from anncestry.generation import generate
+from anncestry.inference.generation import generate
 from anncestry.models.create import create
+from anncestry.runs.exports import export_run
+from anncestry.runs.imported import write_import
+from anncestry.tokenizers.files import write_tokenizer
+from anncestry.tokenizers.learning import learn_tokenizer
+from anncestry.tokenizers.spec import Special
+from anncestry.tokenizers.tokenizer import Tokenizer
 
 LINES = ["the cat sat on the mat", "a dog, ate the cat", "Time flies like an arrow!", "café so-so"]
 TEXTS = ["the cat sat", "a <mask>, dog flies like", "so<mask>", "Café!"]
@@ -34,7 +37,7 @@ def sharp(model):
 def bart_folder(folder):
     """As BART was published: <s> is 0, and a text is written from </s> on, which is 2."""
     torch.manual_seed(0)
-    learnt = Tokenizer.learn(LINES, "byte-bpe", 280)
+    learnt = learn_tokenizer(LINES, "byte-bpe", 280)
     tokens = ("<s>", "<pad>", "</s>", "<unk>", *learnt.tokens[:-1], "<mask>")
     special = Special(1, 3, 0, 2, 2, len(tokens) - 1)
     sides = {

@@ -14,10 +14,10 @@ from anncestry.cli.main import main
 from anncestry.decoding import sample
 from anncestry.errors import UserError
 from anncestry.fields import Fields
-from anncestry.foreign_runs import write_import
 from anncestry.models.create import create
 from anncestry.models.gpt import MultipleChoice
-from anncestry.runs import load
+from anncestry.runs.imported import write_import
+from anncestry.runs.run import load
 
 V, D, P, B, T = 23, 20, 16, 3, 7
 KINDS = {

@@ -9,8 +9,8 @@ import transformers
 
 from anncestry.checkpoints.importing import import_weights
 from anncestry.errors import UserError
-from anncestry.foreign_runs import write_import
 from anncestry.models.bert import Bert, BertConfig
+from anncestry.runs.imported import write_import
 from anncestry.training.starting import Start
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "film", "was", "good", "bad", "a", "##s", ","]

@@ -8,16 +8,16 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
-from anncestry.checkpoints.converters.marian import to_marian
+from anncestry.checkpoints.converters.hugging_face.marian import to_marian
 from anncestry.checkpoints.importing import import_weights
 from anncestry.cli.main import main
 from anncestry.decoding import Search
 from anncestry.errors import UserError
-from anncestry.foreign_runs import write_import
-from anncestry.generation import generate
-from anncestry.layers.positions import sinusoids
+from anncestry.inference.generation import generate
+from anncestry.layers.attention.positions import sinusoids
 from anncestry.models.create import create
-from anncestry.runs import load
+from anncestry.runs.imported import write_import
+from anncestry.runs.run import load
 
 V, W, D, B, S, T = 15, 17, 16, 4, 6, 7
 NAMES = ["</s>", "<unk>", *(f"▁w{i}" for i in range(V - 3))]

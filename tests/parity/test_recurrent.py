@@ -9,8 +9,8 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from anncestry.checkpoints.converters.torch_rnn import from_torch
 from anncestry.checkpoints.store import load_weights
-from anncestry.layers.cells import ElmanCell, GRUCell, LSTMCell
-from anncestry.layers.wirings import Bidirectional, Unrolled, stack
+from anncestry.layers.recurrent.cells import ElmanCell, GRUCell, LSTMCell
+from anncestry.layers.recurrent.wirings import Bidirectional, Unrolled, stack
 from anncestry.protocols import flatten_state
 
 CELLS = {"RNN": ElmanCell, "LSTM": LSTMCell, "GRU": GRUCell}

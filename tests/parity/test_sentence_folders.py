@@ -12,7 +12,7 @@ from sentence_transformers.sentence_transformer import modules
 
 from anncestry.checkpoints.importing import import_weights
 from anncestry.errors import UserError
-from anncestry.foreign_runs import write_import
+from anncestry.runs.imported import write_import
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "film", "was", "good", "bad", "a", "##s", ":"]
 TEXTS = ["the film was good", "bad", "a film was bad : the films", "The Film"]

@@ -7,7 +7,7 @@ import transformers
 from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
-from anncestry.data.tokenizer_files import read
+from anncestry.tokenizers.files import read
 
 TEXTS = (
     "the us was",

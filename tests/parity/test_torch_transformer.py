@@ -10,9 +10,9 @@ from anncestry.checkpoints.importing import import_weights
 from anncestry.checkpoints.store import read_tensors, write_tensors
 from anncestry.cli.main import main
 from anncestry.errors import UserError
-from anncestry.foreign_runs import write_import
-from anncestry.layers.positions import sinusoids
-from anncestry.runs import load
+from anncestry.layers.attention.positions import sinusoids
+from anncestry.runs.imported import write_import
+from anncestry.runs.run import load
 from anncestry.signature import BEGIN
 
 V, W, D, F, HEADS, B, S, T = 11, 13, 16, 24, 4, 3, 5, 6

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from anncestry.report.inside import influence_figure, picture, trace_figure
-from anncestry.report.plots import forecast_plot
+from anncestry.report.inside.recurrent import influence_figure, picture, trace_figure
+from anncestry.report.race.plots import forecast_plot
 
 HOSTILE = ("cost_$ / rev_$", r"$\frac{$", "$", "$$", r"\$5 to $6$ & <b>", "$x^2$")
 

@@ -12,7 +12,7 @@ from anncestry.cli import predict as cli_predict
 from anncestry.cli.train import Arguments, settled
 from anncestry.data import DataOptions
 from anncestry.data.processors import DenoisingProcessor
-from anncestry.runs import Run, load
+from anncestry.runs.run import Run, load
 from anncestry.training.settings import TrainingSettings
 from anncestry.training.train import resume, train
 

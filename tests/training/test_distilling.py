@@ -10,7 +10,7 @@ from anncestry.errors import UserError
 from anncestry.models.create import create
 from anncestry.objectives.distillation import distillation
 from anncestry.protocols import IGNORED
-from anncestry.runs import load
+from anncestry.runs.run import load
 from anncestry.training.distilling import Teacher
 from anncestry.training.settings import TrainingSettings
 from anncestry.training.train import reproduce, train

@@ -8,7 +8,7 @@ import torch
 import anncestry
 from anncestry.cli.main import main
 from anncestry.errors import UserError
-from anncestry.runs import load
+from anncestry.runs.run import load
 
 TEXT = "the cat sat on the mat\nthe dog sat on the cat\na dog and a cat sat\n" * 12
 TAGS = "the\tD\ncat\tN\nsat\tV\n\na\tD\ndog\tN\n\n" * 12

@@ -11,7 +11,7 @@ from anncestry.cli import predict as cli
 from anncestry.cli.train import Arguments, settled
 from anncestry.data import DataOptions
 from anncestry.errors import UserError
-from anncestry.runs import load
+from anncestry.runs.run import load
 from anncestry.timeline import usual_settings
 from anncestry.training.settings import TrainingSettings
 from anncestry.training.train import reproduce, train

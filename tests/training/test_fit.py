@@ -14,8 +14,8 @@ from anncestry.objectives import objective_for
 from anncestry.protocols import OwnRule
 from anncestry.signature import Signature
 from anncestry.timeline import find
+from anncestry.training.evaluation_schedule import next_place, unit_of
 from anncestry.training.fit import Diverged, fit
-from anncestry.training.places import next_place, unit_of
 from anncestry.training.settings import TrainingSettings
 from anncestry.training.snapshot import latest_snapshot, snapshot_paths
 

@@ -13,12 +13,12 @@ from anncestry.checkpoints.converters.bert import (
     to_span_bert,
     to_struct_bert,
 )
-from anncestry.checkpoints.converters.bert_forks import to_bert_fork
-from anncestry.checkpoints.converters.beyond_bert import BEYOND_BERT, to_beyond_bert
-from anncestry.checkpoints.converters.beyond_bert_bart import to_bart
-from anncestry.checkpoints.converters.encoders import UNTOLD, Exported, Reads
+from anncestry.checkpoints.converters.encoder_names import UNTOLD, Exported, Reads
 from anncestry.checkpoints.converters.gpt import to_gpt
-from anncestry.checkpoints.converters.keras import to_keras
+from anncestry.checkpoints.converters.hugging_face.bart import to_bart
+from anncestry.checkpoints.converters.hugging_face.bert_variants import to_bert_fork
+from anncestry.checkpoints.converters.hugging_face.other_encoders import BEYOND_BERT, to_beyond_bert
+from anncestry.checkpoints.converters.keras.weights import to_keras
 from anncestry.checkpoints.converters.torch_rnn import to_torch
 from anncestry.checkpoints.store import some_of
 from anncestry.errors import UserError, require

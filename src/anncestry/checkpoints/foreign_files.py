@@ -5,9 +5,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from anncestry.checkpoints.tensorflow_bundle import list_bundle
 from anncestry.checkpoints.weights import Weights, open_weights
 from anncestry.fields import Fields
+from anncestry.formats.tensorflow_bundle import list_bundle
 from anncestry.stored import read_object
 
 CONFIG = "config.json"

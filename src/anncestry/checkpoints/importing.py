@@ -14,22 +14,25 @@ from typing import NamedTuple
 from torch import Tensor
 
 from anncestry.checkpoints.converters.bert import from_bert, is_bert
-from anncestry.checkpoints.converters.bert_forks import from_bert_fork, is_bert_fork
-from anncestry.checkpoints.converters.bert_kin import KIN
-from anncestry.checkpoints.converters.beyond_bert import from_beyond_bert, is_beyond_bert
-from anncestry.checkpoints.converters.beyond_bert_bart import from_bart, is_bart
-from anncestry.checkpoints.converters.beyond_bert_families import FAMILIES
 from anncestry.checkpoints.converters.ctranslate2 import from_ctranslate2
 from anncestry.checkpoints.converters.elmo import find_elmo, from_elmo
 from anncestry.checkpoints.converters.gpt import GPT_TYPES, from_gpt, is_gpt
+from anncestry.checkpoints.converters.hugging_face.bart import from_bart, is_bart
+from anncestry.checkpoints.converters.hugging_face.bert_variant_rows import KIN
+from anncestry.checkpoints.converters.hugging_face.bert_variants import from_bert_fork, is_bert_fork
+from anncestry.checkpoints.converters.hugging_face.marian import from_marian, is_marian
+from anncestry.checkpoints.converters.hugging_face.other_encoder_rows import FAMILIES
+from anncestry.checkpoints.converters.hugging_face.other_encoders import from_beyond_bert, is_beyond_bert
+from anncestry.checkpoints.converters.hugging_face.sentence_transformers import (
+    from_sentence_bert,
+    is_sentence_bert,
+)
 from anncestry.checkpoints.converters.image_networks import from_torchvision, recognise
-from anncestry.checkpoints.converters.marian import from_marian, is_marian
 from anncestry.checkpoints.converters.recurrent_networks import (
     from_keras_file,
     from_torch_module,
     is_recurrent,
 )
-from anncestry.checkpoints.converters.sentence_bert import from_sentence_bert, is_sentence_bert
 from anncestry.checkpoints.converters.tensor2tensor import from_tensor2tensor
 from anncestry.checkpoints.converters.torch_transformer import from_torch_transformer, is_torch_transformer
 from anncestry.checkpoints.foreign_files import ForeignFiles

@@ -6,8 +6,8 @@ from pathlib import Path
 import tyro
 
 from anncestry.amounts import check_seed
+from anncestry.claims import CLAIMS, select
 from anncestry.errors import require
-from anncestry.studies.claims import CLAIMS, select
 
 STYLES = {"holds": "green", "does not hold here": "red", "undecided": "yellow"}
 
@@ -41,8 +41,8 @@ def run(arguments: Arguments) -> int:
         show_list(console, claims if arguments.names else CLAIMS)
         return 0
 
-    from anncestry.runs import make_folder
-    from anncestry.studies.claims import records
+    from anncestry.claims.common import records
+    from anncestry.runs.run import make_folder
 
     make_folder(arguments.out)
     results: list[records.Result] = []

@@ -57,8 +57,8 @@ def run(arguments: Arguments) -> int:
     from rich.live import Live
 
     from anncestry.data.readers.watching import watched
-    from anncestry.report.tables import LiveTable, print_ranking
-    from anncestry.studies.compare import Moment, Unwritten
+    from anncestry.race.compare import Moment, Unwritten
+    from anncestry.report.race.tables import LiveTable, print_ranking
 
     console, table, race = Console(), LiveTable(), {}
 
@@ -96,7 +96,7 @@ def run(arguments: Arguments) -> int:
 
 def _start(arguments: Arguments, watch: Any) -> Any:
     """A new race, or the same one again where it was cut short."""
-    from anncestry.studies.compare import compare
+    from anncestry.race.compare import compare
     from anncestry.training.train import default_folder
 
     if arguments.data is None:
@@ -125,7 +125,7 @@ def _start(arguments: Arguments, watch: Any) -> Any:
 
 def _resume(arguments: Arguments, watch: Any) -> Any:
     """The race of a folder; nearly all of its arguments stand there."""
-    from anncestry.studies.compare import resume
+    from anncestry.race.compare import resume
 
     fixed = ("models", "budget", "params", "flops", "epochs", "select", "threads", "out")
     for name in [*(name for name in fixed if getattr(arguments, name) is not None), *arguments.data_options]:

@@ -49,7 +49,7 @@ def run(arguments: Arguments) -> int:
     """Print what was asked for."""
     import json
 
-    from anncestry.report.differences import print_differences
+    from anncestry.report.differences.summary import print_differences
 
     found = differences(arguments)
     if arguments.json:
@@ -111,7 +111,7 @@ def _declared(a: "Side", b: "Side") -> dict[str, Any]:
             {name: value for name, value in other.items() if name in one},
         )
     if a.run is not None and b.run is not None:
-        from anncestry.runs import Run
+        from anncestry.runs.run import Run
 
         runs = Run(a.run), Run(b.run)
         training = values_apart(*(run.config["training"] for run in runs))

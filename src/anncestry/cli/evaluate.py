@@ -46,8 +46,8 @@ def run(arguments: Arguments) -> int:
     from anncestry.cli.by_class import class_lines
     from anncestry.cli.progress import reading
     from anncestry.errors import require
-    from anncestry.generation import usual_search
-    from anncestry.runs import Run
+    from anncestry.inference.generation import usual_search
+    from anncestry.runs.run import Run
     from anncestry.signature import WRITING_TASKS
 
     trained = Run(arguments.run, arguments.precision)

@@ -39,8 +39,8 @@ def run(arguments: Arguments) -> int:
     """Convert and write; what is not quite the same there goes to standard error."""
     import sys
 
-    from anncestry.exports import export_run
-    from anncestry.runs import Run
+    from anncestry.runs.exports import export_run
+    from anncestry.runs.run import Run
 
     options = {"int8": True} if arguments.int8 else {}
     for note in export_run(Run(arguments.run), arguments.to, arguments.out, **options):

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from anncestry.cli.inspect import Options
+    from anncestry.cli.inspect_options import Options
     from anncestry.inspection.attention_maps import AttentionMaps
-    from anncestry.report.inside_attention import Heads
-    from anncestry.runs import Run
+    from anncestry.report.inside.attention import Heads
+    from anncestry.runs.run import Run
 
 
 def of_translation(trained: "Run", source: str, options: "Options") -> tuple[list[str], str]:
@@ -74,7 +74,7 @@ def _page(
     Args:
         large: the layer that is drawn large beside all at a glance; None where only what was chosen is drawn.
     """
-    from anncestry.report.inside_attention import attention_page
+    from anncestry.report.inside.attention import attention_page
 
     shown = [part for part, maps in zip(heads, found, strict=True) if large in (None, maps.layer)]
     overview = [
@@ -124,7 +124,7 @@ def _read_and_written(
     """The tokens of the source, those of what is written for it with the end, and what is to say of both."""
     from anncestry.cli.inputs import input_of
     from anncestry.errors import UserError, require
-    from anncestry.generation import generate, usual_search
+    from anncestry.inference.generation import generate, usual_search
     from anncestry.signature import END
 
     processor: Any = trained.processor
@@ -190,7 +190,7 @@ def _heads(maps: "AttentionMaps", rows: list[str], columns: list[str], about: st
         here: the key at a query's own place, in words.
     """
     from anncestry.inspection.attention_maps import favourite_key, favourite_offset, places_seen
-    from anncestry.report.inside_attention import Heads
+    from anncestry.report.inside.attention import Heads
 
     notes = []
     for weights in maps.weights:

@@ -37,7 +37,7 @@ def run(arguments: Arguments) -> int:
     """Convert, and say what was found; what was assumed goes to standard error."""
     from anncestry.checkpoints.importing import import_weights
     from anncestry.cli.overrides import parse_overrides
-    from anncestry.foreign_runs import with_reader, write_import
+    from anncestry.runs.imported import with_reader, write_import
     from anncestry.timeline import find
 
     found = with_reader(import_weights(arguments.source, arguments.architecture))

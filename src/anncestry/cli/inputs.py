@@ -22,8 +22,8 @@ def input_of(word: str, processor: Any, literal: bool = False) -> str | Path:
     from anncestry.data.processors.given import STANDARD_INPUT, ReadsTexts
     from anncestry.data.processors.series import SeriesProcessor
     from anncestry.data.processors.table import TableProcessor
-    from anncestry.data.readers.files import absolute, is_file, is_folder
     from anncestry.errors import require
+    from anncestry.user_files import absolute, is_file, is_folder
 
     if isinstance(processor, ImageProcessor | PixelProcessor | CaptionProcessor):
         require(not literal, "--literal", word, "is for texts and rows; an image is a file")
@@ -51,7 +51,7 @@ def input_of(word: str, processor: Any, literal: bool = False) -> str | Path:
 
 def ends_with_classes(path: Path, classes: Collection[str]) -> bool:
     """Whether each of the first lines of a file ends with a tab and the name of a class."""
-    from anncestry.data.readers.files import read_text, split_lines
+    from anncestry.user_files import read_text, split_lines
 
     lines = [line for line in split_lines(read_text(path, LOOKED_AT)) if line.strip()]
     cut = lines[: max(1, len(lines) - 1)]  # the last one may be cut off

@@ -9,30 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from anncestry.cli.given import flag, given
+from anncestry.cli.inspect_options import Options
 from anncestry.errors import UserError, require
 from anncestry.files import check_writable
 
 if TYPE_CHECKING:
-    from anncestry.runs import Run
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """What some pages can be asked for.
-
-    Attributes:
-        layer: see `Arguments`.
-        head: Transformers: the number of the head that is shown, 1 being the first; default: all.
-        answer: Transformers that translate: a translation taken for the net's own; default: its greedy one.
-        units: recurrent nets: how many units of each layer are shown: those that vary most.
-        max_steps: texts and series: the longest that is read; the rest is left out.
-    """
-
-    layer: tuple[str, ...] = ()
-    head: int | None = None
-    answer: str | None = None
-    units: int = 32
-    max_steps: int = 120
+    from anncestry.runs.run import Run
 
 
 _OF_PAGE = {
@@ -64,7 +46,7 @@ class Arguments:
 def run(arguments: Arguments) -> int:
     """Write the page; print where it is and what stands out."""
     from anncestry.cli import heads
-    from anncestry.runs import Run
+    from anncestry.runs.run import Run
 
     if arguments.out is not None:
         check_writable(arguments.out, "--out")
@@ -86,7 +68,7 @@ def _page_of(trained: "Run") -> str:
     from torch import nn
 
     from anncestry.inspection.attention_maps import has_heads
-    from anncestry.layers.sequence_network import SequenceNetwork
+    from anncestry.layers.recurrent.sequence_network import SequenceNetwork
 
     model, signature = trained.model, trained.signature
     if signature.task == "translation":
@@ -133,11 +115,11 @@ def _written(arguments: Arguments, facts: list[str], page: str) -> int:
 def _of_sequence(trained: "Run", given_input: str, options: Options) -> tuple[list[str], str]:
     """What stands out in a recurrent model, and the page."""
     from anncestry.cli.inputs import input_of
-    from anncestry.data.readers.files import absolute, is_file
     from anncestry.data.readers.images import is_image
     from anncestry.inspection.influence import influence, reach
     from anncestry.inspection.traces import traces
-    from anncestry.report.inside import inside_page
+    from anncestry.report.inside.recurrent import inside_page
+    from anncestry.user_files import absolute, is_file
 
     name, kind = trained.architecture.name, trained.signature.inputs
     if kind in ("tokens", "vector") and is_file(given_input) and is_image(absolute(given_input)):
@@ -160,7 +142,7 @@ def _of_image(trained: "Run", given_input: str, options: Options) -> tuple[list[
     """What stands out in a net of images, and the page."""
     from anncestry.cli.inputs import input_of
     from anncestry.inspection.feature_maps import feature_maps, first_filters
-    from anncestry.report.inside_image import image_page
+    from anncestry.report.inside.image import image_page
 
     source = input_of(given_input, trained.processor)
     labels, inputs = trained.processor.read(source)

@@ -112,9 +112,9 @@ def write_svg(path: Path, chosen: Sequence[Architecture], first_parent: bool) ->
     Raises:
         UserError: there is nothing to draw, or the file cannot be written.
     """
+    from anncestry.drawings.family_tree import family_tree
+    from anncestry.drawings.files import check_drawing
     from anncestry.files import write_text
-    from anncestry.report.drawing_file import check_drawing
-    from anncestry.report.family_tree import family_tree
 
     require(bool(chosen), "--svg", str(path), "nothing is left to draw")
     check_drawing(path, "--svg")
@@ -141,7 +141,7 @@ def show_graph(console: "Console", chosen: Sequence[Architecture], arguments: Ar
     """A line for each commit behind the rails that join it to its parents."""
     from rich.text import Text
 
-    from anncestry.report.rails import rails
+    from anncestry.drawings.log_graph import rails
 
     family = kinship(chosen, arguments.first_parent)
     entries = {entry.id: entry for entry in branch_order(chosen, family)}

@@ -66,9 +66,9 @@ def main(words: Sequence[str]) -> int:
         print(usage())
         return 0 if words else 2
     if words[0] in ("-V", "--version", "version"):
-        import anncestry
+        from anncestry.version import __version__
 
-        print(f"anncestry {anncestry.__version__}")
+        print(f"anncestry {__version__}")
         return 0
     command = words[0]
     try:

@@ -92,7 +92,7 @@ class Arguments:
 def run(arguments: Arguments) -> int:
     """Print the predictions."""
     from anncestry.cli.inputs import input_of
-    from anncestry.runs import Run, embeds_texts
+    from anncestry.runs.run import Run, embeds_texts
     from anncestry.signature import WRITING_TASKS
 
     trained = Run(arguments.run, arguments.precision)
@@ -123,7 +123,7 @@ def _applicable(trained, options: Mapping[str, Any]) -> Options:
     Raises:
         UserError: one could have no effect; it says which could.
     """
-    from anncestry.runs import make_folder
+    from anncestry.runs.run import make_folder
     from anncestry.signature import WRITING_TASKS
 
     task = trained.signature.task
@@ -193,7 +193,7 @@ def _write(trained, sources: Sources, arguments: Arguments, options: Options) ->
     """Print a line for every line or image, in their order; remarks go to standard error."""
     import json
 
-    from anncestry.generation import answer, usual_search
+    from anncestry.inference.generation import answer, usual_search
 
     beam = options.n_best if options.beam == 1 else options.beam
     changes = {name: getattr(options, name) for name in ("n_best", *OF_BEAMS)} | {"beam": beam}
@@ -235,7 +235,7 @@ def _looks(trained, source: str | Path, rows: list[dict]) -> list:
     """What the page shows of the answers to one input: of the best text of each."""
     from anncestry.cli.labels import labels_of
     from anncestry.inspection.alignments import attended
-    from anncestry.report.alignments import Aligned, heat_map, lit_images
+    from anncestry.report.inside.alignments import Aligned, heat_map, lit_images
     from anncestry.signature import END
 
     processor, looks = trained.processor, []
@@ -264,7 +264,7 @@ def _looks(trained, source: str | Path, rows: list[dict]) -> list:
 def _write_page(trained, looks: list, out: Path) -> None:
     """Write the page of alignments and print where it is; standard output holds nothing but the texts."""
     from anncestry.files import write_text
-    from anncestry.report.alignments import SMALLEST, alignments_page
+    from anncestry.report.inside.alignments import SMALLEST, alignments_page
 
     name, data = trained.architecture.name, trained.config["data"]
     data = "imported" if data is None else f"trained on {data['name']}"
@@ -286,7 +286,7 @@ def _draw(trained, sources: Sources, options: Options, out: Path) -> None:
     import torch
 
     from anncestry.files import write_text
-    from anncestry.report.generated import Pictures, generated_page
+    from anncestry.report.inside.generated import Pictures, generated_page
 
     given = torch.cat([trained.processor.read(source)[1] for source in sources])
     images = given[:SHOWN]

@@ -67,7 +67,7 @@ def run(arguments: Arguments) -> int:
         rule = "has no effect: neither a ledger nor a drawing counts FLOPs"
         raise UserError("--batch-size", arguments.batch_size, rule)
     if arguments.diagram is not None:
-        from anncestry.studies.diagram import write_diagram
+        from anncestry.drawings.architecture import write_diagram
 
         write_diagram(architecture, config, arguments.diagram)
         if not (arguments.ledger or arguments.json):
@@ -127,7 +127,7 @@ def configured(arguments: Arguments) -> tuple[Architecture, Any]:
 def _of_run(path: Path, arguments: Arguments) -> tuple[Architecture, Any]:
     """What a run folder says it holds; nothing but its ``config.json`` is read."""
     from anncestry.models.create import configure
-    from anncestry.runs import Run
+    from anncestry.runs.run import Run
 
     given = {"--input": arguments.input, "--task": arguments.task, "--width": arguments.width}
     given["--set"] = arguments.set or None

@@ -154,7 +154,7 @@ def _built(make: type[Side], name: str, architecture: Architecture, config: Any,
 
 
 def _of_run(name: str, input: str | None, task: str | None) -> Side:
-    from anncestry.runs import Run
+    from anncestry.runs.run import Run
 
     folder = Path(name).expanduser()
     try:

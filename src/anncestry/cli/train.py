@@ -57,7 +57,7 @@ def run(arguments: Arguments) -> int:
 
     from anncestry.cli.by_class import one_answer
     from anncestry.cli.progress import TrainingProgress
-    from anncestry.data.about import learning_problem
+    from anncestry.data.splits.about import learning_problem
     from anncestry.training.train import is_first_process
 
     begun = time.perf_counter()
@@ -148,7 +148,7 @@ def _architecture_of(folder: Path | None) -> str | None:
     Raises:
         UserError: the folder is no run's.
     """
-    from anncestry.runs import Run
+    from anncestry.runs.run import Run
 
     return None if folder is None else Run(folder).config["architecture"]
 

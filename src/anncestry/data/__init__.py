@@ -4,19 +4,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from anncestry.data.dataset import Dataset, Examples, Processor, Split, Stream, Whole, epoch_order
     from anncestry.data.options import DataOptions
     from anncestry.data.sources import load_data, load_whole
+    from anncestry.data.splits.dataset import Dataset, Examples, Processor, Split, Stream, Whole, epoch_order
 
 _HOMES = {
     "DataOptions": "options",
-    "Dataset": "dataset",
-    "Examples": "dataset",
-    "Processor": "dataset",
-    "Split": "dataset",
-    "Stream": "dataset",
-    "Whole": "dataset",
-    "epoch_order": "dataset",
+    "Dataset": "splits.dataset",
+    "Examples": "splits.dataset",
+    "Processor": "splits.dataset",
+    "Split": "splits.dataset",
+    "Stream": "splits.dataset",
+    "Whole": "splits.dataset",
+    "epoch_order": "splits.dataset",
     "load_data": "sources",
     "load_whole": "sources",
 }

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import torch
 
 from anncestry.arrays import Bool, Float, Int, Tensor
+from anncestry.decoding.beam_state import Followed, Request, check_numbers, log_probs_of, split_of
 from anncestry.decoding.candidates import best_candidates
-from anncestry.decoding.following import Followed, Request, check_numbers, log_probs_of, split_of
 from anncestry.decoding.hypothesis import Hypothesis
 from anncestry.decoding.search import Search
 from anncestry.decoding.trace import Ended, Trace

@@ -6,7 +6,7 @@ import torch
 
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.decoding.beam import beam_search
-from anncestry.decoding.following import Alignment, Request, Step
+from anncestry.decoding.beam_state import Alignment, Request, Step
 from anncestry.decoding.greedy import greedy_search
 from anncestry.decoding.hypothesis import Hypothesis
 from anncestry.decoding.search import Search

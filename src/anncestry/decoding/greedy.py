@@ -5,8 +5,8 @@ import itertools
 import torch
 
 from anncestry.arrays import Float, Tensor
+from anncestry.decoding.beam_state import Followed, Request, check_numbers, log_probs_of, split_of
 from anncestry.decoding.candidates import best_candidates
-from anncestry.decoding.following import Followed, Request, check_numbers, log_probs_of, split_of
 from anncestry.decoding.hypothesis import Hypothesis
 from anncestry.decoding.trace import Ended, Trace
 from anncestry.protocols import State, reorder_state

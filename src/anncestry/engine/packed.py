@@ -12,7 +12,7 @@ import torch
 
 from anncestry.arrays import Float, Tensor
 from anncestry.engine.int8 import int8_kind
-from anncestry.engine.keeping import is_keeping, kept, wants_int8
+from anncestry.engine.weight_cache import is_keeping, kept, wants_int8
 
 SMALLEST = 2**18
 """Elements below which preparing a weight does not pay (it costs at 384 x 384 and gains at 2600 x 650)."""

@@ -10,7 +10,7 @@ import functools
 import torch
 
 from anncestry.arrays import Float, Tensor
-from anncestry.engine.keeping import is_keeping, look_up, store
+from anncestry.engine.weight_cache import is_keeping, look_up, store
 
 SMALLEST = 2**18
 """Elements of the recurrent weight below which the layout is not worth keeping."""

@@ -12,8 +12,8 @@ from torch import nn
 
 from anncestry.arrays import Tensor
 from anncestry.engine.int8 import int8_kind
-from anncestry.engine.keeping import keeping
 from anncestry.engine.precision import fast_float32
+from anncestry.engine.weight_cache import keeping
 from anncestry.errors import require
 
 PRECISIONS = ("32", "bf16", "int8")

@@ -3,7 +3,8 @@
 While a net runs, attention goes through kernels that never form these weights. What goes into the attention
 of the layers asked for is caught during one ordinary pass, and their weights alone are computed from it.
 
-Shapes: h heads, T queries, S keys, as in `anncestry.layers.attention`. Layers and heads are counted from 1.
+Shapes: h heads, T queries, S keys, as in `anncestry.layers.attention.attention`. Layers and
+heads are counted from 1.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.errors import UserError, require
-from anncestry.layers.attention import Attention, CrossAttention
+from anncestry.layers.attention.attention import Attention, CrossAttention
 from anncestry.protocols import outputs_of
 
 

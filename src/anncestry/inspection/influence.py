@@ -6,7 +6,7 @@ from torch import nn
 from anncestry.arrays import Float, Tensor
 from anncestry.errors import UserError
 from anncestry.inspection.tensors import tensors_in
-from anncestry.layers.sequence_network import SequenceNetwork
+from anncestry.layers.recurrent.sequence_network import SequenceNetwork
 from anncestry.protocols import outputs_of
 
 PROBES = 8

@@ -18,10 +18,10 @@ from torch import nn
 from anncestry.arrays import Bool, Float, Tensor
 from anncestry.errors import require
 from anncestry.inspection.costs import costs
-from anncestry.layers.attention import SelfAttention
-from anncestry.layers.cells import ElmanCell, LSTMCell
-from anncestry.layers.temporal import CausalConvolution
-from anncestry.layers.wirings import Unrolled
+from anncestry.layers.attention.attention import SelfAttention
+from anncestry.layers.recurrent.cells import ElmanCell, LSTMCell
+from anncestry.layers.recurrent.temporal import CausalConvolution
+from anncestry.layers.recurrent.wirings import Unrolled
 from anncestry.signature import Signature
 
 HEAD_SIZE = 64  # of self-attention, where d is a multiple of it

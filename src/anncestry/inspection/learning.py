@@ -10,7 +10,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from anncestry.inspection.subject import Broken, NotApplicable, Subject, distance
 from anncestry.inspection.unsaved import listed, unregistered, unsaved_tensors
-from anncestry.layers.image_coding import NormalSample
+from anncestry.layers.images.autoencoding import NormalSample
 
 FAR_STEPS = 20  # of a sequence that is to reach weights which only act over several steps
 FIT_STEPS = 500  # of Adam (or passes of a rule of its own) for learning a few examples by heart

@@ -13,8 +13,8 @@ from typing import Any
 from torch import nn
 
 from anncestry.errors import UserError, require
-from anncestry.layers.dilated import Dilated, Skip
-from anncestry.layers.wirings import Bidirectional, Unrolled
+from anncestry.layers.recurrent.dilated import Dilated, Skip
+from anncestry.layers.recurrent.wirings import Bidirectional, Unrolled
 
 Lags = Sequence[frozenset[int]]  # of each layer, from the bottom
 

@@ -7,13 +7,13 @@ from torch import nn
 
 from anncestry.arrays import Float, Tensor
 from anncestry.errors import UserError
-from anncestry.layers.cells import Cell, GRUCell, LSTMCell
-from anncestry.layers.dilated import Dilated, Skip
-from anncestry.layers.recurrence import recur
-from anncestry.layers.sequence_network import SequenceNetwork
-from anncestry.layers.temporal import TemporalBlock
-from anncestry.layers.variants import PeepholeLSTMCell
-from anncestry.layers.wirings import Unrolled
+from anncestry.layers.recurrent.cell_variants import PeepholeLSTMCell
+from anncestry.layers.recurrent.cells import Cell, GRUCell, LSTMCell
+from anncestry.layers.recurrent.dilated import Dilated, Skip
+from anncestry.layers.recurrent.recurrence import recur
+from anncestry.layers.recurrent.sequence_network import SequenceNetwork
+from anncestry.layers.recurrent.temporal import TemporalBlock
+from anncestry.layers.recurrent.wirings import Unrolled
 from anncestry.protocols import State
 
 

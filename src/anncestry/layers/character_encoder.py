@@ -25,7 +25,7 @@ class HighwayLayer(nn.Module):
     .. math:: g = \sigma(W_g x + b_g), \qquad y = g * \mathrm{ReLU}(W x + b) + (1 - g) * x
 
     Source: Srivastava, Greff & Schmidhuber, 1505.00387, equation 3, with C = 1 - T. Highways of recurrent
-    nets are in `anncestry.layers.highway`.
+    nets are in `anncestry.layers.recurrent.highway`.
     """
 
     def __init__(self, size: int) -> None:

@@ -19,7 +19,7 @@ def scanned(
     state: State,
     visible: Bool[Tensor, "B T"] | None = None,
 ) -> tuple[Float[Tensor, "B T H"], State]:
-    """As `anncestry.layers.wirings.each_step`; the state keeps its shapes and types from step to step.
+    """As `anncestry.layers.recurrent.wirings.each_step`; the state keeps its shapes and types.
 
     What is exported predicts: no gradient goes through the loop, as that of ``scan`` would ask for a batch of
     known size.

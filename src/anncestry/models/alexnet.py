@@ -22,7 +22,7 @@ from torch import nn
 
 from anncestry.arrays import Float, Tensor
 from anncestry.errors import require
-from anncestry.layers.image_network import ImageConfig, is_small, problem, start_he
+from anncestry.layers.images.config import ImageConfig, is_small, problem, start_he
 from anncestry.signature import Signature
 
 CHANNELS = (96, 256, 384, 384, 256)

@@ -19,7 +19,7 @@ from torch import nn
 
 from anncestry.arrays import Float, Tensor
 from anncestry.errors import require
-from anncestry.layers.image_network import ImageConfig, problem, start_he
+from anncestry.layers.images.config import ImageConfig, problem, start_he
 from anncestry.signature import Signature
 
 # For each way to go coarser: the strides of a stage's convolutions, and whether max-pooling follows.

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
-from anncestry.layers.image_coding import Decoder, Encoder, ImageCodingConfig
+from anncestry.layers.images.autoencoding import Decoder, Encoder, ImageCodingConfig
 from anncestry.protocols import Reconstruction
 
 

@@ -23,11 +23,11 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Bool, Float, Int, Tensor
-from anncestry.layers.attention import SelfAttention
-from anncestry.layers.encoder_decoder import visible_places, where_ragged
+from anncestry.layers.attention.attention import SelfAttention
+from anncestry.layers.attention.blocks import Block, FeedForward, PostNorm
+from anncestry.layers.attention.token_embeddings import TokenEmbeddings
 from anncestry.layers.linear import ACTIVATIONS, Linear, TiedReadout
-from anncestry.layers.token_embeddings import TokenEmbeddings
-from anncestry.layers.transformer import Block, FeedForward, PostNorm
+from anncestry.layers.seq2seq.encoder_decoder import visible_places, where_ragged
 from anncestry.protocols import IGNORED, Filled
 from anncestry.rules import (
     Checked,

@@ -10,8 +10,8 @@ Departures from the paper: no peephole connections; the forget gate starts open 
 
 from dataclasses import dataclass
 
-from anncestry.layers.cells import LSTMCell
-from anncestry.layers.sequence_network import SequenceConfig
+from anncestry.layers.recurrent.cells import LSTMCell
+from anncestry.layers.recurrent.sequence_network import SequenceConfig
 from anncestry.models.brnn import BidirectionalNetwork
 
 

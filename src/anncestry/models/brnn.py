@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import torch
 
 from anncestry.errors import require
-from anncestry.layers.cells import Cell, ElmanCell
-from anncestry.layers.sequence_network import SequenceConfig, SequenceNetwork
-from anncestry.layers.wirings import Bidirectional, Unrolled, stack
+from anncestry.layers.recurrent.cells import Cell, ElmanCell
+from anncestry.layers.recurrent.sequence_network import SequenceConfig, SequenceNetwork
+from anncestry.layers.recurrent.wirings import Bidirectional, Unrolled, stack
 from anncestry.signature import CAUSAL_TASKS
 
 

@@ -54,9 +54,9 @@ from torch import nn
 
 from anncestry.arrays import Float, Tensor
 from anncestry.errors import require
-from anncestry.layers.convolution import PlannedLayer, parse_pattern, plan
-from anncestry.layers.feed_forward import INITIALISATIONS, initialise
-from anncestry.layers.image_network import ImageConfig, problem
+from anncestry.layers.activations import INITIALISATIONS, initialise
+from anncestry.layers.images.config import ImageConfig, problem
+from anncestry.layers.images.pattern import PlannedLayer, parse_pattern, plan
 from anncestry.signature import Signature
 
 PATTERN = "INPUT -> [[CONV -> RELU]*N -> POOL?]*M -> [FC -> RELU]*K -> FC"
@@ -67,7 +67,7 @@ class CNNConfig(ImageConfig):
     """A pattern, and the sizes it leaves open.
 
     Attributes:
-        pattern: the layers, in the language of `anncestry.layers.convolution`.
+        pattern: the layers, in the language of `anncestry.layers.images.pattern`.
         num_convs: what N stands for.
         num_blocks: what M stands for.
         num_hidden: what K stands for.

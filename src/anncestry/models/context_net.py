@@ -21,7 +21,7 @@ from torch import nn
 
 from anncestry.arrays import Float, Tensor
 from anncestry.errors import require
-from anncestry.layers.image_network import ImageConfig, problem, start_he
+from anncestry.layers.images.config import ImageConfig, problem, start_he
 from anncestry.signature import Signature
 
 DILATIONS = (1, 1, 2, 4, 8, 16, 1)

@@ -27,15 +27,21 @@ from torch.utils.checkpoint import checkpoint
 
 from anncestry.arrays import Float, Tensor
 from anncestry.errors import require
-from anncestry.layers.dense_block import (
+from anncestry.layers.images.batch_norm_folding import (
+    Folding,
+    Statistics,
+    norm_relu_average_conv,
+    predicts,
+    seen,
+)
+from anncestry.layers.images.config import ImageConfig, is_small, problem, start_he_fan_out
+from anncestry.layers.images.dense_block import (
     DenseWeights,
     FrozenLayer,
     dense_block,
     frozen,
     frozen_dense_block,
 )
-from anncestry.layers.folding import Folding, Statistics, norm_relu_average_conv, predicts, seen
-from anncestry.layers.image_network import ImageConfig, is_small, problem, start_he_fan_out
 from anncestry.layers.watching import untouched, watched
 from anncestry.signature import Signature
 

@@ -13,10 +13,10 @@ Departures from the paper: see the ledger of its entry on the timeline.
 from dataclasses import dataclass
 
 from anncestry.errors import require
-from anncestry.layers.cell_names import find_cell, make_cell
-from anncestry.layers.dilated import Dilated, Fusing, exponential
-from anncestry.layers.sequence_network import CausalSequenceNetwork, SequenceConfig
-from anncestry.layers.wirings import Stacked
+from anncestry.layers.recurrent.dilated import Dilated, Fusing, exponential
+from anncestry.layers.recurrent.registry import find_cell, make_cell
+from anncestry.layers.recurrent.sequence_network import CausalSequenceNetwork, SequenceConfig
+from anncestry.layers.recurrent.wirings import Stacked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class DilatedRNNConfig(SequenceConfig):
     """Sizes, the cell and the dilations.
 
     Attributes:
-        cell: any of `anncestry.layers.cell_names.CELLS`.
+        cell: any of `anncestry.layers.recurrent.registry.CELLS`.
         base: M, by which the dilation grows from layer to layer.
         first_dilation: d_1; above 1 it drops the lowest layers, and a convolution fuses the last d_1 outputs.
     """

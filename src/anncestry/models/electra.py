@@ -23,8 +23,8 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Bool, Float, Int, Tensor
-from anncestry.layers.encoder_decoder import visible_places, where_ragged
 from anncestry.layers.linear import Linear
+from anncestry.layers.seq2seq.encoder_decoder import visible_places, where_ragged
 from anncestry.models.bert import NO_POOLER, Bert, BertConfig, MaskedWords, Pooler, encoder_block
 from anncestry.protocols import Filled
 from anncestry.rules import Size, only, relation, where

@@ -2,7 +2,7 @@ r"""ELMo: vectors of words from all layers of two language models, in the mixtur
 
 Paper: M. Peters, M. Neumann, M. Iyyer, M. Gardner, C. Clark, K. Lee & L. Zettlemoyer, "Deep contextualized
 word representations", 1802.05365 (2018). The nets are in `anncestry.layers.character_encoder` (the words'
-vectors), `anncestry.layers.bilm` (the language models) and `anncestry.layers.scalar_mix`.
+vectors), `anncestry.layers.recurrent.bilm` (the language models) and `anncestry.layers.scalar_mix`.
 
     x_k = W_p Highways(max-pooled convolutions of word k's characters)
     h_{k,0} = [x_k; x_k];    h_{k,j} = [forward h_{k,j}; backward h_{k,j}],   each layer j > 1 + its input
@@ -24,11 +24,11 @@ from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.errors import require
-from anncestry.layers.bilm import BiLM, ClippedLSTMPCell, DirectedLM
 from anncestry.layers.character_encoder import ACTIVATIONS, CharacterEncoder
 from anncestry.layers.linear import Linear
+from anncestry.layers.recurrent.bilm import BiLM, ClippedLSTMPCell, DirectedLM
+from anncestry.layers.recurrent.wirings import visible_steps
 from anncestry.layers.scalar_mix import ScalarMix
-from anncestry.layers.wirings import visible_steps
 from anncestry.models.bilstm import BiLSTM, BiLSTMConfig
 from anncestry.protocols import State, Unscored
 from anncestry.signature import (

@@ -27,13 +27,18 @@ from torch import nn
 
 from anncestry.arrays import Bool, Float, Int, Tensor
 from anncestry.errors import require
-from anncestry.layers.alignment import Additive, alignment_weights, side_by_side
-from anncestry.layers.cells import LSTMCell, LSTMState
-from anncestry.layers.encoder_decoder import TranslationConfig, WritingNetwork, visible_places, where_ragged
-from anncestry.layers.lookup import Lookup
-from anncestry.layers.recurrence import prepared, recur
-from anncestry.layers.residual import Residual
-from anncestry.layers.wirings import Bidirectional, Stacked, Unrolled, step_of
+from anncestry.layers.recurrent.cells import LSTMCell, LSTMState
+from anncestry.layers.recurrent.recurrence import prepared, recur
+from anncestry.layers.recurrent.residual import Residual
+from anncestry.layers.recurrent.wirings import Bidirectional, Stacked, Unrolled, step_of
+from anncestry.layers.seq2seq.alignment import Additive, alignment_weights, side_by_side
+from anncestry.layers.seq2seq.encoder_decoder import (
+    TranslationConfig,
+    WritingNetwork,
+    visible_places,
+    where_ragged,
+)
+from anncestry.layers.seq2seq.lookup import Lookup
 from anncestry.protocols import Memory
 
 
@@ -48,7 +53,7 @@ class GNMTConfig(TranslationConfig):
         new_context: whether the layers above the decoder's bottom read the context of the same step
             (``gnmt_v2``) or, as in the paper, that of the step before (``gnmt``).
         normed: whether v of the score is a direction and a length (``normed_bahdanau``).
-        forget_bias: as in `anncestry.layers.cells.LSTMCell`.
+        forget_bias: as in `anncestry.layers.recurrent.cells.LSTMCell`.
     """
 
     num_layers: int = 3

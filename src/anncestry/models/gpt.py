@@ -26,12 +26,12 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
-from anncestry.layers.alignment import side_by_side
-from anncestry.layers.attention import SelfAttention
-from anncestry.layers.key_value_cache import KeyValueCache
+from anncestry.layers.attention.attention import SelfAttention
+from anncestry.layers.attention.blocks import Block, FeedForward, PostNorm
+from anncestry.layers.attention.key_value_cache import KeyValueCache
+from anncestry.layers.attention.positions import Learned
 from anncestry.layers.linear import ACTIVATIONS, Linear, TiedReadout
-from anncestry.layers.positions import Learned
-from anncestry.layers.transformer import Block, FeedForward, PostNorm
+from anncestry.layers.seq2seq.alignment import side_by_side
 from anncestry.protocols import WithText
 from anncestry.rules import (
     Checked,
@@ -245,7 +245,8 @@ class GPT(nn.Module):
 
     def step(self, x_t: Int[Tensor, "R"], state: GPTState) -> tuple[Float[Tensor, "R K"], GPTState]:
         """One token of each row: scores of what follows it, or the answers so far. Several rows may follow
-        one text (`anncestry.layers.key_value_cache`). Without a position left, the older half is dropped."""
+        one text (`anncestry.layers.attention.key_value_cache`). Without a position left, the older half is
+        dropped."""
         if state.cache.length == self.config.num_positions:
             return self._read_again(x_t, state)
         cache = state.cache.extended(len(x_t))

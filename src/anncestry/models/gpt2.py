@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from anncestry.layers.transformer import PreNorm
+from anncestry.layers.attention.blocks import PreNorm
 from anncestry.models.gpt import GPT, INIT, GPTConfig
 
 

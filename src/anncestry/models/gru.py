@@ -2,7 +2,7 @@
 
 Paper: K. Cho et al., "Learning phrase representations using RNN encoder-decoder", 1406.1078 (2014).
 
-The equations are those of `anncestry.layers.cells.GRUCell`: h_t = (1 - z) n + z h_{t-1}.
+The equations are those of `anncestry.layers.recurrent.cells.GRUCell`: h_t = (1 - z) n + z h_{t-1}.
 
 Differs from the LSTM: the update gate z does the work of both input and forget gate; no output gate.
 
@@ -13,10 +13,10 @@ unless ``reset="before"``.
 from dataclasses import dataclass
 
 from anncestry.errors import require
-from anncestry.layers.cells import GRUCell
-from anncestry.layers.sequence_network import CausalSequenceNetwork, SequenceConfig
-from anncestry.layers.variants import ResetFirstGRUCell
-from anncestry.layers.wirings import Unrolled, stack
+from anncestry.layers.recurrent.cell_variants import ResetFirstGRUCell
+from anncestry.layers.recurrent.cells import GRUCell
+from anncestry.layers.recurrent.sequence_network import CausalSequenceNetwork, SequenceConfig
+from anncestry.layers.recurrent.wirings import Unrolled, stack
 
 RESETS = {"after": GRUCell, "before": ResetFirstGRUCell}
 

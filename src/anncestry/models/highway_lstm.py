@@ -12,8 +12,8 @@ Departures from the paper: one direction; see the ledger of its entry on the tim
 
 from dataclasses import dataclass
 
-from anncestry.layers.highway import HighwayStack
-from anncestry.layers.sequence_network import CausalSequenceNetwork, SequenceConfig
+from anncestry.layers.recurrent.highway import HighwayStack
+from anncestry.layers.recurrent.sequence_network import CausalSequenceNetwork, SequenceConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from torch import nn
 
 from anncestry.errors import require
-from anncestry.layers.jordan import JordanCell
-from anncestry.layers.sequence_network import CausalSequenceNetwork, SequenceConfig
-from anncestry.layers.wirings import Unrolled
+from anncestry.layers.recurrent.jordan import JordanCell
+from anncestry.layers.recurrent.sequence_network import CausalSequenceNetwork, SequenceConfig
+from anncestry.layers.recurrent.wirings import Unrolled
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,9 +24,9 @@ from torch import nn
 
 from anncestry.arrays import Bool, Float, Tensor
 from anncestry.errors import require
+from anncestry.layers.activations import ScaledTanh
 from anncestry.layers.computed import Computed
-from anncestry.layers.feed_forward import ScaledTanh
-from anncestry.layers.image_network import ImageConfig, problem
+from anncestry.layers.images.config import ImageConfig, problem
 from anncestry.signature import Signature
 
 SIDE = 32  # of the paper's images

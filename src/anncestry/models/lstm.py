@@ -3,7 +3,7 @@
 Papers: S. Hochreiter & J. Schmidhuber, "Long short-term memory", Neural Computation 9 (1997);
 F. Gers, J. Schmidhuber & F. Cummins, "Learning to forget", Neural Computation 12 (2000).
 
-The equations are those of `anncestry.layers.cells.LSTMCell`: c_t = f c_{t-1} + i g, h_t = o tanh(c_t).
+Equations: `anncestry.layers.recurrent.cells.LSTMCell`: c_t = f c_{t-1} + i g, h_t = o tanh(c_t).
 
 Differs from the RNN: the state has a second part, c, whose path through time is a sum.
 
@@ -13,9 +13,9 @@ memory cell per block; the forget gate starts open (bias 1).
 
 from dataclasses import dataclass
 
-from anncestry.layers.cells import LSTMCell
-from anncestry.layers.sequence_network import CausalSequenceNetwork, SequenceConfig
-from anncestry.layers.wirings import Unrolled, stack
+from anncestry.layers.recurrent.cells import LSTMCell
+from anncestry.layers.recurrent.sequence_network import CausalSequenceNetwork, SequenceConfig
+from anncestry.layers.recurrent.wirings import Unrolled, stack
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,9 +12,9 @@ Departures from the paper: see the ledger of its entry on the timeline.
 
 from dataclasses import dataclass
 
-from anncestry.layers.sequence_network import CausalSequenceNetwork, SequenceConfig
-from anncestry.layers.variants import LSTM1997Cell
-from anncestry.layers.wirings import Unrolled, stack
+from anncestry.layers.recurrent.cell_variants import LSTM1997Cell
+from anncestry.layers.recurrent.sequence_network import CausalSequenceNetwork, SequenceConfig
+from anncestry.layers.recurrent.wirings import Unrolled, stack
 
 
 @dataclass(frozen=True, kw_only=True)

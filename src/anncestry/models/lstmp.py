@@ -12,9 +12,9 @@ Departures from the paper: no peepholes and no second, non-recurrent projection,
 
 from dataclasses import dataclass
 
-from anncestry.layers.projection import LSTMPCell
-from anncestry.layers.sequence_network import CausalSequenceNetwork, SequenceConfig
-from anncestry.layers.wirings import Unrolled, stack
+from anncestry.layers.recurrent.projection import LSTMPCell
+from anncestry.layers.recurrent.sequence_network import CausalSequenceNetwork, SequenceConfig
+from anncestry.layers.recurrent.wirings import Unrolled, stack
 
 
 @dataclass(frozen=True, kw_only=True)

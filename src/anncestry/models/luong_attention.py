@@ -25,7 +25,10 @@ from torch import nn
 
 from anncestry.arrays import Bool, Float, Int, Tensor
 from anncestry.errors import require
-from anncestry.layers.alignment import (
+from anncestry.layers.recurrent.cells import LSTMCell
+from anncestry.layers.recurrent.recurrence import prepared, recur
+from anncestry.layers.recurrent.wirings import Bidirectional, Stacked, Unrolled, reverse, stack, step_of
+from anncestry.layers.seq2seq.alignment import (
     SCORES,
     Monotonic,
     Predictive,
@@ -33,18 +36,15 @@ from anncestry.layers.alignment import (
     make_score,
     side_by_side,
 )
-from anncestry.layers.cells import LSTMCell
-from anncestry.layers.encoder_decoder import (
+from anncestry.layers.seq2seq.encoder_decoder import (
     TranslationConfig,
     WritingNetwork,
     back_to_front,
     visible_places,
     where_ragged,
 )
-from anncestry.layers.lookup import Lookup
-from anncestry.layers.recurrence import prepared, recur
+from anncestry.layers.seq2seq.lookup import Lookup
 from anncestry.layers.watching import untouched
-from anncestry.layers.wirings import Bidirectional, Stacked, Unrolled, reverse, stack, step_of
 from anncestry.protocols import Memory, State
 
 WINDOWS = ("global", "local-m", "local-p")
@@ -68,7 +68,7 @@ class LuongAttentionConfig(TranslationConfig):
         attention_activation: ``tanh``, or ``identity`` as in tensorflow/nmt.
         output_bias: whether the scores of words have a bias.
         max_source_len: places that a score by ``location`` knows.
-        forget_bias: as in `anncestry.layers.cells.LSTMCell`.
+        forget_bias: as in `anncestry.layers.recurrent.cells.LSTMCell`.
     """
 
     num_layers: int = 2

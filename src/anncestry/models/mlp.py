@@ -17,7 +17,7 @@ from typing import Annotated, Any
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
-from anncestry.layers.feed_forward import ACTIVATIONS, INITIALISATIONS, activation, initialise
+from anncestry.layers.activations import ACTIVATIONS, INITIALISATIONS, activation, initialise
 from anncestry.rules import Checked, Rate, Rule, Size, one_of
 from anncestry.signature import EVERY_STEP, InputKind, Signature, Task
 
@@ -34,7 +34,7 @@ class MLPConfig(Checked):
         input_shape: the shape of one input.
         hidden_sizes: units of each hidden layer, first to last; empty for a linear model.
         output_size: K, classes or target values.
-        activation: a name of `anncestry.layers.feed_forward.ACTIVATIONS`.
+        activation: a name of `anncestry.layers.activations.ACTIVATIONS`.
         init: ``lecun``, ``glorot``, ``he`` or ``heuristic``; biases start at zero.
         dropout: probability of zeroing a hidden unit.
     """

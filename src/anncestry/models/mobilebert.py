@@ -25,12 +25,12 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Bool, Float, Int, Tensor
-from anncestry.layers.attention import Attention, attention_weights
-from anncestry.layers.encoder_decoder import visible_places, where_ragged
+from anncestry.layers.attention.attention import Attention, attention_weights
+from anncestry.layers.attention.blocks import FeedForward, PostNorm
+from anncestry.layers.attention.positions import Learned
+from anncestry.layers.attention.token_embeddings import segments_of
 from anncestry.layers.linear import Linear
-from anncestry.layers.positions import Learned
-from anncestry.layers.token_embeddings import segments_of
-from anncestry.layers.transformer import FeedForward, PostNorm
+from anncestry.layers.seq2seq.encoder_decoder import visible_places, where_ragged
 from anncestry.models.bert import NO_POOLER, Bert, BertConfig, MaskedWords
 from anncestry.protocols import Filled
 from anncestry.rules import Size, below, multiple_of

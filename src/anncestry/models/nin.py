@@ -19,7 +19,7 @@ from typing import Any
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
-from anncestry.layers.image_network import ImageConfig, problem, start_he
+from anncestry.layers.images.config import ImageConfig, problem, start_he
 from anncestry.signature import Signature
 
 KERNELS = ((5, 1, 1), (5, 1, 1), (3, 1, 1))

@@ -5,7 +5,8 @@ search space odyssey", 1503.04069 (2015), whose names the variants have.
 
     i, f see c_{t-1} and o sees c_t, each through a diagonal of weights
 
-Differs from the LSTM: the peepholes; each variant by one change more (`anncestry.layers.variants`).
+Differs from the LSTM: the peepholes; each variant by one more change
+(`anncestry.layers.recurrent.cell_variants`).
 
 Departures from the papers: see the ledger of its entry on the timeline.
 """
@@ -13,9 +14,9 @@ Departures from the papers: see the ledger of its entry on the timeline.
 from dataclasses import dataclass
 
 from anncestry.errors import require
-from anncestry.layers.sequence_network import CausalSequenceNetwork, SequenceConfig
-from anncestry.layers.variants import SEARCH_SPACE
-from anncestry.layers.wirings import Unrolled, stack
+from anncestry.layers.recurrent.cell_variants import SEARCH_SPACE
+from anncestry.layers.recurrent.sequence_network import CausalSequenceNetwork, SequenceConfig
+from anncestry.layers.recurrent.wirings import Unrolled, stack
 
 
 @dataclass(frozen=True, kw_only=True)

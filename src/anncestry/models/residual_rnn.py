@@ -13,9 +13,9 @@ Departures from the paper: see the ledger of its entry on the timeline.
 
 from dataclasses import dataclass
 
-from anncestry.layers.residual import ResidualLSTMCell
-from anncestry.layers.sequence_network import CausalSequenceNetwork, SequenceConfig
-from anncestry.layers.wirings import Unrolled, stack
+from anncestry.layers.recurrent.residual import ResidualLSTMCell
+from anncestry.layers.recurrent.sequence_network import CausalSequenceNetwork, SequenceConfig
+from anncestry.layers.recurrent.wirings import Unrolled, stack
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,15 +12,15 @@ Departures from the papers: the lowest layer, whose input has another size, has 
 
 from dataclasses import dataclass
 
-from anncestry.layers.cell_names import find_cell, make_cell
-from anncestry.layers.residual import Residual
-from anncestry.layers.sequence_network import CausalSequenceNetwork, SequenceConfig
-from anncestry.layers.wirings import Stacked, Unrolled
+from anncestry.layers.recurrent.registry import find_cell, make_cell
+from anncestry.layers.recurrent.residual import Residual
+from anncestry.layers.recurrent.sequence_network import CausalSequenceNetwork, SequenceConfig
+from anncestry.layers.recurrent.wirings import Stacked, Unrolled
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResidualStackConfig(SequenceConfig):
-    """Sizes, and the ``cell``: any of `anncestry.layers.cell_names.CELLS`."""
+    """Sizes, and the ``cell``: any of `anncestry.layers.recurrent.registry.CELLS`."""
 
     num_layers: int = 3
     cell: str = "lstm"

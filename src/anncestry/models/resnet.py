@@ -22,8 +22,8 @@ from torch import nn
 
 from anncestry.arrays import Float, Tensor
 from anncestry.errors import require
-from anncestry.layers.folding import Folding, conv_norm
-from anncestry.layers.image_network import ImageConfig, is_small, problem, start_he_fan_out
+from anncestry.layers.images.batch_norm_folding import Folding, conv_norm
+from anncestry.layers.images.config import ImageConfig, is_small, problem, start_he_fan_out
 from anncestry.signature import Signature
 
 EXPANSION = 4  # a bottleneck hands on so many times the channels of its 3x3 convolution

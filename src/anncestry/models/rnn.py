@@ -12,9 +12,9 @@ the whole window instead of a copy of the last hidden state taken as a constant 
 
 from dataclasses import dataclass
 
-from anncestry.layers.cells import ElmanCell
-from anncestry.layers.sequence_network import CausalSequenceNetwork, SequenceConfig
-from anncestry.layers.wirings import Unrolled, stack
+from anncestry.layers.recurrent.cells import ElmanCell
+from anncestry.layers.recurrent.sequence_network import CausalSequenceNetwork, SequenceConfig
+from anncestry.layers.recurrent.wirings import Unrolled, stack
 
 
 @dataclass(frozen=True, kw_only=True)

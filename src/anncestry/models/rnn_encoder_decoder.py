@@ -18,12 +18,12 @@ from typing import NamedTuple
 from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
-from anncestry.layers.alignment import side_by_side
-from anncestry.layers.cells import HiddenState
-from anncestry.layers.encoder_decoder import TranslationConfig, WritingNetwork, where_ragged
-from anncestry.layers.readout import MaxoutReadout, start_as_published
-from anncestry.layers.variants import ResetFirstGRUCell
-from anncestry.layers.wirings import Unrolled, advance_all
+from anncestry.layers.recurrent.cell_variants import ResetFirstGRUCell
+from anncestry.layers.recurrent.cells import HiddenState
+from anncestry.layers.recurrent.wirings import Unrolled, advance_all
+from anncestry.layers.seq2seq.alignment import side_by_side
+from anncestry.layers.seq2seq.encoder_decoder import TranslationConfig, WritingNetwork, where_ragged
+from anncestry.layers.seq2seq.readout import MaxoutReadout, start_as_published
 from anncestry.protocols import Memory
 
 

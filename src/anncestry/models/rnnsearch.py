@@ -24,14 +24,19 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Bool, Float, Int, Tensor
-from anncestry.layers.alignment import Additive, alignment_weights, side_by_side
-from anncestry.layers.cells import HiddenState
-from anncestry.layers.encoder_decoder import TranslationConfig, WritingNetwork, visible_places, where_ragged
-from anncestry.layers.lookup import Lookup
-from anncestry.layers.readout import MaxoutReadout, start_as_published
-from anncestry.layers.recurrence import prepared
-from anncestry.layers.variants import ResetFirstGRUCell
-from anncestry.layers.wirings import Bidirectional, Unrolled
+from anncestry.layers.recurrent.cell_variants import ResetFirstGRUCell
+from anncestry.layers.recurrent.cells import HiddenState
+from anncestry.layers.recurrent.recurrence import prepared
+from anncestry.layers.recurrent.wirings import Bidirectional, Unrolled
+from anncestry.layers.seq2seq.alignment import Additive, alignment_weights, side_by_side
+from anncestry.layers.seq2seq.encoder_decoder import (
+    TranslationConfig,
+    WritingNetwork,
+    visible_places,
+    where_ragged,
+)
+from anncestry.layers.seq2seq.lookup import Lookup
+from anncestry.layers.seq2seq.readout import MaxoutReadout, start_as_published
 from anncestry.protocols import Memory
 
 

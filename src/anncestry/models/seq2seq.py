@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from torch import nn
 
 from anncestry.arrays import Int, Tensor
-from anncestry.layers.cells import LSTMCell
-from anncestry.layers.encoder_decoder import (
+from anncestry.layers.recurrent.cells import LSTMCell
+from anncestry.layers.recurrent.wirings import Stacked, Unrolled, stack, step_of
+from anncestry.layers.seq2seq.encoder_decoder import (
     TranslationConfig,
     WritingNetwork,
     back_to_front,
     where_ragged,
 )
-from anncestry.layers.wirings import Stacked, Unrolled, stack, step_of
 from anncestry.protocols import State
 
 
@@ -37,7 +37,7 @@ class Seq2SeqConfig(TranslationConfig):
         reverse_source: whether the source is read back to front (section 3.3).
         share_weights: whether one LSTM both reads and writes, as in a sequence autoencoder (Dai & Le,
             1511.01432). Words read and written have embeddings of their own in any case.
-        forget_bias: as in `anncestry.layers.cells.LSTMCell`.
+        forget_bias: as in `anncestry.layers.recurrent.cells.LSTMCell`.
     """
 
     num_layers: int = 2

@@ -19,9 +19,9 @@ from typing import Any
 from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
-from anncestry.layers.cells import LSTMCell
-from anncestry.layers.encoder_decoder import WritingConfig, WritingNetwork
-from anncestry.layers.wirings import Unrolled, stack, step_of
+from anncestry.layers.recurrent.cells import LSTMCell
+from anncestry.layers.recurrent.wirings import Unrolled, stack, step_of
+from anncestry.layers.seq2seq.encoder_decoder import WritingConfig, WritingNetwork
 from anncestry.models.cnn import CNN, CNNConfig
 from anncestry.protocols import State
 from anncestry.signature import Signature

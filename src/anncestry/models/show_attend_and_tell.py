@@ -24,12 +24,12 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
-from anncestry.layers.alignment import Additive, side_by_side
-from anncestry.layers.cells import LSTMCell, LSTMState
-from anncestry.layers.encoder_decoder import WritingNetwork
-from anncestry.layers.lookup import Lookup
-from anncestry.layers.readout import DeepReadout
-from anncestry.layers.recurrence import prepared
+from anncestry.layers.recurrent.cells import LSTMCell, LSTMState
+from anncestry.layers.recurrent.recurrence import prepared
+from anncestry.layers.seq2seq.alignment import Additive, side_by_side
+from anncestry.layers.seq2seq.encoder_decoder import WritingNetwork
+from anncestry.layers.seq2seq.lookup import Lookup
+from anncestry.layers.seq2seq.readout import DeepReadout
 from anncestry.models.cnn import CNN
 from anncestry.models.show_and_tell import CaptioningConfig
 from anncestry.protocols import Memory

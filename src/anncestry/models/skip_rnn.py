@@ -14,10 +14,10 @@ Departures from the papers: what they leave open, the place of h_{t-d}, is state
 from dataclasses import dataclass
 
 from anncestry.errors import require
-from anncestry.layers.cell_names import find_cell, make_cell
-from anncestry.layers.dilated import Skip, exponential
-from anncestry.layers.sequence_network import CausalSequenceNetwork, SequenceConfig
-from anncestry.layers.wirings import Stacked
+from anncestry.layers.recurrent.dilated import Skip, exponential
+from anncestry.layers.recurrent.registry import find_cell, make_cell
+from anncestry.layers.recurrent.sequence_network import CausalSequenceNetwork, SequenceConfig
+from anncestry.layers.recurrent.wirings import Stacked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class SkipRNNConfig(SequenceConfig):
     """Sizes, the cell and the distances.
 
     Attributes:
-        cell: any of `anncestry.layers.cell_names.CELLS`.
+        cell: any of `anncestry.layers.recurrent.registry.CELLS`.
         base: by which the distance grows from layer to layer.
         first_distance: of the lowest layer.
     """

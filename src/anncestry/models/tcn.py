@@ -14,8 +14,8 @@ came before a window can be handed on as a state, where theirs begins every wind
 
 from dataclasses import dataclass
 
-from anncestry.layers.sequence_network import CausalSequenceNetwork, SequenceConfig
-from anncestry.layers.temporal import TemporalConvolution
+from anncestry.layers.recurrent.sequence_network import CausalSequenceNetwork, SequenceConfig
+from anncestry.layers.recurrent.temporal import TemporalConvolution
 
 
 @dataclass(frozen=True, kw_only=True)

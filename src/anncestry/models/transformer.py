@@ -24,13 +24,18 @@ from torch import nn
 
 from anncestry.arrays import Bool, Float, Int, Tensor
 from anncestry.errors import require
-from anncestry.layers.alignment import side_by_side
-from anncestry.layers.attention import Attention, CrossAttention, SelfAttention
-from anncestry.layers.encoder_decoder import ReadingConfig, WritingNetwork, visible_places, where_ragged
-from anncestry.layers.key_value_cache import KeyValueCache
+from anncestry.layers.attention.attention import Attention, CrossAttention, SelfAttention
+from anncestry.layers.attention.blocks import Block, DecoderBlock, FeedForward, PostNorm, PreNorm
+from anncestry.layers.attention.key_value_cache import KeyValueCache
+from anncestry.layers.attention.positions import LAYOUTS, Learned, Sinusoidal
 from anncestry.layers.linear import ACTIVATIONS, Linear, TiedReadout
-from anncestry.layers.positions import LAYOUTS, Learned, Sinusoidal
-from anncestry.layers.transformer import Block, DecoderBlock, FeedForward, PostNorm, PreNorm
+from anncestry.layers.seq2seq.alignment import side_by_side
+from anncestry.layers.seq2seq.encoder_decoder import (
+    ReadingConfig,
+    WritingNetwork,
+    visible_places,
+    where_ragged,
+)
 from anncestry.protocols import Memory
 from anncestry.signature import Signature
 
@@ -52,7 +57,7 @@ class TransformerConfig(ReadingConfig):
         norm: ``post`` as in the paper; ``pre`` normalises what goes into a sub-layer, and the end of a stack.
         last_norm: whether the end of a stack is normalised behind ``post`` too, as by torch.nn.Transformer.
         positions: ``interleaved`` sinusoids as in the paper, ``concatenated``, ``tensor2tensor``'s, or
-            ``learned`` ones (`anncestry.layers.positions`).
+            ``learned`` ones (`anncestry.layers.attention.positions`).
         first_position: the number of the first sinusoid.
         num_positions: how many are learned; no text is longer than that.
         tie: ``all``: one table embeds sources and answers and scores words, for one vocabulary; ``output``:

@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
-from anncestry.layers.image_coding import Decoder, Encoder, ImageCodingConfig, NormalSample
+from anncestry.layers.images.autoencoding import Decoder, Encoder, ImageCodingConfig, NormalSample
 from anncestry.protocols import Reconstruction
 
 

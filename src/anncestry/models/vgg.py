@@ -18,8 +18,8 @@ from torch import nn
 
 from anncestry.arrays import Float, Tensor
 from anncestry.errors import require
-from anncestry.layers.folding import Folding
-from anncestry.layers.image_network import ImageConfig, is_small, problem, start_he
+from anncestry.layers.images.batch_norm_folding import Folding
+from anncestry.layers.images.config import ImageConfig, is_small, problem, start_he
 from anncestry.signature import Signature
 
 # For every stage, the kernel sizes of its convolutions.

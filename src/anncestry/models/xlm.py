@@ -23,10 +23,10 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
-from anncestry.layers.attention import SelfAttention
+from anncestry.layers.attention.attention import SelfAttention
+from anncestry.layers.attention.blocks import Block, FeedForward, PostNorm, PreNorm
+from anncestry.layers.attention.token_embeddings import TokenEmbeddings, segments_of
 from anncestry.layers.linear import TiedReadout
-from anncestry.layers.token_embeddings import TokenEmbeddings, segments_of
-from anncestry.layers.transformer import Block, FeedForward, PostNorm, PreNorm
 from anncestry.models.bert import NO_POOLER, Bert, BertConfig
 from anncestry.rules import Rate, Rule, one_of, only
 

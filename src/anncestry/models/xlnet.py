@@ -23,11 +23,11 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Bool, Float, Int, Tensor
-from anncestry.layers.encoder_decoder import visible_places, where_ragged
+from anncestry.layers.attention.blocks import Block, FeedForward, PostNorm
+from anncestry.layers.attention.relative_attention import Distances, RelativeAttention
+from anncestry.layers.attention.token_embeddings import segments_of
 from anncestry.layers.linear import TiedReadout
-from anncestry.layers.relative_attention import Distances, RelativeAttention
-from anncestry.layers.token_embeddings import segments_of
-from anncestry.layers.transformer import Block, FeedForward, PostNorm
+from anncestry.layers.seq2seq.encoder_decoder import visible_places, where_ragged
 from anncestry.models.bert import Bert, BertConfig
 from anncestry.protocols import IGNORED
 from anncestry.rules import multiple_of, only, relation

@@ -14,8 +14,8 @@ from anncestry.objectives.bidirectional import BidirectionalLanguageModel
 from anncestry.objectives.classes import Classification, MultiLabel
 from anncestry.objectives.masked import MaskedLanguageModel, Span
 from anncestry.objectives.reconstruction import Autoencoding
+from anncestry.objectives.sequence import Writing
 from anncestry.objectives.tagging import Tagging
-from anncestry.objectives.writing import Writing
 from anncestry.protocols import IGNORED
 from anncestry.signature import WRITING_TASKS, Signature
 

@@ -7,22 +7,22 @@ from typing import Any
 
 from anncestry.errors import UserError, nearest
 from anncestry.timeline.architecture import Architecture, Departure, Preset, check_fields
-from anncestry.timeline.bert_forks import BERT_FORKS
-from anncestry.timeline.beyond_bert import BEYOND_BERT
-from anncestry.timeline.cells import CELL_ENTRIES
-from anncestry.timeline.convolutional import CONVOLUTIONAL
-from anncestry.timeline.dilated import DILATED
-from anncestry.timeline.feed_forward import FEED_FORWARD, FIRST_CONVOLUTIONAL
-from anncestry.timeline.generative import GENERATIVE
-from anncestry.timeline.lean_encoders import LEAN_ENCODERS
-from anncestry.timeline.pretrained_decoders import PRETRAINED_DECODERS
-from anncestry.timeline.pretrained_encoders import PRETRAINED_ENCODERS
-from anncestry.timeline.pretrained_features import PRETRAINED_FEATURES
-from anncestry.timeline.recurrent import RECURRENT
-from anncestry.timeline.sequence_to_sequence import SEQUENCE_TO_SEQUENCE
-from anncestry.timeline.shortcuts import SHORTCUTS
-from anncestry.timeline.temporal import TEMPORAL
-from anncestry.timeline.transformers import TRANSFORMERS
+from anncestry.timeline.branches.bert_forks import BERT_FORKS
+from anncestry.timeline.branches.beyond_bert import BEYOND_BERT
+from anncestry.timeline.branches.cells import CELL_ENTRIES
+from anncestry.timeline.branches.convolutional import CONVOLUTIONAL
+from anncestry.timeline.branches.dilated import DILATED
+from anncestry.timeline.branches.feed_forward import FEED_FORWARD, FIRST_CONVOLUTIONAL
+from anncestry.timeline.branches.generative import GENERATIVE
+from anncestry.timeline.branches.lean_encoders import LEAN_ENCODERS
+from anncestry.timeline.branches.pretrained_decoders import PRETRAINED_DECODERS
+from anncestry.timeline.branches.pretrained_encoders import PRETRAINED_ENCODERS
+from anncestry.timeline.branches.pretrained_features import PRETRAINED_FEATURES
+from anncestry.timeline.branches.recurrent import RECURRENT
+from anncestry.timeline.branches.sequence_to_sequence import SEQUENCE_TO_SEQUENCE
+from anncestry.timeline.branches.shortcuts import SHORTCUTS
+from anncestry.timeline.branches.temporal import TEMPORAL
+from anncestry.timeline.branches.transformers import TRANSFORMERS
 
 __all__ = [
     "KINDS",
@@ -54,6 +54,7 @@ KINDS: dict[str, tuple[Architecture, ...]] = {
 TIMELINE: tuple[Architecture, ...] = tuple(
     sorted((entry for branch in KINDS.values() for entry in branch), key=lambda entry: entry.year)
 )
+Architecture.timeline = TIMELINE
 
 
 def kind_of(architecture: Architecture) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from anncestry.errors import UserError, nearest, require
 
@@ -96,6 +96,8 @@ class Architecture:
     has_width: bool = True
     presets: tuple[Preset, ...] = ()
     aliases: tuple[str, ...] = ()
+    timeline: ClassVar[tuple[Architecture, ...]] = ()
+    """All entries, so that a refusal names those that would fit; `anncestry.timeline` sets it."""
 
     def __post_init__(self) -> None:
         if not self.one_class:  # the same net, see `Signature.for_net`
@@ -126,9 +128,7 @@ class Architecture:
             UserError: it does not fit the data, or an override names no field of the config.
         """
         if not self.fits_signature(signature):
-            from anncestry.timeline import TIMELINE  # made of entries such as this one
-
-            fitting = [a.id for a in TIMELINE if a.fits_signature(signature)]
+            fitting = [a.id for a in self.timeline if a.fits_signature(signature)]
             rule = f"does not fit {signature.inputs} inputs with the task {signature.task}"
             raise UserError("model", self.id, rule, fitting or ["none yet"])
         check_fields(self.config_class(), overrides, self.id)

@@ -13,7 +13,7 @@ from torch import nn
 
 from anncestry.arrays import Bool, Float, Int, Tensor
 from anncestry.errors import UserError, require
-from anncestry.layers.encoder_decoder import visible_places
+from anncestry.layers.seq2seq.encoder_decoder import visible_places
 from anncestry.models.bert import Bert, MaskedWords
 from anncestry.objectives import Objective
 from anncestry.objectives.distillation import distillation

@@ -15,17 +15,17 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from anncestry.arrays import Tensor
-from anncestry.data.dataset import Dataset, Examples, epoch_order
+from anncestry.data.splits.dataset import Dataset, Examples, epoch_order
 from anncestry.engine.memory import keep_freed_memory
 from anncestry.engine.precision import fast_float32
 from anncestry.errors import UserError, require
 from anncestry.objectives import objective_of, score
 from anncestry.protocols import Batch, OwnRule, State, map_state, outputs_of
 from anncestry.training.distilling import DistillingStep
+from anncestry.training.evaluation_schedule import next_place, unit_of
 from anncestry.training.history import History
 from anncestry.training.optimizers import Place
 from anncestry.training.outcome import Clock, Diverged, Fit, Progress, StepEnd, Stopped, spending
-from anncestry.training.places import next_place, unit_of
 from anncestry.training.settings import TrainingSettings
 from anncestry.training.signals import StopRequest
 from anncestry.training.snapshot import latest_snapshot, restore, save_snapshot, snapshot_paths

@@ -18,7 +18,7 @@ from anncestry.data import DataOptions, Processor
 from anncestry.data.sources.catalogue import SOURCES, reads_running_text
 from anncestry.errors import UserError
 from anncestry.models.create import DATA_FIELDS
-from anncestry.runs import Run
+from anncestry.runs.run import Run
 from anncestry.signature import Signature
 from anncestry.training.settings import RUNNING_TEXT
 

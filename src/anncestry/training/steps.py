@@ -11,7 +11,7 @@ from anncestry.arrays import Tensor
 from anncestry.engine.layout import lay_out
 from anncestry.errors import require
 from anncestry.objectives import Objective
-from anncestry.objectives.beside import loss_of
+from anncestry.objectives.auxiliary_lm import loss_of
 from anncestry.protocols import Batch, OwnRule, State, detach_state, map_state, outputs_of
 from anncestry.training.augment import augment
 from anncestry.training.lone_rows import seen_statistics_for

@@ -15,12 +15,14 @@ from anncestry.data import DataOptions, Dataset, load_data
 from anncestry.data.sources.catalogue import reads_running_text, usual_options
 from anncestry.errors import UserError, nearest, require
 from anncestry.files import remove_leftovers
-from anncestry.generation import Written, answered, usual_search, written_scores
+from anncestry.inference.evaluation import answered, written_scores
+from anncestry.inference.generation import usual_search
 from anncestry.models.building import available_memory, build_checked, in_words, memory_told
 from anncestry.models.create import configure
 from anncestry.objectives import objective_of, score
+from anncestry.objectives.text_metrics import Written
 from anncestry.protocols import OwnRule
-from anncestry.runs import Run, check_new_folder, create_run, finish_run
+from anncestry.runs.run import Run, check_new_folder, create_run, finish_run
 from anncestry.signature import WRITING_TASKS
 from anncestry.stored import made
 from anncestry.timeline import find, usual_settings

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from anncestry.data.processors import DenoisingProcessor, processor_from_json
-from anncestry.data.tokenizer import Tokenizer
 from anncestry.errors import UserError
 from anncestry.signature import END
+from anncestry.tokenizers.learning import learn_tokenizer
 
-LEARNT = Tokenizer.learn(["the cat sat on the mat."], "byte-bpe", 280).with_special(
+LEARNT = learn_tokenizer(["the cat sat on the mat."], "byte-bpe", 280).with_special(
     "roberta", pad="<pad>", begin="<s>", end="</s>", separator="</s>", unknown="<unk>", mask="<mask>"
 )
 
@@ -55,4 +55,4 @@ def test_the_likeliest_tokens_up_to_the_end(processor: DenoisingProcessor) -> No
 
 def test_a_tokenizer_without_a_mask_is_told() -> None:
     with pytest.raises(UserError, match="has no token that stands for masked tokens"):
-        DenoisingProcessor.of(Tokenizer.learn(["a b"], "byte-bpe", 300), 9)
+        DenoisingProcessor.of(learn_tokenizer(["a b"], "byte-bpe", 300), 9)

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from anncestry.data.processors import MaskedWordsProcessor, VectorProcessor, processor_from_json
-from anncestry.data.tokenizer import Special, Tokenizer
 from anncestry.errors import UserError
 from anncestry.protocols import IGNORED
+from anncestry.tokenizers.spec import Special
+from anncestry.tokenizers.tokenizer import Tokenizer
 
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "all", "work", "and", "no", "play", "##s", "dull")
 SPECIAL = Special(pad=0, unknown=1, begin=2, separator=3, end=3, mask=4)

@@ -10,16 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anncestry.data.processors.packed_spans import NEVER, SpanProcessor, _bounds, _most_context
-from anncestry.data.questions import Question
-from anncestry.data.tokenizer import Tokenizer
-from anncestry.data.tokenizer_source import for_a_task
+from anncestry.data.readers.squad import Question
 from anncestry.errors import UserError
+from anncestry.tokenizers.learning import learn_tokenizer
+from anncestry.tokenizers.source import for_a_task
+from anncestry.tokenizers.tokenizer import Tokenizer
 
 TEXTS = ["where was the film shown", "the film was shown in the old hall, and it was cold (very cold)"] * 4
 TOKENIZERS = [
-    Tokenizer.learn(TEXTS, "wordpiece", 45, lowercase=True),
-    for_a_task(Tokenizer.learn(TEXTS, "byte-bpe", 280)),
-    for_a_task(Tokenizer.learn(TEXTS, "word-bpe", 60)),
+    learn_tokenizer(TEXTS, "wordpiece", 45, lowercase=True),
+    for_a_task(learn_tokenizer(TEXTS, "byte-bpe", 280)),
+    for_a_task(learn_tokenizer(TEXTS, "word-bpe", 60)),
 ]
 PROCESSOR = SpanProcessor(TOKENIZERS[0], 24, stride=6, cut=True)
 LETTERS = st.characters(categories=("Lu", "Ll", "Nd"), max_codepoint=0x24F)

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from anncestry.data.processors import TranslationProcessor, processor_from_json
-from anncestry.data.vocabulary import Vocabulary
 from anncestry.signature import END, UNKNOWN
+from anncestry.tokenizers.vocabulary import Vocabulary
 
 
 @pytest.fixture

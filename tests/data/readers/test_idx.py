@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anncestry.data.readers import files
+from anncestry import user_files as files
 from anncestry.data.readers.idx import is_idx, read_idx
 from anncestry.errors import UserError
 

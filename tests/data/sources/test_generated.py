@@ -5,7 +5,7 @@ import pytest
 
 from anncestry.data.sources.series import mackey_glass
 from anncestry.data.sources.toy2d import SHAPES
-from anncestry.data.splits import generator
+from anncestry.data.splits.holdout import generator
 
 
 @pytest.mark.parametrize("shape", SHAPES)

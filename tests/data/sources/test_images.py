@@ -9,9 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
+from anncestry import user_files as files
 from anncestry.data import DataOptions, Examples, load_data, load_whole
 from anncestry.data.processors import ImageProcessor
-from anncestry.data.readers import files
 from anncestry.errors import UserError
 
 

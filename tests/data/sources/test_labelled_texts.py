@@ -8,9 +8,10 @@ import pytest
 
 from anncestry.data import DataOptions, Examples, load_data
 from anncestry.data.processors import PackedClassesProcessor, PackedTagsProcessor, PackedValuesProcessor
-from anncestry.data.tokenizer import Tokenizer, write_tokenizer
 from anncestry.errors import UserError
 from anncestry.protocols import IGNORED
+from anncestry.tokenizers.files import write_tokenizer
+from anncestry.tokenizers.learning import learn_tokenizer
 
 FINE = [f"{a} {b} film" for a in ("a fine", "a warm", "the good") for b in ("old", "new", "long")]
 DULL = [f"{a} {b} film" for a in ("a dull", "a cold", "the bad") for b in ("old", "new", "long")]
@@ -144,7 +145,7 @@ def test_words_with_tags(tmp_path: Path) -> None:
 
 
 def test_the_tokenizer_of_a_folder(tmp_path: Path) -> None:
-    learnt = Tokenizer.learn(FINE + DULL, "wordpiece", 50)
+    learnt = learn_tokenizer(FINE + DULL, "wordpiece", 50)
     write_tokenizer(learnt, tmp_path / "tokenizer")
     (tmp_path / "all.tsv").write_text("".join(f"{text}\t{label}\n" for text, label in ROWS))
     name = f"sentences:{tmp_path / 'all.tsv'}"

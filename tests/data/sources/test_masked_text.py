@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 
 from anncestry.data import DataOptions, load_data
-from anncestry.data.masked_blocks import MaskedBlocks
 from anncestry.data.processors import MaskedWordsProcessor, processor_from_json
 from anncestry.data.readers.lines import lines_of_text
 from anncestry.data.sources.catalogue import usual_options
 from anncestry.data.sources.masked_text import masked_text
-from anncestry.data.tokenizer import Tokenizer, write_tokenizer
+from anncestry.data.splits.masked_lm import MaskedBlocks
 from anncestry.errors import UserError
+from anncestry.tokenizers.files import write_tokenizer
+from anncestry.tokenizers.learning import learn_tokenizer
+from anncestry.tokenizers.tokenizer import Tokenizer
 
 SENTENCES = [
     "the cat sat on the mat",
@@ -87,7 +89,7 @@ def test_lower_case_and_a_tokenizer_that_is_given(tmp_path: Path) -> None:
         load_data(
             name, DataOptions(task="masked-lm", tokenizer=str(tmp_path / "tokenizer"), level="wordpiece")
         )
-    write_tokenizer(Tokenizer.learn([TEXT], "byte-bpe", 300), tmp_path / "gpt")
+    write_tokenizer(learn_tokenizer([TEXT], "byte-bpe", 300), tmp_path / "gpt")
     with pytest.raises(UserError, match="is of a model that goes on with texts"):
         load_data(name, DataOptions(task="masked-lm", tokenizer=str(tmp_path / "gpt")))
 
@@ -121,7 +123,7 @@ def test_a_second_run_cuts_and_learns_nothing(tmp_path: Path, monkeypatch: pytes
 
     with monkeypatch.context() as patch:
         patch.setattr(Tokenizer, "encode_all", refuse)
-        patch.setattr(Tokenizer, "learn", refuse)
+        patch.setattr("anncestry.data.sources.running_text.learn_tokenizer", refuse)
         again = load_data(name, told)
     assert again.fingerprint() == fingerprint == load_data(name, options()).fingerprint()
     assert again.processor == first.processor

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anncestry.data import DataOptions, load_data
-from anncestry.data.noised_pairs import NoisedPairs
 from anncestry.data.processors import DenoisingProcessor
 from anncestry.data.readers.lines import lines_of_text
 from anncestry.data.sources.catalogue import usual_options
 from anncestry.data.sources.noised_text import noised_text
-from anncestry.data.tokenizer import write_tokenizer
+from anncestry.data.splits.denoising import NoisedPairs
 from anncestry.errors import UserError
 from anncestry.signature import END
+from anncestry.tokenizers.files import write_tokenizer
 
 SENTENCES = ["The cat sat on the mat.", "A dog ran after the cat!", "Birds sing in the trees.", "Rain fell."]
 DOCUMENTS = [SENTENCES[i % 4 :] + SENTENCES[: i % 3] for i in range(80)]

@@ -8,8 +8,8 @@ import pytest
 
 from anncestry.data import DataOptions, load_data
 from anncestry.data.processors import SpanProcessor
-from anncestry.data.questions import Questions
 from anncestry.data.readers.squad import read_squad
+from anncestry.data.splits.questions import Questions
 from anncestry.errors import UserError
 
 SMALL = DataOptions(level="wordpiece", vocab_size=90, max_tokens=48)

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anncestry.checkpoints.converters.encoders import (
+from anncestry.checkpoints.converters.encoder_names import (
     UNTOLD,
     Exported,
     Reads,
@@ -34,14 +34,14 @@ from anncestry.checkpoints.converters.encoders import (
     their_activation,
     without_copies,
 )
-from anncestry.checkpoints.converters.sentence_bert import of_sentences
+from anncestry.checkpoints.converters.hugging_face.sentence_transformers import of_sentences
 from anncestry.checkpoints.foreign_files import BOOKKEEPING, CONFIG, ForeignFiles
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.rename import KeyMap
 from anncestry.checkpoints.store import some_of
-from anncestry.checkpoints.tensorflow_bundle import read_bundle
 from anncestry.errors import require
 from anncestry.fields import Fields
+from anncestry.formats.tensorflow_bundle import read_bundle
 
 _PREFIX = "bert."
 _WORDS = {

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anncestry.checkpoints.converters.transformers import (
+from anncestry.checkpoints.converters.transformer_names import (
     USUAL_HEADS,
     Words,
     arrange,
@@ -27,10 +27,10 @@ from anncestry.checkpoints.converters.transformers import (
     rename,
     vocabulary_json,
 )
-from anncestry.checkpoints.ctranslate2_model import CTranslate2Model, dequantise, read_ctranslate2
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.rename import KeyMap
 from anncestry.errors import UserError, require
+from anncestry.formats.ctranslate2_model import CTranslate2Model, dequantise, read_ctranslate2
 
 SPECS = {"": USUAL_HEADS, "TransformerBase": 8, "TransformerBig": 16, "TransformerSpec": USUAL_HEADS}
 _ACTIVATIONS = {0: "relu", 2: "silu", 3: "gelu"}

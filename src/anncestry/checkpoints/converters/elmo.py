@@ -18,11 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anncestry.checkpoints.hdf5 import float_datasets, nodes_of
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.store import some_of
 from anncestry.errors import UserError, require
 from anncestry.fields import Fields
+from anncestry.formats.hdf5 import float_datasets, nodes_of
 from anncestry.signature import NUM_CHARACTERS
 from anncestry.stored import read_object
 

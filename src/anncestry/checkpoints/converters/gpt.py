@@ -18,14 +18,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anncestry.checkpoints.converters.encoders import UNTOLD, Exported, Reads, answer_about_text
+from anncestry.checkpoints.converters.encoder_names import UNTOLD, Exported, Reads, answer_about_text
 from anncestry.checkpoints.foreign_files import CONFIG, ForeignFiles
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.rename import KeyMap
 from anncestry.checkpoints.store import some_of
-from anncestry.checkpoints.tensorflow_bundle import read_bundle
 from anncestry.errors import UserError, require
 from anncestry.fields import Fields
+from anncestry.formats.tensorflow_bundle import read_bundle
 from anncestry.stored import read_json, whole
 
 _CLASSES = {"gpt": "OpenAIGPT", "gpt2": "GPT2"}

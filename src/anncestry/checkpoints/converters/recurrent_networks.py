@@ -1,7 +1,7 @@
 """Whole recurrent networks: a stack of recurrent layers, perhaps an embedding below and a linear layer above.
 
 From safetensors of a PyTorch module that has one ``torch.nn.RNN``, ``LSTM`` or ``GRU``, and from what Keras
-writes (`anncestry.checkpoints.converters.keras_files`). Without a linear layer the readout becomes the
+writes (`anncestry.formats.keras`). Without a linear layer the readout becomes the
 identity: the outputs are the hidden units themselves. What a file does not say is assumed, with a note.
 """
 
@@ -14,14 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anncestry.checkpoints.converters.keras import from_keras
-from anncestry.checkpoints.converters.keras_files import read_keras
-from anncestry.checkpoints.converters.keras_model import KerasModel, read_model
-from anncestry.checkpoints.converters.recurrent import RecurrentSizes, from_state, measure
+from anncestry.checkpoints.converters.keras.configuration import KerasModel, read_model
+from anncestry.checkpoints.converters.keras.weights import from_keras
+from anncestry.checkpoints.converters.recurrent_names import RecurrentSizes, from_state, measure
 from anncestry.checkpoints.converters.torch_rnn import from_torch
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.store import some_of
 from anncestry.errors import UserError, require
+from anncestry.formats.keras import read_keras
 from anncestry.timeline import find
 
 _NAME = re.compile(r"(?P<module>.*?)(?P<name>(?:weight|bias)_(?:ih|hh|hr)_l[0-9]+(?:_reverse)?)")

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anncestry.checkpoints.converters.transformers import (
+from anncestry.checkpoints.converters.transformer_names import (
     USUAL_HEADS,
     Words,
     arrange,
@@ -27,8 +27,8 @@ from anncestry.checkpoints.converters.transformers import (
     vocabulary_json,
 )
 from anncestry.checkpoints.imported import Imported
-from anncestry.checkpoints.tensorflow_bundle import list_bundle, read_bundle
 from anncestry.errors import UserError, require
+from anncestry.formats.tensorflow_bundle import list_bundle, read_bundle
 from anncestry.stored import read_object
 
 _TRAINING = re.compile(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from anncestry.checkpoints.converters.recurrent import (
+from anncestry.checkpoints.converters.recurrent_names import (
     CELLS,
     CellWeights,
     from_state,

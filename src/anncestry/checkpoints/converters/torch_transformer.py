@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from anncestry.checkpoints.converters.transformers import (
+from anncestry.checkpoints.converters.transformer_names import (
     SPECIAL,
     USUAL_HEADS,
     Words,

@@ -6,7 +6,6 @@ travels as JSON in the run folder.
 
 from typing import Any
 
-from anncestry.data.dataset import Processor
 from anncestry.data.processors.captions import CaptionProcessor
 from anncestry.data.processors.characters import (
     CharacterClassProcessor,
@@ -16,13 +15,13 @@ from anncestry.data.processors.characters import (
 from anncestry.data.processors.denoising import DenoisingProcessor
 from anncestry.data.processors.image import ImageProcessor, PixelProcessor
 from anncestry.data.processors.masked_words import MaskedWordsProcessor
-from anncestry.data.processors.packed_answers import (
+from anncestry.data.processors.packed_spans import SpanProcessor
+from anncestry.data.processors.packed_targets import (
     PackedClassesProcessor,
     PackedLabelsProcessor,
     PackedTagsProcessor,
     PackedValuesProcessor,
 )
-from anncestry.data.processors.packed_spans import SpanProcessor
 from anncestry.data.processors.pieces import PieceTextProcessor
 from anncestry.data.processors.plain import PlainProcessor
 from anncestry.data.processors.sentences import SentenceProcessor, TagProcessor
@@ -31,6 +30,7 @@ from anncestry.data.processors.table import TableProcessor
 from anncestry.data.processors.text import TextProcessor, WordTextProcessor
 from anncestry.data.processors.translation import TranslationProcessor
 from anncestry.data.processors.vectors import VectorProcessor
+from anncestry.data.splits.dataset import Processor
 from anncestry.errors import UserError
 from anncestry.stored import check_fields_of
 

@@ -10,10 +10,10 @@ import torch
 from anncestry.arrays import Float, Tensor
 from anncestry.data.processors.image import ImageProcessor
 from anncestry.data.processors.translation import Given, texts_of
-from anncestry.data.readers.files import absolute, list_folder
 from anncestry.data.readers.images import is_image
-from anncestry.data.vocabulary import Vocabulary
 from anncestry.errors import UserError
+from anncestry.tokenizers.vocabulary import Vocabulary
+from anncestry.user_files import absolute, list_folder
 
 
 @dataclass(frozen=True)

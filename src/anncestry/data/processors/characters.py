@@ -9,7 +9,7 @@ from anncestry.arrays import Float, Int, Tensor
 from anncestry.data.processors.common import decode_classes
 from anncestry.data.processors.given import Given, ReadsSentences, ReadsTexts, label_of
 from anncestry.data.processors.text import UNKNOWN
-from anncestry.data.spelt import NUM_CHARS, TEXT_BEGINS, TEXT_ENDS, Speller, spelt
+from anncestry.data.splits.character_words import NUM_CHARS, TEXT_BEGINS, TEXT_ENDS, Speller, spelt
 from anncestry.errors import UserError
 
 MARKS = ("</S>", "<S>")

@@ -6,9 +6,9 @@ from typing import Any
 
 from anncestry.data.processors.masked_words import MASK
 from anncestry.data.processors.translation import TranslationProcessor
-from anncestry.data.tokenizer import Tokenizer
-from anncestry.data.written_pieces import WrittenPieces
 from anncestry.errors import require
+from anncestry.tokenizers.target_vocabulary import WrittenPieces
+from anncestry.tokenizers.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)

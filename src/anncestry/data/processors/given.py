@@ -9,16 +9,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from anncestry.data.readers.files import (
+from anncestry.data.readers.tables import Table, parse_table
+from anncestry.data.readers.tagged import sentences_of
+from anncestry.errors import UserError, require
+from anncestry.user_files import (
     existing_file,
     read_standard_input,
     read_text,
     split_lines,
     whole_characters,
 )
-from anncestry.data.readers.tables import Table, parse_table
-from anncestry.data.readers.tagged import sentences_of
-from anncestry.errors import UserError, require
 
 STANDARD_INPUT = Path("-")
 Text = str | tuple[str, str]

@@ -11,12 +11,12 @@ import torch
 
 from anncestry.arrays import Float, Tensor
 from anncestry.data.processors.common import decode_classes
-from anncestry.data.readers.files import absolute, check_memory, existing_file, list_folder
 from anncestry.data.readers.idx import is_idx, read_idx
 from anncestry.data.readers.images import is_image, read_image, to_pixels, with_channels
 from anncestry.data.readers.watching import counted
 from anncestry.errors import UserError
 from anncestry.signature import Task
+from anncestry.user_files import absolute, check_memory, existing_file, list_folder
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ import torch
 from anncestry.arrays import Int, Tensor
 from anncestry.data.processors.given import Given, ReadsTexts, Text, label_of
 from anncestry.data.processors.sentences import pad
-from anncestry.data.tokenizer import Tokenizer, packed_parts
 from anncestry.errors import UserError
+from anncestry.tokenizers.spec import packed_parts
+from anncestry.tokenizers.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)

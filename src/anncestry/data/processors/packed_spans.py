@@ -20,11 +20,12 @@ import torch
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.data.processors.given import Given, ReadsTexts, Text, label_of
 from anncestry.data.processors.packed import PackedProcessor
-from anncestry.data.processors.packed_answers import Asked
+from anncestry.data.processors.packed_targets import Asked
 from anncestry.data.processors.sentences import pad
-from anncestry.data.questions import Question, Windows
-from anncestry.data.tokenizer import packed_parts
+from anncestry.data.readers.squad import Question
+from anncestry.data.splits.questions import Windows
 from anncestry.errors import UserError
+from anncestry.tokenizers.spec import packed_parts
 
 NEVER = -1e30  # below every score
 CHUNK = 64  # windows whose pairs of places are compared at once

@@ -7,7 +7,9 @@ import numpy as np
 
 from anncestry.arrays import Int, Tensor
 from anncestry.data.processors.text import TextProcessor
-from anncestry.data.tokenizer import Kind, Tokenizer
+from anncestry.tokenizers.learning import learn_tokenizer
+from anncestry.tokenizers.spec import Kind
+from anncestry.tokenizers.tokenizer import Tokenizer
 
 LEVELS: tuple[Kind, ...] = ("byte-bpe", "word-bpe", "wordpiece")
 """How pieces can be learnt."""
@@ -39,7 +41,7 @@ class PieceTextProcessor(TextProcessor):
     @classmethod
     def learn(cls, text: str, level: Kind, vocab_size: int | None = None) -> "PieceTextProcessor":
         """Around the tokenizer of a text, of at most so many pieces; `VOCAB_SIZE` unless told."""
-        return cls.of(Tokenizer.learn([text], level, vocab_size or VOCAB_SIZE))
+        return cls.of(learn_tokenizer([text], level, vocab_size or VOCAB_SIZE))
 
     def lookup(self, text: str) -> np.ndarray:
         return np.array(self.tokenizer.encode(text, self.read_special), dtype=np.int64)

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from anncestry.arrays import Float, Tensor
-from anncestry.data.labels import encode_labels, label_sets
 from anncestry.data.processors.common import Layout, decode_classes, decode_labels, relabel, value_name
 from anncestry.data.processors.given import Given
+from anncestry.data.readers.labels import encode_labels, label_sets
 from anncestry.data.readers.tables import Table
 from anncestry.signature import Task
 
@@ -56,7 +56,7 @@ class TableProcessor:
         columns: one for each input of the layout.
         classes: names, for classification or multi-label; empty for regression.
         multi_label: whether a row may have any number of them.
-        separator: what stands between their names in a cell; see `anncestry.data.labels`.
+        separator: what stands between their names in a cell; see `anncestry.data.readers.labels`.
         target_mean, target_deviation: of the target in the training split, for regression.
     """
 

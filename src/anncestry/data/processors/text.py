@@ -11,8 +11,8 @@ import torch
 
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.data.processors.given import Given, content_of
-from anncestry.data.readers.files import whole_characters
 from anncestry.errors import UserError
+from anncestry.user_files import whole_characters
 
 CHUNK = 2**22  # characters that are looked up together, which take 16 bytes each for the time being
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from anncestry.arrays import Float, Int, Tensor
-from anncestry.data.pairs import Sequences
 from anncestry.data.processors.given import STANDARD_INPUT, given_texts, label_of
 from anncestry.data.processors.sentences import pad
-from anncestry.data.readers.files import existing_file, read_bytes
-from anncestry.data.vocabulary import Vocabulary
-from anncestry.data.written_pieces import WrittenPieces
+from anncestry.data.splits.seq2seq import Sequences
 from anncestry.errors import UserError
 from anncestry.signature import END, PAD
+from anncestry.tokenizers.target_vocabulary import WrittenPieces
+from anncestry.tokenizers.vocabulary import Vocabulary
+from anncestry.user_files import existing_file, read_bytes
 
 Words = Vocabulary | WrittenPieces
 

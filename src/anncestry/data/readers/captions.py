@@ -5,10 +5,10 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from anncestry.data.readers.files import list_folder, read_text
 from anncestry.data.readers.images import SUFFIXES
 from anncestry.data.readers.rows import loose_rows
 from anncestry.errors import UserError
+from anncestry.user_files import list_folder, read_text
 
 CAPTION_FILES = ("captions.txt", "captions.csv")
 OTHER_FILES = (".txt", ".csv", ".tsv")

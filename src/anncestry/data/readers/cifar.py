@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from anncestry.data.readers.files import check_memory, read_text, split_lines
 from anncestry.errors import UserError
+from anncestry.user_files import check_memory, read_text, split_lines
 
 SHAPE = (3, 32, 32)
 PIXELS = 3 * 32 * 32

@@ -14,8 +14,8 @@ from typing import BinaryIO, cast
 
 import numpy as np
 
-from anncestry.data.readers.files import check_memory
 from anncestry.errors import UserError
+from anncestry.user_files import check_memory
 
 _UNSIGNED_BYTE = 0x08
 

@@ -17,9 +17,9 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from anncestry.data.readers.archives import Member
-from anncestry.data.readers.files import check_memory
 from anncestry.data.readers.watching import counted
 from anncestry.errors import UserError
+from anncestry.user_files import check_memory
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm", ".pbm")
 # Only plain decoders: Pillow would hand some other formats to outside programs.

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from anncestry.data.readers.files import check_memory
 from anncestry.errors import UserError
+from anncestry.user_files import check_memory
 
 _NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 _MATRIX, _COMPRESSED = 14, 15

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from anncestry.data.readers.files import existing_folder, list_folder
 from anncestry.errors import UserError
+from anncestry.user_files import existing_folder, list_folder
 
 Part = str
 """The name of a split: ``train``, ``validation``, ``test`` or ``held-out``."""

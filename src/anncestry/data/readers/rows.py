@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from anncestry.data.readers.files import split_lines
 from anncestry.data.readers.watching import told
 from anncestry.errors import UserError
+from anncestry.user_files import split_lines
 
 DELIMITERS = "\t;,|"  # in the order of preference: a comma may also be a decimal comma
 CHUNK = 2**14  # rows that are kept together

@@ -6,12 +6,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anncestry.data.questions import Question
-from anncestry.data.readers.files import existing_file, read_text, whole_characters
 from anncestry.errors import UserError, require
+from anncestry.user_files import existing_file, read_text, whole_characters
 
 MAX_NAME = 200
 """Characters that are kept of the id of a question."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question, and a text that may hold its answer.
+
+    Attributes:
+        text: the question.
+        context: the text.
+        answers: what people answered, word for word; empty where the text has no answer.
+        starts: at which character of the text each answer begins.
+        id: its name in the file it is from.
+    """
+
+    text: str
+    context: str
+    answers: tuple[str, ...] = ()
+    starts: tuple[int, ...] = ()
+    id: str = ""
 
 
 @dataclass(frozen=True)

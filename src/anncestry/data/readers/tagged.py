@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from anncestry.data.readers.files import read_text, split_lines
 from anncestry.errors import UserError, require
+from anncestry.user_files import read_text, split_lines
 
 COLUMNS = {"upos": 3, "xpos": 4, "deprel": 7}
 CONLLU = 10  # columns

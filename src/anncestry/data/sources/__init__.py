@@ -15,7 +15,7 @@ from anncestry.data.sources.catalogue import SOURCES, Source
 from anncestry.errors import UserError, nearest, require
 
 if TYPE_CHECKING:
-    from anncestry.data.dataset import Dataset, Processor, Whole
+    from anncestry.data.splits.dataset import Dataset, Processor, Whole
 
 DEFAULTS = DataOptions()
 __all__ = ["SOURCES", "DataOptions", "check_heeded", "load_data", "load_whole"]

@@ -9,21 +9,21 @@ from typing import Any
 import numpy as np
 import torch
 
-from anncestry.data.dataset import Dataset, Processor, Whole
 from anncestry.data.options import DataOptions
-from anncestry.data.pairs import Pairs, Sequences
 from anncestry.data.processors.captions import CaptionProcessor
 from anncestry.data.processors.common import expect
 from anncestry.data.processors.image import ImageProcessor
 from anncestry.data.processors.translation import answers
 from anncestry.data.readers.archives import is_archive, read_archives
 from anncestry.data.readers.captions import read_caption_file
-from anncestry.data.readers.files import existing_folder, list_folder
 from anncestry.data.readers.images import is_image, read_images
-from anncestry.data.splits import cut_in_order, generator, stratified_split
-from anncestry.data.vocabulary import Vocabulary
+from anncestry.data.splits.dataset import Dataset, Processor, Whole
+from anncestry.data.splits.holdout import cut_in_order, generator, stratified_split
+from anncestry.data.splits.seq2seq import Pairs, Sequences
 from anncestry.errors import UserError, require
 from anncestry.signature import Signature
+from anncestry.tokenizers.vocabulary import Vocabulary
+from anncestry.user_files import existing_folder, list_folder
 
 IMAGE_FOLDERS = ("", "images", "Images")
 IMAGE_SIZE, MIN_WORD_COUNT = 64, 2

@@ -6,15 +6,15 @@ from typing import Any
 import torch
 
 from anncestry.arrays import Tensor
-from anncestry.data.dataset import Dataset, Examples, Processor, Whole
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.characters import CharacterWordsProcessor
 from anncestry.data.processors.common import expect
-from anncestry.data.readers.files import split_lines
-from anncestry.data.spelt import TEXT_BEGINS, TEXT_ENDS, Speller, Spelt
+from anncestry.data.splits.character_words import TEXT_BEGINS, TEXT_ENDS, Speller, Spelt
+from anncestry.data.splits.dataset import Dataset, Examples, Processor, Whole
 from anncestry.errors import UserError, require
 from anncestry.protocols import IGNORED
 from anncestry.signature import NUM_CHARACTERS, Signature
+from anncestry.user_files import split_lines
 
 LEVEL = "characters"
 WINDOW = 64

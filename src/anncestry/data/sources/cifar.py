@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from anncestry.data.dataset import Dataset, Processor, Whole
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.common import expect
 from anncestry.data.processors.image import ImageProcessor
 from anncestry.data.readers.cifar import read_binary, read_names, read_python
-from anncestry.data.readers.files import existing_folder, list_folder
 from anncestry.data.sources.images import encode_images, official_dataset
+from anncestry.data.splits.dataset import Dataset, Processor, Whole
 from anncestry.errors import UserError
+from anncestry.user_files import existing_folder, list_folder
 
 
 class Form(NamedTuple):

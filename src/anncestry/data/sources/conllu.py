@@ -3,21 +3,21 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from anncestry.data.dataset import Dataset, Examples, Processor, Split, Whole
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.characters import CharacterTagProcessor
 from anncestry.data.processors.common import expect, relabel
-from anncestry.data.processors.packed_answers import PackedTagsProcessor
+from anncestry.data.processors.packed_targets import PackedTagsProcessor
 from anncestry.data.processors.sentences import TagProcessor, pad
-from anncestry.data.readers.files import absolute, existing_file, existing_folder
 from anncestry.data.readers.parts import Part, files_of, part_of, unread
 from anncestry.data.readers.tagged import Sentences, read_tagged
 from anncestry.data.sources.characters import LEVEL, spelt_examples
 from anncestry.data.sources.labelled_texts import reads_pieces, stored, task_tokenizer
-from anncestry.data.splits import cut_in_order
+from anncestry.data.splits.dataset import Dataset, Examples, Processor, Split, Whole
+from anncestry.data.splits.holdout import cut_in_order
 from anncestry.errors import UserError, require
 from anncestry.protocols import IGNORED
 from anncestry.signature import NUM_CHARACTERS, Signature
+from anncestry.user_files import absolute, existing_file, existing_folder
 
 OUTSIDE = "O"  # the tag of words outside of every entity
 PARTS: tuple[Part, ...] = ("train", "validation", "test")

@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from anncestry.data.dataset import Dataset, Processor
 from anncestry.data.options import DataOptions
 from anncestry.data.sources.parallel import translation_dataset
-from anncestry.data.splits import generator
+from anncestry.data.splits.dataset import Dataset, Processor
+from anncestry.data.splits.holdout import generator
 from anncestry.errors import UserError, require
 
 LANGUAGES = (

@@ -4,10 +4,10 @@ from dataclasses import asdict
 
 from sklearn import datasets
 
-from anncestry.data.dataset import Dataset, Processor
 from anncestry.data.options import DataOptions
 from anncestry.data.sources.images import image_dataset
-from anncestry.data.splits import describe_random_split, generator, stratified_split
+from anncestry.data.splits.dataset import Dataset, Processor
+from anncestry.data.splits.holdout import describe_random_split, generator, stratified_split
 
 
 def load_digits(

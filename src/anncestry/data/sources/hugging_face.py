@@ -6,13 +6,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from anncestry.data.dataset import Dataset, Processor, Whole
 from anncestry.data.options import DataOptions
 from anncestry.data.readers.parts import Part
 from anncestry.data.readers.tables import Table
 from anncestry.data.sources.squad import encode_questions, question_dataset, questions_of
 from anncestry.data.sources.text_tables import TARGETS, TEXTS, read_tables, text_table
-from anncestry.data.splits import generator, random_split
+from anncestry.data.splits.dataset import Dataset, Processor, Whole
+from anncestry.data.splits.holdout import generator, random_split
 from anncestry.errors import UserError, nearest
 
 FILES = "Without it, get its files and give them as jsonl:PATH, csv:PATH or squad:PATH."

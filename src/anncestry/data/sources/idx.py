@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from anncestry.data.dataset import Dataset, Examples, Processor, Split, Whole
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.common import expect
 from anncestry.data.processors.image import ImageProcessor, PixelProcessor
-from anncestry.data.readers.files import existing_folder
 from anncestry.data.readers.idx import read_idx
 from anncestry.data.sources.images import encode_images, official_dataset
+from anncestry.data.splits.dataset import Dataset, Examples, Processor, Split, Whole
 from anncestry.errors import UserError, require
 from anncestry.signature import Signature
+from anncestry.user_files import existing_folder
 
 PERMUTATION_SEED = 92916
 

@@ -11,18 +11,18 @@ import numpy as np
 import torch
 
 from anncestry.arrays import Tensor
-from anncestry.data.dataset import Dataset, Examples, Processor, Whole
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.common import expect, relabel
 from anncestry.data.processors.image import ImageProcessor
 from anncestry.data.readers.archives import SUFFIXES as ARCHIVES
 from anncestry.data.readers.archives import Member, is_archive, read_archives
-from anncestry.data.readers.files import absolute, check_memory, existing_folder, list_folder
 from anncestry.data.readers.images import is_image, read_images
 from anncestry.data.readers.parts import WORDS, Part, part_of
-from anncestry.data.splits import check_classes, describe_random_split, generator, stratified_split
+from anncestry.data.splits.dataset import Dataset, Examples, Processor, Whole
+from anncestry.data.splits.holdout import check_classes, describe_random_split, generator, stratified_split
 from anncestry.errors import UserError
 from anncestry.signature import Signature, Task
+from anncestry.user_files import absolute, check_memory, existing_folder, list_folder
 
 VALIDATION = 0.1
 """Share of the training images that becomes validation where only the test split is official."""

@@ -12,36 +12,31 @@ from typing import Any
 import numpy as np
 import torch
 
-from anncestry.data.dataset import Dataset, Examples, Processor, Whole
-from anncestry.data.labels import encode_labels, label_notes, learn_labels
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.common import expect, mean_and_scale, relabel
 from anncestry.data.processors.given import Text
-from anncestry.data.processors.packed_answers import (
+from anncestry.data.processors.packed_targets import (
     PackedClassesProcessor,
     PackedLabelsProcessor,
     PackedValuesProcessor,
 )
-from anncestry.data.readers.files import absolute
+from anncestry.data.readers.labels import encode_labels, label_notes, learn_labels
 from anncestry.data.readers.parts import Part
-from anncestry.data.repeats import repeats_note
-from anncestry.data.splits import (
+from anncestry.data.splits.dataset import Dataset, Examples, Processor, Whole
+from anncestry.data.splits.holdout import (
     check_classes,
     describe_random_split,
     generator,
     random_split,
     stratified_split,
 )
-from anncestry.data.tokenizer import Tokenizer
-from anncestry.data.tokenizer_source import (
-    LEARNT,
-    for_a_task,
-    learn_tokenizer,
-    num_positions_of,
-    tokenizer_of,
-)
+from anncestry.data.splits.repeats import repeats_note
 from anncestry.errors import UserError, require
 from anncestry.signature import Signature, Task
+from anncestry.tokenizers.learning import LEARNT, learn_tokenizer
+from anncestry.tokenizers.source import for_a_task, num_positions_of, tokenizer_of
+from anncestry.tokenizers.tokenizer import Tokenizer
+from anncestry.user_files import absolute
 
 MAX_TOKENS = 512
 HELD_OUT = 0.1

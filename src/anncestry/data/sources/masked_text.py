@@ -5,16 +5,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from anncestry.data.dataset import Dataset, Processor, Whole
-from anncestry.data.masked_blocks import MaskedBlocks
+from anncestry.data.corruption.sentence_pairs import NUM_RELATIONS
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.common import expect
 from anncestry.data.processors.masked_words import MaskedWordsProcessor
 from anncestry.data.readers.lines import Lines
-from anncestry.data.sentence_pairs import NUM_RELATIONS
 from anncestry.data.sources.running_text import WINDOW, RunningText
-from anncestry.data.tokenizer import Tokenizer
+from anncestry.data.splits.dataset import Dataset, Processor, Whole
+from anncestry.data.splits.masked_lm import MaskedBlocks
 from anncestry.signature import Signature
+from anncestry.tokenizers.tokenizer import Tokenizer
 
 TASK = "masked-lm"
 

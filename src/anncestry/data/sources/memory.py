@@ -5,10 +5,10 @@ from dataclasses import asdict
 import torch
 
 from anncestry.arrays import Float, Int, Tensor
-from anncestry.data.dataset import Dataset, Examples, Processor
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.common import expect
 from anncestry.data.processors.plain import PlainProcessor
+from anncestry.data.splits.dataset import Dataset, Examples, Processor
 from anncestry.signature import Signature
 
 SYMBOLS, COPIED, MARKER, CLASSES = 8, 10, 9, 10

@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from anncestry.data.dataset import Dataset, Examples, Processor, Whole
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.common import expect
 from anncestry.data.processors.plain import PlainProcessor, stack_padded
-from anncestry.data.readers.files import check_memory, existing_file
 from anncestry.data.readers.matlab import read_matlab
+from anncestry.data.splits.dataset import Dataset, Examples, Processor, Whole
 from anncestry.errors import UserError
 from anncestry.protocols import IGNORED
 from anncestry.signature import Signature
+from anncestry.user_files import check_memory, existing_file
 
 KEYS = ("traindata", "validdata", "testdata")
 

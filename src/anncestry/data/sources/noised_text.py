@@ -11,20 +11,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from anncestry.data.dataset import Dataset, Processor, Whole
-from anncestry.data.noised_pairs import NoisedPairs
-from anncestry.data.noising import Noising
+from anncestry.data.corruption.infilling import Noising
+from anncestry.data.corruption.sentence_pairs import within_documents
 from anncestry.data.options import DataOptions
-from anncestry.data.pairs import Sequences
 from anncestry.data.processors.common import expect
 from anncestry.data.processors.denoising import DenoisingProcessor
 from anncestry.data.readers.lines import Lines
-from anncestry.data.sentence_pairs import within_documents
+from anncestry.data.readers.token_files import TokenFile
 from anncestry.data.sources.running_text import WINDOW, RunningText
-from anncestry.data.token_files import TokenFile
-from anncestry.data.written_pieces import WrittenPieces
+from anncestry.data.splits.dataset import Dataset, Processor, Whole
+from anncestry.data.splits.denoising import NoisedPairs
+from anncestry.data.splits.seq2seq import Sequences
 from anncestry.errors import require
 from anncestry.signature import END, Signature
+from anncestry.tokenizers.target_vocabulary import WrittenPieces
 
 TASK = "denoising"
 SMALLEST = 4  # tokens of an input: one that is hidden, and its like

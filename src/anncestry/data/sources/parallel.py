@@ -6,16 +6,16 @@ from pathlib import Path
 
 import torch
 
-from anncestry.data.dataset import Dataset, Processor, Whole
 from anncestry.data.options import DataOptions
-from anncestry.data.pairs import Pairs, Sequences
 from anncestry.data.processors.common import expect
 from anncestry.data.processors.translation import TranslationProcessor, answers
-from anncestry.data.readers.files import absolute, existing_file, read_text, split_lines
-from anncestry.data.splits import generator, random_split
-from anncestry.data.vocabulary import Level, Vocabulary
+from anncestry.data.splits.dataset import Dataset, Processor, Whole
+from anncestry.data.splits.holdout import generator, random_split
+from anncestry.data.splits.seq2seq import Pairs, Sequences
 from anncestry.errors import UserError, require
 from anncestry.signature import UNKNOWN, Signature
+from anncestry.tokenizers.vocabulary import Level, Vocabulary
+from anncestry.user_files import absolute, existing_file, read_text, split_lines
 
 Lines = list[tuple[str, str]]  # (source, target)
 MAX_TOKENS, MIN_WORD_COUNT = 256, 2

@@ -1,7 +1,7 @@
 """Running text as tokens: its parts, the tokenizer that is learnt from the first, and the cache.
 
 Documents are parted by blank lines. A text is cut into tokens once, and large ones are kept in files
-(`anncestry.data.token_files`).
+(`anncestry.data.readers.token_files`).
 """
 
 import json
@@ -11,10 +11,11 @@ from pathlib import Path
 
 from anncestry.data.options import DataOptions
 from anncestry.data.readers.lines import Lines, survey
-from anncestry.data.token_files import Cutter, TokenFile, cache_folder, cut_text, key_of
-from anncestry.data.tokenizer import Tokenizer
-from anncestry.data.tokenizer_source import LEARNT, VOCAB_SIZE, learn_tokenizer, tokenizer_of
+from anncestry.data.readers.token_files import Cutter, TokenFile, cache_folder, cut_text, key_of
 from anncestry.errors import UserError, require
+from anncestry.tokenizers.learning import LEARNT, VOCAB_SIZE, learn_tokenizer
+from anncestry.tokenizers.source import tokenizer_of
+from anncestry.tokenizers.tokenizer import Tokenizer
 
 WINDOW = 128
 SMALL = 1_000_000  # characters of a text that is cut anew each time, unless a cache is named

@@ -8,12 +8,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from anncestry.data.dataset import Dataset, Examples, Processor, Split, Whole
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.characters import CharacterClassProcessor
 from anncestry.data.processors.common import expect, relabel
 from anncestry.data.processors.sentences import SentenceProcessor, rank, split_text
-from anncestry.data.readers.files import (
+from anncestry.data.readers.parts import Part, files_of, on_files, part_of, unread
+from anncestry.data.sources.characters import LEVEL, spelt_examples
+from anncestry.data.sources.labelled_texts import Labelled, labelled_texts, read_labelled, reads_pieces
+from anncestry.data.splits.dataset import Dataset, Examples, Processor, Split, Whole
+from anncestry.data.splits.holdout import check_classes, describe_random_split, generator, stratified_split
+from anncestry.data.splits.repeats import repeats_note
+from anncestry.errors import UserError
+from anncestry.signature import NUM_CHARACTERS, Signature
+from anncestry.user_files import (
     absolute,
     decode_text,
     existing_file,
@@ -21,14 +28,7 @@ from anncestry.data.readers.files import (
     list_folder,
     split_lines,
 )
-from anncestry.data.readers.files import read_text as read_utf8
-from anncestry.data.readers.parts import Part, files_of, on_files, part_of, unread
-from anncestry.data.repeats import repeats_note
-from anncestry.data.sources.characters import LEVEL, spelt_examples
-from anncestry.data.sources.labelled_texts import Labelled, labelled_texts, read_labelled, reads_pieces
-from anncestry.data.splits import check_classes, describe_random_split, generator, stratified_split
-from anncestry.errors import UserError
-from anncestry.signature import NUM_CHARACTERS, Signature
+from anncestry.user_files import read_text as read_utf8
 
 Pairs = list[tuple[str, str]]  # (text, class)
 HELD_OUT = 0.1

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from anncestry.data.dataset import Dataset, Examples, Processor
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.common import Layout, expect, mean_and_scale
 from anncestry.data.processors.series import SeriesProcessor
-from anncestry.data.readers.files import check_memory
+from anncestry.data.splits.dataset import Dataset, Examples, Processor
 from anncestry.errors import UserError
 from anncestry.signature import Signature
+from anncestry.user_files import check_memory
 
 WINDOW = 24
 ENDS = (0.70, 0.85)  # where the training part of the time ends, and the validation part

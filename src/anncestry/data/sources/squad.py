@@ -4,18 +4,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from anncestry.data.dataset import Dataset, Processor, Whole
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.common import expect
 from anncestry.data.processors.packed_spans import SpanProcessor
-from anncestry.data.questions import Question, Questions
-from anncestry.data.readers.files import absolute, existing_file
 from anncestry.data.readers.parts import Part, official_parts
-from anncestry.data.readers.squad import Squad, read_squad
+from anncestry.data.readers.squad import Question, Squad, read_squad
 from anncestry.data.sources.labelled_texts import stored, task_tokenizer
-from anncestry.data.splits import generator, random_split
+from anncestry.data.splits.dataset import Dataset, Processor, Whole
+from anncestry.data.splits.holdout import generator, random_split
+from anncestry.data.splits.questions import Questions
 from anncestry.errors import UserError, require
 from anncestry.signature import Signature
+from anncestry.user_files import absolute, existing_file
 
 WINDOW = 384
 """Tokens of a window, with the question, unless told."""

@@ -9,20 +9,26 @@ from typing import Any
 import numpy as np
 
 from anncestry.arrays import Tensor
-from anncestry.data.dataset import Dataset, Examples, Processor, Whole
-from anncestry.data.labels import label_notes, label_sets, learn_labels, separator_of
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.common import Layout, expect, mean_and_scale, relabel
 from anncestry.data.processors.series import SeriesProcessor
 from anncestry.data.processors.table import Column, TableProcessor
 from anncestry.data.readers.columns import dressed_number, is_index, remarks, tells_target
-from anncestry.data.readers.files import absolute, check_memory, existing_file, read_text
+from anncestry.data.readers.labels import (
+    find_targets,
+    label_notes,
+    label_sets,
+    learn_labels,
+    separator_of,
+    several_labels_note,
+)
 from anncestry.data.readers.parts import Part, official_parts
 from anncestry.data.readers.tables import MAX_INTEGER_CLASSES, PLAIN, Table, as_numbers, parse_table
 from anncestry.data.readers.time_order import in_order_of_time
-from anncestry.data.repeats import repeats_note, row_keys
 from anncestry.data.sources.series import forecasts, learn_series, series_dataset
-from anncestry.data.splits import (
+from anncestry.data.sources.text_tables import load_text_table, read_text_table
+from anncestry.data.splits.dataset import Dataset, Examples, Processor, Whole
+from anncestry.data.splits.holdout import (
     HELD_OUT,
     Shares,
     check_classes,
@@ -31,8 +37,10 @@ from anncestry.data.splits import (
     random_split,
     stratified_split,
 )
+from anncestry.data.splits.repeats import repeats_note, row_keys
 from anncestry.errors import UserError
 from anncestry.signature import Signature
+from anncestry.user_files import absolute, check_memory, existing_file, read_text
 
 MAX_CATEGORIES = 32
 """A column of texts with more different ones is left out: a name, a date, a sentence."""
@@ -48,8 +56,6 @@ TEXT_OPTIONS = ("tokenizer", "cut", "level", "vocab_size", "lowercase", "max_tok
 def load_csv(argument: str, options: DataOptions, seed: int, processor: Processor | None = None) -> Dataset:
     """``csv:PATH``; see `table_dataset`, and `text_table` where its columns hold texts."""
     if options.text is not None or (processor is not None and processor.kind.startswith("packed-")):
-        from anncestry.data.sources.text_tables import load_text_table  # which reads tables too
-
         return load_text_table(argument, options, seed, processor)
     for name in TEXT_OPTIONS:
         value = getattr(options, name)
@@ -80,8 +86,6 @@ def _files(argument: str, train: bool = True) -> tuple[Path, dict[Part, Path], l
 def read_csv(argument: str, options: DataOptions, processor: Processor) -> Whole:
     """All rows of ``csv:PATH``."""
     if processor.kind.startswith("packed-"):
-        from anncestry.data.sources.text_tables import read_text_table
-
         return read_text_table(argument, options, processor)
     path, files, notes = _files(argument, train=False)
     tabular, rows = _tabular(processor, f"csv:{path}"), []
@@ -270,33 +274,6 @@ def learn_table(
         raise UserError("task", task, rule, hint="Set the task, or leave them out.")
     processor, more = _learn_vectors(table, used, targets, task, seed, shares)
     return processor, [*notes, *more]
-
-
-def find_targets(table: Table, wanted: str, task: str | None) -> list[int]:
-    """The columns of a target: one, or several with commas between them, which hold labels.
-
-    Raises:
-        UserError: there is no such column, one is named twice, or another task is asked for.
-    """
-    if wanted in table.names or "," not in wanted:
-        return [table.find(wanted)]
-    found = [table.find(name.strip()) for name in wanted.split(",") if name.strip()]
-    if len(set(found)) < len(found):
-        raise UserError("target", wanted, "names a column twice")
-    if task not in (None, "multi-label"):
-        raise UserError("target", wanted, f"is several columns, which are labels; {task} has one target")
-    return found
-
-
-def several_labels_note(table: Table, target: int, task: str) -> list[str]:
-    """A note where the cells of a class look like several labels each."""
-    cells = set(table.columns[target])
-    mark = next((mark for mark in ("|", ";") if sum(mark in cell for cell in cells) > len(cells) / 4), None)
-    mark = "[ ]" if separator_of(tuple(cells)) == "[]" else mark
-    if task != "classification" or mark is None:
-        return []
-    label = table.label(target)
-    return [f"{label} holds {mark} in its cells, each a class here; --task multi-label reads several labels"]
 
 
 def _learn_vectors(

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from anncestry.data.dataset import Dataset, ParallelStreams, Processor, Split, Stream, Whole
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.characters import CharacterWordsProcessor
 from anncestry.data.processors.common import expect
@@ -16,18 +15,19 @@ from anncestry.data.processors.denoising import DenoisingProcessor
 from anncestry.data.processors.masked_words import MaskedWordsProcessor
 from anncestry.data.processors.pieces import LEVELS, PieceTextProcessor
 from anncestry.data.processors.text import TextProcessor, WordTextProcessor, characters_of
-from anncestry.data.readers.files import (
+from anncestry.data.readers.lines import lines_of_file, lines_of_text
+from anncestry.data.readers.parts import Part, files_of, part_of, unread
+from anncestry.data.sources import masked_text, noised_text
+from anncestry.data.sources.characters import LEVEL, spelt_text, whole_spelt_text
+from anncestry.data.splits.dataset import Dataset, ParallelStreams, Processor, Split, Stream, Whole
+from anncestry.errors import UserError, require
+from anncestry.signature import Signature
+from anncestry.user_files import (
     absolute,
     existing_file,
     existing_folder,
     read_text,
 )
-from anncestry.data.readers.lines import lines_of_file, lines_of_text
-from anncestry.data.readers.parts import Part, files_of, part_of, unread
-from anncestry.data.sources import masked_text, noised_text
-from anncestry.data.sources.characters import LEVEL, spelt_text, whole_spelt_text
-from anncestry.errors import UserError, require
-from anncestry.signature import Signature
 
 WINDOW = 64
 MIN_CHARS = 100

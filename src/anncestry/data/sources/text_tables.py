@@ -6,22 +6,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
-from anncestry.data.dataset import Dataset, Processor, Whole
-from anncestry.data.labels import JOINT, label_sets, separator_of
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.given import Text
-from anncestry.data.processors.packed_answers import (
+from anncestry.data.processors.packed_targets import (
     PackedClassesProcessor,
     PackedLabelsProcessor,
     PackedValuesProcessor,
 )
-from anncestry.data.readers.files import absolute, existing_file, read_text, split_lines, whole_characters
+from anncestry.data.readers.labels import JOINT, find_targets, label_sets, separator_of, several_labels_note
 from anncestry.data.readers.parts import Part, official_parts
 from anncestry.data.readers.tables import Table, is_missing, parse_table
 from anncestry.data.sources.labelled_texts import Labelled, labelled_texts, read_labelled
-from anncestry.data.sources.table import find_targets, several_labels_note
+from anncestry.data.splits.dataset import Dataset, Processor, Whole
 from anncestry.errors import UserError, nearest, require
 from anncestry.signature import Task
+from anncestry.user_files import absolute, existing_file, read_text, split_lines, whole_characters
 
 TABLES = (".tsv", ".csv", ".txt")
 TEXT_TASKS = ("classification", "regression", "multi-label")

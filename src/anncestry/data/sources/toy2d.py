@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from anncestry.data.dataset import Dataset, Processor
 from anncestry.data.options import DataOptions
 from anncestry.data.readers.tables import Table
 from anncestry.data.sources.table import table_dataset
-from anncestry.data.splits import generator
+from anncestry.data.splits.dataset import Dataset, Processor
+from anncestry.data.splits.holdout import generator
 from anncestry.errors import UserError, nearest
 
 NUM_POINTS = 400

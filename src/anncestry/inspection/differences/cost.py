@@ -19,9 +19,9 @@ from torch import nn
 
 from anncestry.inspection.costs import Costs, costs
 from anncestry.inspection.path_length import layer_lags, path_lengths
-from anncestry.layers.attention import CrossAttention, SelfAttention
-from anncestry.layers.relative_attention import RelativeAttention
-from anncestry.layers.temporal import TemporalBlock, TemporalConvolution
+from anncestry.layers.attention.attention import CrossAttention, SelfAttention
+from anncestry.layers.attention.relative_attention import RelativeAttention
+from anncestry.layers.recurrent.temporal import TemporalBlock, TemporalConvolution
 from anncestry.protocols import EncoderDecoder, OwnRule
 from anncestry.signature import Signature
 

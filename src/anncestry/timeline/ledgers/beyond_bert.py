@@ -3,7 +3,7 @@
 from anncestry.timeline.architecture import Departure
 from anncestry.timeline.common import OWN_PIECES, departure
 
-_SMALLER_TEST = "ledger/test_pretrained_encoders.py::test_smaller_sizes_unless_told"
+_SMALLER_TEST = "timeline/ledgers/test_pretrained_encoders.py::test_smaller_sizes_unless_told"
 
 SENTENCE_BERT: tuple[Departure, ...] = (
     departure(
@@ -44,7 +44,7 @@ SENTENCE_BERT: tuple[Departure, ...] = (
         "vectors go to a logistic regression",
         why="it is trained whole, as every other model",
         switch="separator",
-        test="ledger/test_beyond_bert.py::test_one_text_goes_to_a_linear_layer",
+        test="timeline/ledgers/test_beyond_bert.py::test_one_text_goes_to_a_linear_layer",
     ),
     departure(
         "parameters",
@@ -52,7 +52,7 @@ SENTENCE_BERT: tuple[Departure, ...] = (
         "BERT's 109,482,240 less the 590,592 of its pooler, and 6,912 of the softmax",
         why="the mean of all tokens does not ask the pooler",
         switch="pooling",
-        test="ledger/test_beyond_bert.py::test_published_counts",
+        test="timeline/ledgers/test_beyond_bert.py::test_published_counts",
     ),
 )
 
@@ -71,7 +71,7 @@ BART: tuple[Departure, ...] = (
         "not said",
         "on both sides, before dropout",
         "on both sides",
-        test="ledger/test_beyond_bert.py::test_embeddings_are_normalised_before_dropout",
+        test="timeline/ledgers/test_beyond_bert.py::test_embeddings_are_normalised_before_dropout",
     ),
     departure(
         "scale of the embeddings",
@@ -94,7 +94,7 @@ BART: tuple[Departure, ...] = (
         "the paper's; biases 0",
         "the same, filler's row at 0",
         why="the filler is masked wherever it stands",
-        test="ledger/test_pretrained_encoders.py::test_initial_weights",
+        test="timeline/ledgers/test_pretrained_encoders.py::test_initial_weights",
     ),
     departure(
         "before the first word",
@@ -118,7 +118,7 @@ BART: tuple[Departure, ...] = (
         "whole words; spans may meet",
         why="so every mask stands for the span that was drawn, and no source is longer than its text",
         switch="--task",
-        test="data/test_noising.py::test_the_papers_shares",
+        test="data/corruption/test_infilling.py::test_the_papers_shares",
     ),
     departure(
         "ends of sentences",
@@ -126,7 +126,7 @@ BART: tuple[Departure, ...] = (
         "behind a full stop, an exclamation or a question mark at the end of a word",
         "behind the piece that is a full stop, wherever it stands",
         why="numbers and names with points in them stay whole",
-        test="data/test_noising.py::test_sentences_end_behind_a_full_stop_where_a_word_ends",
+        test="data/corruption/test_infilling.py::test_sentences_end_behind_a_full_stop_where_a_word_ends",
     ),
     departure(
         "an input",
@@ -160,14 +160,14 @@ BART: tuple[Departure, ...] = (
         "the same where both sides have as many words (--joint); else the answer's table scores alone",
         "of source and target; another encoder is put below for translation",
         switch="tie",
-        test="ledger/test_beyond_bert.py::test_two_vocabularies_share_no_table",
+        test="timeline/ledgers/test_beyond_bert.py::test_two_vocabularies_share_no_table",
     ),
     departure(
         "rows of the vocabulary",
         "not said",
         "50,265, and 50,264 of the large fine-tuned files, which have no mask",
         "50,265 or 50,264",
-        test="ledger/test_beyond_bert.py::test_published_counts",
+        test="timeline/ledgers/test_beyond_bert.py::test_published_counts",
     ),
     departure(
         "smaller sizes",
@@ -247,7 +247,7 @@ XLNET: tuple[Departure, ...] = (
         "N(0, 0.02^2), matrices and tables cut at two deviations; biases of linear layers 0",
         "N(0, 0.02^2)",
         why="matrices and tables as BERT's",
-        test="ledger/test_pretrained_encoders.py::test_initial_weights",
+        test="timeline/ledgers/test_pretrained_encoders.py::test_initial_weights",
     ),
     departure(
         "eps of the normalisation",
@@ -255,7 +255,7 @@ XLNET: tuple[Departure, ...] = (
         "1e-12",
         "1e-12",
         switch="norm_eps",
-        test="ledger/test_pretrained_encoders.py::test_eps_of_the_normalisations",
+        test="timeline/ledgers/test_pretrained_encoders.py::test_eps_of_the_normalisations",
     ),
     departure(
         "questions",
@@ -270,7 +270,7 @@ XLNET: tuple[Departure, ...] = (
         "not said",
         "116,718,336 and 360,268,800, with the projections of distances and the vector that asks",
         why="what the published shapes count",
-        test="ledger/test_beyond_bert.py::test_published_counts",
+        test="timeline/ledgers/test_beyond_bert.py::test_published_counts",
     ),
     departure(
         "smaller sizes",
@@ -327,7 +327,7 @@ MOBILEBERT: tuple[Departure, ...] = (
         "none, but 0.1 on attention's weights",
         "none of features",
         switch="dropout",
-        test="ledger/test_beyond_bert.py::test_mobilebert_drops_weights_of_attention_alone",
+        test="timeline/ledgers/test_beyond_bert.py::test_mobilebert_drops_weights_of_attention_alone",
     ),
     departure(
         "operations",
@@ -341,7 +341,7 @@ MOBILEBERT: tuple[Departure, ...] = (
         "25.3 M",
         "24,581,888 of embeddings and blocks",
         why="what the published shape counts",
-        test="ledger/test_beyond_bert.py::test_published_counts",
+        test="timeline/ledgers/test_beyond_bert.py::test_published_counts",
     ),
     departure(
         "smaller sizes",

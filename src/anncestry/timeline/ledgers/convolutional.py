@@ -235,7 +235,7 @@ DENSENET = (
         "16, or 2k with a bottleneck",
         "2k for all; its published sizes agree with 16",
         switch="stem_channels",
-        test="test_timeline.py::test_presets_count_what_they_say",
+        test="timeline/test_timeline.py::test_presets_count_what_they_say",
     ),
     departure(
         "dropout",

@@ -2,7 +2,7 @@
 
 from anncestry.timeline.common import departure
 
-_STEP = "layers/test_cells.py::test_a_step_computes_the_equations"
+_STEP = "layers/recurrent/test_cells.py::test_a_step_computes_the_equations"
 _GRADIENTS = "parity/test_recurrent.py::test_gradients_are_those_of_torch"
 _FORGET_BIAS = departure(
     "bias of the forget gate",
@@ -10,7 +10,7 @@ _FORGET_BIAS = departure(
     "starts at 1, the later advice of Jozefowicz et al. (2015)",
     why="a cell begins by remembering",
     switch="forget_bias",
-    test="layers/test_cells.py::test_the_forget_gate_starts_open_by_as_much_as_is_asked",
+    test="layers/recurrent/test_cells.py::test_the_forget_gate_starts_open_by_as_much_as_is_asked",
 )
 _NO_PEEPHOLES = departure(
     "peepholes",
@@ -24,7 +24,7 @@ _BOTH_ENDS = departure(
     "an answer for every step, from both nets at that step",
     "joins the forward net's last output with the backward net's output at the first step",
     why="where each has read everything; tags have an answer for every step",
-    test="layers/test_sequence_network.py::test_a_net_that_reads_both_ways_answers_from_both_ends",
+    test="layers/recurrent/test_sequence_network.py::test_a_net_that_reads_both_ways_answers_from_both_ends",
 )
 
 RNN = (
@@ -47,7 +47,7 @@ RNN = (
         "one for each unit",
         "one for each unit",
         "not consulted; PyTorch has two, whose sum moves at twice the rate",
-        test="layers/test_cells.py::test_parameters_are_one_bias_per_gate",
+        test="layers/recurrent/test_cells.py::test_parameters_are_one_bias_per_gate",
     ),
 )
 
@@ -105,7 +105,7 @@ STACKED_LSTM = (
         "a mean over the steps of a window; their learning rates and limits of the gradient are scaled",
         "a sum over the steps of a window",
         why="so that a window's length does not change the step",
-        test="ledger/test_recipes.py::test_sums_over_a_window_became_means",
+        test="timeline/ledgers/test_recipes.py::test_sums_over_a_window_became_means",
     ),
     departure(
         "first decay of the learning rate (Zaremba's presets)",
@@ -113,7 +113,7 @@ STACKED_LSTM = (
         "after one epoch more, as their code",
         "after one epoch more: it compares the epoch just finished",
         switch="--decay-after",
-        test="ledger/test_recipes.py::test_zarembas_rate_falls_one_epoch_later",
+        test="timeline/ledgers/test_recipes.py::test_zarembas_rate_falls_one_epoch_later",
     ),
     departure(
         "biases (char-rnn, Zaremba's presets)",
@@ -122,7 +122,7 @@ STACKED_LSTM = (
         "two for each gate",
         why="their sum moves at twice the rate",
         switch="second_bias",
-        test="layers/test_cells.py::test_a_second_bias_adds_to_the_first_and_gets_the_same_gradient",
+        test="layers/recurrent/test_cells.py::test_a_second_bias_adds_to_the_first_and_gets_the_same_gradient",
     ),
     departure(
         "bias of the forget gate",
@@ -130,7 +130,7 @@ STACKED_LSTM = (
         "starts at 1, the later advice of Jozefowicz et al. (2015); as all weights in Zaremba's presets",
         "1 in char-rnn, as all weights in Zaremba's",
         switch="forget_bias",
-        test="ledger/test_recipes.py::test_forget_gates_of_the_presets",
+        test="timeline/ledgers/test_recipes.py::test_forget_gates_of_the_presets",
     ),
     departure(
         "limit of the gradient (char-rnn)",
@@ -175,7 +175,7 @@ GRU = (
         "before the product",
         why="all three products of a step become one",
         switch="reset",
-        test="layers/test_variants.py::test_the_two_placements_are_two_functions",
+        test="layers/recurrent/test_cell_variants.py::test_the_two_placements_are_two_functions",
     ),
     departure(
         "update gate",
@@ -188,6 +188,6 @@ GRU = (
         "an encoder and a decoder for phrases",
         "one network; the last output is read out",
         why="theirs is `rnn-encoder-decoder`",
-        test="layers/test_sequence_network.py::test_the_outputs_are_those_of_each_sequences_own_last_step",
+        test="layers/recurrent/test_sequence_network.py::test_the_outputs_are_those_of_each_sequences_own_last_step",
     ),
 )

@@ -4,7 +4,7 @@ from anncestry.timeline.architecture import Departure
 from anncestry.timeline.common import departure
 
 _EQUATIONS = "models/test_encoder_decoders.py::test_the_scores_are_those_of_the_equations"
-_OURS = "ledger/test_sequence_to_sequence.py::"
+_OURS = "timeline/ledgers/test_sequence_to_sequence.py::"
 
 _LOSS = departure(
     "loss",
@@ -155,7 +155,7 @@ LUONG_ATTENTION: tuple[Departure, ...] = (
         "v . tanh(W h + a): the annotation has no matrix",
         why="it is what the published figures of concat are of",
         switch="score",
-        test="layers/test_alignment.py::test_a_score_is_its_formula",
+        test="layers/seq2seq/test_alignment.py::test_a_score_is_its_formula",
     ),
     departure(
         "local-p",
@@ -163,14 +163,14 @@ LUONG_ATTENTION: tuple[Departure, ...] = (
         "the code's: the Gaussian is not normalised again",
         "p from the first to the last place; softmax around floor(p), then the Gaussian at p",
         why="it is what the published figures are of; normalising again came later",
-        test="layers/test_alignment.py::test_the_predicted_window_is_the_formula_and_is_not_normalised_again",
+        test="layers/seq2seq/test_alignment.py::test_the_predicted_window_is_the_formula_and_is_not_normalised_again",
     ),
     departure(
         "local-m past the end",
         "not said",
         "looks around the last place",
         why="a window must see a place",
-        test="layers/test_alignment.py::test_the_monotonic_window_moves_with_the_step",
+        test="layers/seq2seq/test_alignment.py::test_the_monotonic_window_moves_with_the_step",
     ),
     departure(
         "order of the annotations",
@@ -195,7 +195,7 @@ LUONG_ATTENTION: tuple[Departure, ...] = (
         "none; `scaled` has tensorflow/nmt's",
         "tensorflow/nmt (scaled_luong): one that is learnt",
         switch="scaled",
-        test="layers/test_alignment.py::test_scaled_products_and_the_normed_additive_score",
+        test="layers/seq2seq/test_alignment.py::test_scaled_products_and_the_normed_additive_score",
     ),
     departure(
         "attentional state",

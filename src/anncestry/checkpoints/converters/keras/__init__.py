@@ -1,0 +1,1 @@
+"""Recurrent networks and multi-layer perceptrons of Keras, both ways."""

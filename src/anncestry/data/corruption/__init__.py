@@ -1,0 +1,1 @@
+"""What pre-training hides, reorders or pairs: masked tokens, text infilling, sentence pairs."""

@@ -1,0 +1,1 @@
+"""What training reads: splits that yield batches, and how data are parted into them."""

@@ -1,0 +1,1 @@
+"""Layers of Transformers: attention, its cache, positions, embeddings, blocks."""

@@ -1,0 +1,224 @@
+r"""Attention of several heads.
+
+.. math:: \mathrm{Att}(Q, K, V) = \mathrm{softmax}(Q K^T / \sqrt{d_k}) V, \qquad
+    \mathrm{MH} = [\mathrm{Att}_1; \ldots; \mathrm{Att}_h] W_o
+
+Vaswani et al., 1706.03762, sections 3.2.1 and 3.2.2.
+
+Shapes: N sequences of T queries and S keys, width D, h heads of k features: x (N, T, D), queries
+(N, h, T, k), keys and values (N, h, S, k), masks (N, 1, #T, S), True where a key can be seen. Each query sees
+at least one key.
+"""
+
+import math
+from typing import Any
+
+import torch
+from torch import nn
+
+from anncestry.arrays import Bool, Float, Tensor
+from anncestry.layers.attention.key_value_cache import KeyValueCache
+from anncestry.layers.linear import Linear
+
+SHORT = 2**16  # queries times keys, up to which products over all heads and sequences are faster on a CPU
+
+
+class Attention(nn.Module):
+    """What self- and cross-attention share.
+
+    Args:
+        width: D.
+        num_heads: h.
+        head_size: k; D / h where it is 0.
+        bias: whether the projections have biases (the paper's have none).
+        dropout: probability of zeroing a weight of the softmax (the paper has none).
+    """
+
+    def __init__(
+        self, width: int, num_heads: int, head_size: int = 0, bias: bool = False, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.num_heads, self.head_size = num_heads, head_size or width // num_heads
+        self.width, self.dropout = width, dropout
+        self.inner = self.num_heads * self.head_size
+        self.out = Linear(self.inner, width, bias)
+
+    def heads(self, projected: Float[Tensor, "N T I"]) -> Float[Tensor, "N h T k"]:
+        """The features of each head by themselves."""
+        return projected.unflatten(-1, (self.num_heads, self.head_size)).transpose(1, 2)
+
+    def attend(
+        self,
+        queries: Float[Tensor, "N h T k"],
+        keys: Float[Tensor, "N h S k"],
+        values: Float[Tensor, "N h S k"],
+        visible: Bool[Tensor, "N 1 #T S"] | None = None,
+        causal: bool = False,
+    ) -> Float[Tensor, "N T D"]:
+        """The values each query sees, weighted, and brought back to the width.
+
+        Args:
+            causal: whether a query sees the keys up to its own place alone.
+        """
+        dropout = self.dropout if self.training else 0.0
+        seen = scaled_dot_product(queries, keys, values, visible, causal, dropout)
+        return self.out(seen.transpose(1, 2).flatten(2))
+
+    def weights(self, *arguments: Any, **named: Any) -> Float[Tensor, "N h T S"]:
+        """The weights with which `forward` makes its output of the same arguments."""
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """Each projection's matrix as Glorot & Bengio (2010) start it."""
+        for module in self.children():
+            if isinstance(module, nn.Linear) and module is not self.out:
+                for part in module.weight.data.split(self.inner):
+                    nn.init.xavier_uniform_(part)
+
+    def extra_repr(self) -> str:
+        return f"num_heads={self.num_heads}, head_size={self.head_size}"
+
+
+class SelfAttention(Attention):
+    """Attention of a sequence to itself; queries, keys and values are projected together."""
+
+    def __init__(
+        self, width: int, num_heads: int, head_size: int = 0, bias: bool = False, dropout: float = 0.0
+    ) -> None:
+        super().__init__(width, num_heads, head_size, bias, dropout)
+        self.qkv = Linear(width, 3 * self.inner, bias)
+
+    def project(self, x: Float[Tensor, "N T D"]) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values (N, h, T, k)."""
+        queries, keys, values = self.qkv(x).chunk(3, dim=-1)
+        return self.heads(queries), self.heads(keys), self.heads(values)
+
+    def forward(
+        self,
+        x: Float[Tensor, "N T D"],
+        visible: Bool[Tensor, "N 1 #T T"] | None = None,
+        causal: bool = False,
+        cache: KeyValueCache | None = None,
+        layer: int = 0,
+    ) -> Float[Tensor, "N T D"]:
+        """
+        Args:
+            visible, causal: as for `attend`.
+            cache: in place of them: x are the newest places, which see all that the cache holds of this
+                ``layer``; theirs is written there. It has already been extended by them. Where several
+                hypotheses follow a sequence, T is their number; else it is that of new tokens.
+        """
+        queries, keys, values = self.project(x)
+        if cache is None:
+            return self.attend(queries, keys, values, visible, causal)
+        keys, values = cache.write(layer, keys, values)
+        if cache.begins_with(queries.shape[2]):
+            return self.attend(queries, keys, values, causal=queries.shape[2] > 1)
+        return self.attend(queries, keys, values, cache.mask(queries.shape[2]))
+
+    def weights(
+        self,
+        x: Float[Tensor, "N T D"],
+        visible: Bool[Tensor, "N 1 #T T"] | None = None,
+        causal: bool = False,
+        cache: KeyValueCache | None = None,
+        layer: int = 0,
+    ) -> Float[Tensor, "N h T T"]:
+        """The attention weights of the same arguments; a cache holds nothing but x yet."""
+        queries, keys, _ = self.project(x)
+        return attention_weights(queries, keys, visible, causal or cache is not None)
+
+
+class CrossAttention(Attention):
+    """Attention of one sequence to another: to the ``memory`` that an encoder made."""
+
+    def __init__(
+        self, width: int, num_heads: int, head_size: int = 0, bias: bool = False, dropout: float = 0.0
+    ) -> None:
+        super().__init__(width, num_heads, head_size, bias, dropout)
+        self.query = Linear(width, self.inner, bias)
+        self.keys_values = Linear(width, 2 * self.inner, bias)
+
+    def look_up(self, memory: Float[Tensor, "N S D"]) -> tuple[Tensor, Tensor]:
+        """Keys and values (N, h, S, k) of the memory, which serve all queries."""
+        keys, values = self.keys_values(memory).chunk(2, dim=-1)
+        return self.heads(keys).contiguous(), self.heads(values).contiguous()  # read at every step
+
+    def forward(
+        self,
+        x: Float[Tensor, "N T D"],
+        keys: Float[Tensor, "N h S k"],
+        values: Float[Tensor, "N h S k"],
+        visible: Bool[Tensor, "N 1 1 S"] | None = None,
+    ) -> Float[Tensor, "N T D"]:
+        return self.attend(self.heads(self.query(x)), keys, values, visible)
+
+    def weights(
+        self,
+        x: Float[Tensor, "N T D"],
+        keys: Float[Tensor, "N h S k"],
+        values: Float[Tensor, "N h S k"] | None = None,
+        visible: Bool[Tensor, "N 1 1 S"] | None = None,
+    ) -> Float[Tensor, "N h T S"]:
+        """The attention weights of the same arguments: computed for whoever wants to see them."""
+        return attention_weights(self.heads(self.query(x)), keys, visible)
+
+
+def scaled_dot_product(
+    queries: Float[Tensor, "N h T k"],
+    keys: Float[Tensor, "N h S k"],
+    values: Float[Tensor, "N h S k"],
+    visible: Bool[Tensor, "N 1 #T S"] | None = None,
+    causal: bool = False,
+    dropout: float = 0.0,
+) -> Float[Tensor, "N h T k"]:
+    """softmax(Q K^T / sqrt(k)) V.
+
+    On a CPU the fused kernel handles one head of one sequence after the other, which takes 2 to 20 times as
+    long as three products over all of them where these are short.
+    """
+    num_queries, num_keys = queries.shape[2], keys.shape[2]
+    if causal and visible is not None:  # the kernel takes one of the two
+        order = torch.ones(num_queries, num_keys, dtype=torch.bool, device=queries.device).tril()
+        visible, causal = visible & order, False
+    if queries.device.type != "cpu" or num_queries * num_keys > SHORT:
+        return nn.functional.scaled_dot_product_attention(queries, keys, values, visible, dropout, causal)
+    batch, size = queries.shape[:2], queries.shape[3]
+    flat = [part.reshape(-1, *part.shape[2:]) for part in (queries, keys, values)]
+    weights = _scores(flat[0], flat[1], visible, causal, batch).softmax(-1)
+    weights = nn.functional.dropout(weights, dropout) if dropout else weights
+    return torch.bmm(weights, flat[2]).view(*batch, num_queries, size)
+
+
+def _scores(queries: Tensor, keys: Tensor, visible: Tensor | None, causal: bool, batch: torch.Size) -> Tensor:
+    """(N h, T, S): Q K^T / sqrt(k), minus infinity where a key cannot be seen."""
+    shape, scale = (queries.shape[1], keys.shape[1]), 1 / math.sqrt(queries.shape[2])
+    if causal:
+        visible = torch.ones(shape, dtype=torch.bool, device=queries.device).tril()
+    if visible is None:
+        return torch.bmm(queries * scale, keys.transpose(1, 2))
+    hidden = torch.zeros_like(visible, dtype=queries.dtype).masked_fill_(~visible, -math.inf)
+    if hidden.dim() > 2:
+        hidden = hidden.expand(*batch, *shape).reshape(-1, *shape)
+    return torch.baddbmm(hidden, queries, keys.transpose(1, 2), alpha=scale)
+
+
+def attention_weights(
+    queries: Float[Tensor, "N h T k"],
+    keys: Float[Tensor, "N h S k"],
+    visible: Bool[Tensor, "N 1 #T S"] | None = None,
+    causal: bool = False,
+) -> Float[Tensor, "N h T S"]:
+    """softmax(Q K^T / sqrt(k)) over the keys that can be seen: what the fast kernels never form.
+
+    Args:
+        causal: as for `Attention.attend`.
+    """
+    scores = queries @ keys.transpose(2, 3) / math.sqrt(queries.shape[-1])
+    if visible is not None:
+        scores = scores.masked_fill(~visible, -math.inf)
+    if causal:
+        num_queries, num_keys = scores.shape[2:]
+        order = torch.ones(num_queries, num_keys, dtype=torch.bool, device=scores.device).tril()
+        scores = scores.masked_fill(~order, -math.inf)
+    return scores.softmax(-1)

@@ -1,0 +1,1 @@
+"""Layers of networks that read or draw images."""

@@ -1,0 +1,260 @@
+r"""A dense block by hand: one buffer for all maps, statistics once, what is cheap computed again.
+
+Written layer by layer, a block of L layers copies every map L times into ever new concatenations, takes
+the mean and deviation of every map L times, and keeps two more copies of each concatenation for the backward
+pass: time and memory quadratic in L for what never changes. Here:
+
+- a matrix X of N = B H W rows (places) and as many columns as the block hands on holds every map once;
+- its mean and variance are taken once, when it is made: the layers differ in gain and shift alone;
+- :math:`t = \mathrm{ReLU}(\gamma \hat x + \beta)` lives for some rows at a time, in the cache, between X and
+  the product with the 1x1 kernels, and is computed again on the way back;
+- kept are X and the outputs of the 1x1 convolutions.
+
+Under autocast all of that is in bfloat16 but for the statistics and the gradients of the weights.
+
+The way back, for a layer that reads m columns, with g the gradient at :math:`\hat x \gamma + \beta`:
+
+.. math::
+    \bar x = \frac{\gamma}{\sigma} \Big( g - \frac{1}{N} \sum g - \hat x \frac{1}{N} \sum g \hat x \Big)
+
+whose last two terms are, for each column, a multiple of x and a constant: they are added up over the layers
+and applied once.
+
+The memory is that of Pleiss et al., "Memory-efficient implementation of DenseNets", 1707.06990.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch.autograd.function import once_differentiable
+
+from anncestry.arrays import Float, Tensor
+from anncestry.engine.packed import packed_or_plain_convolution, packed_or_plain_linear_relu
+from anncestry.engine.weight_cache import kept
+from anncestry.layers.images.batch_norm_folding import Statistics, affine, bounded
+
+CHUNK = 2**20  # numbers of a part of X that are worked on at once, while they are in the cache
+LARGEST = 2**24  # numbers of X that predictions work on at once
+
+
+class DenseWeights(NamedTuple):
+    """The weights of one bottleneck layer that reads m maps and adds k."""
+
+    gain1: Float[Tensor, "m"]
+    shift1: Float[Tensor, "m"]
+    narrow: Float[Tensor, "N m 1 1"]
+    gain2: Float[Tensor, "N"]
+    shift2: Float[Tensor, "N"]
+    spread: Float[Tensor, "k N 3 3"]
+
+
+def dense_block(
+    x: Float[Tensor, "B C H W"], layers: list[DenseWeights], epsilon: float
+) -> tuple[Float[Tensor, "B D H W"], Statistics, list[Statistics]]:
+    """The maps that a block of bottleneck layers hands on, normalised by the batch, as in training.
+
+    Returns:
+        ``(maps, of_maps, of_narrow)``: maps in channels-last layout; the statistics of all D maps, of which a
+        layer reads the first m; and for each layer those behind its 1x1 convolution. They carry no gradient.
+    """
+    flat = [weight for layer in layers for weight in layer]
+    if torch.is_autocast_enabled("cpu"):
+        x = x.to(torch.get_autocast_dtype("cpu"))
+    with torch.autocast("cpu", enabled=False):
+        maps, mean, variance, *narrow = _DenseBlock.apply(x, epsilon, *flat)
+    pairs = zip(narrow[::2], narrow[1::2], strict=True)
+    return maps, Statistics(mean, variance), [Statistics(*pair) for pair in pairs]
+
+
+class FrozenLayer(NamedTuple):
+    """A bottleneck layer whose statistics are fixed: of the first normalisation the bounds are left, and the
+    1x1 kernels have taken up the rest of it and the second (`anncestry.layers.images.batch_norm_folding`).
+
+    Attributes:
+        low, high: the bounds; ``high`` is None where no map has an upper one.
+        narrow: the 1x1 kernels and the ReLU behind them: (N, m) to (N, 4k).
+        spread: the 3x3 kernels: (B, 4k, H, W) to (B, k, H, W).
+    """
+
+    low: Float[Tensor, "m"]
+    high: Float[Tensor, "m"] | None
+    narrow: Callable[[Tensor], Tensor]
+    spread: Callable[[Tensor], Tensor]
+
+
+def freeze(layer: DenseWeights, of_maps: Statistics, of_narrow: Statistics, epsilon: float) -> FrozenLayer:
+    """The layer with the statistics it has seen in training."""
+    dtype = layer.spread.dtype
+    a, b, low, high = bounded(*affine(of_maps, layer.gain1, layer.shift1, epsilon))
+    c, d = affine(of_narrow, layer.gain2, layer.shift2, epsilon)
+    kernel = layer.narrow.flatten(1)
+    narrow, bias = kernel * a * c[:, None], kernel.to(b.dtype) @ b * c + d
+    return FrozenLayer(
+        low.to(dtype),
+        None if (a >= 0).all() else high.to(dtype),
+        packed_or_plain_linear_relu(narrow.to(dtype), bias.to(dtype)),
+        packed_or_plain_convolution(layer.spread),
+    )
+
+
+def frozen(layers: list[tuple[DenseWeights, Statistics, Statistics]], epsilon: float) -> list[FrozenLayer]:
+    """`freeze` for the layers of a block; while predictions last it is done once."""
+    parts = tuple(tensor for layer in layers for group in layer for tensor in group)
+    return kept(parts, lambda: [freeze(*layer, epsilon) for layer in layers])
+
+
+def frozen_dense_block(x: Float[Tensor, "B C H W"], layers: list[FrozenLayer], growth_rate: int) -> Tensor:
+    """The maps (B, D, H, W) that a block hands on when its statistics are fixed; no gradients."""
+    B, C, H, W = x.shape
+    X = x.new_empty(B * H * W, C + growth_rate * len(layers))
+    X[:, :C] = _rows(x)
+    several = max(1, LARGEST // (H * W * X.shape[1]))  # images at a time
+    for first in range(0, B, several):
+        part = X[first * H * W : (first + several) * H * W]
+        for number, layer in enumerate(layers):
+            m = C + growth_rate * number
+            maps = part[:, :m]
+            if layer.high is None:
+                t = torch.maximum(maps, layer.low)
+            else:
+                t = torch.clamp(maps, layer.low, layer.high)
+            h = _maps(layer.narrow(t), part.shape[0] // (H * W), H, W)
+            part[:, m : m + growth_rate] = _rows(layer.spread(h))
+    return _maps(X, B, H, W)
+
+
+def _rows(maps: Float[Tensor, "B C H W"]) -> Float[Tensor, "N C"]:
+    """One row for each place; no copy where the channels are last already."""
+    return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
+
+
+def _chunks(num_rows: int, num_columns: int) -> list[slice]:
+    size = max(256, CHUNK // num_columns)
+    return [slice(first, first + size) for first in range(0, num_rows, size)]
+
+
+def _statistics(x: Float[Tensor, "N C"]) -> Statistics:
+    """Two passes, as few numbers at a time as stay in the cache; ``torch.var_mean`` takes several times as
+    long down the columns. They are not in bfloat16 even where x is."""
+    chunks, wide = _chunks(x.shape[0], x.shape[1]), _wide(x.dtype)
+    mean = torch.stack([x[rows].sum(0, dtype=wide) for rows in chunks]).sum(0) / x.shape[0]
+    squares = torch.stack([torch.sub(x[rows], mean).square_().sum(0) for rows in chunks])
+    return Statistics(mean, squares.sum(0) / x.shape[0])
+
+
+def _wide(dtype: torch.dtype) -> torch.dtype:
+    """What is added up in."""
+    return torch.promote_types(dtype, torch.float32)
+
+
+def _scale(
+    statistics: Statistics, gain: Tensor, shift: Tensor, epsilon: float, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """The a and b of a x + b, as precise as x is."""
+    a, b = affine(statistics, gain, shift, epsilon)
+    return a.to(dtype), b.to(dtype)
+
+
+class _DenseBlock(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, epsilon, *flat):
+        B, C, H, W = x.shape
+        layers = [DenseWeights(*flat[i : i + 6]) for i in range(0, len(flat), 6)]
+        k, N = layers[0].spread.shape[0], B * H * W
+        X = x.new_empty(N, C + k * len(layers))
+        X[:, :C] = _rows(x)
+        variance, mean = X.new_empty(2, X.shape[1], dtype=_wide(X.dtype))
+        mean[:C], variance[:C] = _statistics(X[:, :C])
+        narrow, statistics = [], []
+        for layer in layers:
+            m = layer.narrow.shape[1]
+            of_maps = Statistics(mean[:m], variance[:m])
+            a, b = _scale(of_maps, layer.gain1, layer.shift1, epsilon, X.dtype)
+            kernel = layer.narrow.flatten(1).t().to(X.dtype)
+            z = X.new_empty(N, kernel.shape[1])
+            for rows in _chunks(N, m):
+                torch.mm(torch.addcmul(b, X[rows, :m], a).relu_(), kernel, out=z[rows])
+            of_narrow = _statistics(z)
+            a, b = _scale(of_narrow, layer.gain2, layer.shift2, epsilon, X.dtype)
+            h = torch.addcmul(b, z, a).relu_()
+            y = _rows(torch.conv2d(_maps(h, B, H, W), layer.spread.to(X.dtype), padding=1))
+            X[:, m : m + k] = y
+            mean[m : m + k], variance[m : m + k] = _statistics(y)
+            narrow.append(z)
+            statistics += of_narrow
+        ctx.save_for_backward(X, mean, variance, *narrow, *statistics, *flat)
+        ctx.shape, ctx.epsilon, ctx.num_layers = (B, C, H, W), epsilon, len(layers)
+        ctx.mark_non_differentiable(mean, variance, *statistics)
+        return _maps(X, B, H, W), mean, variance, *statistics
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient, *_):
+        (B, C, H, W), epsilon, L = ctx.shape, ctx.epsilon, ctx.num_layers
+        X, mean, variance, *rest = ctx.saved_tensors
+        narrow, statistics, flat = rest[:L], rest[L : 3 * L], rest[3 * L :]
+        layers = [DenseWeights(*flat[i : i + 6]) for i in range(0, len(flat), 6)]
+        k, N, dtype = layers[0].spread.shape[0], X.shape[0], X.dtype
+        D = _rows(gradient).clone()  # gradients of the maps, complete from the right
+        per_x, constant = torch.zeros_like(mean), torch.zeros_like(mean)
+        found: list[Tensor] = []
+        for layer, z, z_mean, z_variance in reversed(
+            list(zip(layers, narrow, statistics[::2], statistics[1::2], strict=True))
+        ):
+            m = layer.narrow.shape[1]
+            new = slice(m, m + k)
+            dy = torch.addcmul(D[:, new] + constant[new].to(dtype), X[:, new], per_x[new].to(dtype))
+            # behind the 1x1 convolution: normalise, ReLU, 3x3
+            a, b = _scale(Statistics(z_mean, z_variance), layer.gain2, layer.shift2, epsilon, dtype)
+            inverse = torch.rsqrt(z_variance + epsilon)
+            h = torch.addcmul(b, z, a).relu_()
+            dh, d_spread, _ = torch.ops.aten.convolution_backward(
+                _maps(dy, B, H, W), _maps(h, B, H, W), layer.spread.to(dtype), None,
+                [1, 1], [1, 1], [1, 1], False, [0, 0], 1, (True, True, False),
+            )  # fmt: skip
+            g = torch.ops.aten.threshold_backward(_rows(dh), h, 0)
+            d_shift2, with_z = _sums(g, z)
+            d_gain2 = (with_z - z_mean * d_shift2) * inverse
+            slope, level = _affine(layer.gain2 * inverse, d_gain2, d_shift2, z_mean, inverse, N)
+            dz = torch.addcmul(torch.addcmul(level.to(dtype), z, slope.to(dtype)), g, a)
+            # in front of it: all maps so far
+            a, b = _scale(Statistics(mean[:m], variance[:m]), layer.gain1, layer.shift1, epsilon, dtype)
+            inverse = torch.rsqrt(variance[:m] + epsilon)
+            kernel = layer.narrow.flatten(1).to(dtype)
+            d_narrow = torch.zeros_like(kernel, dtype=mean.dtype)
+            d_shift1, with_x = torch.zeros_like(inverse), torch.zeros_like(inverse)
+            for rows in _chunks(N, m):
+                x = X[rows, :m]
+                t = torch.addcmul(b, x, a).relu_()
+                d_narrow += dz[rows].t() @ t
+                g = torch.ops.aten.threshold_backward(dz[rows] @ kernel, t, 0)
+                D[rows, :m].addcmul_(g, a)
+                d_shift1 += g.sum(0)
+                with_x += g.mul_(x).sum(0)
+            d_gain1 = (with_x - mean[:m] * d_shift1) * inverse
+            slope, level = _affine(layer.gain1 * inverse, d_gain1, d_shift1, mean[:m], inverse, N)
+            per_x[:m] += slope
+            constant[:m] += level
+            d_spread = d_spread.to(layer.spread.dtype)
+            found[:0] = [d_gain1, d_shift1, d_narrow.view_as(layer.narrow), d_gain2, d_shift2, d_spread]
+        dx = torch.addcmul(D[:, :C] + constant[:C].to(dtype), X[:, :C], per_x[:C].to(dtype))
+        return _maps(dx, B, H, W), None, *found
+
+
+def _sums(g: Float[Tensor, "N C"], x: Float[Tensor, "N C"]) -> tuple[Tensor, Tensor]:
+    """The sums of g and of g x down the columns, some rows at a time so that bfloat16 loses little."""
+    parts = [(g[rows].sum(0), (g[rows] * x[rows]).sum(0)) for rows in _chunks(*g.shape)]
+    of_g, of_product = (torch.stack(part).sum(0, dtype=_wide(g.dtype)) for part in zip(*parts, strict=True))
+    return of_g, of_product
+
+
+def _affine(a, d_gain, d_shift, mean, inverse, count) -> tuple[Tensor, Tensor]:
+    """What the batch's own statistics add to the gradient of x: a multiple of x, and a constant."""
+    slope = -a * d_gain * inverse / count
+    return slope, -a * d_shift / count - slope * mean
+
+
+def _maps(rows: Float[Tensor, "N C"], B: int, H: int, W: int) -> Float[Tensor, "B C H W"]:
+    """The same numbers as maps, channels last."""
+    return rows.view(B, H, W, -1).permute(0, 3, 1, 2)

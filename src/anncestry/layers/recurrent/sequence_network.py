@@ -1,0 +1,222 @@
+"""A recurrent wiring between what data looks like and what a task asks for.
+
+Data meets the wiring as (B, T, D): a series as it is, an image row by row, a token as a one-hot vector
+or an embedding. The task takes its outputs from the last step (classification, regression, forecasting)
+or from every step (language model, tagging, next frame).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from anncestry.arrays import Float, Int, Tensor
+from anncestry.errors import require
+from anncestry.layers.computed import Computed
+from anncestry.layers.recurrent.cells import Cell
+from anncestry.layers.recurrent.dropout import share_masks
+from anncestry.layers.recurrent.wirings import Unrolled, step_of
+from anncestry.protocols import State
+from anncestry.signature import EVERY_STEP, INPUT_KINDS, TASKS, InputKind, Signature, Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class SequenceConfig:
+    """Sizes of a recurrent network.
+
+    Attributes:
+        task: what is asked; language models, taggers and predictors of the next frame answer at every
+            step, the others at the last one.
+        inputs: ``series`` (B, T, D), ``image`` (B, C, H, W) read row by row, or ``tokens`` (B, T).
+        input_size: D, features per step: for an image C * W, for tokens the size of the vocabulary.
+        hidden_size: H, units per layer and direction.
+        output_size: K, classes, target values, or the size of the output vocabulary.
+        num_layers: how many layers are stacked.
+        embed_dim: size of a token's embedding; 0 feeds tokens as one-hot vectors.
+        tie_embeddings: whether the readout uses the embedding's table (Press & Wolf, 1608.05859); tokens
+            in and out are then the same, and ``embed_dim`` is the size of what the last layer puts out.
+        dropout: probability of zeroing what passes from layer to layer and into the readout.
+        input_dropout: probability of zeroing what the first layer reads.
+        variational: dropout zeroes the same features at every step of a sequence instead of others at each
+            (Gal & Ghahramani, 1512.05287).
+        state_dropout: probability of keeping a feature of a layer's state from its recurrent weights, at
+            every step of a window.
+        init_range: every weight starts uniform in plus or minus this; 0 leaves each part its own start.
+        seq_len: T of a typical input; used for examples and costs, never as a limit.
+        in_channels: C of an image; 1 otherwise.
+    """
+
+    task: Task = "classification"
+    inputs: InputKind = "series"
+    input_size: int
+    hidden_size: int
+    output_size: int
+    num_layers: int = 1
+    embed_dim: int = 0
+    tie_embeddings: bool = False
+    dropout: float = 0.0
+    input_dropout: float = 0.0
+    variational: bool = False
+    state_dropout: float = 0.0
+    init_range: float = 0.0
+    seq_len: int = 16
+    in_channels: int = 1
+
+    def __post_init__(self) -> None:
+        require(self.task in TASKS, "task", self.task, "must be a known task", TASKS)
+        kinds = tuple(kind for kind in INPUT_KINDS if kind not in ("vector", "characters"))
+        require(self.inputs in kinds, "inputs", self.inputs, "a recurrent net reads", kinds)
+        for field in ("input_size", "hidden_size", "output_size", "num_layers", "seq_len", "in_channels"):
+            require(getattr(self, field) >= 1, field, getattr(self, field), "must be at least 1")
+        require(self.embed_dim >= 0, "embed_dim", self.embed_dim, "must be 0 (one-hot) or more")
+        embeds = self.inputs == "tokens" or not self.embed_dim
+        require(embeds, "embed_dim", self.embed_dim, f"embeds tokens, and the inputs are {self.inputs}")
+        of_images = self.inputs == "image" or self.in_channels == 1
+        require(of_images, "in_channels", self.in_channels, f"is of images, and the inputs are {self.inputs}")
+        require(0 <= self.dropout < 1, "dropout", self.dropout, "is a probability below 1")
+        require(0 <= self.input_dropout < 1, "input_dropout", self.input_dropout, "is a probability below 1")
+        require(0 <= self.state_dropout < 1, "state_dropout", self.state_dropout, "is a probability below 1")
+        require(self.init_range >= 0, "init_range", self.init_range, "must not be negative")
+        tied = self.embed_dim > 0 and self.input_size == self.output_size and self.inputs == "tokens"
+        rule = "needs an embedding, and the same tokens in and out"
+        require(tied or not self.tie_embeddings, "tie_embeddings", self.tie_embeddings, rule)
+
+    @classmethod
+    def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):
+        """The config for a data set; ``width`` sets the hidden size."""
+        if signature.inputs == "image":
+            channels, height, row = signature.shape
+            sizes = {"input_size": channels * row, "seq_len": height, "in_channels": channels}
+        elif signature.inputs == "tokens":
+            sizes = {"input_size": signature.vocab_size, "seq_len": signature.shape[0]}
+        else:
+            sizes = {"input_size": signature.shape[-1], "seq_len": signature.shape[0]}
+        fields = {
+            "task": signature.task,
+            "inputs": signature.inputs,
+            "hidden_size": width or 128,
+            "output_size": signature.output_size,
+            **sizes,
+        }
+        return cls(**{**fields, **overrides})
+
+    @property
+    def signature(self) -> Signature:
+        """The learning problem this config is made for."""
+        if self.inputs == "image":
+            shape = (self.in_channels, self.seq_len, self.input_size // self.in_channels)
+        elif self.inputs == "tokens":
+            shape = (self.seq_len,)
+        else:
+            shape = (self.seq_len, self.input_size)
+        vocab_size = self.input_size if self.inputs == "tokens" else 0
+        return Signature(self.task, self.inputs, shape, self.output_size, vocab_size)
+
+    @property
+    def step_size(self) -> int:
+        """Features per step as the first layer meets them."""
+        return self.embed_dim or self.input_size
+
+
+class OneHot(Computed):
+    """Tokens (B, T) -> (B, T, V): a one in the place of the token."""
+
+    def __init__(self, vocab_size: int) -> None:
+        super().__init__()
+        self.vocab_size = vocab_size
+        self.refill()
+
+    def compute(self) -> Float[Tensor, "V V"]:
+        """A table of unit vectors: one gather, and half the time of ``torch.nn.functional.one_hot``."""
+        return torch.eye(self.vocab_size)
+
+    def forward(self, tokens: Int[Tensor, "..."]) -> Float[Tensor, "... V"]:
+        return nn.functional.embedding(tokens, self.made)
+
+
+class TiedReadout(nn.Module):
+    """A readout whose matrix is the embedding's table; only the bias is its own."""
+
+    def __init__(self, input_size: int, embedding: nn.Embedding) -> None:
+        super().__init__()
+        rule = f"with tied embeddings it must be what the last layer puts out, {input_size}"
+        require(embedding.embedding_dim == input_size, "embed_dim", embedding.embedding_dim, rule)
+        self.bias = nn.Parameter(torch.zeros(embedding.num_embeddings))
+
+    def forward(self, y: Float[Tensor, "... H"], table: Float[Tensor, "V H"]) -> Float[Tensor, "... V"]:
+        return nn.functional.linear(y, table, self.bias)
+
+
+class SequenceNetwork(nn.Module):
+    """Input -> wiring -> readout; the recurrent architectures of the timeline differ in the wiring alone.
+
+    ``forward(x, state=None, lengths=None) -> (outputs, state)``; outputs are (B, K), or (B, T, K) where the
+    task is answered at every step. ``state`` is the wiring's, by value. The readout is linear unless given.
+    """
+
+    def __init__(self, config: SequenceConfig, wiring: Any, readout: nn.Module | None = None) -> None:
+        super().__init__()
+        self.config = config
+        if config.inputs != "tokens":
+            self.embedding = nn.Identity()
+        elif config.embed_dim:
+            self.embedding = nn.Embedding(config.input_size, config.embed_dim)
+        else:
+            self.embedding = OneHot(config.input_size)
+        self.wiring: Any = wiring
+        self.dropout = nn.Dropout(config.dropout)
+        self.input_dropout = nn.Dropout(config.input_dropout)
+        if config.variational:
+            share_masks(self)
+        for module in self.modules():
+            if isinstance(module, Unrolled):
+                module.state_dropout = config.state_dropout
+        if readout is not None:
+            self.readout: Any = readout
+        elif config.tie_embeddings and isinstance(self.embedding, nn.Embedding):
+            self.readout = TiedReadout(wiring.output_size, self.embedding)
+        else:
+            self.readout = nn.Linear(wiring.output_size, config.output_size)
+        if config.init_range:
+            self._start_within(config.init_range)
+
+    def _start_within(self, bound: float) -> None:
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -bound, bound)
+        for module in self.modules():
+            if isinstance(module, Cell):
+                module.shift_biases()
+
+    def forward(
+        self, x: Tensor, state: State = None, lengths: Int[Tensor, "B"] | None = None
+    ) -> tuple[Float[Tensor, "B ... K"], State]:
+        if self.config.inputs == "image":
+            x = x.permute(0, 2, 1, 3).flatten(2)  # (B, C, H, W) -> (B, T=H, D=C*W)
+        y, state = self.wiring(self.input_dropout(self.embedding(x)), state, lengths)
+        if self.config.task not in EVERY_STEP:
+            y = self.last(y, lengths)
+        return self.answer(y), state
+
+    def answer(self, y: Float[Tensor, "... H"]) -> Float[Tensor, "... K"]:
+        """The outputs for what the wiring put out."""
+        y = self.dropout(y)
+        return self.readout(y, self.embedding.weight) if self.config.tie_embeddings else self.readout(y)
+
+    def last(self, y: Float[Tensor, "B T H"], lengths: Int[Tensor, "B"] | None) -> Float[Tensor, "B H"]:
+        """The outputs of each sequence's own last step."""
+        if lengths is None:
+            return y[:, -1]
+        return y[torch.arange(y.shape[0], device=y.device), lengths - 1]
+
+
+class CausalSequenceNetwork(SequenceNetwork):
+    """A sequence network that never looks ahead, and so can also be run one step at a time."""
+
+    def initial_state(self, batch_size: int) -> State:
+        return self.wiring.initial_state(batch_size)
+
+    def step(self, x_t: Tensor, state: State) -> tuple[Float[Tensor, "B K"], State]:
+        """One step: x_t is (B, D), or the tokens (B,); the outputs are (B, K)."""
+        y_t, state = step_of(self.wiring, self.input_dropout(self.embedding(x_t)), state)
+        return self.answer(y_t), state

@@ -1,0 +1,1 @@
+"""Layers of encoder-decoders: alignment, readouts, teacher forcing."""

@@ -1,0 +1,105 @@
+"""Readouts of decoders: from a state, the last word and a context to the scores of the next word."""
+
+import torch
+from torch import nn
+
+from anncestry.arrays import Float, Tensor
+from anncestry.layers.activations import Maxout
+
+
+class MaxoutReadout(nn.Module):
+    """t~ = U s + V e(y) + C c, then the larger of each pair, then the scores: a "deep output".
+
+    The context's share ``C c`` is asked for by itself, as it can be computed once for a source: the share of
+    a weighted sum is the weighted sum of the shares.
+
+    Sources: Cho et al., 1406.1078, appendix A.1.2; Bahdanau et al., 1409.0473, appendix A.2.2.
+
+    Args:
+        state_size: of s.
+        embed_dim: of e(y).
+        context_size: of c.
+        maxout_size: F, pairs.
+        output_size: V, words.
+        rank: features between the pairs and the scores, which makes their matrix one of two factors; 0 has
+            one matrix.
+    """
+
+    def __init__(
+        self,
+        state_size: int,
+        embed_dim: int,
+        context_size: int,
+        maxout_size: int,
+        output_size: int,
+        rank: int = 0,
+    ) -> None:
+        super().__init__()
+        self.of_state = nn.Linear(state_size, 2 * maxout_size)
+        self.of_word = nn.Linear(embed_dim, 2 * maxout_size, bias=False)
+        self.of_context = nn.Linear(context_size, 2 * maxout_size, bias=False)
+        self.maxout = Maxout()
+        self.factor = nn.Linear(maxout_size, rank, bias=False) if rank else None
+        self.scores = nn.Linear(rank or maxout_size, output_size)
+
+    def share_of_context(self, context: Float[Tensor, "... D"]) -> Float[Tensor, "... F2"]:
+        """``C c``."""
+        return self.of_context(context)
+
+    def forward(
+        self,
+        state: Float[Tensor, "*B H"],
+        embedded: Float[Tensor, "*B E"],
+        share_of_context: Float[Tensor, "*B F2"],
+    ) -> Float[Tensor, "*B V"]:
+        pairs = self.of_state(state) + self.of_word(embedded) + share_of_context
+        features = self.maxout(pairs)
+        return self.scores(features if self.factor is None else self.factor(features))
+
+
+class DeepReadout(nn.Module):
+    """L_o (e(y) + L_h h + L_z z), and the scores. Xu et al., 1502.03044, equation 7.
+
+    Args:
+        state_size: of h.
+        embed_dim: of e(y), to which the others are brought.
+        context_size: of z.
+        output_size: V, words.
+        dropout: probability of zeroing a feature of the sum.
+    """
+
+    def __init__(
+        self, state_size: int, embed_dim: int, context_size: int, output_size: int, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.of_state = nn.Linear(state_size, embed_dim)
+        self.of_context = nn.Linear(context_size, embed_dim, bias=False)
+        self.dropout = nn.Dropout(dropout)
+        self.scores = nn.Linear(embed_dim, output_size)
+
+    def share_of_context(self, context: Float[Tensor, "... D"]) -> Float[Tensor, "... E"]:
+        """``L_z z``."""
+        return self.of_context(context)
+
+    def forward(self, state: Tensor, embedded: Tensor, share_of_context: Tensor) -> Float[Tensor, "*B V"]:
+        return self.scores(self.dropout(embedded + self.of_state(state) + share_of_context))
+
+
+def start_as_published(model: nn.Module, recurrent: tuple[str, ...], tiny: tuple[str, ...] = ()) -> None:
+    """Weights from N(0, 0.01^2), biases at 0; those that recur orthogonal, gate by gate.
+
+    Sources: Cho et al., 1406.1078, section 4.1; Bahdanau et al., 1409.0473, appendix B.1.
+
+    Args:
+        recurrent: how the names of square matrices end that multiply a state.
+        tiny: how the names of those end that start from N(0, 0.001^2).
+    """
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.dim() < 2:
+                parameter.zero_()
+            elif name.endswith(recurrent):
+                for gate in parameter.split(parameter.shape[1]):
+                    nn.init.orthogonal_(gate)
+            else:
+                parameter.normal_(std=0.001 if name.endswith(tiny) else 0.01)

@@ -1,0 +1,341 @@
+"""BERT's forks that keep its net, and ask it something else."""
+
+from typing import Any
+
+from anncestry.timeline.architecture import Architecture, Preset
+from anncestry.timeline.branches.pretrained_encoders import (
+    ENCODER_FITS,
+    PRETRAINING,
+    SMALL_RECIPE,
+    encoder_preset,
+)
+from anncestry.timeline.common import OWN_PIECES, departure
+
+_BASE, _LARGE = (12, 768, 12), (24, 1024, 16)
+_UNCASED, _CASED, _ROBERTA, _CAMEMBERT = 30_522, 28_996, 50_265, 32_005
+_END_OF_TEXT = {_ROBERTA: 2, _CAMEMBERT: 6}  # the row of </s>
+
+# ---- SpanBERT -------------------------------------------------------------------------------------------
+
+_SPANBERT_RECIPE = {**PRETRAINING, "max_steps": 2_400_000, "epsilon": 1e-8, "weight_decay": 0.1}
+_SPANBERT = Architecture(
+    id="spanbert",
+    name="SpanBERT",
+    year=2019,
+    paper="Joshi et al., SpanBERT: improving pre-training by representing and predicting spans, 1907.10529",
+    parents=("bert",),
+    adds="spans of words are hidden; each of their words is also told from the two ends of its span",
+    removes="the second text and the question about it; short inputs",
+    departures=(
+        departure(
+            "which spans",
+            "1 to 10 words, a geometric distribution, 3.8 on average",
+            "the same; a span ends at what is hidden already, so that a few are shorter",
+            switch="--masking",
+            test="data/corruption/test_masking.py::test_spans_have_the_papers_lengths",
+        ),
+        departure(
+            "what stands for a span",
+            "80 % masks, 10 % random words, 10 % stay: the whole span alike",
+            "the same",
+            switch="--masking",
+            test="data/corruption/test_masking.py::test_pieces_are_drawn_for_themselves_and_spans_together",
+        ),
+        departure(
+            "spans that touch",
+            "not said",
+            "two spans with nothing between them are one: their ends are the outer ones",
+            why="what stands beside a word must be no hidden word",
+            test="models/test_bert_forks.py::test_the_ends_of_spans",
+        ),
+        departure(
+            "features of a place in a span",
+            "not said",
+            "200, and 20 places, behind which all are the last (`longest_span`)",
+            "200, and 20 places; from memory",
+            switch="place_dim",
+            test="timeline/ledgers/test_bert_forks.py::test_places_within_a_span",
+        ),
+        departure(
+            "the two softmaxes",
+            "the table of words is the softmax of both",
+            "the paper's, with a bias for each",
+            "the same; from memory",
+            test="models/test_bert_forks.py::test_words_are_told_from_both_ends_of_their_span",
+        ),
+        departure(
+            "average of the losses",
+            "sum over the hidden words",
+            "each is the mean over the hidden words of the batch, and they are added",
+            why="rates then suit batches of any size",
+            test="models/test_bert_forks.py::test_the_boundary_does_not_read_the_words_own_places",
+        ),
+        departure(
+            "GELU",
+            "x Phi(x)",
+            "x Phi(x), also in the boundary's net",
+            switch="activation",
+            test="timeline/ledgers/test_pretrained_encoders.py::test_gelu",
+        ),
+        departure(
+            "decay and epsilon",
+            "decoupled decay of 0.1, epsilon 1e-8",
+            "the preset's recipe has the paper's; the small recipe decays by 0.01",
+            switch="--weight-decay",
+            test="timeline/ledgers/test_bert_forks.py::test_published_recipes",
+        ),
+        departure(
+            "segments",
+            "one text",
+            "both rows of the table are kept: its published files have them, and tasks on pairs use them",
+            "both rows",
+            switch="num_segments",
+            test="timeline/ledgers/test_bert_forks.py::test_rows_of_segments",
+        ),
+    ),
+    fits=ENCODER_FITS,
+    module="spanbert",
+    model="SpanBert",
+    config="SpanBertConfig",
+    recipe=SMALL_RECIPE,
+    data={"masking": "spans"},
+    presets=(
+        encoder_preset(
+            "spanbert-base", *_BASE, _CASED, 108_310_272, "the authors' files: bert-base-cased's shape",
+            _SPANBERT_RECIPE,
+        ),
+        encoder_preset(
+            "spanbert-large", *_LARGE, _CASED, 333_579_264,
+            "Joshi et al., 1907.10529, section 4.2; encoder and pooler", _SPANBERT_RECIPE,
+        ),
+    ),
+)  # fmt: skip
+
+# ---- RoBERTa and CamemBERT ------------------------------------------------------------------------------
+
+_ROBERTA_RECIPE: dict[str, Any] = {
+    **PRETRAINING, "learning_rate": 6e-4, "beta2": 0.98, "clip_norm": 0.0, "warmup_steps": 24_000,
+    "max_steps": 500_000, "batch_size": 8192,
+}  # fmt: skip
+_ROBERTA_LARGE = {**_ROBERTA_RECIPE, "learning_rate": 4e-4, "warmup_steps": 30_000}
+_ROBERTA_DEPARTURES = (
+    departure(
+        "rows of positions",
+        "512",
+        "514: the first two are never read; a text has 512 tokens at most",
+        "514: row 1 is filler's, and the first token has row 2",
+        why="published tables fit",
+        switch="num_positions",
+        test="models/test_bert_forks.py::test_positions_begin_at_the_third_row",
+    ),
+    departure(
+        "segments",
+        "none",
+        "one row, added to every token: zeros are as good as none",
+        "none",
+        why="Hugging Face's files have that row",
+        switch="num_segments",
+        test="timeline/ledgers/test_bert_forks.py::test_rows_of_segments",
+    ),
+    departure(
+        "dropout before the layer of an answer",
+        "not said",
+        "`dropout`, before each of its two layers",
+        "its own number for classifiers, as high unless told",
+        switch="dropout",
+        test="timeline/ledgers/test_bert_forks.py::test_dropout_before_an_answer",
+    ),
+    departure(
+        "eps of the normalisation",
+        "not said",
+        "1e-5",
+        "1e-5",
+        switch="norm_eps",
+        test="timeline/ledgers/test_pretrained_encoders.py::test_eps_of_the_normalisations",
+    ),
+    departure(
+        "GELU",
+        "x Phi(x)",
+        "x Phi(x), also before the words of the hidden places",
+        "x Phi(x) in both places",
+        switch="activation",
+        test="timeline/ledgers/test_pretrained_encoders.py::test_gelu",
+    ),
+    departure(
+        "eps of Adam",
+        "1e-6",
+        "1e-6 in the preset's recipe; the small recipe has the usual one",
+        switch="--epsilon",
+        test="timeline/ledgers/test_bert_forks.py::test_published_recipes",
+    ),
+    departure(
+        "clipping of gradients",
+        "none",
+        "none in the preset's recipe; the small recipe clips at 1, as BERT's",
+        "none",
+        why="small nets on little text are trained at higher rates",
+        switch="--clip-norm",
+        test="timeline/ledgers/test_bert_forks.py::test_published_recipes",
+    ),
+)
+_ROBERTA_VOCABULARY = departure(
+    "vocabulary",
+    "50 K pieces of bytes",
+    "the published files' 50,265 rows: 124,645,632 and 355,359,744 parameters with the pooler",
+    "50,257 pieces and 8 special tokens",
+    test="timeline/ledgers/test_bert_forks.py::test_published_counts_by_head",
+)
+
+
+def _roberta(name: str, shape: tuple[int, int, int], words: int, count: int, source: str, recipe) -> Preset:
+    separator = _END_OF_TEXT[words]
+    return encoder_preset(
+        name, *shape, words, count, source, recipe, separator=separator, num_segments=1, norm_eps=1e-5
+    )
+
+
+_ROBERTA_ENTRY = Architecture(
+    id="roberta",
+    name="RoBERTa",
+    year=2019,
+    paper="Liu et al., RoBERTa: a robustly optimized BERT pretraining approach, 1907.11692",
+    parents=("bert",),
+    adds="words hidden anew in every pass, sentences across documents, bytes as pieces, large batches",
+    removes="the question about a second text, its segment, and the phase of short inputs",
+    departures=(*_ROBERTA_DEPARTURES, _ROBERTA_VOCABULARY),
+    fits=ENCODER_FITS,
+    module="roberta",
+    model="Roberta",
+    config="RobertaConfig",
+    recipe=SMALL_RECIPE,
+    data={"level": "byte-bpe"},
+    presets=(
+        _roberta(
+            "roberta-base", _BASE, _ROBERTA, 124_645_632,
+            "Liu et al., 1907.11692, section 5; with a pooler; 124,697,433 with the hidden words' layer",
+            _ROBERTA_RECIPE,
+        ),
+        _roberta(
+            "roberta-large", _LARGE, _ROBERTA, 355_359_744,
+            "Liu et al., 1907.11692, section 5; with a pooler; 355,412,057 with the hidden words' layer",
+            _ROBERTA_LARGE,
+        ),
+    ),
+)  # fmt: skip
+_CAMEMBERT_ENTRY = Architecture(
+    id="camembert",
+    name="CamemBERT",
+    year=2019,
+    paper="Martin et al., CamemBERT: a tasty French language model, 1911.03894",
+    parents=("roberta",),
+    adds="French, 138 GB of web pages; whole words are hidden; pieces of SentencePiece",
+    removes="English, and bytes as pieces",
+    departures=(
+        *_ROBERTA_DEPARTURES,
+        OWN_PIECES,
+        departure(
+            "vocabulary",
+            "32,000 pieces",
+            "32,005 rows: the published file's, with its special tokens",
+            "32,005 rows",
+            test="timeline/ledgers/test_bert_forks.py::test_published_counts_by_head",
+        ),
+        departure(
+            "the large one",
+            "335 M parameters",
+            "336,661,504 with the pooler: computed for RoBERTa's shape and this vocabulary",
+            why="no exact number was printed",
+            test="timeline/ledgers/test_bert_forks.py::test_published_counts_by_head",
+        ),
+    ),
+    fits=ENCODER_FITS,
+    module="roberta",
+    model="Roberta",
+    config="RobertaConfig",
+    recipe=SMALL_RECIPE,
+    data={"masking": "whole-words"},
+    presets=(
+        _roberta(
+            "camembert-base", _BASE, _CAMEMBERT, 110_621_952,
+            "Martin et al., 1911.03894, section 4; with a pooler", {**_ROBERTA_RECIPE, "max_steps": 100_000},
+        ),
+        _roberta(
+            "camembert-large", _LARGE, _CAMEMBERT, 336_661_504, "the authors' files: roberta-large's shape",
+            {**_ROBERTA_LARGE, "max_steps": 100_000},
+        ),
+    ),
+)  # fmt: skip
+
+# ---- StructBERT -----------------------------------------------------------------------------------------
+
+_STRUCTBERT = Architecture(
+    id="structbert",
+    name="StructBERT",
+    year=2019,
+    paper="Wang et al., StructBERT: incorporating language structures into pre-training, 1908.04577",
+    parents=("bert",),
+    adds="shuffled threes of words are put in order again; a third way in which the second text may follow",
+    removes="the question with two answers",
+    departures=(
+        departure(
+            "the softmax of shuffled words",
+            "a softmax over words",
+            "the one of the hidden words",
+            why="a place is asked for its word either way",
+            test="timeline/ledgers/test_bert_forks.py::test_structbert_is_a_bert_with_a_third_score",
+        ),
+        departure(
+            "average of the losses",
+            "the three losses with equal weights",
+            "hidden and shuffled words together are one mean, the second text's another; they are added",
+            why="they share a softmax",
+            test="timeline/ledgers/test_pretrained_encoders.py::test_losses_are_means_over_the_batch",
+        ),
+        departure(
+            "how many are shuffled",
+            "5 % of the threes that have no hidden word",
+            "5 % of a text's tokens, in threes that have no hidden word, by any of the six orders",
+            switch="--masking",
+            test="data/corruption/test_masking.py::test_word_order_shuffles_trigrams_of_other_tokens",
+        ),
+        departure(
+            "longer shuffled stretches",
+            "threes, chosen among lengths that were tried",
+            "threes",
+            why="the paper's choice",
+            test="data/corruption/test_masking.py::test_word_order_shuffles_trigrams_of_other_tokens",
+        ),
+        departure(
+            "a stretch of one sentence",
+            "the three relations are as likely",
+            "as likely, but what has no second sentence always gets another's, as BERT's code does it",
+            switch="--pairs",
+            test="data/corruption/test_sentence_pairs.py::test_relations_are_as_likely",
+        ),
+        departure(
+            "GELU",
+            "BERT's",
+            "x Phi(x)",
+            switch="activation",
+            test="timeline/ledgers/test_pretrained_encoders.py::test_gelu",
+        ),
+    ),
+    fits=ENCODER_FITS,
+    module="structbert",
+    model="StructBert",
+    config="StructBertConfig",
+    recipe=SMALL_RECIPE,
+    data={"masking": "word-order"},
+    presets=(
+        encoder_preset(
+            "structbert-base", *_BASE, _UNCASED, 109_482_240,
+            "Wang et al., 1908.04577, section 3: bert-base's shape", data={"pairs": "three"},
+        ),
+        encoder_preset(
+            "structbert-large", *_LARGE, _UNCASED, 335_141_888,
+            "Wang et al., 1908.04577, section 3: bert-large's shape", data={"pairs": "three"},
+        ),
+    ),
+)  # fmt: skip
+
+BERT_FORKS: tuple[Architecture, ...] = (_SPANBERT, _ROBERTA_ENTRY, _STRUCTBERT, _CAMEMBERT_ENTRY)

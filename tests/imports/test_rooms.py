@@ -1,0 +1,169 @@
+"""The house as it stands: rooms on floors, imports that only run down, no circles, and a quick start."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pytest
+
+import anncestry
+
+ROOT = Path(anncestry.__file__).parent
+
+FLOORS: tuple[frozenset[str], ...] = (
+    frozenset({"arrays", "errors", "protocols", "version"}),
+    frozenset({"amounts", "files", "rules", "stored", "user_files"}),
+    frozenset({"fields", "signature"}),
+    frozenset({"engine", "formats", "timeline"}),
+    frozenset({"decoding", "layers", "report", "tokenizers"}),
+    frozenset({"data", "models", "objectives"}),
+    frozenset({"checkpoints", "hf", "inference", "inspection"}),
+    frozenset({"drawings", "runs"}),
+    frozenset({"training"}),
+    frozenset({"race"}),
+    frozenset({"claims"}),
+    frozenset({"cli"}),
+    frozenset({"__main__"}),
+)
+"""The rooms of the package from the ground up: each imports only rooms of lower floors. A room is a folder of
+``anncestry``, or a module that lies beside them."""
+SHELLS = {"cli", "hf", "__main__"}
+"""What nothing else imports, so that it can be left out."""
+
+
+def modules(root: Path) -> dict[str, Path]:
+    """Every module below a package's folder, by its dotted name."""
+    found = {}
+    for path in sorted(root.rglob("*.py")):
+        parts = (root.name, *path.relative_to(root).with_suffix("").parts)
+        found[".".join(parts).removesuffix(".__init__")] = path
+    return found
+
+
+def imports(path: Path, name: str, known: Mapping[str, Path]) -> set[str]:
+    """The known modules that a module imports: anywhere, also inside functions and for type checking alone.
+
+    ``from a import b`` imports the module ``a.b`` where there is one, else ``a``.
+    """
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: -(node.level - 1) or None] if node.level else []
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            for alias in node.names:
+                inner = f"{module}.{alias.name}"
+                found.add(inner if inner in known else module)
+    return {other for other in found if other in known and other != name}
+
+
+def graph(root: Path) -> dict[str, set[str]]:
+    """What each module of a package imports of it; but for its ``__init__``, which hands names on."""
+    known = modules(root)
+    return {name: imports(path, name, known) for name, path in known.items() if name != root.name}
+
+
+def circles(arrows: Mapping[str, Iterable[str]]) -> list[str]:
+    """The nodes that wait for each other: what is left when those that import nothing, or that
+    nothing imports, have been taken away again and again."""
+    left = {node: {other for other in others if other in arrows} for node, others in arrows.items()}
+    while True:
+        reached = {other for others in left.values() for other in others}
+        ends = {node for node, others in left.items() if not others or node not in reached}
+        if not ends:
+            return sorted(left)
+        left = {node: others - ends for node, others in left.items() if node not in ends}
+
+
+def between(arrows: Mapping[str, Iterable[str]], folder: str) -> dict[str, set[str]]:
+    """The arrows between what lies directly in a folder: its files and its inner folders, each as one."""
+    inner = {
+        name: ".".join(name.split(".")[: folder.count(".") + 2])
+        for name in arrows
+        if name.startswith(f"{folder}.")
+    }
+    found: dict[str, set[str]] = {part: set() for part in inner.values()}
+    for name, part in inner.items():
+        found[part] |= {inner[other] for other in arrows[name] if other in inner and inner[other] != part}
+    return found
+
+
+ARROWS = graph(ROOT)
+FOLDERS = sorted({name.rpartition(".")[0] for name in ARROWS})
+
+
+def room(name: str) -> str:
+    return name.split(".")[1]
+
+
+def test_every_room_has_a_floor():
+    rooms = [room for floor in FLOORS for room in floor]
+    assert sorted(rooms) == sorted({room(name) for name in ARROWS})
+
+
+@pytest.mark.parametrize("name", sorted(ARROWS))
+def test_imports_run_down(name):
+    floor = next(place for place, rooms in enumerate(FLOORS) if room(name) in rooms)
+    below = {room(name)}.union(*FLOORS[:floor]) - (SHELLS - {room(name), "cli"})
+    wrong = {other for other in ARROWS[name] if other != "anncestry" and room(other) not in below}
+    assert not wrong, f"{name} may not import {sorted(wrong)}"
+
+
+def test_there_is_no_circle_of_files():
+    assert circles(ARROWS) == []
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_there_is_no_circle_in_a_folder(folder):
+    assert circles(between(ARROWS, folder)) == []
+
+
+def plant(root: Path, files: Mapping[str, str]) -> dict[str, set[str]]:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    return graph(root)
+
+
+def test_a_planted_circle_is_found(tmp_path):
+    arrows = plant(tmp_path / "house", {
+        "__init__.py": "from house.low import a",
+        "low/a.py": "import torch\nfrom house.low import b",
+        "low/b.py": "def late():\n    from ..high.c import name",
+        "low/alone.py": "",
+        "high/c.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from house.low.a import other",
+        "high/d.py": "from house.high.c import name\nfrom house.low import alone",
+    })  # fmt: skip
+    assert circles(arrows) == ["house.high.c", "house.low.a", "house.low.b"]
+
+
+def test_a_planted_circle_of_folders_is_found(tmp_path):
+    arrows = plant(tmp_path / "house", {
+        "room/one/a.py": "from house.room.two.b import x",
+        "room/two/b.py": "",
+        "room/two/c.py": "from house.room.one import d",
+        "room/one/d.py": "",
+    })  # fmt: skip
+    assert circles(arrows) == []
+    assert circles(between(arrows, "house.room")) == ["house.room.one", "house.room.two"]
+
+
+QUICK = ["anncestry", "anncestry.timeline", *(name for name in ARROWS if room(name) == "cli")]
+
+
+def test_the_command_line_starts_without_torch():
+    """One process for all; it names the first module that brought torch in."""
+    lines = ["import importlib, sys"]
+    for name in QUICK:
+        lines += [
+            f"importlib.import_module({name!r})",
+            f"if 'torch' in sys.modules: sys.exit('torch by {name}')",
+        ]
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
