@@ -1,1 +1,1 @@
-"""Between texts and token ids: published tokenizers, learnt ones, and vocabularies of words and characters."""
+"""Between texts and token ids: published tokenizers, learnt ones, vocabularies of words and characters."""
