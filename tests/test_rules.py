@@ -22,6 +22,7 @@ from anncestry.rules import (
     Probability,
     Rate,
     Size,
+    Sizes,
     above,
     at_least,
     at_most,
@@ -45,7 +46,8 @@ NUMBERS = st.integers(-9, 9) | st.floats()
 class Net(Checked):
     """A table of decisions as a model has it."""
 
-    KINDS: ClassVar[tuple[str, ...]] = ("pre", "post")
+    NORMS: ClassVar[tuple[str, ...]] = ("pre", "post")
+    kinds: ClassVar[tuple[str, ...]] = ("a", "b")
 
     hidden_size: Annotated[Size, multiple_of("num_heads")] = 8
     num_heads: Size = 4
@@ -54,15 +56,19 @@ class Net(Checked):
     seq_len: Annotated[Size, at_most("num_positions", "every token has one")] = 16
     num_positions: Size = 16
     dropout: Rate = 0.1
-    norm: Annotated[str, one_of(KINDS)] = "post"
+    norm: Annotated[str, one_of(NORMS)] = "post"
     num_relations: Annotated[Count, unless(only(0), norm="pre")] = 0
     groups: tuple[Annotated[Size, multiple_of("num_heads")], ...] = ()
+    blocks: Sizes = (1,)
+    kind: Annotated[str, one_of("kinds", "this net knows")] = "a"
     free: int = -1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Child(Net):
     """Another default, and another rule."""
+
+    kinds: ClassVar[tuple[str, ...]] = ("a", "c")
 
     num_heads: int = 2
     norm: Annotated[str, only("post", "a child has no other")] = "post"
@@ -81,6 +87,9 @@ class Child(Net):
         ({"dropout": math.nan}, "dropout: got nan; is a probability below 1."),
         ({"norm": "both"}, "norm: got 'both'; must be one of. Choices: pre, post."),
         ({"num_relations": 2}, "num_relations: got 2; must be 0 unless norm is pre."),
+        ({"blocks": ()}, "blocks: got (); must not be empty."),
+        ({"blocks": (2, 0)}, "blocks: got (2, 0); must be at least 1."),
+        ({"kind": "c"}, "kind: got 'c'; this net knows. Choices: a, b."),
         ({"groups": (4, 6)}, "groups: got (4, 6); must be a multiple of num_heads, 4."),
     ],
 )
@@ -108,6 +117,9 @@ def test_a_subclass_keeps_the_rules_of_its_parent_where_it_has_another_default()
     assert Child().num_heads == 2
     with pytest.raises(UserError, match="num_heads: got 0; must be at least 1"):
         Child(num_heads=0)
+    assert Child(kind="c").kind == "c"
+    with pytest.raises(UserError, match="this net knows"):
+        Child(kind="b")
 
 
 def test_a_subclass_speaks_before_its_parent():
@@ -204,7 +216,7 @@ class Pair:
         (same_as("b", "they are tied"), 3, 6, "must be b, {b}: they are tied"),
         (multiple_of(2), 4, 3, "must be even"),
         (multiple_of(3), 6, 4, "must be a multiple of 3"),
-        (length(2, "is a pair"), (1, 2), (1,), "must have 2 elements: is a pair"),
+        (length(2, "is a pair"), (1, 2), (1,), "is a pair"),
         (one_of({"x": 1}, "is known"), "x", "y", "is known"),
         (only(0), 0, 1, "must be 0"),
         (where(multiple_of(2), b=3), 4, 5, "must be even, where b is 3"),

@@ -38,13 +38,13 @@ class Rule:
     Attributes:
         holds: whether a value follows the rule; the second argument is the object that has the field.
         text: the rule in an error; ``{name}`` in it becomes the value of the field of that name.
-        choices: the accepted values, where they can be listed.
+        choices: the accepted values, where they can be listed, or the name of the attribute that has them.
         compares: whether other fields decide too. Such rules are checked when each field by itself is right.
     """
 
     holds: Callable[[Any, Any], bool]
     text: str
-    choices: tuple[Any, ...] | None = None
+    choices: tuple[Any, ...] | str | None = None
     compares: bool = False
 
 
@@ -69,7 +69,8 @@ def check_rules(values: Any) -> None:
     for name, rule in sorted(rules, key=lambda row: row[1].compares):
         value = getattr(values, name)
         if not rule.holds(value, values):
-            raise UserError(name, value, rule.text.format_map(_Values(values)), rule.choices)
+            choices = getattr(values, rule.choices) if isinstance(rule.choices, str) else rule.choices
+            raise UserError(name, value, rule.text.format_map(_Values(values)), choices)
 
 
 @cache
@@ -131,9 +132,10 @@ def at_least(bound: float | str, why: str = "") -> Rule:
     """Not below a number, or not below the field of that name.
 
     Args:
-        why: what is behind the rule, for the error; of every rule here.
+        why: what is behind the rule, for the error; the same in the rules below.
     """
-    return _compared("must be at least", operator.ge, bound, why)
+    rule = _compared("must be at least", operator.ge, bound, why)
+    return replace(rule, text=_because("must not be negative", why)) if bound == 0 else rule
 
 
 def at_most(bound: float | str, why: str = "") -> Rule:
@@ -173,15 +175,21 @@ def only(value: Any, why: str = "") -> Rule:
     return Rule(lambda given, _: given == value, _because(f"must be {value}", why))
 
 
-def one_of(choices: Iterable[Any], text: str = "must be one of") -> Rule:
-    """One of some values, or of the keys of a table."""
+def one_of(choices: Iterable[Any] | str, text: str = "must be one of") -> Rule:
+    """One of some values, of the keys of a table, or of what the attribute of that name holds."""
+    if isinstance(choices, str):
+        return Rule(lambda value, others: value in getattr(others, choices), text, choices, compares=True)
     known = tuple(choices)
     return Rule(lambda value, _: value in known, text, known)
 
 
-def length(count: int, why: str = "") -> Rule:
-    """A tuple of so many elements."""
-    return Rule(lambda values, _: len(values) == count, _because(f"must have {count} elements", why))
+def length(count: int, text: str) -> Rule:
+    """A tuple of so many elements.
+
+    Args:
+        text: what they are.
+    """
+    return Rule(lambda values, _: len(values) == count, text)
 
 
 def relation(holds: Callable[[Any], bool], text: str) -> Rule:
@@ -221,6 +229,8 @@ def _in_words(given: dict[str, Any]) -> str:
 
 Size = Annotated[int, at_least(1)]
 """Features, units, channels, layers, tokens: 1 or more."""
+Sizes = Annotated[tuple[Size, ...], Rule(lambda sizes, _: len(sizes) >= 1, "must not be empty")]
+"""One size or more."""
 Count = Annotated[int, at_least(0)]
 """A number of parts that may be missing: 0 or more."""
 DerivedSize = Annotated[int, at_least(0, "0 derives it from other fields")]

@@ -103,7 +103,7 @@ def test_it_fits_every_flat_problem():
 
 def test_user_errors():
     for rate in (0.0, 2.0):
-        with pytest.raises(UserError, match=rf"learning_rate: got {rate}; must lie between 0 and 2, where"):
+        with pytest.raises(UserError, match=rf"learning_rate: got {rate}; must lie between 0 and 2: where"):
             AdalineConfig(input_shape=(4,), output_size=1, learning_rate=rate)
     with pytest.raises(UserError, match=r"task: got 'language-model'; a linear unit has no order in time"):
         AdalineConfig(task="language-model", input_shape=(4,), output_size=1)

@@ -102,5 +102,5 @@ def test_bart_shares_one_table_and_begins_at_the_third_position():
     torch.testing.assert_close(found, model.source_positions.norm(x))
     with pytest.raises(UserError, match="learnt positions end"):
         model.encode(torch.randint(4, V, (1, 9)))
-    with pytest.raises(UserError, match="positions: got 'interleaved'; BART has another"):
+    with pytest.raises(UserError, match="positions: got 'interleaved'; must be learned: BART has no other"):
         create("bart", signature=signature, positions="interleaved")

@@ -17,21 +17,24 @@ Inputs are flattened. The bias is the last column of the weights, the weight of 
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
 from anncestry.errors import require
+from anncestry.rules import Checked, Rule, Size, one_of
 from anncestry.signature import EVERY_STEP, InputKind, Signature, Task
 
 BLOCK_SIZE = 64
 """Examples in a block: the more, the larger the products, but the more pairs of examples to multiply."""
 
+AT_ONCE = Rule(lambda task, _: task not in EVERY_STEP, "a linear unit has no order in time")
+
 
 @dataclass(frozen=True, kw_only=True)
-class LinearConfig:
+class LinearConfig(Checked):
     """Sizes of one linear layer, all of them given by the data.
 
     Attributes:
@@ -41,16 +44,10 @@ class LinearConfig:
         output_size: K, classes or target values.
     """
 
-    task: Task = "classification"
-    inputs: InputKind = "vector"
-    input_shape: tuple[int, ...]
-    output_size: int
-
-    def __post_init__(self) -> None:
-        kinds = ("vector", "image", "series")
-        require(self.inputs in kinds, "inputs", self.inputs, "a linear unit reads", kinds)
-        require(self.task not in EVERY_STEP, "task", self.task, "a linear unit has no order in time")
-        require(self.output_size >= 1, "output_size", self.output_size, "must be at least 1")
+    task: Annotated[Task, AT_ONCE] = "classification"
+    inputs: Annotated[InputKind, one_of(("vector", "image", "series"), "a linear unit reads")] = "vector"
+    input_shape: tuple[Size, ...]
+    output_size: Size
 
     @classmethod
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):

@@ -16,12 +16,15 @@ number of units, and real-valued targets.
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 
 from anncestry.arrays import Float, Tensor
-from anncestry.errors import require
 from anncestry.layers.online import LinearConfig, OnlineLinear
+from anncestry.rules import between
+
+STABLE = between(0, 2, "where the rule is stable for standardised inputs")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +38,7 @@ class AdalineConfig(LinearConfig):
             feature). So it must lie below 2; the excess error it hovers at is about half of it.
     """
 
-    learning_rate: float = 0.1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        rule = "must lie between 0 and 2, where the rule is stable for standardised inputs"
-        require(0 < self.learning_rate < 2, "learning_rate", self.learning_rate, rule)
+    learning_rate: Annotated[float, STABLE] = 0.1
 
 
 class Adaline(OnlineLinear):

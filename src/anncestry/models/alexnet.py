@@ -16,18 +16,19 @@ The names of the weights are those under which torchvision publishes its own (pr
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
-from anncestry.errors import require
 from anncestry.layers.images.config import ImageConfig, is_small, problem, start_he
+from anncestry.rules import NotNegative, Rate, Size, length, multiple_of
 from anncestry.signature import Signature
 
 CHANNELS = (96, 256, 384, 384, 256)
 GROUPED = (False, True, False, True, True)  # which convolutions stay on their own card
 OPEN = (False, True, False, True, True)  # which start with biases of 1, so that ReLUs pass a gradient
+FIVE = length(5, "one for each of five convolutions")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,25 +47,14 @@ class AlexNetConfig(ImageConfig):
         init_std: weights start from N(0, this); 0 takes He's deviation for each layer.
     """
 
-    channels: tuple[int, ...] = CHANNELS
-    hidden_size: int = 4096
-    groups: int = 2
+    channels: Annotated[tuple[Annotated[Size, multiple_of("groups")], ...], FIVE] = CHANNELS
+    hidden_size: Size = 4096
+    groups: Size = 2
     response_norm: bool = True
-    stem: tuple[int, ...] = (11, 4)
-    grid: int = 6
-    dropout: float = 0.5
-    init_std: float = 0.01
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(len(self.channels) == 5, "channels", self.channels, "one for each of five convolutions")
-        require(len(self.stem) == 2, "stem", self.stem, "is a kernel size and a stride")
-        self.check_positive("channels", "hidden_size", "groups", "stem", "grid")
-        self.check_dropout()
-        uneven = [count for count in self.channels if count % self.groups]
-        rule = f"must be multiples of the {self.groups} groups"
-        require(not uneven, "channels", self.channels, rule)
-        require(self.init_std >= 0, "init_std", self.init_std, "must not be negative")
+    stem: Annotated[tuple[Size, ...], length(2, "is a kernel size and a stride")] = (11, 4)
+    grid: Size = 6
+    dropout: Rate = 0.5
+    init_std: NotNegative = 0.01
 
     @classmethod
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):

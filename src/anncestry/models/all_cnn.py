@@ -13,13 +13,13 @@ Differs from the network in network: no pooling but the last average, 3x3 kernel
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
-from anncestry.errors import require
 from anncestry.layers.images.config import ImageConfig, problem, start_he
+from anncestry.rules import Rate, Size, one_of
 from anncestry.signature import Signature
 
 # For each way to go coarser: the strides of a stage's convolutions, and whether max-pooling follows.
@@ -42,17 +42,10 @@ class AllCNNConfig(ImageConfig):
         dropout: probability of zeroing behind each halving.
     """
 
-    channels: int = 96
-    coarser: str = "conv"
-    input_dropout: float = 0.2
-    dropout: float = 0.5
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_positive("channels")
-        require(self.coarser in COARSER, "coarser", self.coarser, "must be one of", tuple(COARSER))
-        for name in ("input_dropout", "dropout"):
-            require(0 <= getattr(self, name) < 1, name, getattr(self, name), "is a probability below 1")
+    channels: Size = 96
+    coarser: Annotated[str, one_of(COARSER)] = "conv"
+    input_dropout: Rate = 0.2
+    dropout: Rate = 0.5
 
     @classmethod
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):

@@ -17,15 +17,15 @@ Departures from the paper: see the ledger of its entry on the timeline.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
-from anncestry.errors import require
 from anncestry.layers.attention.positions import Learned
 from anncestry.layers.linear import Linear
 from anncestry.models.transformer import Transformer, TransformerConfig
+from anncestry.rules import only
 from anncestry.signature import Signature
 
 FIRST_POSITION = 2  # the rows before are left over from the filler's number, in the authors' code
@@ -40,19 +40,15 @@ class BARTConfig(TransformerConfig):
     """
 
     num_heads: int = 12
-    positions: str = "learned"
+    positions: Annotated[str, only("learned", "BART has no other")] = "learned"
     num_positions: int = 1024
+    norm: Annotated[str, only("post", "BART has no other")] = "post"
     tie: str = "all"
-    scale_embeddings: bool = False
+    scale_embeddings: Annotated[bool, only(False, "BART's are as they are")] = False
     attention_bias: bool = True
     activation: str = "gelu"
     attention_dropout: float = 0.1
     norm_eps: float = 1e-5
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name, value in (("positions", "learned"), ("scale_embeddings", False), ("norm", "post")):
-            require(getattr(self, name) == value, name, getattr(self, name), "BART has another", [value])
 
     @classmethod
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):

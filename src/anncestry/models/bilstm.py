@@ -9,16 +9,19 @@ Departures from the paper: no peephole connections; the forget gate starts open 
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from anncestry.layers.recurrent.cells import LSTMCell
 from anncestry.layers.recurrent.sequence_network import SequenceConfig
-from anncestry.models.brnn import BidirectionalNetwork
+from anncestry.models.brnn import BOTH_WAYS, BidirectionalNetwork
+from anncestry.signature import Task
 
 
 @dataclass(frozen=True, kw_only=True)
 class BiLSTMConfig(SequenceConfig):
     """Sizes, and the bias the forget gate starts with."""
 
+    task: Annotated[Task, BOTH_WAYS] = "classification"
     forget_bias: float = 1.0
 
 

@@ -11,30 +11,34 @@ Departures from the paper: layers above the first read both directions; the pape
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 
-from anncestry.errors import require
 from anncestry.layers.recurrent.cells import Cell, ElmanCell
 from anncestry.layers.recurrent.sequence_network import SequenceConfig, SequenceNetwork
 from anncestry.layers.recurrent.wirings import Bidirectional, Unrolled, stack
-from anncestry.signature import CAUSAL_TASKS
+from anncestry.rules import Rule, one_of
+from anncestry.signature import CAUSAL_TASKS, Task
+
+BOTH_WAYS = Rule(
+    lambda task, _: task not in CAUSAL_TASKS,
+    "a net that reads both ways has seen the next token; it fits the other tasks",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class BRNNConfig(SequenceConfig):
     """Sizes, and the hidden activation: ``tanh`` or ``relu``."""
 
-    activation: str = "tanh"
+    task: Annotated[Task, BOTH_WAYS] = "classification"
+    activation: Annotated[str, one_of(ElmanCell.activations)] = "tanh"
 
 
 class BidirectionalNetwork(SequenceNetwork):
     """Stacked layers of any cell, each read in both directions; the last outputs are those of both ends."""
 
     def __init__(self, config: SequenceConfig, make_cell: Callable[[int], Cell]) -> None:
-        rule = "a net that reads both ways has seen the next token; it fits the other tasks"
-        require(config.task not in CAUSAL_TASKS, "task", config.task, rule)
-
         def layer(input_size: int) -> Bidirectional:
             return Bidirectional(Unrolled(make_cell(input_size)), Unrolled(make_cell(input_size)))
 

@@ -48,15 +48,15 @@ initialisation and cross-entropy by default (``LeNet`` presets: tanh and LeCun's
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
-from anncestry.errors import require
 from anncestry.layers.activations import INITIALISATIONS, initialise
 from anncestry.layers.images.config import ImageConfig, problem
 from anncestry.layers.images.pattern import PlannedLayer, parse_pattern, plan
+from anncestry.rules import Count, Rate, Size, one_of
 from anncestry.signature import Signature
 
 PATTERN = "INPUT -> [[CONV -> RELU]*N -> POOL?]*M -> [FC -> RELU]*K -> FC"
@@ -82,27 +82,20 @@ class CNNConfig(ImageConfig):
     """
 
     pattern: str = PATTERN
-    num_convs: int = 1
-    num_blocks: int = 2
-    num_hidden: int = 1
+    num_convs: Count = 1
+    num_blocks: Count = 2
+    num_hidden: Count = 1
     pool: bool = True
-    channels: int = 16
-    hidden_size: int = 64
-    kernel_size: int = 3
-    padding: str = "same"
-    init: str = "he"
-    dropout: float = 0.5
+    channels: Size = 16
+    hidden_size: Size = 64
+    kernel_size: Size = 3
+    padding: Annotated[str, one_of(("same", "valid"))] = "same"
+    init: Annotated[str, one_of(INITIALISATIONS)] = "he"
+    dropout: Rate = 0.5
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("num_convs", "num_blocks", "num_hidden"):
-            require(getattr(self, name) >= 0, name, getattr(self, name), "must not be negative")
-        self.check_positive("channels", "hidden_size", "kernel_size")
-        paddings = ("same", "valid")
-        require(self.padding in paddings, "padding", self.padding, "must be one of", paddings)
-        require(self.init in INITIALISATIONS, "init", self.init, "must be one of", INITIALISATIONS)
-        self.check_dropout()
-        self.layers()
+        self.layers()  # the pattern has a grammar of its own
 
     @classmethod
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):

@@ -14,18 +14,19 @@ Differs from VGG: no pooling; what a pooling layer's stride would spread out, a 
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
-from anncestry.errors import require
 from anncestry.layers.images.config import ImageConfig, problem, start_he
+from anncestry.rules import Size, Sizes, length, where
 from anncestry.signature import Signature
 
 DILATIONS = (1, 1, 2, 4, 8, 16, 1)
 LARGE = (2, 2, 4, 8, 16, 32, 32)  # channels of the paper's larger module, in units of C
+AS_LARGE = length(len(LARGE), f"the larger module has {len(LARGE)} dilated layers")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,15 +39,9 @@ class ContextNetConfig(ImageConfig):
         dilations: of the 3x3 convolutions.
     """
 
-    channels: int = 32
+    channels: Size = 32
     large: bool = False
-    dilations: tuple[int, ...] = DILATIONS
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_positive("channels", "dilations")
-        rule = f"the larger module has {len(LARGE)} dilated layers"
-        require(not self.large or len(self.dilations) == len(LARGE), "dilations", self.dilations, rule)
+    dilations: Annotated[Sizes, where(AS_LARGE, large=True)] = DILATIONS
 
     @classmethod
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):

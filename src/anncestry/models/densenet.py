@@ -19,14 +19,13 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from anncestry.arrays import Float, Tensor
-from anncestry.errors import require
 from anncestry.layers.images.batch_norm_folding import (
     Folding,
     Statistics,
@@ -43,6 +42,7 @@ from anncestry.layers.images.dense_block import (
     frozen_dense_block,
 )
 from anncestry.layers.watching import untouched, watched
+from anncestry.rules import Rate, Size, Sizes, above, at_most, one_of
 from anncestry.signature import Signature
 
 BOTTLENECK = 4  # a 1x1 convolution writes so many times k channels before each 3x3
@@ -66,21 +66,14 @@ class DenseNetConfig(ImageConfig):
             keeping them: memory linear in the depth instead of quadratic (Pleiss et al., 1707.06990).
     """
 
-    growth_rate: int
-    blocks: tuple[int, ...]
+    growth_rate: Size
+    blocks: Sizes
     bottleneck: bool = True
-    compression: float = 0.5
-    stem: str = "imagenet"
-    stem_channels: int
-    dropout: float = 0.0
+    compression: Annotated[float, above(0), at_most(1)] = 0.5
+    stem: Annotated[str, one_of(STEMS)] = "imagenet"
+    stem_channels: Size
+    dropout: Rate = 0.0
     recompute: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_positive("growth_rate", "blocks", "stem_channels")
-        require(0 < self.compression <= 1, "compression", self.compression, "is a share above 0, up to 1")
-        require(self.stem in STEMS, "stem", self.stem, "must be one of", STEMS)
-        self.check_dropout()
 
     @classmethod
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):

@@ -12,11 +12,11 @@ Departures from the paper: see the ledger of its entry on the timeline.
 
 from dataclasses import dataclass
 
-from anncestry.errors import require
 from anncestry.layers.recurrent.dilated import Dilated, Fusing, exponential
-from anncestry.layers.recurrent.registry import find_cell, make_cell
+from anncestry.layers.recurrent.registry import CellName, make_cell
 from anncestry.layers.recurrent.sequence_network import CausalSequenceNetwork, SequenceConfig
 from anncestry.layers.recurrent.wirings import Stacked
+from anncestry.rules import Size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,15 +30,9 @@ class DilatedRNNConfig(SequenceConfig):
     """
 
     num_layers: int = 4
-    cell: str = "lstm"
-    base: int = 2
-    first_dilation: int = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        find_cell(self.cell)
-        require(self.base >= 1, "base", self.base, "must be at least 1")
-        require(self.first_dilation >= 1, "first_dilation", self.first_dilation, "must be at least 1")
+    cell: CellName = "lstm"
+    base: Size = 2
+    first_dilation: Size = 1
 
 
 class DilatedRNN(CausalSequenceNetwork):

@@ -17,13 +17,12 @@ Departures from the paper: see the ledger of its entry on the timeline.
 
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
-from anncestry.errors import require
 from anncestry.layers.character_encoder import ACTIVATIONS, CharacterEncoder
 from anncestry.layers.linear import Linear
 from anncestry.layers.recurrent.bilm import BiLM, ClippedLSTMPCell, DirectedLM
@@ -31,6 +30,20 @@ from anncestry.layers.recurrent.wirings import visible_steps
 from anncestry.layers.scalar_mix import ScalarMix
 from anncestry.models.bilstm import BiLSTM, BiLSTMConfig
 from anncestry.protocols import State, Unscored
+from anncestry.rules import (
+    Checked,
+    Count,
+    NotNegative,
+    Rate,
+    Size,
+    at_least,
+    at_most,
+    one_of,
+    only,
+    relation,
+    unless,
+    where,
+)
 from anncestry.signature import (
     BEGIN_TEXT,
     BEGIN_WORD,
@@ -46,10 +59,17 @@ TASKS: tuple[Task, ...] = ("bidirectional-lm", "tagging", "classification", "emb
 SAMPLED = 8192
 FEW_WORDS = 4 * SAMPLED
 """So many are all compared; of more words training takes a sample."""
+ONE_EACH = relation(
+    lambda c: len(c.filter_widths) == len(c.filter_counts) > 0, "one for each width of {filter_widths}"
+)
+HAS_ROOM = relation(
+    lambda c: c.num_chars >= max(3, *c.filter_widths),
+    "must have room for a word's two marks and a byte, and for the widest filter",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ELMoConfig:
+class ELMoConfig(Checked):
     """Sizes and parts.
 
     Attributes:
@@ -79,57 +99,30 @@ class ELMoConfig:
         num_chars: C, characters of a word with its marks.
     """
 
-    task: Task = "bidirectional-lm"
-    output_size: int = 0
-    hidden_size: int
-    proj_size: int
-    num_layers: int = 2
-    char_embed_dim: int = 16
-    filter_widths: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7)
-    filter_counts: tuple[int, ...] = (32, 32, 64, 128, 256, 512, 1024)
-    num_highways: int = 2
-    activation: str = "relu"
+    task: Annotated[Task, one_of(TASKS)] = "bidirectional-lm"
+    output_size: Annotated[Count, where(only(0), task="embedding"), unless(at_least(1), task="embedding")] = 0
+    hidden_size: Size
+    proj_size: Size
+    num_layers: Size = 2
+    char_embed_dim: Size = 16
+    filter_widths: tuple[Size, ...] = (1, 2, 3, 4, 5, 6, 7)
+    filter_counts: Annotated[tuple[Size, ...], ONE_EACH] = (32, 32, 64, 128, 256, 512, 1024)
+    num_highways: Count = 2
+    activation: Annotated[str, one_of(ACTIVATIONS)] = "relu"
     skip: bool = True
-    cell_clip: float = 3.0
-    proj_clip: float = 3.0
-    dropout: float = 0.1
-    sampled_words: int = 0
+    cell_clip: NotNegative = 3.0
+    proj_clip: NotNegative = 3.0
+    dropout: Rate = 0.1
+    sampled_words: Count = 0
     freeze: bool = True
-    mixed: tuple[int, ...] = ()
+    mixed: tuple[Annotated[Count, at_most("num_layers")], ...] = ()
     mix_norm: bool = False
-    mix_l2: float = 0.001
-    mix_dropout: float = 0.5
-    task_hidden: int = 128
-    task_layers: int = 1
-    seq_len: int = 24
-    num_chars: int = 50
-
-    def __post_init__(self) -> None:
-        require(self.task in TASKS, "task", self.task, "must be one of", TASKS)
-        sizes = ("hidden_size", "proj_size", "num_layers", "char_embed_dim", "task_layers", "seq_len")
-        for field in sizes:
-            require(getattr(self, field) >= 1, field, getattr(self, field), "must be at least 1")
-        at_least_0 = ("num_highways", "cell_clip", "proj_clip", "sampled_words", "mix_l2", "task_hidden")
-        for field in at_least_0:
-            require(getattr(self, field) >= 0, field, getattr(self, field), "must not be negative")
-        for field in ("dropout", "mix_dropout"):
-            require(0 <= getattr(self, field) < 1, field, getattr(self, field), "is a probability below 1")
-        embeds = self.task == "embedding"
-        rule = "is 0 for embeddings, whose size follows, and at least 1 for every other task"
-        require(
-            (self.output_size == 0) if embeds else (self.output_size >= 1),
-            "output_size",
-            self.output_size,
-            rule,
-        )
-        widths, counts = self.filter_widths, self.filter_counts
-        require(len(widths) == len(counts) > 0, "filter_counts", counts, f"one for each width of {widths}")
-        require(min(widths + counts) >= 1, "filter_widths", (widths, counts), "must all be at least 1")
-        rule = "must have room for a word's two marks and a byte, and for the widest filter"
-        require(self.num_chars >= max(3, *widths), "num_chars", self.num_chars, rule)
-        require(self.activation in ACTIVATIONS, "activation", self.activation, "must be one of", ACTIVATIONS)
-        rule = f"are numbers of layers from 0 to {self.num_layers}"
-        require(all(0 <= layer <= self.num_layers for layer in self.mixed), "mixed", self.mixed, rule)
+    mix_l2: NotNegative = 0.001
+    mix_dropout: Rate = 0.5
+    task_hidden: Count = 128
+    task_layers: Size = 1
+    seq_len: Size = 24
+    num_chars: Annotated[int, HAS_ROOM] = 50
 
     @classmethod
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):

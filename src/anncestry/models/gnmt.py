@@ -20,13 +20,12 @@ Only the bottom layer waits for the attention. The layers above it run over the 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import torch
 from torch import nn
 
 from anncestry.arrays import Bool, Float, Int, Tensor
-from anncestry.errors import require
 from anncestry.layers.recurrent.cells import LSTMCell, LSTMState
 from anncestry.layers.recurrent.recurrence import prepared, recur
 from anncestry.layers.recurrent.residual import Residual
@@ -40,6 +39,7 @@ from anncestry.layers.seq2seq.encoder_decoder import (
 )
 from anncestry.layers.seq2seq.lookup import Lookup
 from anncestry.protocols import Memory
+from anncestry.rules import at_least
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,15 +56,10 @@ class GNMTConfig(TranslationConfig):
         forget_bias: as in `anncestry.layers.recurrent.cells.LSTMCell`.
     """
 
-    num_layers: int = 3
+    num_layers: Annotated[int, at_least(2, "one layer reads both ways, others stand above it")] = 3
     new_context: bool = False
     normed: bool = False
     forget_bias: float = 1.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        rule = "must be at least 2: the encoder has one layer that reads both ways and others above it"
-        require(self.num_layers >= 2, "num_layers", self.num_layers, rule)
 
 
 class Source(NamedTuple):

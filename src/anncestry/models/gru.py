@@ -11,12 +11,13 @@ unless ``reset="before"``.
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from anncestry.errors import require
 from anncestry.layers.recurrent.cell_variants import ResetFirstGRUCell
 from anncestry.layers.recurrent.cells import GRUCell
 from anncestry.layers.recurrent.sequence_network import CausalSequenceNetwork, SequenceConfig
 from anncestry.layers.recurrent.wirings import Unrolled, stack
+from anncestry.rules import one_of
 
 RESETS = {"after": GRUCell, "before": ResetFirstGRUCell}
 
@@ -25,11 +26,7 @@ RESETS = {"after": GRUCell, "before": ResetFirstGRUCell}
 class GRUConfig(SequenceConfig):
     """Sizes, and where the reset gate acts: ``after`` the recurrent product, or ``before`` it (the paper)."""
 
-    reset: str = "after"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.reset in RESETS, "reset", self.reset, "must be one of", tuple(RESETS))
+    reset: Annotated[str, one_of(RESETS)] = "after"
 
 
 class GRU(CausalSequenceNetwork):

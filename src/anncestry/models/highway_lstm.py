@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from anncestry.layers.recurrent.highway import HighwayStack
 from anncestry.layers.recurrent.sequence_network import CausalSequenceNetwork, SequenceConfig
+from anncestry.rules import Size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +22,7 @@ class HighwayLSTMConfig(SequenceConfig):
     """Sizes; with ``proj_size`` (N) the output of every layer is projected to so many units."""
 
     num_layers: int = 3
-    proj_size: int | None = None
+    proj_size: Size | None = None
 
 
 class HighwayLSTM(CausalSequenceNetwork):

@@ -11,28 +11,24 @@ Departures from the paper: see the ledger of its entry on the timeline.
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from torch import nn
 
-from anncestry.errors import require
 from anncestry.layers.recurrent.jordan import JordanCell
 from anncestry.layers.recurrent.sequence_network import CausalSequenceNetwork, SequenceConfig
 from anncestry.layers.recurrent.wirings import Unrolled
+from anncestry.rules import at_least, below, only
 
 
 @dataclass(frozen=True, kw_only=True)
 class JordanConfig(SequenceConfig):
     """Sizes, and ``memory`` (mu), how much of the old context stays at each step."""
 
-    memory: float = 0.5
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.num_layers == 1, "num_layers", self.num_layers, "must be 1: the answer is fed back")
-        require(self.dropout == 0, "dropout", self.dropout, "must be 0: no layer is above the answer")
-        require(
-            not self.tie_embeddings, "tie_embeddings", True, "must be off: the cell gives the answer itself"
-        )
+    num_layers: Annotated[int, only(1, "the answer is fed back")] = 1
+    dropout: Annotated[float, only(0, "no layer is above the answer")] = 0.0
+    tie_embeddings: Annotated[bool, only(False, "the cell gives the answer itself")] = False
+    memory: Annotated[float, at_least(0), below(1)] = 0.5
 
 
 class Jordan(CausalSequenceNetwork):

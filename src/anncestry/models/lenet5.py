@@ -17,7 +17,7 @@ Differs from the CNN of 1989: subsampling in place of strides, codes instead of 
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -43,10 +43,7 @@ TABLE = (  # table I: which maps of S2 each map of C3 reads
 class LeNet5Config(ImageConfig):
     """LeNet-5 has one size; images below 32 x 32 are continued at their edges, larger ones widen C5."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        rule = "its codes stand for classes, so it answers"
-        require(self.task == "classification", "task", self.task, rule, ("classification",))
+    tasks: ClassVar[tuple[str, ...]] = ("classification",)  # its codes stand for classes
 
     @classmethod
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):

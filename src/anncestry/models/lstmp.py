@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from anncestry.layers.recurrent.projection import LSTMPCell
 from anncestry.layers.recurrent.sequence_network import CausalSequenceNetwork, SequenceConfig
 from anncestry.layers.recurrent.wirings import Unrolled, stack
+from anncestry.rules import Size
 
 
 @dataclass(frozen=True, kw_only=True)
 class LSTMPConfig(SequenceConfig):
     """Sizes; ``proj_size`` (N) units are put out, half as many as there are memory cells unless given."""
 
-    proj_size: int | None = None
+    proj_size: Size | None = None
 
 
 class LSTMP(CausalSequenceNetwork):

@@ -18,13 +18,12 @@ Without input feeding no step of the LSTM waits for the attention: it runs over 
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
 from torch import nn
 
 from anncestry.arrays import Bool, Float, Int, Tensor
-from anncestry.errors import require
 from anncestry.layers.recurrent.cells import LSTMCell
 from anncestry.layers.recurrent.recurrence import prepared, recur
 from anncestry.layers.recurrent.wirings import Bidirectional, Stacked, Unrolled, reverse, stack, step_of
@@ -46,6 +45,7 @@ from anncestry.layers.seq2seq.encoder_decoder import (
 from anncestry.layers.seq2seq.lookup import Lookup
 from anncestry.layers.watching import untouched
 from anncestry.protocols import Memory, State
+from anncestry.rules import Size, multiple_of, one_of, where
 
 WINDOWS = ("global", "local-m", "local-p")
 SQUASHED = ("tanh", "identity")
@@ -71,28 +71,18 @@ class LuongAttentionConfig(TranslationConfig):
         forget_bias: as in `anncestry.layers.recurrent.cells.LSTMCell`.
     """
 
-    num_layers: int = 2
-    score: str = "general"
+    num_layers: Annotated[Size, where(multiple_of(2), bidirectional=True)] = 2
+    score: Annotated[str, one_of(SCORES)] = "general"
     scaled: bool = False
-    window: str = "global"
-    reach: int = 10
+    window: Annotated[str, one_of(WINDOWS)] = "global"
+    reach: Size = 10
     input_feeding: bool = True
     reverse_source: bool = True
     bidirectional: bool = False
-    attention_activation: str = "tanh"
+    attention_activation: Annotated[str, one_of(SQUASHED)] = "tanh"
     output_bias: bool = True
-    max_source_len: int = 50
+    max_source_len: Size = 50
     forget_bias: float = 1.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_positive("num_layers", "reach", "max_source_len")
-        require(self.score in SCORES, "score", self.score, "must be one of", SCORES)
-        require(self.window in WINDOWS, "window", self.window, "must be one of", WINDOWS)
-        squashed = self.attention_activation
-        require(squashed in SQUASHED, "attention_activation", squashed, "must be one of", SQUASHED)
-        rule = "must be even: each layer that reads both ways starts two layers of the decoder"
-        require(not self.bidirectional or self.num_layers % 2 == 0, "num_layers", self.num_layers, rule)
 
 
 class Source(NamedTuple):

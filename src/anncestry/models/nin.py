@@ -20,6 +20,7 @@ from torch import nn
 
 from anncestry.arrays import Float, Tensor
 from anncestry.layers.images.config import ImageConfig, problem, start_he
+from anncestry.rules import Rate, Size
 from anncestry.signature import Signature
 
 KERNELS = ((5, 1, 1), (5, 1, 1), (3, 1, 1))
@@ -35,13 +36,8 @@ class NINConfig(ImageConfig):
         dropout: probability of zeroing behind the two pooling layers.
     """
 
-    channels: int = 192
-    dropout: float = 0.5
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_positive("channels")
-        self.check_dropout()
+    channels: Size = 192
+    dropout: Rate = 0.5
 
     @classmethod
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):

@@ -12,23 +12,20 @@ Departures from the papers: see the ledger of its entry on the timeline.
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from anncestry.errors import require
 from anncestry.layers.recurrent.cell_variants import SEARCH_SPACE
 from anncestry.layers.recurrent.sequence_network import CausalSequenceNetwork, SequenceConfig
 from anncestry.layers.recurrent.wirings import Unrolled, stack
+from anncestry.rules import one_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class PeepholeLSTMConfig(SequenceConfig):
     """Sizes, and the ``variant``: vanilla, nig, nfg, nog, niaf, noaf, cifg, np or fgr."""
 
-    variant: str = "vanilla"
+    variant: Annotated[str, one_of(SEARCH_SPACE)] = "vanilla"
     forget_bias: float = 1.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.variant in SEARCH_SPACE, "variant", self.variant, "must be one of", tuple(SEARCH_SPACE))
 
 
 class PeepholeLSTM(CausalSequenceNetwork):

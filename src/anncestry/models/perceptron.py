@@ -18,23 +18,24 @@ rescales them.
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
 
 from anncestry.arrays import Float, Int, Tensor
-from anncestry.errors import require
 from anncestry.layers.online import LinearConfig, OnlineLinear
+from anncestry.rules import one_of
+from anncestry.signature import Task
+
+A_CLASS = one_of(("classification",), "a perceptron answers with a class; the adaline learns real values")
 
 
 @dataclass(frozen=True, kw_only=True)
 class PerceptronConfig(LinearConfig):
     """Sizes alone."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        rule = "a perceptron answers with a class; the adaline learns real values"
-        require(self.task == "classification", "task", self.task, rule, ("classification",))
+    task: Annotated[Task, A_CLASS] = "classification"
 
 
 class Perceptron(OnlineLinear):

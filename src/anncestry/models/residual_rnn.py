@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from anncestry.layers.recurrent.residual import ResidualLSTMCell
 from anncestry.layers.recurrent.sequence_network import CausalSequenceNetwork, SequenceConfig
 from anncestry.layers.recurrent.wirings import Unrolled, stack
+from anncestry.rules import Size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +24,7 @@ class ResidualRNNConfig(SequenceConfig):
     """Sizes; ``proj_size`` (N) units are put out, as many as ``hidden_size`` (M) unless given."""
 
     num_layers: int = 3
-    proj_size: int | None = None
+    proj_size: Size | None = None
 
 
 class ResidualRNN(CausalSequenceNetwork):

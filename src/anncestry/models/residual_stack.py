@@ -12,7 +12,7 @@ Departures from the papers: the lowest layer, whose input has another size, has 
 
 from dataclasses import dataclass
 
-from anncestry.layers.recurrent.registry import find_cell, make_cell
+from anncestry.layers.recurrent.registry import CellName, make_cell
 from anncestry.layers.recurrent.residual import Residual
 from anncestry.layers.recurrent.sequence_network import CausalSequenceNetwork, SequenceConfig
 from anncestry.layers.recurrent.wirings import Stacked, Unrolled
@@ -23,11 +23,7 @@ class ResidualStackConfig(SequenceConfig):
     """Sizes, and the ``cell``: any of `anncestry.layers.recurrent.registry.CELLS`."""
 
     num_layers: int = 3
-    cell: str = "lstm"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        find_cell(self.cell)
+    cell: CellName = "lstm"
 
 
 class ResidualStack(CausalSequenceNetwork):

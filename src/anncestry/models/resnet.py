@@ -16,14 +16,14 @@ The names of the weights are those under which torchvision publishes its own.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
-from anncestry.errors import require
 from anncestry.layers.images.batch_norm_folding import Folding, conv_norm
 from anncestry.layers.images.config import ImageConfig, is_small, problem, start_he_fan_out
+from anncestry.rules import Size, Sizes, one_of
 from anncestry.signature import Signature
 
 EXPANSION = 4  # a bottleneck hands on so many times the channels of its 3x3 convolution
@@ -46,18 +46,12 @@ class ResNetConfig(ImageConfig):
             in the paper, or in the 3x3, as in the authors' later code and torchvision.
     """
 
-    blocks: tuple[int, ...]
-    channels: int = 64
+    blocks: Sizes
+    channels: Size = 64
     bottleneck: bool = False
-    stem: str = "imagenet"
-    shortcut: str = "B"
+    stem: Annotated[str, one_of(STEMS)] = "imagenet"
+    shortcut: Annotated[str, one_of(SHORTCUTS)] = "B"
     stride_first: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_positive("blocks", "channels")
-        require(self.stem in STEMS, "stem", self.stem, "must be one of", STEMS)
-        require(self.shortcut in SHORTCUTS, "shortcut", self.shortcut, "must be one of", SHORTCUTS)
 
     @classmethod
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):

@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from anncestry.layers.recurrent.highway import RHNCell
 from anncestry.layers.recurrent.sequence_network import CausalSequenceNetwork, SequenceConfig
 from anncestry.layers.recurrent.wirings import Unrolled, stack
+from anncestry.rules import Size
 
 
 @dataclass(frozen=True, kw_only=True)
 class RHNConfig(SequenceConfig):
     """Sizes; ``recurrence_depth`` highway layers in each step, whose gates start at ``transform_bias``."""
 
-    recurrence_depth: int = 3
+    recurrence_depth: Size = 3
     transform_bias: float = -2.0
 
 

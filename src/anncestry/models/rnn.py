@@ -11,17 +11,19 @@ the whole window instead of a copy of the last hidden state taken as a constant 
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from anncestry.layers.recurrent.cells import ElmanCell
 from anncestry.layers.recurrent.sequence_network import CausalSequenceNetwork, SequenceConfig
 from anncestry.layers.recurrent.wirings import Unrolled, stack
+from anncestry.rules import one_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class RNNConfig(SequenceConfig):
     """Sizes, and the hidden activation: ``tanh`` or ``relu``."""
 
-    activation: str = "tanh"
+    activation: Annotated[str, one_of(ElmanCell.activations)] = "tanh"
 
 
 class RNN(CausalSequenceNetwork):

@@ -25,6 +25,7 @@ from anncestry.layers.seq2seq.alignment import side_by_side
 from anncestry.layers.seq2seq.encoder_decoder import TranslationConfig, WritingNetwork, where_ragged
 from anncestry.layers.seq2seq.readout import MaxoutReadout, start_as_published
 from anncestry.protocols import Memory
+from anncestry.rules import Count, DerivedSize
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,13 +38,9 @@ class RNNEncoderDecoderConfig(TranslationConfig):
         published_start: whether weights start as published, for learning with Adadelta.
     """
 
-    maxout_size: int = 0
-    output_rank: int = 0
+    maxout_size: DerivedSize = 0
+    output_rank: Count = 0
     published_start: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_not_negative("maxout_size", "output_rank")
 
 
 class Context(NamedTuple):

@@ -38,6 +38,7 @@ from anncestry.layers.seq2seq.encoder_decoder import (
 from anncestry.layers.seq2seq.lookup import Lookup
 from anncestry.layers.seq2seq.readout import MaxoutReadout, start_as_published
 from anncestry.protocols import Memory
+from anncestry.rules import Count, DerivedSize
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,14 +52,10 @@ class RNNSearchConfig(TranslationConfig):
         published_start: whether weights start as published, for learning with Adadelta.
     """
 
-    align_size: int = 0
-    maxout_size: int = 0
-    output_rank: int = 0
+    align_size: DerivedSize = 0
+    maxout_size: DerivedSize = 0
+    output_rank: Count = 0
     published_start: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_not_negative("align_size", "maxout_size", "output_rank")
 
 
 class Source(NamedTuple):

@@ -26,6 +26,7 @@ from anncestry.layers.seq2seq.encoder_decoder import (
     where_ragged,
 )
 from anncestry.protocols import State
+from anncestry.rules import Size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +41,10 @@ class Seq2SeqConfig(TranslationConfig):
         forget_bias: as in `anncestry.layers.recurrent.cells.LSTMCell`.
     """
 
-    num_layers: int = 2
+    num_layers: Size = 2
     reverse_source: bool = True
     share_weights: bool = False
     forget_bias: float = 1.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_positive("num_layers")
 
 
 class Seq2Seq(WritingNetwork):

@@ -19,11 +19,13 @@ from typing import Any
 from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
+from anncestry.layers.images.config import ImageShape
 from anncestry.layers.recurrent.cells import LSTMCell
 from anncestry.layers.recurrent.wirings import Unrolled, stack, step_of
 from anncestry.layers.seq2seq.encoder_decoder import WritingConfig, WritingNetwork
 from anncestry.models.cnn import CNN, CNNConfig
 from anncestry.protocols import State
+from anncestry.rules import DerivedSize, Size
 from anncestry.signature import Signature
 
 PATTERN = "INPUT -> [[CONV -> RELU]*N -> POOL]*M -> FC"
@@ -40,15 +42,10 @@ class CaptioningConfig(WritingConfig):
         num_blocks: poolings; 0 leaves four to eight places of the smaller side.
     """
 
-    input_shape: tuple[int, ...]
-    channels: int = 32
-    num_convs: int = 2
-    num_blocks: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_positive("channels", "num_convs")
-        self.check_not_negative("num_blocks")
+    input_shape: ImageShape
+    channels: Size = 32
+    num_convs: Size = 2
+    num_blocks: DerivedSize = 0
 
     @classmethod
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):
@@ -88,11 +85,7 @@ class CaptioningConfig(WritingConfig):
 class ShowAndTellConfig(CaptioningConfig):
     """Sizes; ``num_layers`` of the LSTM."""
 
-    num_layers: int = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_positive("num_layers")
+    num_layers: Size = 1
 
 
 class ShowAndTell(WritingNetwork):

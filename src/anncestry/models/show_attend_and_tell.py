@@ -33,17 +33,14 @@ from anncestry.layers.seq2seq.readout import DeepReadout
 from anncestry.models.cnn import CNN
 from anncestry.models.show_and_tell import CaptioningConfig
 from anncestry.protocols import Memory
+from anncestry.rules import DerivedSize
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShowAttendAndTellConfig(CaptioningConfig):
     """Sizes; ``align_size`` are the hidden units of the alignment, H where it is 0."""
 
-    align_size: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_not_negative("align_size")
+    align_size: DerivedSize = 0
 
 
 class Places(NamedTuple):

@@ -13,11 +13,11 @@ Departures from the papers: what they leave open, the place of h_{t-d}, is state
 
 from dataclasses import dataclass
 
-from anncestry.errors import require
 from anncestry.layers.recurrent.dilated import Skip, exponential
-from anncestry.layers.recurrent.registry import find_cell, make_cell
+from anncestry.layers.recurrent.registry import CellName, make_cell
 from anncestry.layers.recurrent.sequence_network import CausalSequenceNetwork, SequenceConfig
 from anncestry.layers.recurrent.wirings import Stacked
+from anncestry.rules import Size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,15 +31,9 @@ class SkipRNNConfig(SequenceConfig):
     """
 
     num_layers: int = 2
-    cell: str = "lstm"
-    base: int = 2
-    first_distance: int = 4
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        find_cell(self.cell)
-        require(self.base >= 1, "base", self.base, "must be at least 1")
-        require(self.first_distance >= 1, "first_distance", self.first_distance, "must be at least 1")
+    cell: CellName = "lstm"
+    base: Size = 2
+    first_distance: Size = 4
 
 
 class SkipRNN(CausalSequenceNetwork):

@@ -13,9 +13,11 @@ came before a window can be handed on as a state, where theirs begins every wind
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from anncestry.layers.recurrent.sequence_network import CausalSequenceNetwork, SequenceConfig
 from anncestry.layers.recurrent.temporal import TemporalConvolution
+from anncestry.rules import Rate, at_least
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +30,8 @@ class TCNConfig(SequenceConfig):
     """
 
     num_layers: int = 5
-    kernel_size: int = 3
-    block_dropout: float = 0.0
+    kernel_size: Annotated[int, at_least(2, "to see another step")] = 3
+    block_dropout: Rate = 0.0
 
 
 class TCN(CausalSequenceNetwork):

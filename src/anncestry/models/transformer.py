@@ -18,12 +18,11 @@ Departures from the paper: see the ledger of its entry on the timeline.
 import math
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from torch import nn
 
 from anncestry.arrays import Bool, Float, Int, Tensor
-from anncestry.errors import require
 from anncestry.layers.attention.attention import Attention, CrossAttention, SelfAttention
 from anncestry.layers.attention.blocks import Block, DecoderBlock, FeedForward, PostNorm, PreNorm
 from anncestry.layers.attention.key_value_cache import KeyValueCache
@@ -37,10 +36,27 @@ from anncestry.layers.seq2seq.encoder_decoder import (
     where_ragged,
 )
 from anncestry.protocols import Memory
+from anncestry.rules import (
+    Count,
+    DerivedSize,
+    Positive,
+    Rate,
+    Size,
+    multiple_of,
+    one_of,
+    relation,
+    unless,
+    where,
+)
 from anncestry.signature import Signature
 
 NORMS = ("post", "pre")
 TIES = ("all", "output", "none")
+EVEN_FOR_SINUSOIDS = unless(multiple_of(2), positions="learned")
+ONE_VOCABULARY = relation(
+    lambda c: c.tie != "all" or c.input_size == c.output_size,
+    "needs one vocabulary (--joint), and they have {input_size} and {output_size} words",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,49 +86,26 @@ class TransformerConfig(ReadingConfig):
         norm_eps: added to the variance by every normalisation.
     """
 
-    hidden_size: int
-    num_layers: int = 6
-    decoder_layers: int = 0
-    num_heads: int = 8
-    head_size: int = 0
-    inner_size: int = 0
+    hidden_size: Annotated[Size, where(multiple_of("num_heads"), head_size=0), EVEN_FOR_SINUSOIDS]
+    num_layers: Size = 6
+    decoder_layers: DerivedSize = 0
+    num_heads: Size = 8
+    head_size: DerivedSize = 0
+    inner_size: DerivedSize = 0
     dropout: float = 0.1
-    norm: str = "post"
+    norm: Annotated[str, one_of(NORMS)] = "post"
     last_norm: bool = False
-    positions: str = "interleaved"
-    first_position: int = 0
-    num_positions: int = 512
-    tie: str = "output"
+    positions: Annotated[str, one_of((*LAYOUTS, "learned"))] = "interleaved"
+    first_position: Count = 0
+    num_positions: Size = 512
+    tie: Annotated[str, one_of(TIES), ONE_VOCABULARY] = "output"
     scale_embeddings: bool = True
     attention_bias: bool = False
     output_bias: bool = False
-    activation: str = "relu"
-    attention_dropout: float = 0.0
-    inner_dropout: float = 0.0
-    norm_eps: float = 1e-6
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_positive("hidden_size", "num_layers", "num_heads", "num_positions")
-        self.check_not_negative("decoder_layers", "head_size", "inner_size", "first_position")
-        self.check_probability("attention_dropout", "inner_dropout")
-        rule = f"must be a multiple of num_heads, {self.num_heads}, where head_size is not given"
-        fits = self.head_size > 0 or self.hidden_size % self.num_heads == 0
-        require(fits, "hidden_size", self.hidden_size, rule)
-        learned = self.positions == "learned"
-        require(learned or self.hidden_size % 2 == 0, "hidden_size", self.hidden_size, "must be even")
-        choices = {
-            "norm": NORMS,
-            "positions": (*LAYOUTS, "learned"),
-            "tie": TIES,
-            "activation": tuple(ACTIVATIONS),
-        }
-        for name, allowed in choices.items():
-            require(getattr(self, name) in allowed, name, getattr(self, name), "must be one of", allowed)
-        same = self.input_size == self.output_size
-        rule = f"needs one vocabulary (--joint), and they have {self.input_size} and {self.output_size} words"
-        require(same or self.tie != "all", "tie", self.tie, rule)
-        require(self.norm_eps > 0, "norm_eps", self.norm_eps, "must be above 0")
+    activation: Annotated[str, one_of(ACTIVATIONS)] = "relu"
+    attention_dropout: Rate = 0.0
+    inner_dropout: Rate = 0.0
+    norm_eps: Positive = 1e-6
 
     @classmethod
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):

@@ -12,14 +12,14 @@ The names of the weights are those under which torchvision publishes its own.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
-from anncestry.errors import require
 from anncestry.layers.images.batch_norm_folding import Folding
 from anncestry.layers.images.config import ImageConfig, is_small, problem, start_he
+from anncestry.rules import Rate, Size, one_of
 from anncestry.signature import Signature
 
 # For every stage, the kernel sizes of its convolutions.
@@ -47,18 +47,12 @@ class VGGConfig(ImageConfig):
         dropout: probability of zeroing behind the dense layers.
     """
 
-    column: str = "D"
-    channels: int = 64
-    hidden_size: int = 4096
-    grid: int = 7
+    column: Annotated[str, one_of(COLUMNS)] = "D"
+    channels: Size = 64
+    hidden_size: Size = 4096
+    grid: Size = 7
     batch_norm: bool = False
-    dropout: float = 0.5
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.column in COLUMNS, "column", self.column, "must be one of", tuple(COLUMNS))
-        self.check_positive("channels", "hidden_size", "grid")
-        self.check_dropout()
+    dropout: Rate = 0.5
 
     @classmethod
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):

@@ -14,14 +14,14 @@ one against the rest; no kernel (the stored examples would allow one); a limit t
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 
 from anncestry.arrays import Float, Tensor
-from anncestry.errors import require
 from anncestry.layers.online import BLOCK_SIZE
 from anncestry.models.perceptron import Perceptron, PerceptronConfig
+from anncestry.rules import at_least
 from anncestry.signature import Signature
 
 _CHUNK = 1 << 18  # numbers held at once while voting: they stay in the processor's cache
@@ -37,13 +37,7 @@ class VotedPerceptronConfig(PerceptronConfig):
             never affected.
     """
 
-    max_vectors: int = 10_000
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        # a quarter holds the mistakes of any one block
-        rule = f"must be at least {4 * BLOCK_SIZE}"
-        require(self.max_vectors >= 4 * BLOCK_SIZE, "max_vectors", self.max_vectors, rule)
+    max_vectors: Annotated[int, at_least(4 * BLOCK_SIZE)] = 10_000  # a quarter holds a block's mistakes
 
     @classmethod
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):

@@ -16,17 +16,20 @@ Shapes: images (B, C, H, W), codes (B, Z).
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
-from anncestry.errors import require
 from anncestry.layers.images.config import ImageConfig, problem
+from anncestry.rules import Size, one_of, relation
 from anncestry.signature import Signature
 
 COARSER = ("stride", "pool", "average")
+AS_LARGE = relation(
+    lambda c: c.output_size == c.image_size, "a reconstruction has as many numbers as the image: {image_size}"
+)
 
 
 def halved(side: int) -> int:
@@ -57,18 +60,11 @@ class ImageCodingConfig(ImageConfig):
 
     tasks: ClassVar[tuple[str, ...]] = ("reconstruction",)
 
-    code_size: int
-    channels: int = 16
-    num_stages: int = 2
-    coarser: str = "stride"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_positive("code_size", "channels", "num_stages")
-        require(self.coarser in COARSER, "coarser", self.coarser, "must be one of", COARSER)
-        size = math.prod(self.input_shape)
-        rule = f"a reconstruction has as many numbers as the image: {size}"
-        require(self.output_size == size, "output_size", self.output_size, rule)
+    output_size: Annotated[int, AS_LARGE]
+    code_size: Size
+    channels: Size = 16
+    num_stages: Size = 2
+    coarser: Annotated[str, one_of(COARSER)] = "stride"
 
     @classmethod
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):
@@ -79,6 +75,11 @@ class ImageCodingConfig(ImageConfig):
             "num_stages": usual_stages(signature.shape),
         }
         return cls(**{**problem(signature), **fields, **overrides})
+
+    @property
+    def image_size(self) -> int:
+        """Numbers of an image: C H W."""
+        return math.prod(self.input_shape)
 
     def shapes(self) -> list[tuple[int, int, int]]:
         """The image and what each stage makes of it, (C, H, W)."""

@@ -2,20 +2,21 @@
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from torch import nn
 
-from anncestry.errors import require
+from anncestry.rules import Checked, Size, length, one_of
 from anncestry.signature import Signature, Task
 
 IMAGE_TASKS = ("classification", "regression")
 SMALL_IMAGE = 64
 """Below this height or width an image is small: CIFAR's nets fit it, and ImageNet's strides leave nothing."""
+ImageShape = Annotated[tuple[Size, ...], length(3, "an image has the shape (C, H, W)")]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageConfig:
+class ImageConfig(Checked):
     """The learning problem of a net that gives one answer to an image.
 
     Attributes:
@@ -27,28 +28,9 @@ class ImageConfig:
 
     tasks: ClassVar[tuple[str, ...]] = IMAGE_TASKS
 
-    task: Task = "classification"
-    input_shape: tuple[int, ...]
-    output_size: int
-
-    def __post_init__(self) -> None:
-        require(self.task in self.tasks, "task", self.task, "a net of images answers", self.tasks)
-        rule = "an image has the shape (C, H, W)"
-        require(len(self.input_shape) == 3, "input_shape", self.input_shape, rule)
-        require(min(self.input_shape) >= 1, "input_shape", self.input_shape, "every size must be at least 1")
-        self.check_positive("output_size")
-
-    def check_positive(self, *names: str) -> None:
-        """Raise a `UserError` unless these fields (numbers, or tuples of them) are all at least 1."""
-        for name in names:
-            value = getattr(self, name)
-            smallest = min(value, default=0) if isinstance(value, tuple) else value
-            require(smallest >= 1, name, value, "must be at least 1")
-
-    def check_dropout(self) -> None:
-        """Raise a `UserError` unless ``dropout`` is a probability."""
-        dropout = getattr(self, "dropout", 0.0)
-        require(0 <= dropout < 1, "dropout", dropout, "is a probability below 1")
+    task: Annotated[Task, one_of("tasks", "a net of images answers")] = "classification"
+    input_shape: ImageShape
+    output_size: Size
 
     @property
     def signature(self) -> Signature:

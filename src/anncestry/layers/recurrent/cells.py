@@ -17,7 +17,7 @@ GRU's candidate needs a second one). Gates are in the order i, f, g, o (LSTM) an
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import nn
@@ -146,11 +146,13 @@ class ElmanCell(Cell):
     Source: Elman, "Finding structure in time", Cognitive Science 14 (1990), figure 2.
 
     Args:
-        activation: ``tanh`` or ``relu``.
+        activation: one of `activations`.
     """
 
+    activations: ClassVar[tuple[str, ...]] = ("tanh", "relu")
+
     def __init__(self, input_size: int, hidden_size: int, activation: str = "tanh") -> None:
-        require(activation in ("tanh", "relu"), "activation", activation, "must be one of", ("tanh", "relu"))
+        require(activation in self.activations, "activation", activation, "must be one of", self.activations)
         self.activation = activation
         super().__init__(input_size, hidden_size)
 

@@ -1,5 +1,7 @@
 """Every cell by its name on the command line, so that "a dilated CIFG" is a word and not a class."""
 
+from typing import Annotated
+
 from anncestry.errors import UserError, nearest
 from anncestry.layers.recurrent.cell_variants import SEARCH_SPACE, LSTM1997Cell, ResetFirstGRUCell
 from anncestry.layers.recurrent.cells import Cell, ElmanCell, GRUCell, LSTMCell
@@ -7,6 +9,7 @@ from anncestry.layers.recurrent.highway import RHNCell
 from anncestry.layers.recurrent.jordan import JordanCell
 from anncestry.layers.recurrent.projection import LSTMPCell
 from anncestry.layers.recurrent.residual import ResidualLSTMCell
+from anncestry.rules import Rule
 
 CELLS: dict[str, type[Cell]] = {
     "jordan": JordanCell,
@@ -33,6 +36,10 @@ def find_cell(name: str) -> type[Cell]:
     if wanted not in CELLS:
         raise UserError("cell", name, "is no cell", nearest(wanted, list(CELLS)))
     return CELLS[wanted]
+
+
+CellName = Annotated[str, Rule(lambda name, _: find_cell(name) in CELLS.values(), "is no cell")]
+"""A field that names a cell; `find_cell` says what else could be meant."""
 
 
 def make_cell(name: str, input_size: int, hidden_size: int) -> Cell:

@@ -6,7 +6,7 @@ or from every step (language model, tagging, next frame).
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import nn
@@ -18,11 +18,18 @@ from anncestry.layers.recurrent.cells import Cell
 from anncestry.layers.recurrent.dropout import share_masks
 from anncestry.layers.recurrent.wirings import Unrolled, step_of
 from anncestry.protocols import State
-from anncestry.signature import EVERY_STEP, INPUT_KINDS, TASKS, InputKind, Signature, Task
+from anncestry.rules import Checked, NotNegative, Rate, Size, at_least, one_of, only, relation, unless
+from anncestry.signature import EVERY_STEP, TASKS, InputKind, Signature, Task
+
+READ: tuple[InputKind, ...] = ("image", "series", "tokens")
+CAN_TIE = relation(
+    lambda c: not c.tie_embeddings or (c.embed_dim > 0 and c.input_size == c.output_size),
+    "needs an embedding, and the same tokens in and out",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class SequenceConfig:
+class SequenceConfig(Checked):
     """Sizes of a recurrent network.
 
     Attributes:
@@ -47,40 +54,21 @@ class SequenceConfig:
         in_channels: C of an image; 1 otherwise.
     """
 
-    task: Task = "classification"
-    inputs: InputKind = "series"
-    input_size: int
-    hidden_size: int
-    output_size: int
-    num_layers: int = 1
-    embed_dim: int = 0
-    tie_embeddings: bool = False
-    dropout: float = 0.0
-    input_dropout: float = 0.0
+    task: Annotated[Task, one_of(TASKS, "must be a known task")] = "classification"
+    inputs: Annotated[InputKind, one_of(READ, "a recurrent net reads")] = "series"
+    input_size: Size
+    hidden_size: Size
+    output_size: Size
+    num_layers: Size = 1
+    embed_dim: Annotated[int, at_least(0, "0 feeds one-hot vectors"), unless(only(0), inputs="tokens")] = 0
+    tie_embeddings: Annotated[bool, CAN_TIE] = False
+    dropout: Rate = 0.0
+    input_dropout: Rate = 0.0
     variational: bool = False
-    state_dropout: float = 0.0
-    init_range: float = 0.0
-    seq_len: int = 16
-    in_channels: int = 1
-
-    def __post_init__(self) -> None:
-        require(self.task in TASKS, "task", self.task, "must be a known task", TASKS)
-        kinds = tuple(kind for kind in INPUT_KINDS if kind not in ("vector", "characters"))
-        require(self.inputs in kinds, "inputs", self.inputs, "a recurrent net reads", kinds)
-        for field in ("input_size", "hidden_size", "output_size", "num_layers", "seq_len", "in_channels"):
-            require(getattr(self, field) >= 1, field, getattr(self, field), "must be at least 1")
-        require(self.embed_dim >= 0, "embed_dim", self.embed_dim, "must be 0 (one-hot) or more")
-        embeds = self.inputs == "tokens" or not self.embed_dim
-        require(embeds, "embed_dim", self.embed_dim, f"embeds tokens, and the inputs are {self.inputs}")
-        of_images = self.inputs == "image" or self.in_channels == 1
-        require(of_images, "in_channels", self.in_channels, f"is of images, and the inputs are {self.inputs}")
-        require(0 <= self.dropout < 1, "dropout", self.dropout, "is a probability below 1")
-        require(0 <= self.input_dropout < 1, "input_dropout", self.input_dropout, "is a probability below 1")
-        require(0 <= self.state_dropout < 1, "state_dropout", self.state_dropout, "is a probability below 1")
-        require(self.init_range >= 0, "init_range", self.init_range, "must not be negative")
-        tied = self.embed_dim > 0 and self.input_size == self.output_size and self.inputs == "tokens"
-        rule = "needs an embedding, and the same tokens in and out"
-        require(tied or not self.tie_embeddings, "tie_embeddings", self.tie_embeddings, rule)
+    state_dropout: Rate = 0.0
+    init_range: NotNegative = 0.0
+    seq_len: Size = 16
+    in_channels: Annotated[Size, unless(only(1), inputs="image")] = 1
 
     @classmethod
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):

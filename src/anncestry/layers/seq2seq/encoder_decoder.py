@@ -5,22 +5,31 @@ scores at each step are those of y_1, ... y_T.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import nn
 
 from anncestry.arrays import Bool, Float, Int, Tensor
-from anncestry.errors import require
 from anncestry.layers.recurrent.cells import Cell
 from anncestry.layers.recurrent.wirings import check_lengths, each_step, reverse, visible_steps
 from anncestry.layers.watching import any_watched
 from anncestry.protocols import IGNORED, State
+from anncestry.rules import Checked, NotNegative, Probability, Rate, Rule, Size
 from anncestry.signature import BEGIN, END, PAD, Signature
+
+Vocabulary = Annotated[
+    int,
+    Rule(
+        lambda size, _: size > END + 1,
+        f"holds more than the {END + 1} tokens that every vocabulary begins with",
+    ),
+]
+"""The size of a vocabulary, which has room for a word."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnswerConfig:
+class AnswerConfig(Checked):
     """Sizes of what is written.
 
     Attributes:
@@ -32,38 +41,10 @@ class AnswerConfig:
             several times more slowly.
     """
 
-    output_size: int
-    target_len: int = 16
-    dropout: float = 0.0
-    scheduled_sampling: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.check_positive("target_len")
-        check_vocabulary("output_size", self.output_size)
-        self.check_probability("dropout")
-        sampled = self.scheduled_sampling
-        require(0 <= sampled <= 1, "scheduled_sampling", sampled, "is a probability")
-
-    def check_positive(self, *names: str) -> None:
-        """Raise a `UserError` unless these fields are at least 1."""
-        for name in names:
-            require(getattr(self, name) >= 1, name, getattr(self, name), "must be at least 1")
-
-    def check_not_negative(self, *names: str) -> None:
-        """Raise a `UserError` where a field is negative whose 0 stands for a usual size."""
-        for name in names:
-            require(getattr(self, name) >= 0, name, getattr(self, name), "must be 0 (as usual) or more")
-
-    def check_probability(self, *names: str) -> None:
-        """Raise a `UserError` unless these fields can be rates of dropout."""
-        for name in names:
-            require(0 <= getattr(self, name) < 1, name, getattr(self, name), "is a probability below 1")
-
-
-def check_vocabulary(name: str, size: int) -> None:
-    """Raise a `UserError` where a vocabulary has no room for a word."""
-    rule = f"holds more than the {END + 1} tokens that every vocabulary begins with"
-    require(size > END + 1, name, size, rule)
+    output_size: Vocabulary
+    target_len: Size = 16
+    dropout: Rate = 0.0
+    scheduled_sampling: Probability = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,14 +57,9 @@ class WritingConfig(AnswerConfig):
         init_range: every weight starts uniform in plus or minus this; 0 leaves each part its own start.
     """
 
-    hidden_size: int
-    embed_dim: int
-    init_range: float = 0.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_positive("hidden_size", "embed_dim")
-        require(self.init_range >= 0, "init_range", self.init_range, "must not be negative")
+    hidden_size: Size
+    embed_dim: Size
+    init_range: NotNegative = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,13 +71,8 @@ class ReadingConfig(AnswerConfig):
         seq_len: S of a typical source; used for examples and costs, never as a limit.
     """
 
-    input_size: int
-    seq_len: int = 16
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_positive("seq_len")
-        check_vocabulary("input_size", self.input_size)
+    input_size: Vocabulary
+    seq_len: Size = 16
 
     @classmethod
     def sizes_of(cls, signature: Signature) -> dict[str, int]:
