@@ -5,7 +5,7 @@ import math
 import pickle
 import typing
 from dataclasses import dataclass, fields, replace
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import pytest
 from hypothesis import given
@@ -39,6 +39,7 @@ from anncestry.rules import (
 )
 from anncestry.stored import made
 
+Task = Literal["classification", "regression"]
 NUMBERS = st.integers(-9, 9) | st.floats()
 
 
@@ -56,6 +57,7 @@ class Net(Checked):
     seq_len: Annotated[Size, at_most("num_positions", "every token has one")] = 16
     num_positions: Size = 16
     dropout: Rate = 0.1
+    task: Task = "regression"
     norm: Annotated[str, one_of(NORMS)] = "post"
     num_relations: Annotated[Count, unless(only(0), norm="pre")] = 0
     groups: tuple[Annotated[Size, multiple_of("num_heads")], ...] = ()
@@ -84,12 +86,16 @@ class Child(Net):
         ({"proj_size": 0}, "proj_size: got 0; must be at least 1."),
         ({"seq_len": 17}, "seq_len: got 17; must be at most num_positions, 16: every token has one."),
         ({"dropout": 1.0}, "dropout: got 1.0; is a probability below 1."),
-        ({"dropout": math.nan}, "dropout: got nan; is a probability below 1."),
+        ({"dropout": math.nan}, "dropout: got nan; must be a finite number."),
         ({"norm": "both"}, "norm: got 'both'; must be one of. Choices: pre, post."),
         ({"num_relations": 2}, "num_relations: got 2; must be 0 unless norm is pre."),
+        ({"task": "x"}, "task: got 'x'; must be one of the choices. Choices: classification, regression."),
         ({"blocks": ()}, "blocks: got (); must not be empty."),
         ({"blocks": (2, 0)}, "blocks: got (2, 0); must be at least 1."),
         ({"kind": "c"}, "kind: got 'c'; this net knows. Choices: a, b."),
+        ({"hidden_size": "8"}, "hidden_size: got '8'; must be a whole number; it is a text."),
+        ({"kernel_sizes": (3, 1.5)}, "kernel_sizes[1]: got 1.5; must be a whole number; it is a number."),
+        ({"num_heads": None}, "num_heads: got None; must be a whole number; it is null."),
         ({"groups": (4, 6)}, "groups: got (4, 6); must be a multiple of num_heads, 4."),
     ],
 )

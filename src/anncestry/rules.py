@@ -1,4 +1,4 @@
-"""Rules of fields: said in a dataclass where the field stands, and checked by one function.
+"""Rules of fields: said in a dataclass where the field stands, and checked with its type by one function.
 
 >>> @dataclass(frozen=True, kw_only=True)
 ... class BlockConfig(Checked):
@@ -29,6 +29,7 @@ from functools import cache
 from typing import Annotated, Any
 
 from anncestry.errors import UserError
+from anncestry.stored import whole
 
 
 @dataclass(frozen=True)
@@ -60,17 +61,26 @@ class Checked:
 
 
 def check_rules(values: Any) -> None:
-    """Check the fields of a dataclass by the rules in their types.
+    """Check the fields of a dataclass: first their types, then the rules in the types.
 
     Raises:
-        UserError: a field breaks a rule: names the field, its value, the rule and the choices.
+        UserError: a field is of another type or breaks a rule: names the field, its value, the rule and the
+            choices.
     """
+    for name, kind in _types_of(type(values)).items():
+        whole(kind, getattr(values, name), name)
     rules = [(name, rule) for name, of_field in rules_of(type(values)).items() for rule in of_field]
     for name, rule in sorted(rules, key=lambda row: row[1].compares):
         value = getattr(values, name)
         if not rule.holds(value, values):
             choices = getattr(values, rule.choices) if isinstance(rule.choices, str) else rule.choices
             raise UserError(name, value, rule.text.format_map(_Values(values)), choices)
+
+
+@cache
+def _types_of(cls: type) -> dict[str, Any]:
+    kinds = typing.get_type_hints(cls)
+    return {field.name: kinds[field.name] for field in fields(cls)}
 
 
 @cache

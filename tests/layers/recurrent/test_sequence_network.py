@@ -142,7 +142,7 @@ def test_a_config_is_made_for_a_signature_and_says_it_again(signature):
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
-        ({"task": "dream"}, r"task: got 'dream'; must be a known task. Choices: classification, "),
+        ({"task": "dream"}, r"task: got 'dream'; must be one of the choices. Choices: classification, "),
         (
             {"inputs": "vector"},
             r"inputs: got 'vector'; a recurrent net reads. Choices: image, series",

@@ -19,7 +19,7 @@ from anncestry.layers.recurrent.dropout import share_masks
 from anncestry.layers.recurrent.wirings import Unrolled, step_of
 from anncestry.protocols import State
 from anncestry.rules import Checked, NotNegative, Rate, Size, at_least, one_of, only, relation, unless
-from anncestry.signature import EVERY_STEP, TASKS, InputKind, Signature, Task
+from anncestry.signature import EVERY_STEP, InputKind, Signature, Task
 
 READ: tuple[InputKind, ...] = ("image", "series", "tokens")
 CAN_TIE = relation(
@@ -54,7 +54,7 @@ class SequenceConfig(Checked):
         in_channels: C of an image; 1 otherwise.
     """
 
-    task: Annotated[Task, one_of(TASKS, "must be a known task")] = "classification"
+    task: Task = "classification"
     inputs: Annotated[InputKind, one_of(READ, "a recurrent net reads")] = "series"
     input_size: Size
     hidden_size: Size
