@@ -5,7 +5,7 @@ self-supervised learning of language representations", 1909.11942 (2019).
 
     x = W Drop(LN(E_word[token] + E_segment[segment] + E_position[position])) + b      E = 128 features to D
     N times the same block
-    hidden words:      softmax(LN(gelu(W_t x + b_t)) E_word^T + b),                    W_t from D to E
+    masked tokens:     softmax(LN(gelu(W_t x + b_t)) E_word^T + b),                    W_t from D to E
     the second text:   is it the first, swapped?  softmax(W_n p + b_n)
 
 Differs from BERT: layers share their weights; the tables have fewer features than the layers; the second text

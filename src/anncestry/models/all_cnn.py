@@ -49,7 +49,7 @@ class AllCNNConfig(ImageConfig):
 
     @classmethod
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):
-        """The config for a data set; ``width`` is the channels of the first stage, 24 unless told."""
+        """The config for a data set; ``width`` is the channels of the first stage (default: 24)."""
         return cls(**{**problem(signature), "channels": width or 24, **overrides})
 
 

@@ -1,4 +1,4 @@
-r"""BART: a whole Transformer that writes a text anew from what noise has left of it.
+r"""BART: a whole Transformer that learns by denoising: it reconstructs a text from a corrupted copy.
 
 Paper: M. Lewis, Y. Liu, N. Goyal, M. Ghazvininejad, A. Mohamed, O. Levy, V. Stoyanov & L. Zettlemoyer, "BART:
 denoising sequence-to-sequence pre-training for natural language generation, translation, and comprehension",

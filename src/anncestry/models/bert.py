@@ -1,12 +1,12 @@
-r"""BERT: an encoder that learns both sides of a word, by words that were hidden.
+r"""BERT: an encoder that reads both sides of each token, pre-trained by predicting masked tokens.
 
 Paper: J. Devlin, M.-W. Chang, K. Lee & K. Toutanova, "BERT: pre-training of deep bidirectional Transformers
 for language understanding", 1810.04805 (2018).
 
     x = Drop(LN(E_word[token] + E_segment[segment] + E_position[position]))
     N times:  x = LN(x + Drop(MH(x, x)));  x = LN(x + Drop(W_2 gelu(W_1 x + b_1) + b_2))
-    hidden words:      softmax(LN(gelu(W_t x + b_t)) E_word^T + b)     at the places of 15 % of the tokens
-    the second text:   softmax(W_n p + b_n),   p = tanh(W_p x_0 + b_p)
+    masked tokens:     softmax(LN(gelu(W_t x + b_t)) E_word^T + b)     at the positions of 15 % of the tokens
+    next sentence:     softmax(W_n p + b_n),   p = tanh(W_p x_0 + b_p)
 
 Differs from the Transformer: the encoder alone; learned positions; segments; biases in attention; GELU; it is
 first trained on text of any kind and then, whole, on a task, for which only the last layer is new.
@@ -52,7 +52,7 @@ NO_POOLER = one_of([pooling for pooling in POOLINGS if pooling != "pooler"], "th
 DENSE = {"identity": nn.Identity(), "tanh": torch.tanh, "relu": torch.relu, "gelu": nn.functional.gelu,
          "sigmoid": torch.sigmoid}  # fmt: skip
 """What may stand behind the layer that brings vectors of texts to another size."""
-OUTSIDE = -1e4  # the score of padding as the start or end of an answer: e to this is 0
+OUTSIDE = -1e4  # the logit of padding as the start or end of an answer: e to this is 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,18 +63,18 @@ class BertConfig(Checked):
         task: what is asked: ``masked-lm``, ``classification``, ``regression``, ``tagging``, ``span`` (where
             an answer begins and ends) or ``embedding`` (a vector of each text).
         input_size: V, tokens.
-        output_size: K, classes, values, tags or words; 2 for a span, D for an embedding.
+        output_size: K, classes, values, tags or the vocabulary; 2 for a span, D for an embedding.
         hidden_size: D.
         num_layers: N.
-        num_heads: h.
+        num_heads: h; D is a multiple of it.
         inner_size: F, hidden units of the feed-forward nets; 4 D where it is 0.
         embed_dim: E, features of the tables; D where it is 0.
         num_positions: the longest text, in tokens.
-        num_segments: texts in one input that are told apart.
+        num_segments: texts of one input that have a segment embedding of their own.
         separator: the token that ends a text; -1 where inputs are one text.
-        num_relations: masked-lm: in how many ways a second text may follow the first; 0 does not ask.
+        num_relations: masked-lm: classes of the next-sentence (or sentence-order) prediction; 0 for none.
         dropout: of embeddings, of sub-layers and before the last layer.
-        attention_dropout: of the weights of attention.
+        attention_dropout: of the attention weights.
         activation: of the feed-forward nets: ``gelu``, ``gelu-tanh``, ``relu`` or ``silu``.
         norm_eps: added to the variance by every normalisation.
         pooling: embedding: what becomes of the tokens' vectors: ``mean``; ``mean-sqrt``, their sum by the
@@ -110,7 +110,7 @@ class BertConfig(Checked):
 
     @classmethod
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):
-        """The config for a data set: two layers, 128 wide with four heads unless told; ``width`` is rounded
+        """The config for a data set: two layers, ``width`` features (default: 128, with four heads), rounded
         up to a multiple of the heads."""
         width = width or 128
         num_heads = overrides.get("num_heads", max(1, width // 32))
@@ -161,7 +161,7 @@ class Pooler(nn.Module):
 
 
 class MaskedWords(nn.Module):
-    """Scores of words at places that were hidden: LN(f(W x + b)) E_word^T + b_word.
+    """Logits of the masked tokens: LN(f(W x + b)) E_word^T + b_word.
 
     Args:
         width: D.
@@ -274,8 +274,8 @@ class Bert(nn.Module):
         """The vectors of all tokens, behind the last block.
 
         Args:
-            lengths: tokens of each text; all, unless given.
-            segments: which of two texts each token belongs to; told by the separators unless given.
+            lengths: tokens of each text (default: all).
+            segments: which of two texts each token belongs to (default: by the separators).
 
         Raises:
             UserError: a text is longer than ``num_positions``.
@@ -337,7 +337,7 @@ class Bert(nn.Module):
         return asked
 
     def words(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B V"]:
-        """Scores of words at these places."""
+        """Logits of the vocabulary at these positions."""
         return self.head(x, self.embeddings.words.weight)  # pyright: ignore
 
     def pool(self, x: Float[Tensor, "N T D"], lengths: Int[Tensor, "N"] | None) -> Float[Tensor, "N K"]:

@@ -1,13 +1,13 @@
-r"""DistilBERT: half of BERT's layers, which learn what the whole BERT answers.
+r"""DistilBERT: half of BERT's layers, distilled: they learn the whole BERT's outputs.
 
 Paper: V. Sanh, L. Debut, J. Chaumond & T. Wolf, "DistilBERT, a distilled version of BERT: smaller, faster,
 cheaper and lighter", 1910.01108 (2019).
 
-    x = Drop(LN(E_word[token] + E_position[position])), then blocks and hidden words as BERT's
-    an answer about a text:  softmax(W_o Drop(relu(W_d x_0 + b_d)) + b_o)
-    learns  5 KL(softmax(t / 2) || softmax(s / 2)) 2^2 + 2 CE(hidden words) + cosine distance of hidden states
+    x = Drop(LN(E_word[token] + E_position[position])), then blocks and masked tokens as BERT's
+    classes of a text:  softmax(W_o Drop(relu(W_d x_0 + b_d)) + b_o)
+    loss    5 KL(softmax(t / 2) || softmax(s / 2)) 2^2 + 2 CE(masked tokens) + cosine distance of states
 
-with t the scores of a BERT and s its own. Its first weights are every second layer of that BERT's
+with t the logits of a BERT and s its own. Its first weights are every second layer of that BERT's
 (`anncestry.training.distilling`).
 
 Differs from BERT: half of the layers; no segments, and no pooler that is trained before a task.

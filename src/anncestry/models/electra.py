@@ -1,12 +1,12 @@
-r"""ELECTRA: an encoder that finds the words which a small BERT put in the place of others.
+r"""ELECTRA: an encoder that detects the tokens which a small BERT has replaced.
 
 Paper: K. Clark, M.-T. Luong, Q. Le & C. Manning, "ELECTRA: pre-training text encoders as discriminators
 rather than generators", 2003.10555 (2020).
 
     e = Drop(LN(E_word[token] + E_segment[segment] + E_position[position])),   one set of tables for both nets
-    generator      w ~ softmax(LN(gelu(W_t G(e of the text with hidden words) + b_t)) E_word^T + b)
+    generator      w ~ softmax(LN(gelu(W_t G(e of the text with masked tokens) + b_t)) E_word^T + b)
     discriminator  D(e of the text with w in their place), and of every token:  v . gelu(W_d x + b_d) + c
-    learns         CE(hidden words) + 50 BCE(the token is not the one that stood there)
+    learns         CE(masked tokens) + 50 BCE(the token is not the one that stood there)
 
 Nothing is learnt through w: it is drawn. What is kept for a task is the discriminator.
 
@@ -38,7 +38,7 @@ GENERATOR_FITS = relation(
 
 @dataclass(frozen=True, kw_only=True)
 class ElectraConfig(BertConfig):
-    """BERT's sizes and parts, of the discriminator; no relations, no pooler but for answers.
+    """BERT's sizes and parts, of the discriminator; no next-sentence prediction, a pooler for classes alone.
 
     Attributes:
         generator_divisor: masked-lm: width and heads of the generator are the discriminator's through this.
@@ -97,7 +97,7 @@ class Generator(nn.Module):
     def forward(
         self, x: Float[Tensor, "N T E"], visible: Bool[Tensor, "N 1 1 T"] | None = None
     ) -> Float[Tensor, "N T F"]:
-        """The vectors of all tokens; `head` has the scores."""
+        """The vectors of all tokens; `head` makes logits of them."""
         x = x if self.widen is None else self.widen(x)
         for block in self.blocks:
             x = block(x, visible)
@@ -161,7 +161,7 @@ class Electra(Bert):
     ) -> Float[Tensor, "N T"]:
         """How sure the discriminator is of each token that it stands in for another one: above 0 where that
         is likelier than not; minus infinity for padding."""
-        scores = self.head(self.encode(tokens, lengths, segments))
+        logits = self.head(self.encode(tokens, lengths, segments))
         if lengths is None:
-            return scores
-        return scores.masked_fill(~visible_places(lengths, tokens), -torch.inf)
+            return logits
+        return logits.masked_fill(~visible_places(lengths, tokens), -torch.inf)

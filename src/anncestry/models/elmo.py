@@ -157,7 +157,7 @@ class ELMoConfig(Checked):
 class ELMo(nn.Module):
     """``forward(x, state=None, lengths=None) -> (outputs, state)``; words are characters (B, T, C).
 
-    Outputs are (B, T, 2, V) for bidirectional-lm: scores of the word behind each word, and of the one before
+    Outputs are (B, T, 2, V) for bidirectional-lm: logits of the word behind each word, and of the one before
     it; where training samples, an `Unscored` in their place. Texts then bring the marks of their ends. For
     every other task the marks are put around each text and taken away again: (B, T, K) for tagging, (B, K)
     for classification, (B, T, (L + 1) 2 N) for embedding.

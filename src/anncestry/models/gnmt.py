@@ -5,12 +5,12 @@ translation", 1609.08144 (2016), in the form of tensorflow/nmt.
 
     a_j = top of the encoder: one layer that reads both ways, and others above it, which read ahead
     h_t^1 = LSTM([e(y_{t-1}); c_{t-1}])                                   the bottom of the decoder
-    alpha_t = softmax over places of v . tanh(W h_t^1 + U a_j),    c_t = sum_j alpha_tj a_j
+    alpha_t = softmax over positions of v . tanh(W h_t^1 + U a_j),    c_t = sum_j alpha_tj a_j
     h_t^2 = LSTM([h_t^1; c]),    h_t^l = LSTM([h_t^{l-1}; c]) + h_t^{l-1} for l > 2         equation 6
     p(y_t) = softmax(W h_t^L)          c is c_{t-1}, as the paper has it, or c_t (``new_context``)
 
-Differs from Luong's attention: the bottom layer asks, not the top, and every layer gets the answer; there
-are shortcuts around all layers above the second, of the encoder too.
+Differs from Luong's attention: the bottom layer attends, not the top, and every layer reads the context;
+there are shortcuts around all layers above the second, of the encoder too.
 
 Departures from the paper: see the ledger of its entry on the timeline.
 
@@ -159,5 +159,5 @@ class GNMT(WritingNetwork):
         return self.readout(self.climb(h, context, self.above, state.layers[1:])[0])
 
     def alignment(self, state):
-        """The weights of the context that the last word was written with: 0 for a first one without any."""
+        """The attention weights (B, S) that the last word was generated with; 0 where the first one had none."""
         return state.weights

@@ -1,4 +1,4 @@
-r"""GPT: the Transformer's decoder alone, which learns to go on with text first, and then a task.
+r"""GPT: the Transformer's decoder alone, pre-trained as a language model and then fine-tuned on a task.
 
 Paper: A. Radford, K. Narasimhan, T. Salimans & I. Sutskever, "Improving language understanding by generative
 pre-training" (2018).
@@ -6,7 +6,7 @@ pre-training" (2018).
     x = Drop(E[token] + P[position])
     N times:  x = LN(x + Drop(MH(x, x up to here)));    x = LN(x + Drop(W2 gelu(W1 x + b1) + b2))
     a language model:  p(next token) = softmax(E x_t)
-    an answer:         y = W Drop(x_last) + b, of the last token that is no padding
+    a task's head:     y = W Drop(x_last) + b, of the last token that is no padding
 
 Differs from the Transformer: there is no encoder, and so no attention to one; positions are learnt; the
 feed-forward nets have Gaussian error linear units; projections of the attention have biases.
@@ -64,18 +64,18 @@ class GPTConfig(Checked):
         output_size: V for a language model, else classes or target values.
         hidden_size: d, the width.
         num_layers: N.
-        num_heads: h.
+        num_heads: h; d is a multiple of it.
         inner_size: f, hidden units of the feed-forward nets; 4 d where it is 0.
-        num_positions: how many there are; no text that is read at once is longer.
+        num_positions: of the learned table; no text that is read at once is longer.
         seq_len: T of a typical input; for a language model the window it learns from.
-        tie_embeddings: whether the table that embeds tokens also scores them.
+        tie_embeddings: whether the readout's matrix is the embedding's table.
         activation: of the feed-forward nets: ``gelu-tanh`` as published, ``gelu``, ``relu`` or ``silu``.
         dropout: of what a sub-layer adds.
         embedding_dropout: of the sums of embeddings and positions.
-        attention_dropout: of the weights of attention.
-        answer_dropout: of what an answer is made from.
-        text_weight: lambda, the weight of the language model's loss that is learnt beside an answer, on the
-            same texts: 0.5 in the paper, 0 for none.
+        attention_dropout: of the attention weights.
+        answer_dropout: of the features that the head of a task reads.
+        text_weight: lambda, the weight of the auxiliary language-modelling loss on a task's texts: 0.5 in
+            the paper, 0 for none.
         norm_eps: added to the variance by every normalisation.
     """
 
@@ -99,7 +99,7 @@ class GPTConfig(Checked):
 
     @classmethod
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):
-        """The config for a data set: four layers, four heads, 128 wide unless told; ``width`` is made a
+        """The config for a data set: four layers, four heads, ``width`` features (default: 128), made a
         multiple of the heads. A language model has a position for each token of a window: others would never
         be learnt."""
         length = signature.shape[0]
@@ -132,7 +132,7 @@ class GPTState(NamedTuple):
 class GPT(nn.Module):
     """``forward(tokens, state=None, lengths=None) -> (outputs, state)``.
 
-    The outputs are scores (B, T, V) of what follows each token, or answers (B, K) from the last one.
+    Outputs are logits (B, T, V) of the token that follows each, or (B, K) from the last token.
 
     A state is kept in evaluation, where rows are of equal length; in training it is None.
     """
@@ -239,14 +239,14 @@ class GPT(nn.Module):
         return GPTState(cache, torch.empty(len(like), 0, dtype=torch.long, device=like.device))
 
     def after(self, tokens: Int[Tensor, "N T"]) -> tuple[Float[Tensor, "N K"], GPTState]:
-        """What `forward` gives for the last token, and the state: the scores of all others are not made."""
+        """What `forward` gives for the last token, and the state; no logits of the others are computed."""
         features, state = self.read_on(tokens)
         return self._out(features[:, -1]), state
 
     def step(self, x_t: Int[Tensor, "R"], state: GPTState) -> tuple[Float[Tensor, "R K"], GPTState]:
-        """One token of each row: scores of what follows it, or the answers so far. Several rows may follow
-        one text (`anncestry.layers.attention.key_value_cache`). Without a position left, the older half is
-        dropped."""
+        """One token of each row: logits of the token that follows it, or the outputs so far. Several rows may
+        follow one text (`anncestry.layers.attention.key_value_cache`). Without a position left, the older half
+        is dropped."""
         if state.cache.length == self.config.num_positions:
             return self._read_again(x_t, state)
         cache = state.cache.extended(len(x_t))

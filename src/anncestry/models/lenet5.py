@@ -91,7 +91,7 @@ class PartialConvolution(Computed):
 
 
 class LeNet5(nn.Module):
-    """Seven layers; the outputs are the negative distances, so that the nearest code scores highest."""
+    """Seven layers; the logits are the negative distances, so that the nearest code has the largest."""
 
     def __init__(self, config: LeNet5Config) -> None:
         super().__init__()

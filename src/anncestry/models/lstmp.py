@@ -20,7 +20,7 @@ from anncestry.rules import Size
 
 @dataclass(frozen=True, kw_only=True)
 class LSTMPConfig(SequenceConfig):
-    """Sizes; ``proj_size`` (N) units are put out, half as many as there are memory cells unless given."""
+    """Sizes; ``proj_size`` (N) units are put out (default: half of ``hidden_size``)."""
 
     proj_size: Size | None = None
 

@@ -4,7 +4,7 @@ Paper: M.-T. Luong, H. Pham & C. Manning, "Effective approaches to attention-bas
 translation", 1508.04025 (2015).
 
     h_t = top of the stacked LSTM after [e(y_{t-1}); h~_{t-1}]            input feeding, section 3.3
-    alpha_t = softmax over places of score(h_t, a_s)                      equation 7; a_s: `SCORES`
+    alpha_t = softmax over positions of score(h_t, a_s)                    equation 7; a_s: `SCORES`
     c_t = sum_s alpha_ts a_s,    h~_t = tanh(W_c [c_t; h_t])              equation 5
     p(y_t) = softmax(W h~_t)                                              equation 6
 
@@ -56,18 +56,18 @@ class LuongAttentionConfig(TranslationConfig):
     """Sizes, and which of the paper's models.
 
     Attributes:
-        num_layers: of the encoder, and of the decoder.
+        num_layers: of the encoder, and of the decoder; even where the encoder is bidirectional.
         score: ``dot``, ``general``, ``concat`` or ``location``, or RNNsearch's ``additive``.
         scaled: whether a product has a factor that is learnt; norms v of ``additive``.
-        window: ``global``, ``local-m`` (around the same place) or ``local-p`` (around a predicted one).
-        reach: D, places to either side of a window's centre.
+        window: ``global``, ``local-m`` (around the same position) or ``local-p`` (around a predicted one).
+        reach: D, positions to either side of a window's centre.
         input_feeding: whether the attentional state of the step before is part of the input.
         reverse_source: whether the source is read back to front. Annotations are in the source's order.
         bidirectional: whether the encoder reads both ways, in half as many layers; forward and backward
             states start alternate layers of the decoder, as in tensorflow/nmt.
         attention_activation: ``tanh``, or ``identity`` as in tensorflow/nmt.
-        output_bias: whether the scores of words have a bias.
-        max_source_len: places that a score by ``location`` knows.
+        output_bias: whether the logits of words have a bias.
+        max_source_len: source positions that a score by ``location`` has a weight for.
         forget_bias: as in `anncestry.layers.recurrent.cells.LSTMCell`.
     """
 

@@ -9,7 +9,7 @@ resource-limited devices", 2004.02984 (2020).
                 4 times:  a = N(a + W_2 relu(W_1 a + b_1) + b_2)
                 x = N(x + W_out a)                                        and back
     N(x) = g x + b, feature by feature                                    (equation 2: NoNorm)
-    hidden words: softmax(LN(relu(W_t x + b_t)) [E_word, E_rest]^T + b)
+    masked tokens: softmax(LN(relu(W_t x + b_t)) [E_word, E_rest]^T + b)
 
 Differs from BERT: the bottleneck, four feed-forward nets to keep their balance with attention, a narrow
 table with three words side by side, no statistics in the blocks, relu. An answer is read from x_0 as it
@@ -46,7 +46,7 @@ class MobileBertConfig(BertConfig):
         num_feed_forwards: feed-forward nets of a block, one after the other.
         inner_size: F of each; 4 B where it is 0.
         embed_dim: E, features of the table of words.
-        pooler: whether an answer is read from tanh(W x_0 + b); from x_0 as it is unless told.
+        pooler: whether a task's head reads tanh(W x_0 + b) (default: x_0 as it is).
     """
 
     hidden_size: int = 512

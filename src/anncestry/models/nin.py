@@ -41,7 +41,7 @@ class NINConfig(ImageConfig):
 
     @classmethod
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):
-        """The config for a data set; ``width`` is the channels of the first convolution, 48 unless told."""
+        """The config for a data set; ``width`` is the channels of the first convolution (default: 48)."""
         return cls(**{**problem(signature), "channels": width or 48, **overrides})
 
 

@@ -76,7 +76,7 @@ class Perceptron(OnlineLinear):
         rivals = outputs[0].clone()
         rivals[right] = -torch.inf
         wrong = int(rivals.argmax())
-        mistaken = bool(outputs[0, right] <= rivals[wrong])  # at zero weights every class scores the same
+        mistaken = bool(outputs[0, right] <= rivals[wrong])  # at zero weights all logits are equal
         changes = torch.zeros_like(outputs)
         if mistaken:
             changes[0, right], changes[0, wrong] = 1, -1

@@ -21,7 +21,7 @@ from anncestry.rules import Size
 
 @dataclass(frozen=True, kw_only=True)
 class ResidualRNNConfig(SequenceConfig):
-    """Sizes; ``proj_size`` (N) units are put out, as many as ``hidden_size`` (M) unless given."""
+    """Sizes; ``proj_size`` (N) units are put out (default: ``hidden_size``, M)."""
 
     num_layers: int = 3
     proj_size: Size | None = None

@@ -1,4 +1,4 @@
-"""The RNN encoder-decoder: one net reads a text into a vector, a second writes another text from it.
+"""The RNN encoder-decoder: one net encodes a text into a vector, a second generates another text from it.
 
 Paper: K. Cho et al., "Learning phrase representations using RNN encoder-decoder for statistical machine
 translation", 1406.1078 (2014), appendix A.
@@ -7,7 +7,7 @@ translation", 1406.1078 (2014), appendix A.
     s_t = GRU([e(y_{t-1}); c], s_{t-1})          c enters both gates and the candidate, at every step
     p(y_t) = softmax(G maxout(O_h s_t + O_y e(y_{t-1}) + O_c c)),         G in two factors
 
-Differs from the GRU: a net reads and another writes; what is written may have any length.
+Differs from the GRU: an encoder and a decoder; the output may have any length.
 
 Departures from the paper: see the ledger of its entry on the timeline.
 """
@@ -34,7 +34,7 @@ class RNNEncoderDecoderConfig(TranslationConfig):
 
     Attributes:
         maxout_size: F, pairs of the readout; half of H where it is 0.
-        output_rank: of the matrix of the scores as two factors (the paper has 100); 0 has one matrix.
+        output_rank: of the matrix of the logits as two factors (the paper has 100); 0 has one matrix.
         published_start: whether weights start as published, for learning with Adadelta.
     """
 
@@ -96,8 +96,8 @@ class RNNEncoderDecoder(WritingNetwork):
         embedded = side_by_side(self.dropout(self.embedding(x_t)), context.of_gates.shape[0])
         projected = self.project(embedded, context).flatten(0, 1)
         h, _ = self.cell.advance(projected, HiddenState(state.h))
-        scores = self.readout(side_by_side(h, embedded.shape[0]), embedded, context.of_readout)
-        return scores.flatten(0, 1), RNNEncoderDecoderState(h, state.memory)
+        logits = self.readout(side_by_side(h, embedded.shape[0]), embedded, context.of_readout)
+        return logits.flatten(0, 1), RNNEncoderDecoderState(h, state.memory)
 
     def teach(self, tokens, state):
         context = state.memory.parts

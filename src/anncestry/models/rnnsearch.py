@@ -1,10 +1,10 @@
-"""RNNsearch: a decoder that looks for what it needs in the source, word by word.
+"""RNNsearch: a decoder that attends to the source anew for each word.
 
 Paper: D. Bahdanau, K. Cho & Y. Bengio, "Neural machine translation by jointly learning to align and
 translate", 1409.0473 (2014), appendix A.
 
     h_j = [forward GRU; backward GRU] of the source          s_0 = tanh(W_s backward h_1)
-    e_ij = v . tanh(W_a s_{i-1} + U_a h_j)                   alpha_i = softmax over the source's places j
+    e_ij = v . tanh(W_a s_{i-1} + U_a h_j)                   alpha_i = softmax over the source's positions j
     c_i = sum_j alpha_ij h_j                                 s_i = GRU([e(y_{i-1}); c_i], s_{i-1})
     p(y_i) = softmax(W_o maxout(U_o s_{i-1} + V_o e(y_{i-1}) + C_o c_i))
 
@@ -48,7 +48,7 @@ class RNNSearchConfig(TranslationConfig):
     Attributes:
         align_size: A, hidden units of the alignment; H where it is 0.
         maxout_size: F, pairs of the readout; half of H where it is 0.
-        output_rank: of the matrix of the scores as two factors (GroundHog's code has 620); 0 has one matrix.
+        output_rank: of the matrix of the logits as two factors (GroundHog's code has 620); 0 has one matrix.
         published_start: whether weights start as published, for learning with Adadelta.
     """
 
@@ -130,8 +130,8 @@ class RNNSearch(WritingNetwork):
         weights = alignment_weights(scores, source.visible)
         h = self.advance(self.project_words(embedded), weights, Lookup(source.of_gates), state.h)
         share = torch.bmm(weights, source.of_readout).flatten(0, 1)
-        scores = self.readout(state.h, embedded, share)
-        return scores, RNNSearchState(h, weights.flatten(0, 1), state.memory)
+        logits = self.readout(state.h, embedded, share)
+        return logits, RNNSearchState(h, weights.flatten(0, 1), state.memory)
 
     def teach(self, tokens, state):
         source, h = state.memory.parts, state.h

@@ -4,7 +4,7 @@ Paper: Y. Liu, M. Ott, N. Goyal, J. Du, M. Joshi, D. Chen, O. Levy, M. Lewis, L.
 "RoBERTa: a robustly optimized BERT pretraining approach", 1907.11692 (2019).
 
     x = Drop(LN(E_word[token] + E_segment[0] + E_position[position + 2]))
-    blocks and hidden words as BERT's
+    blocks and masked tokens as BERT's
     an answer about a text:  softmax(W_o Drop(tanh(W_d Drop(x_0) + b_d)) + b_o)
 
 Differs from BERT: nothing is asked about a second text, which has no segment of its own; positions begin at

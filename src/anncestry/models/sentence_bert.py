@@ -45,7 +45,7 @@ class SentenceBertConfig(BertConfig):
 
     @property
     def compares(self) -> bool:
-        """Whether the answer is about two texts."""
+        """Whether the output is about two texts."""
         return self.separator >= 0 and self.task != "embedding"
 
 
@@ -71,7 +71,7 @@ class SentenceBert(Bert):
     def forward(self, tokens, lengths=None, targets=None, segments=None):
         """
         Args:
-            lengths: tokens of each input; all, unless given.
+            lengths: tokens of each input (default: all).
             segments: of one text alone, which may be given; each of two begins anew with the first.
 
         Returns:

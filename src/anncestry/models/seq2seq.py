@@ -1,4 +1,4 @@
-"""Sequence to sequence: a deep LSTM reads, and hands its state over to another that writes.
+"""Sequence to sequence: a deep LSTM encodes the source, a second generates from its state.
 
 Paper: I. Sutskever, O. Vinyals & Q. Le, "Sequence to sequence learning with neural networks", 1409.3215
 (2014).
@@ -36,8 +36,8 @@ class Seq2SeqConfig(TranslationConfig):
     Attributes:
         num_layers: of the encoder, and of the decoder.
         reverse_source: whether the source is read back to front (section 3.3).
-        share_weights: whether one LSTM both reads and writes, as in a sequence autoencoder (Dai & Le,
-            1511.01432). Words read and written have embeddings of their own in any case.
+        share_weights: whether encoder and decoder are one LSTM, as in a sequence autoencoder (Dai & Le,
+            1511.01432). Source and target have embeddings of their own in any case.
         forget_bias: as in `anncestry.layers.recurrent.cells.LSTMCell`.
     """
 

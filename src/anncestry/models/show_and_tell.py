@@ -39,7 +39,7 @@ class CaptioningConfig(WritingConfig):
         input_shape: (C, H, W) of an image.
         channels: of the first convolutions; twice as many behind each pooling.
         num_convs: convolutions before each pooling.
-        num_blocks: poolings; 0 leaves four to eight places of the smaller side.
+        num_blocks: poolings; 0 leaves four to eight positions along the smaller side.
     """
 
     input_shape: ImageShape

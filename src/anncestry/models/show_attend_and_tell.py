@@ -1,10 +1,10 @@
-"""Show, Attend and Tell: the LSTM looks at another part of the image for each word.
+"""Show, Attend and Tell: the LSTM attends to another part of the image for each word.
 
 Paper: K. Xu et al., "Show, attend and tell: neural image caption generation with visual attention",
 1502.03044 (2015), soft attention.
 
-    a_i = the places of a feature map          h_0, c_0 = tanh of a layer each, of the mean of a_i
-    e_ti = v . tanh(W h_{t-1} + U a_i),        alpha_t = softmax over places          equations 4 and 5
+    a_i = the positions of a feature map          h_0, c_0 = tanh of a layer each, of the mean of a_i
+    e_ti = v . tanh(W h_{t-1} + U a_i),        alpha_t = softmax over positions        equations 4 and 5
     z_t = beta_t sum_i alpha_ti a_i,           beta_t = sigma(w h_{t-1} + b)          section 4.2.1
     h_t = LSTM([e(y_{t-1}); z_t], h_{t-1}),    p = softmax(L_o(e(y_{t-1}) + L_h h_t + L_z z_t))
 

@@ -1,4 +1,4 @@
-r"""SpanBERT: a BERT that tells hidden words from both ends of the span they were in.
+r"""SpanBERT: a BERT that predicts masked tokens from both ends of the span they are in.
 
 Paper: M. Joshi, D. Chen, Y. Liu, D. Weld, L. Zettlemoyer & O. Levy, "SpanBERT: improving pre-training by
 representing and predicting spans", 1907.10529 (2019), section 3.2. For the words i of a span from s to e:
@@ -8,7 +8,7 @@ representing and predicting spans", 1907.10529 (2019), section 3.2. For the word
     softmax(y E_word^T + b)        learnt beside BERT's own softmax for the same words
 
 Differs from BERT: spans of words are hidden in place of single ones; each word is asked for twice, once of
-its own place and once of what stands around its span; inputs are one text, and no second one is asked about.
+its own place and once of what stands around its span; inputs are one text, without next-sentence prediction.
 
 Departures from the paper: see the ledger of its entry on the timeline.
 """
@@ -32,8 +32,8 @@ class SpanBertConfig(BertConfig):
     """BERT's sizes and parts; no relations.
 
     Attributes:
-        place_dim: features of P, of a place within a span.
-        longest_span: rows of P; places behind the last share it.
+        place_dim: features of P, of a position within a span.
+        longest_span: rows of P; positions behind the last share it.
     """
 
     num_relations: Annotated[int, only(0, "SpanBERT reads one text, and is not asked what follows it")] = 0
@@ -42,7 +42,7 @@ class SpanBertConfig(BertConfig):
 
     @classmethod
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):
-        """As BERT's; places have 200 features, or the width where that is less."""
+        """As BERT's; positions within a span have 200 features, or the width where that is less."""
         usual = min(200, width or 128)
         return super().for_signature(signature, width=width, **{"place_dim": usual, **overrides})
 
@@ -52,7 +52,7 @@ class Around(NamedTuple):
 
     Attributes:
         row: (M,) of the batch.
-        left, right: (M,) the places before and behind the span.
+        left, right: (M,) the positions before and behind the span.
         within: (M,) the word's place in the span, from 0 on.
     """
 
@@ -107,7 +107,7 @@ class SpanBoundary(nn.Module):
 
 
 class SpanBert(Bert):
-    """BERT with a second way to tell a hidden word, which only training asks for."""
+    """BERT with a second prediction of each masked token, by the span's ends, in training alone."""
 
     def __init__(self, config: SpanBertConfig) -> None:
         super().__init__(config)

@@ -14,7 +14,7 @@ from anncestry.models.lstm import LSTM, LSTMConfig
 
 @dataclass(frozen=True, kw_only=True)
 class StackedLSTMConfig(LSTMConfig):
-    """An LSTM's config with two layers unless told otherwise."""
+    """An LSTM's config, with another number of layers (default: 2)."""
 
     num_layers: int = 2
 

@@ -3,10 +3,10 @@ r"""StructBERT: a BERT that also puts words and sentences in order again.
 Paper: W. Wang, B. Bi, M. Yan, C. Wu, Z. Bao, J. Xia, L. Peng & L. Si, "StructBERT: incorporating language
 structures into pre-training for deep language understanding", 1908.04577 (2019).
 
-    hidden words:      as BERT's
+    masked tokens:     as BERT's
     shuffled words:    of the words that are not hidden 5 % stand in threes that were shuffled; each place is
                        asked for the word that stood there: softmax(LN(gelu(W_t x + b_t)) E_word^T + b)
-    the second text:   follows, comes before, or is another's: softmax(W_n p + b_n), three scores
+    the second text:   follows, comes before, or is another's: softmax(W_n p + b_n), three logits
 
 Differs from BERT: in what it is asked. Nothing in the net is new but a third score. Which words are shuffled
 is decided where words are hidden; the net answers wherever it is asked for a word.

@@ -1,4 +1,4 @@
-r"""The Transformer: attention alone reads the source, and writes the answer.
+r"""The Transformer: an encoder and a decoder of attention alone, without recurrence.
 
 Paper: A. Vaswani, N. Shazeer, N. Parmar, J. Uszkoreit, L. Jones, A. Gomez, L. Kaiser & I. Polosukhin,
 "Attention is all you need", 1706.03762 (2017).
@@ -65,7 +65,7 @@ class TransformerConfig(ReadingConfig):
 
     Attributes:
         hidden_size: d, the width.
-        num_layers: N, of the encoder, and of the decoder unless told otherwise.
+        num_layers: N, of the encoder, and of the decoder where ``decoder_layers`` is 0.
         decoder_layers: of the decoder; as many where it is 0.
         num_heads: h.
         head_size: d_k, of queries, keys and values; d / h where it is 0.
@@ -76,13 +76,13 @@ class TransformerConfig(ReadingConfig):
             ``learned`` ones (`anncestry.layers.attention.positions`).
         first_position: the number of the first sinusoid.
         num_positions: how many are learned; no text is longer than that.
-        tie: ``all``: one table embeds sources and answers and scores words, for one vocabulary; ``output``:
-            one for answers and scores; ``none``.
+        tie: ``all``: one table embeds source and target and is the readout's matrix, for one vocabulary;
+            ``output``: one for target and readout; ``none``.
         scale_embeddings: whether embeddings are multiplied by sqrt(d).
         attention_bias: whether queries, keys, values and outputs of heads have biases.
-        output_bias: whether the scores of words have.
+        output_bias: whether the logits have.
         activation: of the feed-forward nets: ``relu``, ``gelu`` or ``silu``.
-        attention_dropout, inner_dropout: of the weights of attention, and of the hidden units.
+        attention_dropout, inner_dropout: of the attention weights, and of the hidden units.
         norm_eps: added to the variance by every normalisation.
     """
 
@@ -109,7 +109,7 @@ class TransformerConfig(ReadingConfig):
 
     @classmethod
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):
-        """The config for a data set: two layers, four heads, 128 wide unless told; ``width`` is made even."""
+        """The config for a data set: two layers, four heads; ``width`` (default: 128) is made even."""
         hidden_size = (width or 128) + (width or 128) % 2
         small = {"num_layers": 2, "num_heads": 4, "head_size": -(-hidden_size // 4)}
         if "num_heads" in overrides or "hidden_size" in overrides:
@@ -133,7 +133,7 @@ class TransformerState(NamedTuple):
 
 
 class Transformer(WritingNetwork):
-    """An encoder, and a decoder that looks at it."""
+    """An encoder, and a decoder that attends to its output."""
 
     config: TransformerConfig
 

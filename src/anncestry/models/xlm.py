@@ -4,7 +4,7 @@ Papers: G. Lample & A. Conneau, "Cross-lingual language model pretraining", 1901
 "FlauBERT: unsupervised language model pre-training for French", 1912.05372 (2019).
 
     x = Drop(LN(E_word[token] + E_position[position] + E_language[language]))     a language for each token
-    blocks as BERT's;   hidden words: softmax(E_word x + b)
+    blocks as BERT's;   masked tokens: softmax(E_word x + b)
     a text and its translation, as one input:   positions begin anew with the second    (section 3.3)
     FlauBERT-large:     x = x + Drop(f(LN(x))),   and in training a block is left out with probability 0.2
 
@@ -62,7 +62,7 @@ class LanguageEmbeddings(TokenEmbeddings):
     """Drop(LN(E_word[token] + E_position[position] + E_language[language])).
 
     Where there is a separator, what follows the first one is a translation: its positions begin anew, and it
-    is in the second language unless told otherwise.
+    is in the second language by default.
     """
 
     def features(self, tokens, segments=None):

@@ -94,7 +94,7 @@ class XLNetBlock(Block):
         return self.attention.look_up(h if memory is None else torch.cat([memory, h], dim=1))
 
     def forward(self, x, looked_up, seen, visible=None):  # pyright: ignore[reportIncompatibleMethodOverride]
-        """One stream, which looks at the contents as far as they are ``visible``."""
+        """One stream, which attends to the contents as far as they are ``visible``."""
         x = self.around_attention(
             x, lambda x: self.attention(x, *looked_up, seen.distances, visible, seen.other_text)
         )
@@ -130,7 +130,7 @@ class XLNet(Bert):
         return super().make_head()
 
     def start(self, part=None) -> None:
-        """Matrices, tables and biases of scores from N(0, 0.02^2); other biases at zero."""
+        """Matrices, tables and biases of attention scores from N(0, 0.02^2); other biases at zero."""
         super().start(part)
         for module in (part or self).modules():
             if isinstance(module, RelativeAttention):
@@ -212,7 +212,7 @@ class XLNet(Bert):
         lengths: Int[Tensor, "N"] | None = None,
         segments: Int[Tensor, "N T"] | None = None,
     ) -> Float[Tensor, "N T D"]:
-        """The query stream behind the last block; of predicted places alone it means something.
+        """The query stream behind the last block; it means something at predicted positions alone.
 
         Args:
             predicted: which words are hidden from those that come before them in the order.
