@@ -38,7 +38,7 @@ GENERATOR_FITS = relation(
 
 @dataclass(frozen=True, kw_only=True)
 class ElectraConfig(BertConfig):
-    """BERT's sizes and parts, of the discriminator; no next-sentence prediction, a pooler for classes alone.
+    """BERT's sizes and parts, of the discriminator; no next-sentence prediction; a pooler in tasks alone.
 
     Attributes:
         generator_divisor: masked-lm: width and heads of the generator are the discriminator's through this.

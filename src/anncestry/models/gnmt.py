@@ -159,5 +159,5 @@ class GNMT(WritingNetwork):
         return self.readout(self.climb(h, context, self.above, state.layers[1:])[0])
 
     def alignment(self, state):
-        """The attention weights (B, S) that the last word was generated with; 0 where the first one had none."""
+        """The attention weights (B, S) of the context behind the last word; 0 where there was none."""
         return state.weights

@@ -245,8 +245,11 @@ class GPT(nn.Module):
 
     def step(self, x_t: Int[Tensor, "R"], state: GPTState) -> tuple[Float[Tensor, "R K"], GPTState]:
         """One token of each row: logits of the token that follows it, or the outputs so far. Several rows may
-        follow one text (`anncestry.layers.attention.key_value_cache`). Without a position left, the older half
-        is dropped."""
+        """One token of each row: logits of the token that follows it, or the outputs so far.
+
+        Several rows may follow one text (`anncestry.layers.attention.key_value_cache`). Without a position
+        left, the older half is dropped.
+        """
         if state.cache.length == self.config.num_positions:
             return self._read_again(x_t, state)
         cache = state.cache.extended(len(x_t))
