@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from anncestry import rules
 from anncestry.cli.overrides import parse_overrides
-from anncestry.errors import UserError
+from anncestry.errors import UserError, require
 from anncestry.rules import (
     Checked,
     Count,
@@ -24,6 +24,7 @@ from anncestry.rules import (
     Size,
     Sizes,
     above,
+    accepted_by,
     at_least,
     at_most,
     below,
@@ -133,6 +134,19 @@ def test_a_subclass_speaks_before_its_parent():
         Child(norm="both")
     with pytest.raises(UserError, match="norm: got 'pre'; must be post"):
         replace(Child(), norm="pre")
+
+
+def test_a_function_may_say_what_is_wrong():
+    def even(value):
+        require(value % 2 == 0, "half", value / 2, "is no whole number")
+
+    @dataclass(frozen=True)
+    class Whole(Checked):
+        value: Annotated[int, accepted_by(even)]
+
+    assert Whole(4).value == 4
+    with pytest.raises(UserError, match=r"half: got 1\.5; is no whole number"):
+        Whole(3)
 
 
 def test_the_types_of_fields_are_as_if_no_rule_stood_there():

@@ -202,6 +202,16 @@ def length(count: int, text: str) -> Rule:
     return Rule(lambda values, _: len(values) == count, text)
 
 
+def accepted_by(read: Callable[[Any], Any]) -> Rule:
+    """What a function takes that raises a `UserError` of its own."""
+
+    def holds(value: Any, _: Any) -> bool:
+        read(value)
+        return True
+
+    return Rule(holds, f"must be accepted by {getattr(read, '__name__', read)}")
+
+
 def relation(holds: Callable[[Any], bool], text: str) -> Rule:
     """Whatever the other rules cannot say.
 
@@ -247,6 +257,7 @@ DerivedSize = Annotated[int, at_least(0, "0 derives it from other fields")]
 """A size that follows from other fields where it is 0."""
 Rate = Annotated[float, Rule(lambda rate, _: 0 <= rate < 1, "is a probability below 1")]
 """The rate of a dropout."""
+Share = Annotated[float, Rule(lambda value, _: 0 <= value < 1, "must be at least 0 and below 1")]
 Probability = Annotated[float, Rule(lambda value, _: 0 <= value <= 1, "is a probability")]
 Positive = Annotated[float, above(0)]
 NotNegative = Annotated[float, at_least(0)]

@@ -18,7 +18,7 @@ from torch import nn
 from anncestry.layers.recurrent.jordan import JordanCell
 from anncestry.layers.recurrent.sequence_network import CausalSequenceNetwork, SequenceConfig
 from anncestry.layers.recurrent.wirings import Unrolled
-from anncestry.rules import at_least, below, only
+from anncestry.rules import Share, only
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class JordanConfig(SequenceConfig):
     num_layers: Annotated[int, only(1, "the answer is fed back")] = 1
     dropout: Annotated[float, only(0, "no layer is above the answer")] = 0.0
     tie_embeddings: Annotated[bool, only(False, "the cell gives the answer itself")] = False
-    memory: Annotated[float, at_least(0), below(1)] = 0.5
+    memory: Share = 0.5
 
 
 class Jordan(CausalSequenceNetwork):

@@ -2,10 +2,22 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Annotated, Literal
 
 from anncestry.amounts import check_seed
 from anncestry.errors import require
+from anncestry.rules import (
+    Checked,
+    Count,
+    NotNegative,
+    Positive,
+    Share,
+    Size,
+    above,
+    accepted_by,
+    at_most,
+    relation,
+)
 
 RUNNING_TEXT = ("masked-lm", "language-model", "bidirectional-lm", "embedding")
 """Tasks that are learnt from any text, before another task."""
@@ -17,8 +29,33 @@ HEEDED_BY_OWN_RULES = frozenset(
 AUGMENTATIONS = ("shift", "flip", "cutout")
 
 
+def kinds_of(augment: str) -> tuple[str, ...]:
+    """The kinds of augmentation in a text with commas.
+
+    Raises:
+        UserError: one of them is not known.
+    """
+    kinds = tuple(kind.strip() for kind in augment.split(",") if kind.strip())
+    for kind in kinds:
+        require(kind in AUGMENTATIONS, "augment", kind, "is not known", AUGMENTATIONS)
+    return kinds
+
+
+Schedule = Literal["constant", "cosine", "linear", "inverse-sqrt", "steps"]
+DIVISIBLE = relation(
+    lambda s: s.batch_size % s.num_parts == 0, "must be divisible by accumulate * devices = {num_parts}"
+)
+NEEDS_MOMENTUM = relation(
+    lambda s: not s.nesterov or (s.optimizer == "sgd" and s.momentum > 0), "needs sgd with momentum"
+)
+NEEDS_WARMUP = relation(
+    lambda s: s.schedule != "inverse-sqrt" or s.warmup_steps > 0,
+    "falls from the warm-up on, so it needs warmup_steps",
+)
+
+
 @dataclass(frozen=True, kw_only=True)
-class TrainingSettings:
+class TrainingSettings(Checked):
     """The hyper-parameters of the loop.
 
     Attributes:
@@ -67,70 +104,47 @@ class TrainingSettings:
         accelerator: `auto`, `cpu` or `cuda`.
     """
 
-    epochs: int | None = None
-    max_steps: int | None = None
-    max_seconds: float | None = None
-    batch_size: int = 64
+    epochs: Annotated[int, above(0)] | None = None
+    max_steps: Annotated[int, above(0)] | None = None
+    max_seconds: Positive | None = None
+    batch_size: Annotated[Size, DIVISIBLE] = 64
     optimizer: Literal["adam", "adamw", "bert-adam", "lamb", "sgd", "rmsprop"] = "adam"
-    learning_rate: float = 1e-3
-    momentum: float = 0.9
-    nesterov: bool = False
-    beta2: float = 0.999
-    epsilon: float = 1e-8
-    weight_decay: float = 0.0
+    learning_rate: Positive = 1e-3
+    momentum: Share = 0.9
+    nesterov: Annotated[bool, NEEDS_MOMENTUM] = False
+    beta2: Share = 0.999
+    epsilon: Positive = 1e-8
+    weight_decay: NotNegative = 0.0
     decay_on: Literal["all", "matrices"] = "all"
-    schedule: Literal["constant", "cosine", "linear", "inverse-sqrt", "steps"] = "constant"
-    warmup_steps: int = 0
-    warmup: float = 0.0
-    decay: float = 1.0
-    decay_after: int = 0
-    augment: str = ""
-    clip_norm: float = 0.0
-    clip_value: float = 0.0
-    label_smoothing: float = 0.0
-    average: int = 0
-    accumulate: int = 1
+    schedule: Annotated[Schedule, NEEDS_WARMUP] = "constant"
+    warmup_steps: Count = 0
+    warmup: Share = 0.0
+    decay: Annotated[float, above(0), at_most(1)] = 1.0
+    decay_after: Count = 0
+    augment: Annotated[str, accepted_by(kinds_of)] = ""
+    clip_norm: NotNegative = 0.0
+    clip_value: NotNegative = 0.0
+    label_smoothing: Share = 0.0
+    average: Annotated[Count, at_most("evaluations")] = 0
+    accumulate: Size = 1
     precision: Literal["32", "bf16"] = "32"
     compile: bool = False
-    patience: int = 0
-    evaluations: int = 20
+    patience: Count = 0
+    evaluations: Size = 20
     select: str | None = None
     save_seconds: float = 60.0
-    seed: int = 0
-    devices: int = 1
+    seed: Annotated[int, accepted_by(check_seed)] = 0
+    devices: Size = 1
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
 
-    def __post_init__(self) -> None:
-        for name in ("epochs", "max_steps", "max_seconds"):
-            value = getattr(self, name)
-            require(value is None or value > 0, name, value, "must be above 0")
-        check_seed(self.seed)
-        for name in ("batch_size", "accumulate", "evaluations", "devices"):
-            require(getattr(self, name) >= 1, name, getattr(self, name), "must be at least 1")
-        at_least_zero = ("weight_decay", "warmup_steps", "decay_after", "clip_norm", "clip_value", "patience")
-        for name in (*at_least_zero, "average"):
-            require(getattr(self, name) >= 0, name, getattr(self, name), "must not be negative")
-        for name in ("learning_rate", "epsilon"):
-            require(getattr(self, name) > 0, name, getattr(self, name), "must be above 0")
-        for name in ("beta2", "label_smoothing", "warmup"):
-            require(0 <= getattr(self, name) < 1, name, getattr(self, name), "must be at least 0 and below 1")
-        rule = f"must be at most evaluations, {self.evaluations}"
-        require(self.average <= self.evaluations, "average", self.average, rule)
-        warms_up = self.warmup_steps > 0 or self.schedule != "inverse-sqrt"
-        require(warms_up, "schedule", self.schedule, "falls from the warm-up on, so it needs warmup_steps")
-        require(0 < self.decay <= 1, "decay", self.decay, "must be above 0 and at most 1")
-        require(0 <= self.momentum < 1, "momentum", self.momentum, "must be at least 0 and below 1")
-        for kind in self.augmentations():
-            require(kind in AUGMENTATIONS, "augment", kind, "is not known", AUGMENTATIONS)
-        looks_ahead = self.optimizer == "sgd" and self.momentum > 0
-        require(looks_ahead or not self.nesterov, "nesterov", self.nesterov, "needs sgd with momentum")
-        fits = self.batch_size % (self.accumulate * self.devices) == 0
-        rule = f"must be divisible by accumulate * devices = {self.accumulate * self.devices}"
-        require(fits, "batch_size", self.batch_size, rule)
+    @property
+    def num_parts(self) -> int:
+        """Parts of a step: of one device after the other, over all devices."""
+        return self.accumulate * self.devices
 
     def augmentations(self) -> tuple[str, ...]:
         """The kinds that ``augment`` names."""
-        return tuple(kind.strip() for kind in self.augment.split(",") if kind.strip())
+        return kinds_of(self.augment)
 
     def check_effects(self, given: Iterable[str]) -> None:
         """Refuse a setting that could have no effect beside the others.

@@ -9,7 +9,7 @@ from anncestry.layers.recurrent.highway import RHNCell
 from anncestry.layers.recurrent.jordan import JordanCell
 from anncestry.layers.recurrent.projection import LSTMPCell
 from anncestry.layers.recurrent.residual import ResidualLSTMCell
-from anncestry.rules import Rule
+from anncestry.rules import accepted_by
 
 CELLS: dict[str, type[Cell]] = {
     "jordan": JordanCell,
@@ -38,8 +38,8 @@ def find_cell(name: str) -> type[Cell]:
     return CELLS[wanted]
 
 
-CellName = Annotated[str, Rule(lambda name, _: find_cell(name) in CELLS.values(), "is no cell")]
-"""A field that names a cell; `find_cell` says what else could be meant."""
+CellName = Annotated[str, accepted_by(find_cell)]
+"""A field that names a cell."""
 
 
 def make_cell(name: str, input_size: int, hidden_size: int) -> Cell:
