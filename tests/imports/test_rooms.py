@@ -14,8 +14,8 @@ ROOT = Path(anncestry.__file__).parent
 
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"arrays", "errors", "protocols", "version"}),
-    frozenset({"amounts", "files", "rules", "stored", "user_files"}),
-    frozenset({"fields", "signature"}),
+    frozenset({"amounts", "files", "stored", "user_files"}),
+    frozenset({"fields", "rules", "signature"}),
     frozenset({"engine", "formats", "timeline"}),
     frozenset({"decoding", "layers", "report", "tokenizers"}),
     frozenset({"data", "models", "objectives"}),

@@ -244,7 +244,6 @@ class GPT(nn.Module):
         return self._out(features[:, -1]), state
 
     def step(self, x_t: Int[Tensor, "R"], state: GPTState) -> tuple[Float[Tensor, "R K"], GPTState]:
-        """One token of each row: logits of the token that follows it, or the outputs so far. Several rows may
         """One token of each row: logits of the token that follows it, or the outputs so far.
 
         Several rows may follow one text (`anncestry.layers.attention.key_value_cache`). Without a position
