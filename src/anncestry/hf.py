@@ -20,7 +20,7 @@ from anncestry.layers.computed import Computed
 from anncestry.models.create import build, configure
 from anncestry.objectives import objective_for
 from anncestry.protocols import IGNORED, outputs_of
-from anncestry.signature import WRITING_TASKS, Signature
+from anncestry.signature import GENERATION_TASKS, Signature
 
 try:
     from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, PretrainedConfig
@@ -74,7 +74,7 @@ class AnncestryModel(PreTrainedModel):
         require(bool(config.architecture), "architecture", config.architecture, "must be on the timeline")
         self.network = build(configure(config.architecture, config.network))
         signature = self.network.config.signature
-        fits = signature.inputs == "tokens" and signature.task not in WRITING_TASKS
+        fits = signature.inputs == "tokens" and signature.task not in GENERATION_TASKS
         what = f"{signature.inputs} with the task {signature.task}"
         require(
             fits, "architecture", config.architecture, f"must read tokens and write no answers, not {what}"

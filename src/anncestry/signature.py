@@ -31,14 +31,14 @@ EVERY_STEP: tuple[str, ...] = (
 """Tasks that are answered at every step of a sequence: outputs are (B, T, K); of
 bidirectional-lm (B, T, 2, K), for the word behind the step and the one before it."""
 CAUSAL_TASKS: tuple[str, ...] = ("language-model", "next-frame")
-"""Tasks whose answer at a step is the next input, which the model must not have seen."""
-WRITING_TASKS: tuple[str, ...] = ("translation", "captioning")
-"""Tasks whose answer is a sequence of its own, written token by token: of tokens, or of an image."""
+"""Tasks whose target at a step is the next input, which the model must not have seen."""
+GENERATION_TASKS: tuple[str, ...] = ("translation", "captioning")
+"""Tasks whose output is a text of its own, generated token by token from a source: a text or an image."""
 OF_TOKENS: tuple[str, ...] = ("masked-lm", "span", "embedding")
-"""Tasks of tokens alone: words that were hidden, the part of a text that answers, a vector of a text."""
+"""Tasks of tokens alone: masked tokens, the answer span in a text, a vector of a text."""
 PAD, UNKNOWN, BEGIN, END = range(4)
-"""The first four tokens of the vocabularies of writing tasks: filler, an unknown word, where a text begins,
-and where it ends."""
+"""The first four tokens of the vocabularies of generation tasks: padding, an unknown word, the begin and the
+end of a text."""
 INPUT_KINDS: tuple[str, ...] = ("vector", "image", "series", "tokens", "characters")
 _AXES = {"vector": "D", "image": "CHW", "series": "TD", "tokens": "T", "characters": "TC"}
 NUM_CHARACTERS = 262
@@ -62,7 +62,7 @@ class Signature:
             (262), else 0.
         background: tagging: the tag that says "nothing here", which F1 does not count; None where every tag
             counts.
-        target_len: writing tasks: T, the tokens of a typical answer with its end; else 0.
+        target_len: generation tasks: T, the tokens of a typical target with its end; else 0.
         separator: tokens: behind which of them a second text begins, where an input can hold two.
         num_relations: masked-lm: in how many ways the second text may follow the first, which is asked at the
             first token; 0 where that is not asked.
@@ -88,7 +88,7 @@ class Signature:
         require(len(self.shape) == len(axes), "shape", self.shape, rule)
         require(min(self.shape) >= 1, "shape", self.shape, "every size must be at least 1")
         require(self.output_size >= 1, "output_size", self.output_size, "must be at least 1")
-        if self.task in WRITING_TASKS:
+        if self.task in GENERATION_TASKS:
             source = "tokens" if self.task == "translation" else "image"
             require(self.inputs == source, "inputs", self.inputs, f"{self.task} is of {source}")
             require(self.target_len >= 1, "target_len", self.target_len, "must be at least 1")
@@ -101,7 +101,7 @@ class Signature:
         if self.task == "span":
             require(self.output_size == 2, "output_size", self.output_size, "a span has a start and an end")
         fits = self.task == "masked-lm" or not self.num_relations
-        require(fits, "num_relations", self.num_relations, "is asked while words are hidden: masked-lm")
+        require(fits, "num_relations", self.num_relations, "is asked while tokens are masked: masked-lm")
         sequences = self.inputs in ("series", "tokens", "characters")
         rule = f"{self.task} has an answer for every step of a series or of tokens"
         if self.inputs == "characters":
@@ -109,14 +109,14 @@ class Signature:
             require(known, "vocab_size", self.vocab_size, "there are so many characters", (NUM_CHARACTERS,))
         require(sequences or not self.every_step, "inputs", self.inputs, rule)
         if self.task == "reconstruction":
-            rule = "what can be drawn again is an image"
+            rule = "what can be reconstructed is an image"
             require(self.inputs == "image", "inputs", self.inputs, rule, ("image",))
             rule = f"a reconstruction has the size of the input: {self.num_features}"
             require(self.output_size == self.num_features, "output_size", self.output_size, rule)
 
     @property
     def for_net(self) -> "Signature":
-        """What a net has to know of it: for K labels it gives K scores, as for K classes.
+        """What a net has to know of it: for K labels it gives K logits, as for K classes.
 
         That labels do not exclude each other is the business of the objective and of the processor.
         """
@@ -135,7 +135,7 @@ class Signature:
         """Whether the targets are class or token indices rather than real values."""
         return self.task in (
             "classification", "language-model", "tagging", "masked-lm", "span", "bidirectional-lm",
-            *WRITING_TASKS,
+            *GENERATION_TASKS,
         )  # fmt: skip
 
     @property
@@ -150,19 +150,19 @@ class Signature:
             ``(inputs, targets)``: inputs (B, \\*shape), float32 or int64; targets (B,) int64 for
             classification, (B, K) float32 of zeros and ones for multi-label, (B, T) int64 for a language
             model or tagging, (B, T, K) of zeros and ones for the next frame, the inputs themselves for a
-            reconstruction, (B, T) int64 that end with `END` for writing tasks, (B, T) int64 of which about
+            reconstruction, (B, T) int64 that end with `END` for generation tasks, (B, T) int64 of which about
             half are `IGNORED` for masked-lm, (B, 2) int64 for a span, (B, T, 2) int64 for bidirectional-lm,
             else (B, K) float32.
         """
         random = torch.Generator().manual_seed(seed)
         if self.inputs in ("tokens", "characters"):
-            first = END + 1 if self.task in WRITING_TASKS else int(self.inputs == "characters")
+            first = END + 1 if self.task in GENERATION_TASKS else int(self.inputs == "characters")
             inputs = torch.randint(first, self.vocab_size, (batch_size, *self.shape), generator=random)
         else:
             inputs = torch.randn(batch_size, *self.shape, generator=random)
         if self.task == "reconstruction":
             return inputs, inputs
-        if self.task in WRITING_TASKS:
+        if self.task in GENERATION_TASKS:
             size = (batch_size, self.target_len)
             targets = torch.randint(END + 1, self.output_size, size, generator=random)
             targets[:, -1] = END

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from anncestry.errors import UserError
-from anncestry.signature import INPUT_KINDS, NUM_CHARACTERS, TASKS, WRITING_TASKS, Signature
+from anncestry.signature import GENERATION_TASKS, INPUT_KINDS, NUM_CHARACTERS, TASKS, Signature
 from anncestry.timeline import TIMELINE, Architecture, find, find_preset, usual_settings
 from anncestry.training.settings import TrainingSettings
 
@@ -57,7 +57,7 @@ def test_classes_are_where_the_entry_says(architecture):
     for inputs, task in architecture.fits:
         vocab_size = {"tokens": 7, "characters": NUM_CHARACTERS}.get(inputs, 0)
         output_size = {"language-model": 7, "masked-lm": 7, "span": 2, "reconstruction": 64}.get(task, 3)
-        writes = {"output_size": 9, "target_len": 4} if task in WRITING_TASKS else {}
+        writes = {"output_size": 9, "target_len": 4} if task in GENERATION_TASKS else {}
         sizes = {"output_size": output_size, "vocab_size": vocab_size, **writes}
         signature = Signature(task, inputs, shapes[inputs], **sizes)
         config = architecture.configure(signature)

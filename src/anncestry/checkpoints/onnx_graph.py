@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from anncestry.errors import UserError, require
 from anncestry.protocols import Reconstruction, Unscored
-from anncestry.signature import WRITING_TASKS, Signature
+from anncestry.signature import GENERATION_TASKS, Signature
 
 OPSET = 20
 """The version of ONNX's operators that graphs are written in."""
@@ -49,7 +49,7 @@ class Graph(nn.Module):
         self.model, self.signature = model.eval(), signature
         free = ("batch", "length") if signature.inputs in _SEQUENCES else ("batch",)
         self.axes: dict[str, tuple[str, ...]] = {_NAMES[signature.inputs]: free}
-        if signature.task in WRITING_TASKS:
+        if signature.task in GENERATION_TASKS:
             self.axes["targets"] = ("batch", "target_length")
         known = "lengths" in inspect.signature(model.forward).parameters
         if signature.inputs in ("tokens", "characters") and known:
@@ -77,7 +77,7 @@ class Graph(nn.Module):
         signature = self.signature
         if signature.inputs in _SEQUENCES:
             signature = dataclasses.replace(signature, shape=(length, *signature.shape[1:]))
-        if signature.task in WRITING_TASKS:
+        if signature.task in GENERATION_TASKS:
             signature = dataclasses.replace(signature, target_len=target_length)
         source, targets = signature.example(batch_size, seed=length)
         given = {self.inputs[0]: source, "targets": targets}
@@ -105,7 +105,7 @@ class Graph(nn.Module):
             }
             for name, tensor in zip(self.inputs, given, strict=True)
         ]
-        steps = self.signature.every_step or self.signature.task in WRITING_TASKS
+        steps = self.signature.every_step or self.signature.task in GENERATION_TASKS
         axes = self.axes.get("targets", free) if steps else free[:1]
         output = {"name": self.output, "type": _type(found), "shape": [*axes, *found.shape[len(axes) :]]}
         return {"inputs": inputs, "outputs": [output]}

@@ -48,14 +48,14 @@ def run(arguments: Arguments) -> int:
     from anncestry.errors import require
     from anncestry.inference.generation import usual_search
     from anncestry.runs.run import Run
-    from anncestry.signature import WRITING_TASKS
+    from anncestry.signature import GENERATION_TASKS
 
     trained = Run(arguments.run, arguments.precision)
     names = ("beam", *OF_BEAMS)
     told = {name: value for name in names if (value := getattr(arguments, name)) is not None}
     rule = f"is for texts that are written; the task of this run is {trained.signature.task}"
     for name, value in told.items():
-        require(trained.signature.task in WRITING_TASKS, f"--{name}", value, rule)
+        require(trained.signature.task in GENERATION_TASKS, f"--{name}", value, rule)
     if told.get("beam", 1) == 1:
         check_no_beams(told)
     options = None
@@ -68,7 +68,7 @@ def run(arguments: Arguments) -> int:
         scored = trained.examples(arguments.data, arguments.split, options)
     counts: dict[str, list[int]] = {}
     figures, how, groups = trained.evaluate(scored, counts=counts), {}, {}
-    if trained.signature.task in WRITING_TASKS:
+    if trained.signature.task in GENERATION_TASKS:
         search = usual_search(trained.signature, **told)
         written = trained.written(scored, search=search)
         figures, how, groups = figures | written.figures, written.signatures, written.groups

@@ -93,7 +93,7 @@ def run(arguments: Arguments) -> int:
     """Print the predictions."""
     from anncestry.cli.inputs import input_of
     from anncestry.runs.run import Run, embeds_texts
-    from anncestry.signature import WRITING_TASKS
+    from anncestry.signature import GENERATION_TASKS
 
     trained = Run(arguments.run, arguments.precision)
     if not arguments.inputs:
@@ -104,7 +104,7 @@ def run(arguments: Arguments) -> int:
         return _continue(trained, sources, arguments, options)
     if embeds_texts(trained):
         return _embed(trained, sources, arguments, options)
-    if trained.signature.task in WRITING_TASKS:
+    if trained.signature.task in GENERATION_TASKS:
         return _write(trained, sources, arguments, options)
     rows = (row for source in sources for row in trained.predict(source))
     if options.out is not None and trained.signature.task != "reconstruction":
@@ -124,10 +124,10 @@ def _applicable(trained, options: Mapping[str, Any]) -> Options:
         UserError: one could have no effect; it says which could.
     """
     from anncestry.runs.run import make_folder
-    from anncestry.signature import WRITING_TASKS
+    from anncestry.signature import GENERATION_TASKS
 
     task = trained.signature.task
-    usable = _SEARCHED if task in WRITING_TASKS else _OF_TASK.get(task, ("out",))
+    usable = _SEARCHED if task in GENERATION_TASKS else _OF_TASK.get(task, ("out",))
     for name, value in options.items():
         choices = [flag(other) for other in usable] or ["--json", "--precision"]
         if name not in usable:

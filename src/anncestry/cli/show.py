@@ -142,7 +142,7 @@ def _signature(
     architecture: Architecture, arguments: Arguments, num_classes: int = NUM_CLASSES
 ) -> "Signature":
     """The learning problem that ``--input`` and ``--task`` describe, what is missing filled in."""
-    from anncestry.signature import TASKS, WRITING_TASKS, Signature
+    from anncestry.signature import GENERATION_TASKS, TASKS, Signature
 
     if arguments.task is not None and arguments.task not in TASKS:
         raise UserError("--task", arguments.task, "is not a task", TASKS)
@@ -159,7 +159,7 @@ def _signature(
         text = DEFAULT_INPUTS[kind]
     inputs, shape, vocab_size = parse_shape(text)
     task = arguments.task or _usual_task(architecture, inputs)
-    if task in WRITING_TASKS:
+    if task in GENERATION_TASKS:
         written = {
             "output_size": vocab_size or NUM_WORDS,
             "target_len": shape[0] if vocab_size else CAPTION_LEN,

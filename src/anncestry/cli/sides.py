@@ -227,11 +227,11 @@ def _attribute(name: str) -> Any:
 
 def _signature(input: str, task: str | None) -> "Signature":
     """The learning problem of a module without a config: what it reads; its answers are not looked at."""
-    from anncestry.signature import WRITING_TASKS, Signature
+    from anncestry.signature import GENERATION_TASKS, Signature
 
     inputs, shape, vocab_size = parse_shape(input)
     task = task or ("language-model" if inputs == "tokens" else "classification")
-    length = shape[0] if task in WRITING_TASKS else 0
+    length = shape[0] if task in GENERATION_TASKS else 0
     output_size = {"reconstruction": _product(shape), "span": 2}.get(task, vocab_size or NUM_CLASSES)
     return Signature(task, inputs, shape, output_size, vocab_size, target_len=length)  # pyright: ignore
 

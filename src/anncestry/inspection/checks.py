@@ -14,13 +14,13 @@ from anncestry.inspection.learning import teachable
 from anncestry.inspection.subject import Broken, NotApplicable, Subject, distance
 from anncestry.inspection.tensors import tensors_in
 from anncestry.protocols import IGNORED, EncoderDecoder, flatten_state, map_state, reorder_state
-from anncestry.signature import BEGIN, CAUSAL_TASKS, WRITING_TASKS
+from anncestry.signature import BEGIN, CAUSAL_TASKS, GENERATION_TASKS
 
 
 def output_shape(subject: Subject) -> str:
     """Outputs are (B, K), or (B, T, K) where every step has an answer or one is written, and finite."""
     steps = subject.signature.shape[:1] if subject.signature.every_step else ()
-    if subject.signature.task in WRITING_TASKS:
+    if subject.signature.task in GENERATION_TASKS:
         steps = (subject.signature.target_len,)
     if subject.signature.task == "bidirectional-lm":
         steps = (*steps, 2)
@@ -91,7 +91,7 @@ def batch_invariance(subject: Subject) -> str:
 def padding_invariance(subject: Subject) -> str:
     """What lies beyond the end of a sequence (with ``lengths``), or of a target, changes neither outputs nor
     state nor gradients."""
-    written = _target_padding(subject) if subject.signature.task in WRITING_TASKS else None
+    written = _target_padding(subject) if subject.signature.task in GENERATION_TASKS else None
     if written and subject.signature.inputs != "tokens":
         return written
     if not subject.takes_lengths:
@@ -152,7 +152,7 @@ def _target_padding(subject: Subject) -> str:
 def causality(subject: Subject) -> str:
     """A model that answers at every step sees nothing of later steps: by perturbation and by gradient. One
     that writes sees of its answer what comes before."""
-    if subject.signature.task in WRITING_TASKS:
+    if subject.signature.task in GENERATION_TASKS:
         return _written_before(subject)
     if not subject.signature.every_step:
         raise NotApplicable("it answers once, at the end")
@@ -217,7 +217,7 @@ def _differentiable(subject: Subject, model: nn.Module, inputs: Tensor) -> tuple
 
 def step_equals_forward(subject: Subject) -> str:
     """``step`` after ``step`` is ``forward``, and ``forward`` goes on from a state."""
-    if subject.signature.task in WRITING_TASKS and isinstance(subject.model, EncoderDecoder):
+    if subject.signature.task in GENERATION_TASKS and isinstance(subject.model, EncoderDecoder):
         return _writing_step_by_step(subject)
     if not subject.has_step:
         raise NotApplicable("it has no step and initial_state")

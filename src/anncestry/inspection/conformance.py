@@ -23,7 +23,7 @@ from anncestry.errors import UserError
 from anncestry.inspection import checks as of_function
 from anncestry.inspection import learning as of_learning
 from anncestry.inspection.subject import Broken, NotApplicable, Subject
-from anncestry.signature import NUM_CHARACTERS, WRITING_TASKS, InputKind, Signature, Task
+from anncestry.signature import GENERATION_TASKS, NUM_CHARACTERS, InputKind, Signature, Task
 
 CHECKS: dict[str, Callable[[Subject], str]] = {
     "output-shape": of_function.output_shape,
@@ -160,7 +160,7 @@ def tiny_signature(inputs: InputKind, task: Task) -> Signature:
     shape = {"vector": (6,), "image": (1, 8, 8), "series": (5, 3), "tokens": (5,), "characters": (5, 6)}[
         inputs
     ]
-    if task in WRITING_TASKS:
+    if task in GENERATION_TASKS:
         return Signature(task, inputs, shape, 9, 8 if inputs == "tokens" else 0, target_len=4)
     vocab_size = {"tokens": 7, "characters": NUM_CHARACTERS}.get(inputs, 0)
     of_words = {"language-model": vocab_size, "masked-lm": vocab_size}

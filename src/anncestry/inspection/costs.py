@@ -36,7 +36,7 @@ from anncestry.inspection.tensors import tensors_in
 from anncestry.layers.watching import unheeded
 from anncestry.models.create import build
 from anncestry.protocols import OwnRule, outputs_of
-from anncestry.signature import WRITING_TASKS, Signature
+from anncestry.signature import GENERATION_TASKS, Signature
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +148,7 @@ def meta_batch(model: nn.Module, signature: Signature, batch_size: int) -> Tenso
 
 def meta_targets(signature: Signature, batch_size: int) -> Tensor | None:
     """What a model that writes is to write."""
-    if signature.task not in WRITING_TASKS:
+    if signature.task not in GENERATION_TASKS:
         return None
     return torch.empty((batch_size, signature.target_len), dtype=torch.int64, device="meta")
 

@@ -17,7 +17,7 @@ from anncestry.objectives.reconstruction import Autoencoding
 from anncestry.objectives.sequence import Writing
 from anncestry.objectives.tagging import Tagging
 from anncestry.protocols import IGNORED
-from anncestry.signature import WRITING_TASKS, Signature
+from anncestry.signature import GENERATION_TASKS, Signature
 
 MAJORITY = 0.75
 """From this share of the examples in one class on, accuracy does not select."""
@@ -170,8 +170,8 @@ def objective_for(
     Raises:
         UserError: there is smoothing, and the answers are neither classes nor words that are written.
     """
-    fits = signature.task in ("classification", *WRITING_TASKS)
-    rule = f"is for classification and for {' and '.join(WRITING_TASKS)}, and the task is {signature.task}"
+    fits = signature.task in ("classification", *GENERATION_TASKS)
+    rule = f"is for classification and for {' and '.join(GENERATION_TASKS)}, and the task is {signature.task}"
     require(fits or not smoothing, "label_smoothing", smoothing, rule)
     if signature.task == "classification":
         return Classification(signature.output_size, smoothing)
@@ -190,7 +190,7 @@ def objective_for(
         return Tagging(signature.output_size, signature.background, tags)
     if signature.task == "next-frame":
         return NextFrame(signature.output_size)
-    if signature.task in WRITING_TASKS:
+    if signature.task in GENERATION_TASKS:
         return Writing(signature.output_size, smoothing)
     if signature.task == "reconstruction":
         return Autoencoding(signature.shape, target_scale)

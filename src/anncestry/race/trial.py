@@ -25,7 +25,7 @@ from anncestry.race.mistakes import mistakes, wrong_texts
 from anncestry.race.outcomes import Scored, sums_of_model
 from anncestry.race.records import Run
 from anncestry.runs.run import create_run, finish_run
-from anncestry.signature import WRITING_TASKS
+from anncestry.signature import GENERATION_TASKS
 from anncestry.timeline import Architecture
 from anncestry.training.fit import Diverged, Progress, fit
 from anncestry.training.history import History
@@ -88,7 +88,7 @@ def train_run(
     model = result.model.to("cpu").eval()
     run.latency = prediction_latency(model, dataset)
     written = {}
-    if dataset.signature.task in WRITING_TASKS:
+    if dataset.signature.task in GENERATION_TASKS:
         search = usual_search(dataset.signature)
         for split in dataset.scored_splits()[1:]:
             pairs: Any = dataset.split(split)
@@ -155,7 +155,7 @@ def prediction_latency(model: nn.Module, dataset: Dataset) -> float:
     inputs, lengths = batch.inputs[:1], None if batch.lengths is None else batch.lengths[:1]
 
     def predict() -> None:
-        if dataset.signature.task in WRITING_TASKS:
+        if dataset.signature.task in GENERATION_TASKS:
             generate(model, inputs, lengths, usual_search(dataset.signature))
         else:
             outputs_of(model, inputs)

@@ -17,7 +17,7 @@ from torch import nn
 from anncestry.checkpoints.onnx_graph import OPSET, Graph, onnx_bytes
 from anncestry.data import Processor
 from anncestry.files import write_bytes
-from anncestry.signature import WRITING_TASKS, Signature
+from anncestry.signature import GENERATION_TASKS, Signature
 from anncestry.tokenizers.files import write_tokenizer
 
 MOST_NUMBERS = 4096  # of the answer to the example that is written down
@@ -113,7 +113,7 @@ def write_onnx(
     write_bytes(folder / "preprocessing.json", written.encode())
     write_bytes(folder / "example.py", script.encode())
     notes = [note]
-    if signature.task in WRITING_TASKS:
+    if signature.task in GENERATION_TASKS:
         notes.append("the graph scores the words of a given answer (targets); it does not search for one")
     elif signature.task == "language-model":
         notes.append("the graph scores what follows each token of a text; it does not write on")
@@ -179,7 +179,7 @@ def _script(architecture: str, graph: Graph, processor: Any, about: dict[str, An
     head = f"{architecture}, {signature.task}: run with inputs behind it, or without any"
     tokenizer: Any = getattr(processor, "tokenizer", None)
     vocabulary: Any = getattr(processor, "vocabulary", ())
-    plain = signature.inputs == "tokens" and signature.task not in WRITING_TASKS
+    plain = signature.inputs == "tokens" and signature.task not in GENERATION_TASKS
     if tokenizer is not None and plain:
         imports, reading = "from tokenizers import Tokenizer\n", TOKENIZED + PADDED
         texts = [_text_of(tokenizer)]
@@ -191,7 +191,7 @@ def _script(architecture: str, graph: Graph, processor: Any, about: dict[str, An
     elif kind == "table":
         reading = TABLE
         texts = [",".join(c.values[0] if c.values else repr(c.mean) for c in processor.columns)]
-    elif kind == "image" and signature.task not in WRITING_TASKS:
+    elif kind == "image" and signature.task not in GENERATION_TASKS:
         reading = IMAGE
     else:
         reading, head = GIVEN, f"{architecture}, {signature.task}: the example of preprocessing.json"

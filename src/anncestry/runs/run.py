@@ -48,7 +48,7 @@ from anncestry.models.create import configure
 from anncestry.objectives import objective_of, score
 from anncestry.objectives.text_metrics import Written
 from anncestry.protocols import OwnRule, Unscored, outputs_of
-from anncestry.signature import WRITING_TASKS, Signature
+from anncestry.signature import GENERATION_TASKS, Signature
 from anncestry.stored import entry, made, read_object, some_keys
 from anncestry.timeline import Architecture, find
 from anncestry.version import __version__
@@ -354,7 +354,7 @@ class Run:
         require(batch_size >= 1, "batch_size", batch_size, "must be at least 1")
         if isinstance(source, list) and not getattr(processor, "reads_lists", False):
             return [row for one in source for row in self.predict(one, batch_size, search)]
-        if self.signature.task in WRITING_TASKS:
+        if self.signature.task in GENERATION_TASKS:
             search = search or usual_search(self.signature)
             return answer(self.predictor, processor, source, search, prediction=self.prediction)
         if not isinstance(processor, ReadsTexts):

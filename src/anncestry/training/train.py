@@ -23,7 +23,7 @@ from anncestry.objectives import objective_of, score
 from anncestry.objectives.text_metrics import Written
 from anncestry.protocols import OwnRule
 from anncestry.runs.run import Run, check_new_folder, create_run, finish_run
-from anncestry.signature import WRITING_TASKS
+from anncestry.signature import GENERATION_TASKS
 from anncestry.stored import made
 from anncestry.timeline import find, usual_settings
 from anncestry.training.distilling import Teacher
@@ -269,7 +269,7 @@ def _score(run: Run, result: Fit, dataset: Dataset) -> None:
     for split, figures in scores.items():
         figures |= answered(result.model, [dataset.split(split)], dataset.processor)
     written: dict[str, Written] = {}
-    if dataset.signature.task in WRITING_TASKS:
+    if dataset.signature.task in GENERATION_TASKS:
         search = usual_search(dataset.signature)
         for split in splits[1:]:
             pairs: Any = dataset.split(split)

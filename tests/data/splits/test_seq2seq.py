@@ -1,4 +1,4 @@
-"""The split of writing tasks: every row once, budgets kept, passes that go on."""
+"""The split of generation tasks: every row once, budgets kept, passes that go on."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""The split of writing tasks: sources, and one or several texts that answer each.
+"""The split of generation tasks: sources, and one or several texts that answer each.
 
 Sequences lie one behind the other without padding; a batch is padded to its longest. What is counted is the
 row: a source with one of its answers.

@@ -16,7 +16,7 @@ from anncestry.errors import UserError
 from anncestry.inspection.influence import influence
 from anncestry.inspection.tensors import tensors_in
 from anncestry.protocols import outputs_of
-from anncestry.signature import WRITING_TASKS, Signature
+from anncestry.signature import GENERATION_TASKS, Signature
 
 MAX_STEPS = 16  # of the sequences that both read, where they read any length
 MAX_PARAMETERS = 400_000_000  # of what is run here
@@ -139,7 +139,7 @@ def _examples(signatures: tuple[Signature, Signature]) -> list[Signature]:
         replace(
             of,
             vocab_size=words or of.vocab_size,
-            output_size=answers if of.task in WRITING_TASKS else of.output_size,
+            output_size=answers if of.task in GENERATION_TASKS else of.output_size,
         )
         for of in signatures
     ]
@@ -155,7 +155,7 @@ def _run(model: nn.Module, signature: Signature) -> tuple[dict[str, Tensor], tup
         except (RuntimeError, ValueError):
             pass  # it reads sequences of one length alone
     inputs, answers = signature.example(1)
-    targets = answers if signature.task in WRITING_TASKS else None
+    targets = answers if signature.task in GENERATION_TASKS else None
     kept: dict[str, Tensor] = {}
 
     def keeper(name: str):
