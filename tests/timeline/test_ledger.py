@@ -1,6 +1,7 @@
 """The fidelity ledger of every entry: its switches can be turned, and the tests that it names are there."""
 
 import ast
+import importlib
 from dataclasses import fields
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from anncestry.cli.train import Arguments
 from anncestry.data.options import DataOptions
-from anncestry.timeline import TIMELINE
+from anncestry.timeline import TIMELINE, branches
 from anncestry.training.settings import TrainingSettings
 
 TESTS = Path(__file__).parents[1]
@@ -62,6 +63,17 @@ def test_subjects_are_told_apart(architecture):
 
 
 def test_the_reader_of_tests():
-    assert "test_the_reader_of_tests" in functions("test_ledger.py")
-    assert "functions" in functions("test_ledger.py")
+    assert "test_the_reader_of_tests" in functions("timeline/test_ledger.py")
+    assert "functions" in functions("timeline/test_ledger.py")
     assert not functions("test_nothing.py")
+
+
+def test_every_branch_has_its_ledger():
+    """An entry's departures stand in the ledger module of its branch's name, so that a branch reads as a list."""
+    for path in Path(branches.__file__).parent.glob("[!_]*.py"):
+        ledger = importlib.import_module(f"anncestry.timeline.ledgers.{path.stem}")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.keyword) and node.arg == "departures":
+                assert isinstance(node.value, ast.Attribute), f"{path.name}:{node.value.lineno}"
+                assert ast.unparse(node.value.value) == "ledger"
+                assert getattr(ledger, node.value.attr)

@@ -1,23 +1,10 @@
 """Recurrent nets that differ in the cell."""
 
 from anncestry.timeline.architecture import Architecture
-from anncestry.timeline.common import CAUSAL, departure
+from anncestry.timeline.common import CAUSAL
+from anncestry.timeline.ledgers import cells as ledger
 
 _RECIPE = {"learning_rate": 2e-3, "clip_norm": 1.0}
-_GRADIENT = departure(
-    "gradient",
-    "cut where it leaves the memory cell through the gates",
-    "full back-propagation through the window",
-    why="the cut saved memory that is cheap now",
-    test="layers/recurrent/test_cell_variants.py::test_hoisted_equals_naive_in_values_and_gradients",
-)
-_BLOCKS = departure(
-    "blocks",
-    "memory cells may share their gates",
-    "every cell has its own gates",
-    test="layers/recurrent/test_cell_variants.py::test_the_equations",
-)
-_JORDANS_STEP = "layers/test_shortcuts.py::test_a_step_computes_the_equations"
 
 CELL_ENTRIES: tuple[Architecture, ...] = (
     Architecture(
@@ -28,34 +15,7 @@ CELL_ENTRIES: tuple[Architecture, ...] = (
         parents=("mlp",),
         adds="the answer of a moment ago fed back as context",
         removes="the fixed input window",
-        departures=(
-            departure(
-                "hidden units",
-                "logistic",
-                "tanh",
-                why="it differs from `rnn` in what is fed back alone",
-                test=_JORDANS_STEP,
-            ),
-            departure(
-                "answers",
-                "logistic units",
-                "linear, for any task; squashed where they are fed back",
-                test=_JORDANS_STEP,
-            ),
-            departure(
-                "plan",
-                "constant plan units say which sequence to produce",
-                "none: the input is a sequence",
-                why="a plan is an input that stays the same",
-                test=_JORDANS_STEP,
-            ),
-            departure(
-                "gradient through time",
-                "none",
-                "back-propagation through the whole window",
-                test="layers/test_shortcuts.py::test_the_unrolled_cell_is_its_loop_with_gradients",
-            ),
-        ),
+        departures=ledger.JORDAN,
         fits=CAUSAL,
         module="jordan",
         model="Jordan",
@@ -70,23 +30,7 @@ CELL_ENTRIES: tuple[Architecture, ...] = (
         parents=("rnn",),
         adds="an additive memory cell behind an input and an output gate",
         removes="repeated squashing of the carried state",
-        departures=(
-            _GRADIENT,
-            _BLOCKS,
-            departure(
-                "what gates see",
-                "also the gates and cells of other blocks",
-                "input and output of t - 1",
-                why="gates that see gates are the variant `fgr` of `peephole-lstm`",
-                test="layers/recurrent/test_cell_variants.py::test_the_equations",
-            ),
-            departure(
-                "bias of the output gate",
-                "negative in some experiments",
-                "as all weights",
-                test="timeline/ledgers/test_recurrent.py::test_biases_of_1997_start_as_all_weights",
-            ),
-        ),
+        departures=ledger.LSTM_1997,
         fits=CAUSAL,
         module="lstm_1997",
         model="LSTM1997",
@@ -101,39 +45,7 @@ CELL_ENTRIES: tuple[Architecture, ...] = (
         parents=("lstm",),
         adds="gates that see their own memory cell",
         removes="nothing; each `variant` of the search space odyssey removes or adds one part more",
-        departures=(
-            _GRADIENT,
-            _BLOCKS,
-            departure(
-                "peephole of the output gate",
-                "the new cell",
-                "the new cell",
-                "not consulted; several ports use the old one",
-                switch="variant",
-                test="layers/recurrent/test_cell_variants.py::test_the_equations",
-            ),
-            departure(
-                "peephole weights",
-                "one for each cell: a diagonal",
-                "one for each cell: a diagonal",
-                "not consulted; some ports have full matrices, another model",
-                test="layers/recurrent/test_cell_variants.py::test_parameter_counts_are_the_papers",
-            ),
-            departure(
-                "start of the peepholes",
-                "N(0, 0.1^2) as all weights (Greff et al.)",
-                "zero",
-                why="training begins as without them",
-                test="timeline/ledgers/test_recurrent.py::test_peepholes_start_at_zero",
-            ),
-            departure(
-                "bias of the forget gate",
-                "as all weights (Greff et al.)",
-                "starts at 1, the later advice of Jozefowicz et al. (2015)",
-                switch="forget_bias",
-                test="layers/recurrent/test_cell_variants.py::test_the_forget_gate_starts_open_where_there_is_one",
-            ),
-        ),
+        departures=ledger.PEEPHOLE_LSTM,
         fits=CAUSAL,
         module="peephole_lstm",
         model="PeepholeLSTM",
@@ -148,21 +60,7 @@ CELL_ENTRIES: tuple[Architecture, ...] = (
         parents=("lstm",),
         adds="a projection of the output to fewer units, which recur",
         removes="the full recurrent matrix",
-        departures=(
-            departure(
-                "peepholes",
-                "the gates see the cell",
-                "they do not, as in PyTorch",
-                why="weights can be exchanged with `proj_size` of `torch.nn.LSTM`",
-                test="layers/test_shortcuts.py::test_lstmp_is_pytorchs",
-            ),
-            departure(
-                "second projection",
-                "optional, not recurrent",
-                "none",
-                test="layers/test_shortcuts.py::test_parameter_counts_are_the_papers",
-            ),
-        ),
+        departures=ledger.LSTMP,
         fits=CAUSAL,
         module="lstmp",
         model="LSTMP",

@@ -2,7 +2,7 @@
 
 from anncestry.timeline.architecture import Architecture, Preset
 from anncestry.timeline.common import CAUSAL, SEQUENCES
-from anncestry.timeline.ledgers import recurrent as ledgers
+from anncestry.timeline.ledgers import recurrent as ledger
 
 _RECURRENT_RECIPE = {"learning_rate": 2e-3, "clip_norm": 1.0}
 
@@ -132,7 +132,7 @@ RECURRENT: tuple[Architecture, ...] = (
         parents=("mlp", "jordan"),
         adds="the hidden state fed back as context",
         removes="the fixed input window",
-        departures=ledgers.RNN,
+        departures=ledger.RNN,
         fits=CAUSAL,
         module="rnn",
         model="RNN",
@@ -148,7 +148,7 @@ RECURRENT: tuple[Architecture, ...] = (
         parents=("rnn",),
         adds="a second net that reads from the end",
         removes="the causal restriction",
-        departures=ledgers.BRNN,
+        departures=ledger.BRNN,
         fits=SEQUENCES,
         module="brnn",
         model="BRNN",
@@ -164,7 +164,7 @@ RECURRENT: tuple[Architecture, ...] = (
         parents=("lstm-1997",),
         adds="a forget gate: the memory cell can be emptied",
         removes="the memory that keeps everything",
-        departures=ledgers.LSTM,
+        departures=ledger.LSTM,
         fits=CAUSAL,
         module="lstm",
         model="LSTM",
@@ -180,7 +180,7 @@ RECURRENT: tuple[Architecture, ...] = (
         parents=("lstm", "brnn"),
         adds="LSTM cells in both directions",
         removes="the simple units of the BRNN",
-        departures=ledgers.BILSTM,
+        departures=ledger.BILSTM,
         fits=SEQUENCES,
         module="bilstm",
         model="BiLSTM",
@@ -196,7 +196,7 @@ RECURRENT: tuple[Architecture, ...] = (
         parents=("lstm",),
         adds="depth: each layer reads the output sequence of the one below",
         removes="the single layer",
-        departures=ledgers.STACKED_LSTM,
+        departures=ledger.STACKED_LSTM,
         fits=CAUSAL,
         module="stacked_lstm",
         model="StackedLSTM",
@@ -213,7 +213,7 @@ RECURRENT: tuple[Architecture, ...] = (
         parents=("lstm",),
         adds="an update gate that both keeps and writes",
         removes="the separate cell and the output gate",
-        departures=ledgers.GRU,
+        departures=ledger.GRU,
         fits=CAUSAL,
         module="gru",
         model="GRU",

@@ -1,16 +1,10 @@
 """Recurrent nets made deep by shortcuts."""
 
 from anncestry.timeline.architecture import Architecture, Preset
-from anncestry.timeline.common import CAUSAL, departure
+from anncestry.timeline.common import CAUSAL
+from anncestry.timeline.ledgers import shortcuts as ledger
 
 _RECIPE = {"learning_rate": 2e-3, "clip_norm": 1.0}
-_ONE_DIRECTION = departure(
-    "around it",
-    "an acoustic model of distant speech, trained on labels of frames, in part in both directions",
-    "one direction, for any task",
-    why="so that it can also be run step by step",
-    test="contract/test_timeline_contract.py::test_the_model_conforms",
-)
 _RHN_PTB = Preset(
     name="rhn-ptb",
     config={
@@ -54,16 +48,7 @@ SHORTCUTS: tuple[Architecture, ...] = (
         parents=("stacked-lstm", "peephole-lstm"),
         adds="a gate through which the memory of the layer below flows into this one's",
         removes="nothing",
-        departures=(
-            _ONE_DIRECTION,
-            departure(
-                "projection",
-                "512 of 1024 cells",
-                "none unless told",
-                switch="proj_size",
-                test="layers/test_shortcuts.py::test_parameter_counts_are_the_papers",
-            ),
-        ),
+        departures=ledger.HIGHWAY_LSTM,
         fits=CAUSAL,
         module="highway_lstm",
         model="HighwayLSTM",
@@ -78,30 +63,7 @@ SHORTCUTS: tuple[Architecture, ...] = (
         parents=("stacked-lstm", "resnet"),
         adds="a shortcut around every layer but the lowest",
         removes="nothing",
-        departures=(
-            departure(
-                "layers with a shortcut",
-                "all above the second or third",
-                "all above the first",
-                "all above the first (tensorflow/nmt; its GNMT encoder: above the second)",
-                why="the lowest layer's input has another size",
-                test="timeline/ledgers/test_recurrent.py::test_every_layer_but_the_lowest_has_a_shortcut",
-            ),
-            departure(
-                "dropout",
-                "not said for the shortcut",
-                "on what a layer reads, never on the shortcut",
-                "the same (tensorflow/nmt)",
-                test="timeline/ledgers/test_recurrent.py::test_a_shortcut_around_a_layer_is_never_dropped",
-            ),
-            departure(
-                "around it",
-                "an encoder and a decoder",
-                "one network for any task",
-                why="GNMT itself is `gnmt`",
-                test="contract/test_timeline_contract.py::test_the_model_conforms",
-            ),
-        ),
+        departures=ledger.RESIDUAL_STACK,
         fits=CAUSAL,
         module="residual_stack",
         model="ResidualStack",
@@ -117,22 +79,7 @@ SHORTCUTS: tuple[Architecture, ...] = (
         parents=("gru",),
         adds="several highway layers within one step of time",
         removes="the reset gate",
-        departures=(
-            departure(
-                "dropout",
-                "variational: one mask per sequence, also on the state and on whole words",
-                "the same with these two, but no words are dropped",
-                switch="variational, state_dropout",
-                test="layers/recurrent/test_dropout.py::test_the_state_loses_the_same_features_at_every_step",
-            ),
-            departure(
-                "loss",
-                "a sum over the steps of a window",
-                "a mean; the preset's learning rate and clipping are scaled accordingly",
-                why="so that a window's length does not change the step",
-                test="timeline/ledgers/test_recipes.py::test_sums_over_a_window_became_means",
-            ),
-        ),
+        departures=ledger.RHN,
         fits=CAUSAL,
         module="rhn",
         model="RHN",
@@ -148,29 +95,7 @@ SHORTCUTS: tuple[Architecture, ...] = (
         parents=("lstmp", "highway-lstm", "resnet"),
         adds="a shortcut from the input into the projected output, before the output gate",
         removes="the gate of the highway",
-        departures=(
-            _ONE_DIRECTION,
-            departure(
-                "sizes",
-                "1024 memory cells, 512 units put out",
-                "equally many unless told",
-                switch="proj_size",
-                test="layers/test_shortcuts.py::test_the_shortcut_is_the_identity_where_sizes_agree",
-            ),
-            departure(
-                "what the cell's candidate reads",
-                "the input and the last output",
-                "the same",
-                "none published; a port that several forecasting libraries took over reads no input there",
-                test="layers/test_shortcuts.py::test_every_part_of_the_residual_lstm_matters",
-            ),
-            departure(
-                "other things of that name",
-                "a shortcut inside the cell",
-                "the paper's; a sum around the layer is `residual-stack`, a gate on the hidden state neither",
-                test="layers/test_shortcuts.py::test_a_step_computes_the_equations",
-            ),
-        ),
+        departures=ledger.RESIDUAL_RNN,
         fits=CAUSAL,
         module="residual_rnn",
         model="ResidualRNN",

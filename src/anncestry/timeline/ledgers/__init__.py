@@ -1,1 +1,1 @@
-"""The fidelity ledgers of branches whose entries fill a file by themselves."""
+"""Fidelity ledgers, a module for each branch: where paper, authors' code and this project part ways."""

@@ -1,4 +1,4 @@
-"""Where Sentence-BERT, BART, XLNet and MobileBERT part ways with their papers and their authors' code."""
+"""The fidelity ledgers of Sentence-BERT, BART, XLNet and MobileBERT."""
 
 from anncestry.timeline.architecture import Departure
 from anncestry.timeline.common import OWN_PIECES, departure

@@ -3,8 +3,8 @@
 from anncestry.timeline.common import departure
 
 _NETWORKS = "models/test_image_networks.py"
-_LEDGER = "ledger/test_convolutional.py"
-_RECIPES = "ledger/test_recipes.py"
+_LEDGER = "timeline/ledgers/test_convolutional.py"
+_RECIPES = "timeline/ledgers/test_recipes.py"
 _SMALL = departure(
     "images smaller than 64 x 64",
     "ImageNet's 224 x 224 alone",
