@@ -87,7 +87,10 @@ def test_num_features_counts_one_input(shape):
         ),
         (("regression", "vector", (0,), 1), r"shape: got \(0,\); every size must be at least 1"),
         (("classification", "vector", (1,), 0), r"output_size: got 0; must be at least 1"),
-        (("reconstruction", "vector", (3,), 3), r"inputs: got 'vector'; what can be reconstructed is an image"),
+        (
+            ("reconstruction", "vector", (3,), 3),
+            r"inputs: got 'vector'; what can be reconstructed is an image",
+        ),
         (("reconstruction", "image", (1, 2, 2), 3), r"output_size: got 3; .* the size of the input: 4"),
     ],
 )

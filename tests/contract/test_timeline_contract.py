@@ -8,9 +8,11 @@ import json
 
 import pytest
 
+from anncestry.errors import UserError
 from anncestry.inspection.conformance import check_model, tiny_signature
 from anncestry.inspection.costs import built_without_weights, costs
 from anncestry.models.create import architecture_of, configure
+from anncestry.rules import rules_of
 from anncestry.timeline import TIMELINE, find, find_preset
 from anncestry.training.settings import TrainingSettings
 
@@ -51,6 +53,24 @@ def test_the_config_describes_its_problem_and_survives_json(architecture, inputs
         config.output_size = 1
     fields = json.loads(json.dumps(dataclasses.asdict(config)))
     assert configure(architecture.id, fields) == config
+
+
+NUMBERS_OF_ANY_SIGN = {"forget_bias", "transform_bias"}
+READ_ELSEWHERE = {"pattern"}  # a language of its own, see `CNNConfig.layers`
+
+
+@every_architecture
+def test_every_number_and_word_of_a_config_has_a_rule_that_is_heeded(architecture):
+    inputs, task = min(pair for pair in architecture.fits if pair[1] != "multi-label")
+    config = tiny_config(architecture, inputs, task)
+    free = NUMBERS_OF_ANY_SIGN | READ_ELSEWHERE
+    for name, rules in rules_of(type(config)).items():
+        wrong = {int: -7, float: -7.0, str: "no such word"}.get(type(getattr(config, name)))
+        if wrong is not None and name not in free:
+            assert rules or name in ("inputs", "task"), f"{name}: say what it may be"  # those are literals
+            with pytest.raises(UserError) as caught:
+                dataclasses.replace(config, **{name: wrong})
+            assert caught.value.field == name, caught.value
 
 
 @every_architecture

@@ -36,6 +36,7 @@ from anncestry.rules import (
     Positive,
     Rate,
     Size,
+    at_least,
     below,
     multiple_of,
     one_of,
@@ -96,7 +97,7 @@ class BertConfig(Checked):
     embed_dim: DerivedSize = 0
     num_positions: Size = 512
     num_segments: Count = 2
-    separator: Annotated[int, below("input_size", "it is a token, or -1 for none")] = -1
+    separator: Annotated[int, at_least(-1, "-1 for none"), below("input_size", "it is a token")] = -1
     num_relations: Annotated[Count, unless(only(0), task="masked-lm")] = 0
     dropout: Rate = 0.1
     attention_dropout: Rate = 0.1
