@@ -69,7 +69,7 @@ def test_the_reader_of_tests():
 
 
 def test_every_branch_has_its_ledger():
-    """An entry's departures stand in the ledger module of its branch's name, so that a branch reads as a list."""
+    """An entry's departures stand in the ledger of its branch's name, so that a branch reads as a list."""
     for path in Path(branches.__file__).parent.glob("[!_]*.py"):
         ledger = importlib.import_module(f"anncestry.timeline.ledgers.{path.stem}")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
