@@ -20,7 +20,8 @@ from anncestry.race.folder import race_folder, read_race
 from anncestry.race.results import Results
 from anncestry.race.workers import Workers
 from anncestry.report.race.findings import findings
-from anncestry.runs import run as runs
+from anncestry.runs import create
+from anncestry.runs import folder as run_folder
 from anncestry.runs.run import Run
 from anncestry.timeline import TIMELINE, find
 from anncestry.training.fit import Diverged
@@ -220,7 +221,7 @@ def test_a_full_disk_costs_neither_the_race_nor_what_was_measured(short_page, tm
             raise UserError("file", str(path), "the disk is full")
         write(path, data)
 
-    for module in (store, runs, results_module, compare_module):
+    for module in (store, create, run_folder, results_module, compare_module):
         monkeypatch.setattr(module, "write_bytes", limited)
     with pytest.raises(Unwritten, match="the disk is full") as caught:
         compare(**QUICK, out=tmp_path / "out", watch=lambda moment: full.extend(moment.results.runs[:1]))

@@ -42,7 +42,7 @@ def run(arguments: Arguments) -> int:
         return 0
 
     from anncestry.claims.common import records
-    from anncestry.runs.run import make_folder
+    from anncestry.runs.folder import make_folder
 
     make_folder(arguments.out)
     results: list[records.Result] = []

@@ -16,8 +16,8 @@ def of_translation(trained: "Run", source: str, options: "Options") -> tuple[lis
     """The heads while the net reads a text and writes what it becomes: what stands out, and the page."""
     import torch
 
-    from anncestry.cli.labels import labels_of
     from anncestry.inspection.attention_maps import attention_maps
+    from anncestry.inspection.labels import labels_of
     from anncestry.signature import BEGIN
 
     last = _last_layer(trained)
@@ -35,8 +35,8 @@ def of_translation(trained: "Run", source: str, options: "Options") -> tuple[lis
 def of_text(trained: "Run", text: str, options: "Options") -> tuple[list[str], str]:
     """The heads of an encoder or a language model over a text: what stands out, and the page."""
     from anncestry.cli.inputs import input_of
-    from anncestry.cli.labels import token_labels
     from anncestry.inspection.attention_maps import attention_maps
+    from anncestry.inspection.labels import token_labels
 
     last = _last_layer(trained)
     layers, glance = _chosen(options, last)

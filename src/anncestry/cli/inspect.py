@@ -213,7 +213,7 @@ def _most(values, count: int):
 
 def _labels(trained, inputs) -> list[str]:
     """One for each step: the token, or its number."""
-    from anncestry.cli.labels import token_labels
+    from anncestry.inspection.labels import token_labels
 
     if getattr(trained.processor, "vocabulary", None) is None or inputs.dim() != 2:
         return [str(step + 1) for step in range(inputs.shape[1])]

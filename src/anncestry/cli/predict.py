@@ -123,7 +123,7 @@ def _applicable(trained, options: Mapping[str, Any]) -> Options:
     Raises:
         UserError: one could have no effect; it says which could.
     """
-    from anncestry.runs.run import make_folder
+    from anncestry.runs.folder import make_folder
     from anncestry.signature import GENERATION_TASKS
 
     task = trained.signature.task
@@ -233,8 +233,8 @@ def _check_looks(trained, out: Path) -> None:
 
 def _looks(trained, source: str | Path, rows: list[dict]) -> list:
     """What the page shows of the answers to one input: of the best text of each."""
-    from anncestry.cli.labels import labels_of
     from anncestry.inspection.alignments import attended
+    from anncestry.inspection.labels import labels_of
     from anncestry.report.inside.alignments import Aligned, heat_map, lit_images
     from anncestry.signature import END
 

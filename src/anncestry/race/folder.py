@@ -20,7 +20,7 @@ from typing import Any
 from anncestry.data import DataOptions
 from anncestry.errors import UserError
 from anncestry.race.results import FORMAT, Results
-from anncestry.runs.run import check_format, check_new_folder, make_folder
+from anncestry.runs.folder import check_format, check_new_folder, make_folder
 
 RESULTS = "results.json"
 

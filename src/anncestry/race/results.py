@@ -13,7 +13,7 @@ from anncestry.checkpoints.store import write_bytes
 from anncestry.race.ranking import rank
 from anncestry.race.records import Entrant, Run
 from anncestry.race.statistics import Design
-from anncestry.runs.run import make_folder
+from anncestry.runs.folder import make_folder
 
 FORMAT = 1
 _OF_THIS_PROCESS = ("folder", "found")

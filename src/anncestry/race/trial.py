@@ -24,7 +24,7 @@ from anncestry.race.folder import remove_leftover
 from anncestry.race.mistakes import mistakes, wrong_texts
 from anncestry.race.outcomes import Scored, sums_of_model
 from anncestry.race.records import Run
-from anncestry.runs.run import create_run, finish_run
+from anncestry.runs.create import create_run, finish_run
 from anncestry.signature import GENERATION_TASKS
 from anncestry.timeline import Architecture
 from anncestry.training.fit import Diverged, Progress, fit

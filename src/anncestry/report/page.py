@@ -1,6 +1,10 @@
 """The page every report is: one column that fits a phone, light or dark, with nothing outside it."""
 
 from html import escape
+from pathlib import Path
+from typing import NamedTuple
+
+from anncestry.files import write_text
 
 STYLE = """
 :root {
@@ -70,6 +74,39 @@ _PAGE = """<!DOCTYPE html>
 </body>
 </html>
 """
+
+
+class Page(NamedTuple):
+    """A whole page, to be written to a file or shown in a notebook.
+
+    Attributes:
+        html: of the whole file.
+        facts: what it shows, in sentences.
+    """
+
+    html: str
+    facts: tuple[str, ...] = ()
+
+    def write(self, path: str | Path, field: str = "path") -> Path:
+        """Write the page to a file, and return its path.
+
+        Args:
+            path: the new file; one that is there is replaced.
+            field: what the path is called in the message of an error.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        path = Path(path)
+        write_text(path, self.html, field)
+        return path
+
+    def __repr__(self) -> str:
+        return "\n".join(self.facts)
+
+    def _repr_html_(self) -> str:
+        """For notebooks, in a frame of its own, so that neither changes the look of the other."""
+        return f'<iframe srcdoc="{escape(self.html)}" width="100%" height="600" style="border: 0"></iframe>'
 
 
 def shell(title: str, content: str) -> str:

@@ -38,8 +38,8 @@ from anncestry.errors import UserError, require
 from anncestry.files import write_bytes
 from anncestry.formats.sentencepiece_model import unigram_bytes
 from anncestry.models.xlnet import NUM_TEXTS
+from anncestry.runs.folder import RunFolder, make_folder, write_json
 from anncestry.runs.onnx_export import write_onnx
-from anncestry.runs.run import Run, make_folder, write_json
 from anncestry.timeline.abilities import NO_ONNX
 from anncestry.tokenizers.files import write_tokenizer
 from anncestry.tokenizers.spec import Special
@@ -61,12 +61,12 @@ class Exporter(NamedTuple):
     """
 
     holds: str
-    fault: Callable[[Run], str | None]
+    fault: Callable[[RunFolder], str | None]
     write: Callable[..., tuple[str, ...]]
     options: tuple[str, ...] = ()
 
 
-def export_run(run: Run, to: str, out: Path, **options: Any) -> tuple[str, ...]:
+def export_run(run: RunFolder, to: str, out: Path, **options: Any) -> tuple[str, ...]:
     """Write a run in another program's form.
 
     Args:
@@ -123,10 +123,10 @@ def whole_folder(folder: Path) -> Iterator[Path]:
 # ---- what each form holds, and what writes it -----------------------------------------------------------
 
 
-def _of(*architectures: str, task: str | None = None) -> Callable[[Run], str | None]:
+def _of(*architectures: str, task: str | None = None) -> Callable[[RunFolder], str | None]:
     """The fault of runs of other architectures than these, or of another task."""
 
-    def fault(run: Run) -> str | None:
+    def fault(run: RunFolder) -> str | None:
         if run.architecture.id not in architectures:
             return f"holds runs of {', '.join(architectures)}"
         if task is not None and run.signature.task != task:
@@ -136,7 +136,7 @@ def _of(*architectures: str, task: str | None = None) -> Callable[[Run], str | N
     return fault
 
 
-def _torch(run: Run, out: Path) -> tuple[str, ...]:
+def _torch(run: RunFolder, out: Path) -> tuple[str, ...]:
     weights = run.model.state_dict()
     if run.architecture.id == "transformer":
         write_tensors(out, *to_torch_transformer(weights, run.model.config))  # pyright: ignore[reportArgumentType]
@@ -148,7 +148,7 @@ def _torch(run: Run, out: Path) -> tuple[str, ...]:
     return _of_cells(run, "torch.nn.RNN(nonlinearity='relu')")
 
 
-def _keras(run: Run, out: Path) -> tuple[str, ...]:
+def _keras(run: RunFolder, out: Path) -> tuple[str, ...]:
     """By the ending of the file: a whole model, its weights, or arrays with their names."""
     tensors, config = run.model.state_dict(), run.model.config
     ending = next((ending for ending in _KERAS if out.name.endswith(ending)), "")
@@ -188,13 +188,13 @@ def _said(options: dict[str, Any]) -> str:
     return ", ".join([*inner[:1], *(f"{name}={value!r}" for name, value in shown.items())])
 
 
-def _of_cells(run: Run, relu: str) -> tuple[str, ...]:
+def _of_cells(run: RunFolder, relu: str) -> tuple[str, ...]:
     """What the weights of recurrent cells do not say."""
     config: Any = run.model.config
     return (f"its units are ReLU: {relu}",) if getattr(config, "activation", "") == "relu" else ()
 
 
-def _marian(run: Run, out: Path) -> tuple[str, ...]:
+def _marian(run: RunFolder, out: Path) -> tuple[str, ...]:
     processor: Any = run.processor
     sides = (processor.source.tokens, processor.target.tokens)
     made = to_marian(run.model.state_dict(), run.model.config, sides, processor.max_tokens)
@@ -215,7 +215,7 @@ def _marian(run: Run, out: Path) -> tuple[str, ...]:
     return *made.notes, note
 
 
-def _elmo(run: Run, out: Path) -> tuple[str, ...]:
+def _elmo(run: RunFolder, out: Path) -> tuple[str, ...]:
     options, arrays = to_elmo(run.model.state_dict(), run.model.config)  # pyright: ignore[reportArgumentType]
     with whole_folder(out) as folder:
         write_bytes(folder / WEIGHTS, elmo_bytes(arrays))
@@ -223,7 +223,7 @@ def _elmo(run: Run, out: Path) -> tuple[str, ...]:
     return ()
 
 
-def _hugging_face(run: Run, out: Path) -> tuple[str, ...]:
+def _hugging_face(run: RunFolder, out: Path) -> tuple[str, ...]:
     processor: Any = run.processor if (run.folder / "processor.json").is_file() else None
     config: Any = run.model.config
     tensors = run.model.state_dict()
@@ -265,19 +265,19 @@ def _in_units(tensors: dict[str, Tensor], mean: float, scale: float) -> dict[str
     return {**tensors, weight: tensors[weight] * scale, bias: tensors[bias] * scale + mean}
 
 
-def _for_clients(tokenizer: Tokenizer, run: Run) -> Tokenizer:
+def _for_clients(tokenizer: Tokenizer, run: RunFolder) -> Tokenizer:
     """The tokenizer with which transformers reads as the run does."""
     if run.signature.task == "tagging" and tokenizer.kind == "byte-bpe" and not tokenizer.rules:
         tokenizer = dataclasses.replace(tokenizer, prefix_space=True)  # every word as if a blank stood before
     return _with_filler(tokenizer, run)
 
 
-def _without_graph(run: Run) -> str | None:
+def _without_graph(run: RunFolder) -> str | None:
     """The fault of runs whose architecture has no ONNX graph."""
     return NO_ONNX.get(run.architecture.id)
 
 
-def _onnx(run: Run, out: Path, int8: bool = False) -> tuple[str, ...]:
+def _onnx(run: RunFolder, out: Path, int8: bool = False) -> tuple[str, ...]:
     processor = run.processor if (run.folder / "processor.json").is_file() else None
     if getattr(processor, "tokenizer", None) is not None:
         processor = dataclasses.replace(processor, tokenizer=_with_filler(processor.tokenizer, run))  # pyright: ignore
@@ -285,7 +285,7 @@ def _onnx(run: Run, out: Path, int8: bool = False) -> tuple[str, ...]:
         return write_onnx(run.architecture.id, run.model, run.signature, processor, folder, int8)
 
 
-def _with_filler(tokenizer: Tokenizer, run: Run) -> Tokenizer:
+def _with_filler(tokenizer: Tokenizer, run: RunFolder) -> Tokenizer:
     """A tokenizer that fills up batches as the run does, where it has no token for that alone."""
     special = tokenizer.special
     if special.pad is not None or special.begin is None or tokenizer.template == "none":
@@ -297,7 +297,7 @@ def _with_filler(tokenizer: Tokenizer, run: Run) -> Tokenizer:
     return dataclasses.replace(tokenizer, special=dataclasses.replace(special, pad=filler))
 
 
-def _texts_told_apart(run: Run) -> int:
+def _texts_told_apart(run: RunFolder) -> int:
     """How many texts of an input a net tells apart by the types of their tokens."""
     config: Any = run.model.config
     if getattr(config, "separator", -1) < 0:
@@ -314,7 +314,7 @@ def _write_network(folder: Path, made: Exported) -> None:
         write_json(folder / name, content)
 
 
-def _in_transformers(run: Run) -> str | None:
+def _in_transformers(run: RunFolder) -> str | None:
     """The fault of runs whose network transformers has no class for."""
     if run.architecture.id in HUGGING_FACE:
         return None

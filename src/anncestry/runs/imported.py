@@ -16,7 +16,8 @@ from anncestry.data.processors import (
 from anncestry.errors import UserError, require
 from anncestry.models.building import build_checked
 from anncestry.models.create import configure
-from anncestry.runs.run import Run, check_new_folder, make_folder, write_json, written_by
+from anncestry.runs.folder import check_new_folder, make_folder, write_json, written_by
+from anncestry.runs.run import Run
 from anncestry.timeline import find
 from anncestry.tokenizers.files import Facts
 from anncestry.tokenizers.files import read as read_facts

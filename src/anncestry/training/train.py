@@ -22,7 +22,9 @@ from anncestry.models.create import configure
 from anncestry.objectives import objective_of, score
 from anncestry.objectives.text_metrics import Written
 from anncestry.protocols import OwnRule
-from anncestry.runs.run import Run, check_new_folder, create_run, finish_run
+from anncestry.runs.create import create_run, finish_run
+from anncestry.runs.folder import check_new_folder
+from anncestry.runs.run import Run
 from anncestry.signature import GENERATION_TASKS
 from anncestry.stored import made
 from anncestry.timeline import find, usual_settings
