@@ -274,7 +274,7 @@ def test_user_errors():
     signature = Signature("classification", "vector", (4,), 2)
     with pytest.raises(UserError, match=r"width: got 8; this model has no hidden units, its size is that"):
         PerceptronConfig.for_signature(signature, width=8)
-    with pytest.raises(UserError, match=r"task: got 'regression'; a perceptron answers with a class; the"):
+    with pytest.raises(UserError, match=r"task: got 'regression'; a perceptron decides between classes; the"):
         PerceptronConfig(task="regression", input_shape=(4,), output_size=1)
     with pytest.raises(
         UserError, match=r"inputs: got 'tokens'; a linear unit reads\. Choices: vector, image"

@@ -1,12 +1,12 @@
-"""The averaged perceptron: learn as ever, answer by the mean of all weights along the way.
+"""The averaged perceptron: learning is the perceptron's, prediction is by the mean of all its weights.
 
 Paper: Y. Freund & R. Schapire, "Large margin classification using the perceptron algorithm", Machine
 Learning 37 (1999); the average of section 2 (the paper's own preference is to vote).
 
-With w_i the weights after example i, the answer is argmax_k of mean_i(w_i)_k · x. The mean is over
+With w_i the weights after example i, the prediction is argmax_k of mean_i(w_i)_k · x. The mean is over
 examples, not over mistakes, and takes in the bias.
 
-Differs from the perceptron: what it answers by. Not one weight is learnt differently.
+Differs from the perceptron: the weights that it predicts with. Learning is the same.
 
 Departures from the paper: the multiclass rule of `anncestry.models.perceptron`, no kernel; the weights
 before the first example (zero) count as one of those averaged, which only rescales the mean.

@@ -8,7 +8,7 @@ denoising sequence-to-sequence pre-training for natural language generation, tra
     encoder, decoder and p(y_t) = softmax(E x_t):   the Transformer's, with gelu and with biases in attention
 
 The source is the noised text: spans of Poisson(3) tokens have become one mask each, and sentences have
-changed places (section 2.2; `anncestry.data.corruption.infilling`). The target is the text as it was.
+changed order (section 2.2; `anncestry.data.corruption.infilling`). The target is the text as it was.
 
 Differs from BERT: a decoder writes the whole text, so a mask may stand for any number of words. Differs from
 the Transformer: learned positions, a normalisation above the embeddings and no sqrt(d) there, GELU.

@@ -53,7 +53,7 @@ NO_POOLER = one_of([pooling for pooling in POOLINGS if pooling != "pooler"], "th
 DENSE = {"identity": nn.Identity(), "tanh": torch.tanh, "relu": torch.relu, "gelu": nn.functional.gelu,
          "sigmoid": torch.sigmoid}  # fmt: skip
 """What may stand behind the layer that brings vectors of texts to another size."""
-OUTSIDE = -1e4  # the logit of padding as the start or end of an answer: e to this is 0
+OUTSIDE = -1e4  # the logit of padding as the start or end of an answer span: e to this is 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ class BertConfig(Checked):
 
     Attributes:
         task: what is asked: ``masked-lm``, ``classification``, ``regression``, ``tagging``, ``span`` (where
-            an answer begins and ends) or ``embedding`` (a vector of each text).
+            an answer span begins and ends) or ``embedding`` (a vector of each text).
         input_size: V, tokens.
         output_size: K, classes, values, tags or the vocabulary; 2 for a span, D for an embedding.
         hidden_size: D.
@@ -263,7 +263,7 @@ class Bert(nn.Module):
 
     @property
     def fills_in(self) -> bool:
-        """Whether ``forward`` takes targets, to answer only where they ask for a word."""
+        """Whether ``forward`` takes targets, to compute logits of the masked tokens alone."""
         return self.config.task == "masked-lm"
 
     def encode(
@@ -297,7 +297,7 @@ class Bert(nn.Module):
         """
         Args:
             lengths, segments: as for `encode`.
-            targets: (N, T) masked-lm: answer only where they are not `IGNORED`; everywhere without them.
+            targets: (N, T) masked-lm: logits only where they are not `IGNORED`; without them everywhere.
 
         Returns:
             (N, K) for classification and regression, (N, T, K) for tagging, (N, T, 2) for a span, (N, D) for

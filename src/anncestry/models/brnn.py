@@ -3,7 +3,7 @@
 Paper: M. Schuster & K. Paliwal, "Bidirectional recurrent neural networks", IEEE Transactions on Signal
 Processing 45 (1997).
 
-Differs from the RNN: the causal restriction is gone. The answer for a whole sequence joins the forward
+Differs from the RNN: the causal restriction is gone. The output for a whole sequence joins the forward
 net's output at the last step with the backward net's output at the first, where each has read everything.
 
 Departures from the paper: layers above the first read both directions; the paper has one layer.

@@ -154,7 +154,7 @@ class CNN(nn.Module):
             elif parameter.dim() > 1:  # the gain of a normalisation is 1
                 initialise(parameter, config.init)
         # No ReLU follows the last layer, and max-pooling has raised what it reads: at He's variance the
-        # first answers would be far from undecided (a loss 3.0 nats above ln K, against 0.7 at this one).
+        # first outputs would be far from undecided (a loss 3.0 nats above ln K, against 0.7 at this one).
         last = self.layers[-1]
         assert isinstance(last, nn.Linear), "a pattern ends with FC"
         initialise(last.weight, "heuristic")

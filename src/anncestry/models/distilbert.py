@@ -35,7 +35,7 @@ class DistilBertConfig(BertConfig):
 
 
 class DistilBert(Bert):
-    """BERT with a rectifier before an answer."""
+    """BERT with a rectifier in the head of a task."""
 
     def make_pooler(self) -> Pooler:
         return Pooler(self.config.hidden_size, torch.relu)

@@ -51,7 +51,7 @@ from anncestry.signature import Signature, Task
 TASKS = ("language-model", "classification", "regression")
 ONE_EACH = "a text (or a --window of it) has a position for each token"
 INIT = 0.02  # the deviation of all weights at the start
-POSITIONS = 512  # of a model that answers about texts, where nothing else is said
+POSITIONS = 512  # of a model for a task of whole texts, where nothing else is said
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -269,7 +269,7 @@ class GPT(nn.Module):
         return self.scores(x) if self.config.task == "language-model" else self.answer(x)
 
 
-# ---- answers --------------------------------------------------------------------------------------------
+# ---- tasks of several texts -----------------------------------------------------------------------------
 
 
 def last_of(x: Float[Tensor, "B T D"], lengths: Int[Tensor, "B"] | None = None) -> Float[Tensor, "B D"]:
@@ -297,7 +297,7 @@ class Answer(nn.Module):
 
 
 class _OfSeveral(nn.Module):
-    """An answer about several texts (B, C, T), each read by itself by one decoder."""
+    """The head of a task of several texts (B, C, T), each read by itself by one decoder."""
 
     def __init__(self, decoder: GPT, output_size: int) -> None:
         super().__init__()
@@ -326,7 +326,7 @@ class Similarity(_OfSeveral):
 
 
 class MultipleChoice(_OfSeveral):
-    """A score for each of C answers to a question: a softmax over them is the probability of each.
+    """A logit for each of C answers to a question: a softmax over them is the probability of each.
 
     ``forward(texts, lengths) -> (B, C)``: texts (B, C, T) are [start; context; delimiter; answer; extract].
     Figure 1 of the paper.

@@ -12,7 +12,7 @@ resource-limited devices", 2004.02984 (2020).
     masked tokens: softmax(LN(relu(W_t x + b_t)) [E_word, E_rest]^T + b)
 
 Differs from BERT: the bottleneck, four feed-forward nets to keep their balance with attention, a narrow
-table with three words side by side, no statistics in the blocks, relu. An answer is read from x_0 as it
+table with three words side by side, no statistics in the blocks, relu. A task's head reads x_0 as it
 is. The paper learns it layer by layer from a large teacher; here it is trained as BERT is.
 
 Departures from the paper: see the ledger of its entry on the timeline.

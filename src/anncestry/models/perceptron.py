@@ -3,7 +3,7 @@
 Paper: F. Rosenblatt, "The perceptron: a probabilistic model for information storage and organization in
 the brain", Psychological Review 65 (1958). Convergence: A. Novikoff (1962).
 
-    answer = argmax_k w_k · x        after a mistake: w_right += x,  w_wrong -= x
+    class = argmax_k w_k · x         after a mistake: w_right += x,  w_wrong -= x
 
 where "wrong" is the best of the other classes. The bias is the weight of a constant feature 1. With two
 classes w_1 = -w_0 always, and this is Rosenblatt's rule: after a mistake, w += y x with y = ±1. On
@@ -28,7 +28,7 @@ from anncestry.layers.online import LinearConfig, OnlineLinear
 from anncestry.rules import one_of
 from anncestry.signature import Task
 
-A_CLASS = one_of(("classification",), "a perceptron answers with a class; the adaline learns real values")
+A_CLASS = one_of(("classification",), "a perceptron decides between classes; the adaline learns real values")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ translate", 1409.0473 (2014), appendix A.
     c_i = sum_j alpha_ij h_j                                 s_i = GRU([e(y_{i-1}); c_i], s_{i-1})
     p(y_i) = softmax(W_o maxout(U_o s_{i-1} + V_o e(y_{i-1}) + C_o c_i))
 
-Differs from the RNN encoder-decoder: the source is read in both directions and kept place by place; the
+Differs from the RNN encoder-decoder: the source is read in both directions and kept position by position; the
 context is another at every step. Both the alignment and the readout go by the *previous* state.
 
 Departures from the paper: see the ledger of its entry on the timeline.

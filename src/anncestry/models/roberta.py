@@ -5,10 +5,10 @@ Paper: Y. Liu, M. Ott, N. Goyal, J. Du, M. Joshi, D. Chen, O. Levy, M. Lewis, L.
 
     x = Drop(LN(E_word[token] + E_segment[0] + E_position[position + 2]))
     blocks and masked tokens as BERT's
-    an answer about a text:  softmax(W_o Drop(tanh(W_d Drop(x_0) + b_d)) + b_o)
+    classes of a text:  softmax(W_o Drop(tanh(W_d Drop(x_0) + b_d)) + b_o)
 
 Differs from BERT: nothing is asked about a second text, which has no segment of its own; positions begin at
-the third row of their table; the layer before an answer's last one comes with the task. The rest is training:
+the third row of their table; the layer before a head's last one comes with the task. The rest is training:
 words are hidden anew in every pass, inputs are full of sentences that follow each other, across documents;
 batches of 8,000, ten times the text, and byte-level pieces.
 

@@ -37,7 +37,7 @@ class SentenceBertConfig(BertConfig):
     """Sizes and parts: those of `anncestry.models.bert.BertConfig`.
 
     An input is a pair, ``[CLS] a [SEP] b [SEP]``, where there is a ``separator``; else it is one text, whose
-    vector alone is answered from. ``pooling`` is used for every task.
+    vector alone the head reads. ``pooling`` is used for every task.
     """
 
     task: Annotated[Task, one_of(TASKS)] = "embedding"
@@ -50,7 +50,7 @@ class SentenceBertConfig(BertConfig):
 
 
 class SentenceBert(Bert):
-    """One encoder for both texts, and an answer from their vectors."""
+    """One encoder for both texts, and a head over their vectors."""
 
     config: SentenceBertConfig
 

@@ -68,7 +68,7 @@ class CaptioningConfig(WritingConfig):
         )
 
     def convolutions(self, output_size: int) -> CNNConfig:
-        """The net that sees: one answer of so many numbers."""
+        """The convolutional encoder: an image to so many features."""
         halvings = max(1, int(math.log2(max(4, min(self.input_shape[1:])) / 4)))
         return CNNConfig(
             task="regression",

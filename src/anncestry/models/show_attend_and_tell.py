@@ -8,8 +8,8 @@ Paper: K. Xu et al., "Show, attend and tell: neural image caption generation wit
     z_t = beta_t sum_i alpha_ti a_i,           beta_t = sigma(w h_{t-1} + b)          section 4.2.1
     h_t = LSTM([e(y_{t-1}); z_t], h_{t-1}),    p = softmax(L_o(e(y_{t-1}) + L_h h_t + L_z z_t))
 
-Differs from Show and Tell: the last layer of the convolutional net is left out, and the places of its map
-are looked at with RNNsearch's attention, as much as the gate beta lets through.
+Differs from Show and Tell: the last layer of the convolutional net is left out, and the positions of its map
+are attended to as in RNNsearch, as much as the gate beta lets through.
 
 Departures from the paper: see the ledger of its entry on the timeline.
 
@@ -60,7 +60,7 @@ class ShowAttendAndTellState(NamedTuple):
 
 
 class ShowAttendAndTell(WritingNetwork):
-    """See places; align, let through, advance and read out at every step."""
+    """Encode positions; attend, gate, advance and read out at every step."""
 
     config: ShowAttendAndTellConfig
 
@@ -68,7 +68,7 @@ class ShowAttendAndTell(WritingNetwork):
         super().__init__(config)
         H, E = config.hidden_size, config.embed_dim
         net = CNN(config.convolutions(1))
-        self.encoder = net.layers[:-2]  # the map, without what makes one answer of it
+        self.encoder = net.layers[:-2]  # the feature map, without the layers that make one vector of it
         D = net.config.layers()[-2].out_shape[0]
         self.start_h, self.start_c = nn.Linear(D, H), nn.Linear(D, H)
         self.score = Additive(H, D, config.align_size or H)

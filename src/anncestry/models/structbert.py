@@ -8,8 +8,8 @@ structures into pre-training for deep language understanding", 1908.04577 (2019)
                        asked for the word that stood there: softmax(LN(gelu(W_t x + b_t)) E_word^T + b)
     the second text:   follows, comes before, or is another's: softmax(W_n p + b_n), three logits
 
-Differs from BERT: in what it is asked. Nothing in the net is new but a third score. Which words are shuffled
-is decided where words are hidden; the net answers wherever it is asked for a word.
+Differs from BERT: in what it is asked. Nothing in the net is new but a third logit. Which words are shuffled
+is decided by the data; the net computes logits wherever a target asks for them.
 
 Departures from the paper: see the ledger of its entry on the timeline.
 """

@@ -9,8 +9,9 @@ Paper: A. Vaswani, N. Shazeer, N. Parmar, J. Uszkoreit, L. Jones, A. Gomez, L. K
                        x = LN(x + Drop(MH(x, encoder's output)));           x = LN(x + Drop(FFN(x)))
     p(y_t) = softmax(E x_t)
 
-Differs from attention over a recurrent net: nothing is passed on from step to step, so all words of a known
-answer are learnt at once; a place is told by its position vector alone; several heads look at once.
+Differs from attention over a recurrent net: nothing is passed on from step to step, so all positions of a
+known target are learnt at once; the order of tokens is in their position vectors alone; attention has several
+heads.
 
 Departures from the paper: see the ledger of its entry on the timeline.
 """
@@ -125,7 +126,7 @@ class Source(NamedTuple):
 
 
 class TransformerState(NamedTuple):
-    """What is written so far, what the last step looked for, and the source."""
+    """Keys and values of the tokens so far, the last step's queries, and the source."""
 
     cache: KeyValueCache
     asked: Float[Tensor, "R D"]

@@ -4,10 +4,10 @@ Paper: Y. Freund & R. Schapire, "Large margin classification using the perceptro
 Learning 37 (1999), figure 1.
 
 With v_k the weights after the k-th mistake and c_k the examples they survived (their own first one
-among them), the answer is the class with the most votes: sum_k c_k [argmax_j (v_k)_j · x = class].
+among them), the prediction is the class with the most votes: sum_k c_k [argmax_j (v_k)_j · x = class].
 
-Differs from the perceptron: what it answers by, as the averaged perceptron does; here the average is
-taken after the threshold, so the answer is no longer linear in x.
+Differs from the perceptron: the weights that it predicts with, as in the averaged perceptron; here the mean
+is taken after the threshold, so the prediction is no longer linear in x.
 
 Departures from the paper: the multiclass rule of `anncestry.models.perceptron` where the paper trains
 one against the rest; no kernel (the stored examples would allow one); a limit to what is stored.

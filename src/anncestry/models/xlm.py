@@ -9,8 +9,8 @@ Papers: G. Lample & A. Conneau, "Cross-lingual language model pretraining", 1901
     FlauBERT-large:     x = x + Drop(f(LN(x))),   and in training a block is left out with probability 0.2
 
 Differs from BERT: what a token gets beside its position is its language, not its text; nothing is asked about
-the second text; the words' readout has no layer of its own, and an answer is read from x_0 as it is. Hidden
-words in a text and its translation are data: pairs whose second text translates the first.
+the second text; the words' readout has no layer of its own, and a task's head reads x_0 as it is. Masked
+tokens in a text and its translation are data: pairs whose second text translates the first.
 
 Departures from the papers: see the ledgers of their entries on the timeline.
 """
@@ -54,7 +54,7 @@ class XLMConfig(BertConfig):
 
     @property
     def translates(self) -> bool:
-        """Whether inputs are texts with their translations, of which words are hidden."""
+        """Whether inputs are texts with their translations, of which tokens are masked."""
         return self.task == "masked-lm" and self.separator >= 0
 
 

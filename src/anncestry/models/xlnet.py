@@ -44,8 +44,8 @@ OF_FULL_WIDTH = relation(
 class XLNetConfig(BertConfig):
     """Sizes and parts: those of `anncestry.models.bert.BertConfig`.
 
-    There are no positions: ``num_positions`` limits nothing. Texts are told apart where there is a
-    ``separator``; ``num_segments`` and ``num_relations`` have no meaning here.
+    There are no positions: ``num_positions`` limits nothing. Two texts of an input are distinguished where
+    there is a ``separator``; ``num_segments`` and ``num_relations`` have no meaning here.
     """
 
     hidden_size: Annotated[int, multiple_of(2)] = 768
