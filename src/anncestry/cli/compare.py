@@ -8,10 +8,12 @@ from typing import Annotated, Any
 import tyro
 
 from anncestry.cli.given import flag, given
+from anncestry.cli.groups import BUDGET, DATA, MACHINE, MODEL, OUTPUT, group_of_data
 from anncestry.data.options import DataOptions
+from anncestry.data.sources.catalogue import SOURCES
 from anncestry.errors import UserError, require
 
-GivenData: Any = given(DataOptions)
+GivenData: Any = given(DataOptions, group_of=group_of_data)
 CHANGED_AT_RESUME = ("data", "seeds", "jobs")
 
 
@@ -19,33 +21,31 @@ CHANGED_AT_RESUME = ("data", "seeds", "jobs")
 class Arguments:
     """What to race on, who takes part, and what everybody gets."""
 
-    data: str | None = None
-    """Data: digits, toy2d:xor, pydoc, mackey-glass, dates, scenes, csv:PATH, text:PATH, images:DIR, idx:DIR,
-    cifar:DIR, sentences:PATH, conllu:PATH, music:PATH, parallel:SRC,TGT, captions:DIR."""
-    models: str | None = None
-    """Names from `anncestry list` with commas between them; everything that fits the data unless given."""
-    budget: str | None = None
-    """Training time of each run, as in 60s or 2m; 20s unless another limit is given."""
-    params: str | None = None
+    data: Annotated[str | None, DATA, tyro.conf.arg(metavar="SOURCE")] = None
+    """What to race on: one of the sources below."""
+    models: Annotated[str | None, MODEL] = None
+    """Names from `anncestry list` with commas between them; default: everything that fits the data."""
+    budget: Annotated[str | None, BUDGET, tyro.conf.arg(metavar="TIME")] = None
+    """Training time of each run, as in 60s or 2m; default: 20s where no other limit is given."""
+    params: Annotated[str | None, BUDGET, tyro.conf.arg(metavar="COUNT")] = None
     """Parameters of each model, as in 50k; alone, each is trained for 10 passes over the data."""
-    flops: str | None = None
+    flops: Annotated[str | None, BUDGET, tyro.conf.arg(metavar="COUNT")] = None
     """Floating-point operations of training for each run, as in 1e12."""
-    epochs: int | None = None
+    epochs: Annotated[int | None, BUDGET] = None
     """Passes over the training data of each run."""
-    select: str | None = None
-    """The figure of the task to rank by, and to keep the best weights of each run by: macro_f1, say; the
-    task's own unless told."""
-    seeds: int | None = None
-    """How often each is run, with other initial weights, data order and (if not official) split; 3 unless
-    given."""
-    threads: int | None = None
-    """CPU threads of every run, 1 unless given; one is the steadiest clock, more help large models."""
-    jobs: int = 1
+    select: Annotated[str | None, BUDGET] = None
+    """The figure of the task to rank by, and to keep the best weights of each run by: macro_f1, say; default:
+    the task's own."""
+    seeds: Annotated[int | None, BUDGET] = None
+    """How often each is run, with other initial weights, order and (if not official) split; default: 3."""
+    threads: Annotated[int | None, MACHINE] = None
+    """CPU threads of every run; default: 1, the steadiest clock; more help large models."""
+    jobs: Annotated[int, MACHINE] = 1
     """Runs at once, each in a process of its own; no more than the machine has cores for."""
-    out: Path | None = None
-    """A folder for report.html, results.json and the trained models; runs/compare-DATA unless given. A race
-    that was cut short in it goes on."""
-    resume: Path | None = None
+    out: Annotated[Path | None, OUTPUT] = None
+    """A folder for report.html, results.json and the trained models; default: runs/compare-DATA. A race that
+    was cut short in it goes on."""
+    resume: Annotated[Path | None, OUTPUT] = None
     """Go on with the race in this folder (and, with --seeds, with more of them). What was finished is kept,
     and what failed is tried again. --data says where the data are now, if they were moved."""
     data_options: Annotated[GivenData, tyro.conf.arg(name="")] = field(default_factory=dict)
@@ -100,7 +100,7 @@ def _start(arguments: Arguments, watch: Any) -> Any:
     from anncestry.training.train import default_folder
 
     if arguments.data is None:
-        raise UserError("--data", None, "say what to race on; `anncestry compare --help` lists the sources")
+        raise UserError("--data", None, "say what to race on", [source.usage for source in SOURCES])
     models = None
     if arguments.models is not None:
         models = [name.strip() for name in arguments.models.split(",") if name.strip()]

@@ -7,10 +7,14 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from anncestry.cli.given import flag, given
+from anncestry.cli.groups import DATA, GENERATION, MACHINE, OUTPUT, group_of_data
 from anncestry.cli.of_beams import OF_BEAMS, check_no_beams
 from anncestry.data.options import DataOptions
+from anncestry.data.sources.catalogue import Source
 
-GivenData: Any = given(DataOptions, without=("split",))  # whose name is that of the part to score
+GivenData: Any = given(
+    DataOptions, without=("split",), group_of=group_of_data
+)  # whose name is that of the part to score
 
 
 @dataclass(frozen=True)
@@ -19,23 +23,28 @@ class Arguments:
 
     run: tyro.conf.Positional[Path]
     """A run folder."""
-    data: str | None = None
+    data: Annotated[str | None, DATA, tyro.conf.arg(metavar="SOURCE")] = None
     """Other data than the run's own, of the same kind: all of it is scored, be it one row."""
-    split: Literal["train", "validation", "test", "held-out"] | None = None
+    split: Annotated[Literal["train", "validation", "test", "held-out"] | None, DATA] = None
     """Of the run's own data: the split to score; default: the test split."""
-    beam: int | None = None
+    beam: Annotated[int | None, GENERATION] = None
     """Translations and captions: how many hypotheses the search follows; 1, the default, takes the best token
     each time."""
-    alpha: float | None = None
+    alpha: Annotated[float | None, GENERATION] = None
     """Translations and captions: the length penalty of a beam search, 0 for none; default: 0.6."""
-    unfinished: Literal["compared", "last"] | None = None
+    unfinished: Annotated[Literal["compared", "last"] | None, GENERATION] = None
     """Translations and captions: texts that a beam search cuts at the greatest length are compared with
     finished ones by score, which is the default, or put last."""
-    precision: Literal["32", "bf16", "int8"] = "32"
+    precision: Annotated[Literal["32", "bf16", "int8"], MACHINE] = "32"
     """As for `anncestry predict`: what the scores are in fewer bits."""
-    json: bool = False
+    json: Annotated[bool, OUTPUT] = False
     """Print JSON."""
     data_options: Annotated[GivenData, tyro.conf.arg(name="")] = field(default_factory=dict)
+
+
+def heeded(source: Source) -> tuple[str, ...]:
+    """The options that count where a trained model decides how other data are read."""
+    return source.heeds
 
 
 def run(arguments: Arguments) -> int:

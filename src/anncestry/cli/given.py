@@ -7,49 +7,43 @@ parser fills in no defaults: what it hands on holds the options that were given 
 Imports no torch.
 """
 
-import types
 import typing
-from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from typing import Annotated, Any, TypedDict
 
 import tyro
 from docstring_parser import parse
 
 from anncestry.amounts import parse_seconds
+from anncestry.cli.groups import Group
+from anncestry.cli.options import Default, unwrapped
 
 
-def given(options: type, without: Sequence[str] = ()) -> Any:
+def given(
+    options: type, without: Sequence[str] = (), group_of: Callable[[str], Group | None] = lambda name: None
+) -> Any:
     """The type that `tyro` fills with the given options of a dataclass: a `TypedDict` with no required key.
 
-    Help is the dataclass's docstring, with each default beside its option.
+    Help is the dataclass's docstring.
 
     Args:
         without: fields that the command takes in another way.
+        group_of: under which title each field stands in the help; default: what its type is annotated with.
     """
-    kinds = typing.get_type_hints(options)
+    kinds = typing.get_type_hints(options, include_extras=True)
     helps = {part.arg_name: part.description for part in parse(options.__doc__ or "").params}
     table = {}
     for field in fields(options):
         if field.name in without:
             continue
-        default = field.default if field.default is not MISSING else None
-        hint = "" if default in (None, "", False) else f"(default: {default})"
-        kind, extra = _without_none(kinds[field.name]), {}
+        (kind, extras), conf = unwrapped(kinds[field.name]), {}
         if field.name == "max_seconds":
-            kind, extra = str, {"name": "max-time", "aliases": ("--max-seconds",), "metavar": "TIME"}
-        table[field.name] = Annotated[
-            kind, tyro.conf.arg(help=helps.get(field.name), help_behavior_hint=hint, **extra)
-        ]
+            kind, conf = str, {"name": "max-time", "aliases": ("--max-seconds",), "metavar": "TIME"}
+        groups = [group for group in (group_of(field.name), *extras) if isinstance(group, Group)]
+        own = tyro.conf.arg(help=helps.get(field.name), **conf)
+        table[field.name] = Annotated[kind, own, Default(field.default), *groups[:1]]
     return TypedDict(f"Given{options.__name__}", table, total=False)  # pyright: ignore
-
-
-def _without_none(kind: Any) -> Any:
-    """``int`` for ``int | None``: an option that is given has a value."""
-    if typing.get_origin(kind) not in (types.UnionType, typing.Union):
-        return kind
-    (kind,) = (part for part in typing.get_args(kind) if part is not type(None))
-    return kind
 
 
 def values(options: Mapping[str, Any]) -> dict[str, Any]:

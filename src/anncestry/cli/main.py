@@ -76,9 +76,18 @@ def main(words: Sequence[str]) -> int:
             raise UserError("command", command, "is not a command", nearest(command, list(COMMANDS)))
         import tyro
 
+        from anncestry.cli.help import asks_for_help, help_text
+
         module = importlib.import_module(f"anncestry.cli.{command}")
+        if asks_for_help(words[1:]):
+            print(help_text(command, module, words[1:]))
+            return 0
         arguments = tyro.cli(
-            module.Arguments, args=words[1:], prog=f"anncestry {command}", description=module.__doc__
+            module.Arguments,
+            args=words[1:],
+            prog=f"anncestry {command}",
+            description=module.__doc__,
+            config=(tyro.conf.DisallowNone,),
         )
         return module.run(arguments) or 0
     except UserError as error:

@@ -7,14 +7,16 @@ import types
 import typing
 from collections.abc import Iterable
 from dataclasses import fields
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
 from anncestry.errors import UserError, nearest
 
 # `--set a=1 b=2` and `--set a=1 --set b=2` are the same.
-Overrides = tyro.conf.UseAppendAction[tuple[tuple[str, ...], ...]]
+Overrides = Annotated[
+    tyro.conf.UseAppendAction[tuple[tuple[str, ...], ...]], tyro.conf.arg(metavar="NAME=VALUE ...")
+]
 
 
 def parse_overrides(pairs: Iterable[str | tuple[str, ...]], config_class: type) -> dict[str, Any]:

@@ -8,44 +8,43 @@ from typing import Annotated, Any
 import tyro
 
 from anncestry.cli.given import flag, given, values
+from anncestry.cli.groups import DATA, MODEL, OUTPUT, group_of_data, group_of_training
 from anncestry.cli.overrides import Overrides, parse_overrides
 from anncestry.data.options import DataOptions
-from anncestry.data.sources.catalogue import reads_running_text, usual_options
+from anncestry.data.sources.catalogue import SOURCES, reads_running_text, usual_options
 from anncestry.errors import UserError
 from anncestry.timeline import find, usual_settings
 from anncestry.training.settings import TrainingSettings
 
-GivenData: Any = given(DataOptions)
-GivenTraining: Any = given(TrainingSettings)
+GivenData: Any = given(DataOptions, group_of=group_of_data)
+GivenTraining: Any = given(TrainingSettings, group_of=group_of_training)
 
 
 @dataclass(frozen=True)
 class Arguments:
     """What to train, on what, for how long."""
 
-    name: tyro.conf.Positional[str | None] = None
+    name: Annotated[tyro.conf.Positional[str | None], MODEL] = None
     """An architecture or preset of `anncestry list`."""
-    data: str | None = None
-    """What to train on: digits, toy2d:xor, pydoc, mackey-glass, dates, scenes, csv:PATH, text:PATH,
-    images:DIR, idx:DIR, cifar:DIR, sentences:PATH, conllu:PATH, music:PATH, parallel:SRC,TGT,
-    captions:DIR."""
-    out: Path | None = None
-    """The run folder to write; runs/NAME-DATA unless told."""
-    start: Annotated[Path | None, tyro.conf.arg(name="from")] = None
+    data: Annotated[str | None, DATA, tyro.conf.arg(metavar="SOURCE")] = None
+    """What to train on: one of the sources below."""
+    out: Annotated[Path | None, OUTPUT] = None
+    """The run folder to write; default: runs/NAME-DATA."""
+    start: Annotated[Path | None, MODEL, tyro.conf.arg(name="from")] = None
     """Start from the weights of this run folder in place of random ones. Where it goes on with its task, data
-    are read as that run reads them. Where it was trained on running text and now gets a task, its body is
-    kept with its tokenizer, and what is above is new; NAME may be left out."""
-    teacher: Path | None = None
-    """Learn hidden words beside the net of this run folder: from what it answers, and beginning with every
+    are read as that run reads them. Where it was pre-trained on running text and now gets a task, its body is
+    kept with its tokenizer, and the head is new; NAME may be left out."""
+    teacher: Annotated[Path | None, MODEL] = None
+    """Distil the masked language model of this run folder: learn from its logits too, and begin with every
     second one of its layers (DistilBERT). Data are read as that run reads them."""
-    resume: Path | None = None
+    resume: Annotated[Path | None, MODEL] = None
     """Go on with this run folder (and, with --epochs, --max-steps or --max-time, further than planned).
     --data says where its data are, if they were moved; other data are refused."""
-    width: int | None = None
+    width: Annotated[int | None, MODEL] = None
     """The one number that scales the architecture: hidden units, or channels."""
-    set: Overrides = ()
-    """Fields of the architecture's config, as name=value (see `anncestry show NAME`)."""
-    tensorboard: bool = False
+    set: Annotated[Overrides, MODEL] = ()
+    """Fields of the architecture's config (see `anncestry show NAME`)."""
+    tensorboard: Annotated[bool, OUTPUT] = False
     """Also write the history for TensorBoard."""
     data_options: Annotated[GivenData, tyro.conf.arg(name="")] = field(default_factory=dict)
     training: Annotated[GivenTraining, tyro.conf.arg(name="")] = field(default_factory=dict)
@@ -108,7 +107,7 @@ def _train(arguments: Arguments, progress: Any, tell: Any) -> Any:
 
     name, settings, data_options = settled(arguments)
     if arguments.data is None:
-        raise UserError("--data", None, "say what to train on; `anncestry train --help` lists the sources")
+        raise UserError("--data", None, "say what to train on", [source.usage for source in SOURCES])
     return train(
         name,
         arguments.data,

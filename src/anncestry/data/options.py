@@ -12,56 +12,56 @@ RUNNING_TEXT_TASKS = ("language-model", "masked-lm", "denoising")
 
 @dataclass(frozen=True, kw_only=True)
 class DataOptions:
-    """How to read the data.
+    """How to read the data. Each source heeds some of them: see `anncestry.data.sources.catalogue`.
 
     Attributes:
-        target: csv: the column to predict, by name or by position (1 is the first); the last one unless told.
-            Several with commas between them hold 0 or 1 each and are labels: multi-label.
+        target: csv, jsonl and hf: the column to predict, by name or by position (1 is the first); default:
+            the last. Several with commas between them hold 0 or 1 each and are labels: multi-label.
         drop: csv: columns to leave out (an identifier, say), by name or position, with commas between them.
-        task: csv: what to predict; found from the target column unless told. `forecasting` predicts the
-            target from the rows before it; `multi-label` reads any number of labels in the target's cells,
-            with | ; or , between them. Images: `reconstruction` takes the image itself as the target.
-            Running text: what comes next, `language-model`, what was hidden, `masked-lm`, or the text that
-            noise was put on, `denoising` (BART); what the architecture fits.
-        window: forecasting: past values a prediction sees. Text: tokens read before a gradient is cut; of
-            masked-lm and denoising, tokens of an input, 128 unless told.
+        task: what to predict. Tables: default: what the target column says; `forecasting` predicts the target
+            from the rows before it; `multi-label` reads any number of labels in the target's cells, with
+            | ; or , between them. Images: `reconstruction` takes the image itself as the target. Running
+            text: the next token, `language-model`, masked tokens, `masked-lm`, or the text before it was
+            corrupted, `denoising` (BART); default: what the architecture fits.
+        window: forecasting: past values a prediction sees. Text: tokens over which gradients go back; of
+            masked-lm and denoising, tokens of an input; default: 128.
         horizon: forecasting: how many steps ahead.
-        header: csv: whether the first row holds names; found out unless told.
-        image_size: images: height and width everything is resized to; that of the first image unless told,
-            and 64 for captions.
+        header: csv: whether the first row holds names; default: found out.
+        image_size: images: height and width everything is resized to; default: that of the first image, and
+            64 for captions.
         max_chars: text: read at most so many characters.
-        level: texts: what a token is, a `char` or a `word` between blanks, or a piece of one: `byte-bpe` as
-            GPT-2's, `word-bpe` as GPT's, `wordpiece` as BERT's; `characters` has words as rows of
-            characters, for ELMo. A character unless told, `byte-bpe` for denoising, and words for labelled
-            sentences in a file.
-            Translations and captions: words unless told, or `bpe`.
-        vocab_size: words: keep so many of the most frequent words; the others become <unk>. Subwords or
-            pieces: at most so many, 8,000 unless told.
-        min_count: translations and captions: how often a token must occur in training to be one; words twice
-            unless told.
-        lowercase: translations, captions, masked-lm and denoising: read and write lower case.
+        level: what a token is: a `char`, a `word` between blanks, or a subword: `byte-bpe` as GPT-2's,
+            `word-bpe` as GPT's, `wordpiece` as BERT's, `bpe` for translations and captions; `characters` has
+            words as rows of characters, for ELMo. Default: char; byte-bpe for denoising; word for labelled
+            sentences in a file, translations and captions.
+        vocab_size: words: keep so many of the most frequent words; the others become <unk>. Subwords: at most
+            so many; default: 8,000.
+        min_count: translations and captions: how often a token must occur in training to be one; default: 2
+            for words.
+        lowercase: translations, captions, masked-lm and denoising: read and generate lower case.
         joint: translations: one vocabulary for both languages.
-        max_tokens: translations: longer pairs are left out of training, and cut elsewhere; 256 unless told.
+        max_tokens: translations: longer pairs are left out of training, truncated elsewhere; default: 256.
         batch_tokens: translations and captions: fill batches up to so many tokens, with padding, in place of
             `batch_size` rows.
-        hold_out: dates: languages to be left out of training and scored apart, as in `fr,fi`.
+        hold_out: dates: languages to be left out of training and evaluated apart, as in `fr,fi`.
         split: text: `tail` keeps the last 10 % for validation and test; `tail-10` takes the last 10 % for
             both (nanoGPT's); `char-rnn` cuts the text into 50 streams and takes the last 5 % of each.
         tags: conllu: which column holds the tags; a file of two columns has but one.
-        lag: copy-memory and adding: steps over which something is to be remembered; 100 and 200 unless told.
+        lag: copy-memory and adding: steps over which something is to be remembered; default: 100 and 200.
         order: idx: `image`, or `pixels` one after the other as a series, or `permuted` in one fixed order.
         skip_bad: images: leave out unreadable files instead of stopping.
         tokenizer: texts: a run folder, or a folder with the files of a tokenizer, to read them with.
-        text: csv and jsonl: the column with the texts, or two with a comma between them for pairs of texts.
-        masking: masked-lm: what is hidden: 15 % of the `tokens` (BERT), `whole-words`, `spans` (SpanBERT),
+        text: csv, jsonl and hf: the column with the texts, or two with a comma between them for pairs of
+            texts.
+        masking: masked-lm: what is masked: 15 % of the `tokens` (BERT), `whole-words`, `spans` (SpanBERT),
             `n-grams` (ALBERT); `word-order` also shuffles trigrams (StructBERT); for `permutation` a sixth is
-            predicted and nothing is hidden (XLNet).
+            predicted and nothing is masked (XLNet).
         pairs: masked-lm: `none` fills inputs with sentences, a line each, over the borders of documents,
-            which blank lines part; `next`: does the second text follow the first (BERT); `order`: or did they
-            change places (ALBERT); `three`: does it follow, come before, or neither (StructBERT).
-        cache: masked-lm and denoising: the folder where a text is kept in tokens, so that it is cut but once;
-            texts of more than a million characters are kept in the user's cache folder unless told.
-        cut: texts that are read in pieces: cut those that are too long instead of stopping.
+            which blank lines part; `next`: next-sentence prediction (BERT); `order`: sentence-order
+            prediction (ALBERT); `three`: whether the second text follows, precedes, or neither (StructBERT).
+        cache: masked-lm and denoising: the folder where the tokens of a text are cached, so that it is
+            tokenized once; default: the user's cache folder for texts of more than a million characters.
+        cut: texts in subwords: truncate those that are too long instead of stopping.
     """
 
     target: str | None = None

@@ -61,7 +61,7 @@ class TrainingSettings(Checked):
     Attributes:
         epochs: passes over the training split; None where steps or seconds decide.
         max_steps: stop after so many steps.
-        max_seconds: stop after so many seconds of training, scoring and saving not counted (`--max-time 5m`).
+        max_seconds: stop after so many seconds of training, without evaluating and saving (`--max-time 5m`).
         batch_size: examples in one step over all devices and accumulated parts; streams of a text.
         optimizer: `adam`, `adamw`, `bert-adam` (BERT's: AdamW without a correction of its first steps),
             `lamb` (AdamW with steps as long as the weights are, for large batches), `sgd` (with momentum) or
@@ -78,10 +78,10 @@ class TrainingSettings(Checked):
             `inverse-sqrt`: falling with the root of the step, or `steps`: a tenth from half of the budget on,
             a hundredth from three quarters.
         warmup_steps: steps over which the learning rate rises from zero.
-        warmup: the share of the run over which it does, where no steps are told; the first step is zero then.
+        warmup: the share of the run over which it does, without `warmup_steps`; the first step is zero then.
         decay: what the learning rate is multiplied by after every epoch from `decay_after` on.
         decay_after: how many epochs come before the first decay.
-        augment: images: `shift`, `flip`, `cutout`, or several with commas between them; none unless told.
+        augment: images: `shift`, `flip`, `cutout`, or several with commas between them; default: none.
         clip_norm: largest norm of all gradients together; 0 for no limit.
         clip_value: largest absolute value of any gradient entry; 0 for no limit.
         label_smoothing: the share of probability that training asks to be spread evenly over all answers, of
@@ -96,8 +96,8 @@ class TrainingSettings(Checked):
             for never.
         evaluations: at how many even places of the whole run the validation split is scored; besides, it is
             scored after each of the first eight passes, and then whenever a quarter more is done.
-        select: which figure of the validation split says what the best weights are; unless told the task's
-            own, and the loss where one class has three quarters of the examples. Ties go by the loss.
+        select: which figure of the validation split says what the best weights are; default: the task's own,
+            and the loss where one class has three quarters of the examples. Ties go by the loss.
         save_seconds: longest time between two checkpoints.
         seed: fixes initial weights, data order and dropout.
         devices: how many processes share each batch.

@@ -15,7 +15,7 @@ from torch import nn
 from anncestry.arrays import Tensor
 from anncestry.checkpoints.store import load_weights, some_of
 from anncestry.data import DataOptions, Processor
-from anncestry.data.sources.catalogue import SOURCES, reads_running_text
+from anncestry.data.sources.catalogue import find_source, reads_running_text
 from anncestry.errors import UserError
 from anncestry.models.create import DATA_FIELDS
 from anncestry.runs.run import Run
@@ -44,8 +44,7 @@ class Start:
         """How the new data are read: exactly as before, or with the same tokenizer."""
         if self.goes_on:
             return options, self.run.processor
-        head = self._data.partition(":")[0].strip().lower().replace("_", "-")
-        takes = any(source.name == head and "tokenizer" in source.options for source in SOURCES)
+        takes = "tokenizer" in find_source(self._data).options
         if takes and options.tokenizer is None and hasattr(self.run.processor, "tokenizer"):
             options = dataclasses.replace(options, tokenizer=str(self.run.folder.absolute()))
         return options, None

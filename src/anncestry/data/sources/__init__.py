@@ -11,8 +11,8 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from anncestry.data.options import DataOptions
-from anncestry.data.sources.catalogue import SOURCES, Source
-from anncestry.errors import UserError, nearest, require
+from anncestry.data.sources.catalogue import SOURCES, Source, find_source
+from anncestry.errors import UserError, require
 
 if TYPE_CHECKING:
     from anncestry.data.splits.dataset import Dataset, Processor, Whole
@@ -95,8 +95,7 @@ def check_heeded(name: str, told: Mapping[str, Any], processor: Processor, task:
 
 def _open(name: str) -> tuple[Source, str]:
     """The source that a name begins with, and what stands behind the colon."""
-    head, _, argument = name.strip().partition(":")
-    source = _find(head.lower().replace("_", "-"), name)
+    source, argument = find_source(name), name.strip().partition(":")[2]
     if source.argument and not argument:
         raise UserError("--data", name, f"needs something behind a colon: {source.usage}")
     if argument and not source.argument:
@@ -106,14 +105,3 @@ def _open(name: str) -> tuple[Source, str]:
 
 def _function(source: Source, name: str) -> Any:
     return getattr(importlib.import_module(f"anncestry.data.sources.{source.module}"), name)
-
-
-def _find(head: str, name: str) -> Source:
-    for source in SOURCES:
-        if source.name == head:
-            return source
-    near = nearest(head, [source.name for source in SOURCES])
-    choices = [source.usage for source in SOURCES if source.name in near]
-    looks_like_path = any(mark in name for mark in "./\\~")
-    hint = "A file of your own has its kind in front, as in csv:data.csv." if looks_like_path else None
-    raise UserError("--data", name, "is no data source", choices, hint)

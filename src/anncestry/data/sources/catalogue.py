@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 from anncestry.data.options import CSV_TASKS, IMAGE_TASKS, RUNNING_TEXT_TASKS
+from anncestry.errors import UserError, nearest
 from anncestry.timeline import find, find_preset
 
 TEXT_LEVELS = ("char", "word", "byte-bpe", "word-bpe", "wordpiece", "characters")
 PIECE_LEVELS = ("wordpiece", "byte-bpe", "word-bpe")
 PIECES = ("tokenizer", "cut", "level", "vocab_size", "lowercase", "max_tokens")
-"""Options of all that reads texts in pieces."""
+"""Options of all that reads texts in subwords."""
 TEXT_TASKS = ("classification", "regression", "multi-label")
-HIDDEN_WORDS = ("tokenizer", "lowercase", "masking", "pairs", "cache")
-"""Options of running text where its words are hidden."""
+CORRUPTED = ("tokenizer", "lowercase", "masking", "pairs", "cache")
+"""Options of running text whose tokens are masked or corrupted."""
 LEARNT_AS = {"denoising": "translation"}
-"""What a model is asked for in a task of a source, where that has another name."""
+"""The task of the architectures that learn a task of a source, where that has another name."""
+Kind = Literal["tables", "texts", "images", "sequences"]
+OPTION_KINDS: dict[Kind, tuple[str, ...]] = {
+    "tables": ("target", "drop", "header", "text"),
+    "texts": (
+        *("level", "vocab_size", "min_count", "lowercase", "tokenizer", "max_chars", "max_tokens", "cut"),
+        *("batch_tokens", "split", "masking", "pairs", "cache", "tags", "joint", "hold_out"),
+    ),
+    "images": ("image_size", "order", "skip_bad"),
+    "sequences": ("horizon", "lag"),
+}
+"""Of which kind of data an option is; the others are of several kinds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +38,7 @@ class Source:
     Attributes:
         name: what a person writes before the colon, or alone.
         argument: what stands behind the colon: ``PATH``, ``DIR``, or the choices; empty for none.
+        kind: of which kind the data are.
         summary: one line.
         module: the file of `anncestry.data.sources` that opens it.
         loader: the function there: ``(argument, options, seed, processor) -> Dataset``.
@@ -39,6 +52,7 @@ class Source:
 
     name: str
     argument: str = ""
+    kind: Kind
     summary: str
     module: str
     loader: str
@@ -50,13 +64,19 @@ class Source:
 
     @property
     def usage(self) -> str:
-        """How it is written on the command line."""
+        """Its form on the command line: ``csv:PATH``."""
         return f"{self.name}:{self.argument}" if self.argument else self.name
+
+    @property
+    def is_built_in(self) -> bool:
+        """Whether the data come with the package or are generated, and not from files of a user's."""
+        return not self.reader
 
 
 SOURCES: tuple[Source, ...] = (
     Source(
         name="digits",
+        kind="images",
         summary="1,797 handwritten digits of 8x8 pixels, from scikit-learn",
         module="digits",
         loader="load_digits",
@@ -66,22 +86,25 @@ SOURCES: tuple[Source, ...] = (
     Source(
         name="toy2d",
         argument="xor|circles|moons|spirals",
+        kind="tables",
         summary="400 points of the plane in two classes, generated",
         module="toy2d",
         loader="load_toy2d",
     ),
     Source(
         name="pydoc",
+        kind="texts",
         summary="the English text of Python's own documentation topics, to be read character by character",
         module="text",
         loader="load_pydoc",
-        options=("task", "window", "max_chars", "level", "vocab_size", "split", *HIDDEN_WORDS),
+        options=("task", "window", "max_chars", "level", "vocab_size", "split", *CORRUPTED),
         tasks=RUNNING_TEXT_TASKS,
         levels=TEXT_LEVELS,
         heeds=("max_chars", "window", "masking", "pairs", "cache"),
     ),
     Source(
         name="mackey-glass",
+        kind="sequences",
         summary="the chaotic series of Mackey and Glass (tau = 17), to be forecast",
         module="series",
         loader="load_mackey_glass",
@@ -90,6 +113,7 @@ SOURCES: tuple[Source, ...] = (
     Source(
         name="csv",
         argument="PATH",
+        kind="tables",
         summary="a table, or a folder with train and test: its target column says the task; texts: --text",
         module="table",
         loader="load_csv",
@@ -102,6 +126,7 @@ SOURCES: tuple[Source, ...] = (
     Source(
         name="jsonl",
         argument="PATH",
+        kind="texts",
         summary="texts, or pairs of them, with a class or a value: an object of JSON on each line",
         module="text_tables",
         loader="load_jsonl",
@@ -114,6 +139,7 @@ SOURCES: tuple[Source, ...] = (
     Source(
         name="squad",
         argument="PATH",
+        kind="texts",
         summary="questions about texts, in files of SQuAD's form: one, or a folder with train and dev",
         module="squad",
         loader="load_squad",
@@ -124,6 +150,7 @@ SOURCES: tuple[Source, ...] = (
     Source(
         name="hf",
         argument="NAME",
+        kind="texts",
         summary="a data set of texts of Hugging Face's hub, with the package datasets and a network",
         module="hugging_face",
         loader="load_hugging_face",
@@ -135,11 +162,12 @@ SOURCES: tuple[Source, ...] = (
     Source(
         name="text",
         argument="PATH",
+        kind="texts",
         summary="a UTF-8 text file, or a folder with train, valid, test files; characters, words or pieces",
         module="text",
         loader="load_text",
         reader="read_text_files",
-        options=("task", "window", "max_chars", "level", "vocab_size", "split", *HIDDEN_WORDS),
+        options=("task", "window", "max_chars", "level", "vocab_size", "split", *CORRUPTED),
         tasks=RUNNING_TEXT_TASKS,
         levels=TEXT_LEVELS,
         heeds=("max_chars", "window", "masking", "pairs", "cache"),
@@ -147,6 +175,7 @@ SOURCES: tuple[Source, ...] = (
     Source(
         name="images",
         argument="DIR",
+        kind="images",
         summary="image files, one sub-folder for each class, in train and test or together; or tar archives",
         module="images",
         loader="load_images",
@@ -158,6 +187,7 @@ SOURCES: tuple[Source, ...] = (
     Source(
         name="idx",
         argument="DIR",
+        kind="images",
         summary="the four files of MNIST and its likes, gzipped or not; as images or pixel by pixel",
         module="idx",
         loader="load_idx",
@@ -168,6 +198,7 @@ SOURCES: tuple[Source, ...] = (
     Source(
         name="cifar",
         argument="DIR",
+        kind="images",
         summary="CIFAR-10 or CIFAR-100 in the Python or the binary form of its authors",
         module="cifar",
         loader="load_cifar",
@@ -178,6 +209,7 @@ SOURCES: tuple[Source, ...] = (
     Source(
         name="sentences",
         argument="PATH",
+        kind="texts",
         summary="short texts with a class: a folder of CLASS.txt files, or lines with a label",
         module="sentences",
         loader="load_sentences",
@@ -188,6 +220,7 @@ SOURCES: tuple[Source, ...] = (
     Source(
         name="conllu",
         argument="PATH",
+        kind="texts",
         summary="sentences with a tag for every word: CoNLL-U or two columns, a file or train, dev, test",
         module="conllu",
         loader="load_conllu",
@@ -199,6 +232,7 @@ SOURCES: tuple[Source, ...] = (
     Source(
         name="music",
         argument="PATH",
+        kind="sequences",
         summary="polyphonic music in a MATLAB file, frame by frame",
         module="music",
         loader="load_music",
@@ -206,6 +240,7 @@ SOURCES: tuple[Source, ...] = (
     ),
     Source(
         name="copy-memory",
+        kind="sequences",
         summary="ten symbols to be repeated after many blanks, generated",
         module="memory",
         loader="load_copy_memory",
@@ -214,6 +249,7 @@ SOURCES: tuple[Source, ...] = (
     ),
     Source(
         name="adding",
+        kind="sequences",
         summary="the sum of two marked numbers in a long series, generated",
         module="memory",
         loader="load_adding",
@@ -223,6 +259,7 @@ SOURCES: tuple[Source, ...] = (
     Source(
         name="parallel",
         argument="SRC,TGT",
+        kind="texts",
         summary="two files with a sentence on each line, the one a translation of the other",
         module="parallel",
         loader="load_parallel",
@@ -233,6 +270,7 @@ SOURCES: tuple[Source, ...] = (
     ),
     Source(
         name="dates",
+        kind="texts",
         summary="dates as 37 languages write them, to be written as 2021-10-04; generated",
         module="dates",
         loader="load_dates",
@@ -242,6 +280,7 @@ SOURCES: tuple[Source, ...] = (
     Source(
         name="captions",
         argument="DIR",
+        kind="images",
         summary="images with captions: captions.txt (image,caption) and the images or an archive of them",
         module="captions",
         loader="load_captions",
@@ -252,6 +291,7 @@ SOURCES: tuple[Source, ...] = (
     ),
     Source(
         name="scenes",
+        kind="images",
         summary="small scenes of real handwritten digits, and captions of them; generated",
         module="captions",
         loader="load_scenes",
@@ -261,9 +301,38 @@ SOURCES: tuple[Source, ...] = (
 )
 
 
+def find_source(data: str) -> Source:
+    """The source that a data name begins with: that of ``csv`` for ``csv:wine.csv``.
+
+    Raises:
+        UserError: there is none; the choices are those of similar names, or all of them.
+    """
+    head = _head(data)
+    for source in SOURCES:
+        if source.name == head:
+            return source
+    near = nearest(head, [source.name for source in SOURCES])
+    choices = [source.usage for source in SOURCES if source.name in near]
+    looks_like_path = any(mark in data for mark in "./\\~")
+    hint = "A file of your own has its kind in front, as in csv:data.csv." if looks_like_path else None
+    raise UserError("--data", data, "is no data source", choices, hint)
+
+
+def _head(data: str) -> str:
+    return data.partition(":")[0].strip().lower().replace("_", "-")
+
+
+def grouped_sources() -> dict[str, tuple[Source, ...]]:
+    """All sources under the titles of their groups: those that are built in, then a user's own by kind."""
+    groups = {"built in": tuple(source for source in SOURCES if source.is_built_in)}
+    for kind in get_args(Kind):
+        groups[f"your {kind}"] = tuple(s for s in SOURCES if s.kind == kind and not s.is_built_in)
+    return groups
+
+
 def reads_running_text(data: str) -> bool:
-    """Whether a data name is of text without answers, which a model is trained on before it gets a task."""
-    return data.partition(":")[0].strip().lower() in ("text", "pydoc")
+    """Whether a data name is of text without labels, on which a model is pre-trained."""
+    return _head(data) in ("text", "pydoc")
 
 
 def usual_options(model: str | None, data: str | None) -> dict[str, Any]:
@@ -274,8 +343,7 @@ def usual_options(model: str | None, data: str | None) -> dict[str, Any]:
     """
     if model is None or data is None:
         return {}
-    head = data.partition(":")[0].strip().lower().replace("_", "-")
-    source = next((source for source in SOURCES if source.name == head), None)
+    source = next((source for source in SOURCES if source.name == _head(data)), None)
     if source is None:
         return {}
     tasks, preset = find(model).tasks, find_preset(model)
