@@ -22,9 +22,9 @@ def test_a_commit(capsys):
     assert main(["log", "distilbert"]) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("commit 1910.01108 (HEAD -> distilbert, tag: distilbert-base)")
-    assert "Merge:  bert roberta\n        roberta gave: masks drawn anew" in printed
+    assert "Merge:  bert roberta\n        roberta gave: dynamic masking" in printed
     assert "Author: Sanh et al.\nDate:   2019\nPaper:  Sanh et al., DistilBERT, a distilled" in printed
-    assert "\n\n    DistilBERT\n\n    + a teacher's scores" in printed
+    assert "\n\n    DistilBERT\n\n    + knowledge distillation from a teacher's logits" in printed
     assert "\n    - half of the layers, segments, the pooler" in printed
     assert "\n\ncommit 1907.11692 (roberta, tag: " in printed
     assert "\x1b" not in printed  # no terminal, no colours

@@ -83,7 +83,7 @@ def find_preset(name: str) -> Preset | None:
 
 
 def usual_settings(name: str, fine_tuning: bool = False) -> dict[str, Any]:
-    """Fields of ``TrainingSettings`` that an architecture or preset is trained with unless told otherwise.
+    """Fields of ``TrainingSettings`` that an architecture or preset is trained with by default.
 
     Args:
         fine_tuning: on a task, from weights that were trained on text of any kind.

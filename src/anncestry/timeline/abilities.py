@@ -12,8 +12,8 @@ COLUMNS: dict[str, str] = {
     "hooks": "a forward hook on each module fires, in training and in evaluation, and changes nothing",
     "compile": "`torch.compile`: the same outputs, and gradients",
     "export": "`torch.export` in evaluation, with batch and length free",
-    "onnx": "`anncestry export --to onnx`: onnxruntime answers as the model does, for batches and sequences "
-    "of any size",
+    "onnx": "`anncestry export --to onnx`: onnxruntime computes what the model does, for batches and "
+    "sequences of any size",
     "int8": "the same with `--int8`",
     "ddp": "`DistributedDataParallel`, as training calls it",
     "fsdp2": "`fully_shard` on each block and on the whole: the same loss and gradients",
@@ -23,7 +23,7 @@ COLUMNS: dict[str, str] = {
 
 OWN_RULE = "it learns by its own rule, not by gradients"
 SPLIT = (
-    "its input weights are multiplied with the word and with what was read apart from each other, so this "
+    "its input weights are multiplied separately with the token and with the context, so this "
     "`cell` is never called as a whole; watch the model or its readout"
 )
 UNWATCHED: dict[str, dict[str, str]] = {
@@ -37,10 +37,10 @@ UNWATCHED: dict[str, dict[str, str]] = {
 """Modules whose forward hooks stay silent, by the end of their name."""
 
 NO_ONNX: dict[str, str] = {}
-"""Architectures that have no ONNX graph: none. Those that write score a given answer, and do not search."""
+"""Architectures without an ONNX graph: none. Graphs of those that generate score a target, without search."""
 
 ASKED = (
-    "asked to fill in words without `targets` it leaves parts unused, which DDP refuses: give targets, as "
+    "asked for masked tokens without `targets` it leaves parts unused, which DDP refuses: give targets, as "
     "training does, or `find_unused_parameters=True`"
 )
 LOOKED_UP = (
@@ -69,5 +69,5 @@ def exception(architecture: Architecture, column: str) -> str | None:
         read = [task for inputs, task in architecture.fits if inputs == "tokens"]
         if not read:
             return "it does not read tokens"
-        return None if set(read) != {"translation"} else "it writes answers"
+        return None if set(read) != {"translation"} else "it generates texts"
     return EXCEPTIONS.get(column, {}).get(architecture.id)

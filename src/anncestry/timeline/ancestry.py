@@ -105,7 +105,7 @@ def kinship(entries: Collection[Architecture], first_parent: bool = False) -> di
     family: dict[str, tuple[Kin, ...]] = {}
     for entry in entries:
         found = nearest(entry.id)
-        # Of those that stand in for a missing parent, one that another descends from tells nothing more.
+        # Of those that stand in for a missing parent, one that another descends from adds nothing.
         family[entry.id] = tuple(
             Kin(elder, main)
             for elder, main in found.items()

@@ -60,15 +60,15 @@ class Architecture:
         id: its name on the command line.
         name: its name in prose.
         year: the first public version.
-        paper: authors, title, place.
+        paper: authors, title, venue.
         parents: ids, the main parent first; the others contributed one idea.
         adds, removes: the change against the main parent.
         departures: the fidelity ledger.
         fits: the pairs (kind of input, task) it can be built for; with a classification also multi-label.
-        one_class: whether its answer is one class by its very rule, so that it can give no several labels.
+        one_class: whether its learning rule is for one class, so that it cannot predict several labels.
         module: ``anncestry.models.`` file that holds it; the classes are ``model`` and ``config``.
         fixed: config fields that this entry sets (a variant that differs from its file's model by numbers).
-        recipe: how it is trained unless told otherwise (fields of ``TrainingSettings``).
+        recipe: how it is trained by default (fields of ``TrainingSettings``).
         fine_tuning: the same for a task, once it was trained on text of any kind.
         data: fields of ``DataOptions`` that it needs, for data that have them.
         has_width: whether one number scales it (the race solves for it under equal parameters).

@@ -33,9 +33,9 @@ def departure(
 
 
 OWN_PIECES = departure(
-    "pieces of a person's own text",
+    "pieces of a user's own text",
     "SentencePiece",
-    "BERT's WordPiece, unless told; the published files of SentencePiece are read",
+    "BERT's WordPiece by default; the published files of SentencePiece are read",
     "SentencePiece",
     why="a new vocabulary needs no second way of learning it",
     switch="--level",

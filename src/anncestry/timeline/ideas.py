@@ -2,16 +2,16 @@
 
 IDEAS: dict[str, dict[str, str]] = {
     "mlp": {"adaline": "errors that are differentiated: the delta rule, carried on through the layers"},
-    "rnn": {"jordan": "what was computed a moment ago, fed back beside the input"},
+    "rnn": {"jordan": "what was computed a moment ago, fed back next to the input"},
     "bilstm": {"brnn": "a second net that reads from the end"},
     "autoencoder": {"mlp": "the input as target behind a narrow hidden layer"},
     "all-cnn": {"vgg": "small kernels, one above another"},
-    "seq2seq": {"rnn-encoder-decoder": "one net that reads and another that writes"},
+    "seq2seq": {"rnn-encoder-decoder": "an encoder that reads and a decoder that generates"},
     "rnnsearch": {"brnn": "a source that is read in both directions"},
-    "show-and-tell": {"cnn": "the reader of the image"},
-    "highway-lstm": {"peephole-lstm": "gates that see the memory cell"},
+    "show-and-tell": {"cnn": "the encoder of the image"},
+    "highway-lstm": {"peephole-lstm": "gates that read the memory cell"},
     "luong-attention": {"seq2seq": "stacked LSTMs, and a decoder that starts from the encoder's states"},
-    "show-attend-and-tell": {"rnnsearch": "an alignment with every place of what is read"},
+    "show-attend-and-tell": {"rnnsearch": "an alignment with every position of the source"},
     "residual-stack": {"resnet": "a shortcut around a layer that passes its input on unchanged"},
     "gnmt": {"residual-stack": "a shortcut around the layers of a deep stack"},
     "dilated-rnn": {
@@ -38,18 +38,18 @@ IDEAS: dict[str, dict[str, str]] = {
         "lstmp": "the projection of 4096 cells to 512 units",
         "bilstm": "reading in both directions",
     },
-    "distilbert": {"roberta": "masks drawn anew, large batches, no question about a second text"},
+    "distilbert": {"roberta": "dynamic masking, large batches, no next-sentence prediction"},
     "bart": {
         "transformer": "the decoder, and its attention to the encoder",
-        "gpt": "writing from left to right; GELU",
-        "roberta": "pieces of bytes, large batches, masks drawn anew",
+        "gpt": "generation from left to right; GELU",
+        "roberta": "byte-level BPE, large batches, dynamic masking",
     },
     "xlm": {"gpt": "the causal language model, as one of its objectives"},
     "flaubert": {"xlm": "the net, and its readout without a layer before it"},
-    "electra": {"roberta": "masks drawn anew, no question about a second text"},
+    "electra": {"roberta": "dynamic masking, no next-sentence prediction"},
     "mobilebert": {
-        "albert": "a table of words that is narrower than the blocks",
-        "distilbert": "a teacher whose states and scores are followed",
+        "albert": "a token embedding that is narrower than the blocks",
+        "distilbert": "knowledge distillation from the states and logits of a teacher",
     },
 }
 """By the id of the child, then by the id of each parent but the main one."""

@@ -17,7 +17,7 @@ SIZES = {"task": "reconstruction", "input_shape": (1, 16, 16), "output_size": 25
 
 
 @pytest.mark.parametrize("name", ["autoencoder", "vae"])
-def test_images_are_halved_by_strides_unless_told(name):
+def test_images_are_halved_by_strides_by_default(name):
     assert create(name, **SIZES).config.coarser == "stride"
     for coarser in COARSER:
         model = create(name, **SIZES, coarser=coarser)

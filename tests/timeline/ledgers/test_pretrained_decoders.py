@@ -18,7 +18,7 @@ NO_DROPOUT = {"dropout": 0.0, "embedding_dropout": 0.0, "attention_dropout": 0.0
 
 
 @pytest.mark.parametrize("kind", ["gpt", "gpt2"])
-def test_it_is_small_unless_told(kind):
+def test_it_is_small_by_default(kind):
     config = configure(kind, {}, signature=TEXT)
     assert (config.num_layers, config.num_heads, config.hidden_size) == (4, 4, 128)
     published = configure("gpt-base" if kind == "gpt" else "gpt2-small", {})

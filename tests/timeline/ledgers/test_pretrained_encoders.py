@@ -128,7 +128,7 @@ def test_initial_weights(name, cut):
         ("flaubert", {}), ("mobilebert", {"bottleneck_size": 64, "embed_dim": 64}),
     ],
 )  # fmt: skip
-def test_smaller_sizes_unless_told(name, fields):
+def test_smaller_sizes_by_default(name, fields):
     task, shape = ("translation", {"target_len": 5}) if name == "bart" else ("masked-lm", {})
     signature = Signature(task, "tokens", (6,), V, V, **shape)
     config = find(name).configure(signature)

@@ -14,7 +14,7 @@ from anncestry.training.settings import TrainingSettings
 TAGGING = Signature("tagging", "characters", (5, 8), 3, NUM_CHARACTERS)
 
 
-def test_adam_learns_unless_told():
+def test_adam_learns_by_default():
     settings = TrainingSettings(**usual_settings("elmo"))
     optimizer = make_optimizer(nn.Linear(2, 1), settings)
     assert type(optimizer) is torch.optim.Adam
@@ -57,7 +57,7 @@ def test_the_net_of_a_task_reads_the_mixture_alone():
     assert isinstance(create("elmo", signature=TAGGING, width=4, task_hidden=0).head, nn.Linear)
 
 
-def test_it_is_small_unless_told():
+def test_it_is_small_by_default():
     config = configure("elmo", {}, signature=TAGGING)
     assert config.filter_widths == (1, 2, 3)
     assert (config.num_highways, config.hidden_size, config.proj_size) == (1, 256, 64)

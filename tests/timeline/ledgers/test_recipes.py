@@ -18,7 +18,7 @@ def settings_of(name: str) -> TrainingSettings:
 
 
 @pytest.mark.parametrize("name", ["mlp", "lenet-5", "autoencoder", "vae", "dilated-rnn"])
-def test_adam_unless_told(name):
+def test_adam_by_default(name):
     assert settings_of(name).optimizer == "adam"
     assert TrainingSettings(**{**usual_settings(name), "optimizer": "sgd"}).momentum == 0.9
 

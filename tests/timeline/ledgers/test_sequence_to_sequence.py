@@ -80,7 +80,7 @@ def test_weights_start_small_where_it_is_asked_for(name):
 @pytest.mark.parametrize(
     "name", ["rnn-encoder-decoder", "rnnsearch", "show-and-tell", "show-attend-and-tell"]
 )
-def test_adam_learns_unless_told(name):
+def test_adam_learns_by_default(name):
     settings = TrainingSettings(**usual_settings(name))
     optimizer = make_optimizer(nn.Linear(2, 1), settings)
     assert type(optimizer) is torch.optim.Adam
@@ -141,7 +141,7 @@ def test_annotations_are_in_the_order_of_the_source(reverse_source):
 
 
 @pytest.mark.parametrize("squashed", [True, False])
-def test_the_attentional_state_is_squashed_unless_told(squashed):
+def test_the_attentional_state_is_squashed_by_default(squashed):
     model, source, targets = example(
         "luong-attention", input_feeding=False, **({} if squashed else {"attention_activation": "identity"})
     )

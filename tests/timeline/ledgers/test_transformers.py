@@ -41,7 +41,7 @@ def test_words_and_positions_start_with_like_sizes():
 
 @pytest.mark.parametrize(("values", "drops"), [({}, False), ({"attention_dropout": 0.5}, True),
                                                ({"inner_dropout": 0.5}, True)])  # fmt: skip
-def test_only_sums_are_dropped_unless_told(values, drops):
+def test_only_sums_are_dropped_by_default(values, drops):
     """With `dropout` at 0 there is no other."""
     model, source, targets = example(dropout=0.0, **values)
     first, second = (model.train()(source, targets) for _ in range(2))
@@ -84,7 +84,7 @@ def test_an_answer_may_be_longer_than_its_source():
     assert (search.beam, search.alpha, search.length_penalty) == (1, 0.6, "gnmt")
 
 
-def test_it_is_small_unless_told():
+def test_it_is_small_by_default():
     config = configure("transformer", {}, signature=TRANSLATION)
     assert (config.num_layers, config.num_heads, config.hidden_size, config.inner_size) == (2, 4, 128, 0)
     inner = create("transformer", signature=TRANSLATION).encoder[0].feed_forward.inner

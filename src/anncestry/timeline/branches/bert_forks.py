@@ -1,4 +1,4 @@
-"""BERT's forks that keep its net, and ask it something else."""
+"""BERT's forks that keep its net, and change its pre-training objective."""
 
 from typing import Any
 
@@ -24,8 +24,8 @@ _SPANBERT = Architecture(
     year=2019,
     paper="Joshi et al., SpanBERT: improving pre-training by representing and predicting spans, 1907.10529",
     parents=("bert",),
-    adds="spans of words are hidden; each of their words is also told from the two ends of its span",
-    removes="the second text and the question about it; short inputs",
+    adds="spans are masked; each of their tokens is also predicted from the two ends of its span",
+    removes="next-sentence prediction and its second text; short inputs",
     departures=ledger.SPANBERT,
     fits=ENCODER_FITS,
     module="spanbert",
@@ -67,8 +67,8 @@ _ROBERTA_ENTRY = Architecture(
     year=2019,
     paper="Liu et al., RoBERTa: a robustly optimized BERT pretraining approach, 1907.11692",
     parents=("bert",),
-    adds="words hidden anew in every pass, sentences across documents, bytes as pieces, large batches",
-    removes="the question about a second text, its segment, and the phase of short inputs",
+    adds="dynamic masking, sentences across documents, byte-level BPE, large batches",
+    removes="next-sentence prediction, its segment, and the phase of short inputs",
     departures=ledger.ROBERTA,
     fits=ENCODER_FITS,
     module="roberta",
@@ -79,12 +79,12 @@ _ROBERTA_ENTRY = Architecture(
     presets=(
         _roberta(
             "roberta-base", _BASE, _ROBERTA, 124_645_632,
-            "Liu et al., 1907.11692, section 5; with a pooler; 124,697,433 with the hidden words' layer",
+            "Liu et al., 1907.11692, section 5; with a pooler; 124,697,433 with the masked-LM head",
             _ROBERTA_RECIPE,
         ),
         _roberta(
             "roberta-large", _LARGE, _ROBERTA, 355_359_744,
-            "Liu et al., 1907.11692, section 5; with a pooler; 355,412,057 with the hidden words' layer",
+            "Liu et al., 1907.11692, section 5; with a pooler; 355,412,057 with the masked-LM head",
             _ROBERTA_LARGE,
         ),
     ),
@@ -95,8 +95,8 @@ _CAMEMBERT_ENTRY = Architecture(
     year=2019,
     paper="Martin et al., CamemBERT: a tasty French language model, 1911.03894",
     parents=("roberta",),
-    adds="French, 138 GB of web pages; whole words are hidden; pieces of SentencePiece",
-    removes="English, and bytes as pieces",
+    adds="French, 138 GB of web pages; whole-word masking; SentencePiece",
+    removes="English, and byte-level BPE",
     departures=ledger.CAMEMBERT,
     fits=ENCODER_FITS,
     module="roberta",
@@ -124,8 +124,8 @@ _STRUCTBERT = Architecture(
     year=2019,
     paper="Wang et al., StructBERT: incorporating language structures into pre-training, 1908.04577",
     parents=("bert",),
-    adds="shuffled threes of words are put in order again; a third way in which the second text may follow",
-    removes="the question with two answers",
+    adds="shuffled trigrams are put in order again; sentence prediction with a third relation",
+    removes="next-sentence prediction with two classes",
     departures=ledger.STRUCTBERT,
     fits=ENCODER_FITS,
     module="structbert",

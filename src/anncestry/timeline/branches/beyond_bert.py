@@ -30,7 +30,7 @@ _SENTENCE_PRESETS = (
         config={**_SENTENCE_BASE, "task": "embedding", "output_size": 768},
         num_parameters=108_891_648,
         source="Reimers & Gurevych, 1908.10084: BERT-base's 109,482,240 less the 590,592 of its pooler, "
-        "which the mean of all tokens does not ask",
+        "which the mean of all tokens does not use",
         recipe=_SENTENCES,
     ),
     Preset(
@@ -95,7 +95,7 @@ _SEP_PIECE = 4  # of the authors' SentencePiece model
 
 
 _XLNET_SOURCE = (
-    "Yang et al., 1906.08237, appendix A.4; with the vector that asks and the projections of distances, "
+    "Yang et al., 1906.08237, appendix A.4; with the query vector and the projections of distances, "
     "and no head"
 )
 _XLNET_MORE: dict[str, Any] = {"separator": _SEP_PIECE, "recipe": _PERMUTED, "seq_len": 512}
@@ -121,8 +121,8 @@ BEYOND_BERT: tuple[Architecture, ...] = (
         year=2019,
         paper="Reimers & Gurevych, Sentence embeddings using siamese BERT-networks, 1908.10084",
         parents=("bert",),
-        adds="one encoder for each of two texts, the mean of a text's tokens, an answer from two vectors",
-        removes="two texts that see each other; the heads for hidden words and for what follows",
+        adds="one encoder for each of two texts, the mean of a text's tokens, a prediction from two vectors",
+        removes="attention between two texts; the masked-LM head and next-sentence prediction",
         departures=ledger.SENTENCE_BERT,
         fits=frozenset({("tokens", "classification"), ("tokens", "regression")}),
         module="sentence_bert",
@@ -138,8 +138,8 @@ BEYOND_BERT: tuple[Architecture, ...] = (
         year=2019,
         paper="Lewis et al., BART: denoising sequence-to-sequence pre-training, 1910.13461",
         parents=("bert", "transformer", "gpt", "roberta"),
-        adds="a decoder that writes the whole text, spans of any length behind one mask, sentences shuffled",
-        removes="the head for hidden words, the second text, segments, the pooler",
+        adds="a decoder of the whole text, spans of any length behind one mask, shuffled sentences",
+        removes="the masked-LM head, next-sentence prediction, segments, the pooler",
         departures=ledger.BART,
         fits=frozenset({("tokens", "translation")}),
         module="bart",
@@ -154,8 +154,8 @@ BEYOND_BERT: tuple[Architecture, ...] = (
         year=2019,
         paper="Yang et al., XLNet: generalized autoregressive pretraining, 1906.08237",
         parents=("bert",),
-        adds="words predicted in an order drawn anew, two streams, distances in place of positions, a memory",
-        removes="the mask among the words, the second text's question, positions, biases of q, k and v",
+        adds="tokens predicted in a random order, two streams, distances instead of positions, a memory",
+        removes="the mask token, next-sentence prediction, positions, biases of q, k and v",
         departures=ledger.XLNET,
         fits=ENCODER_FITS,
         module="xlnet",
@@ -172,7 +172,7 @@ BEYOND_BERT: tuple[Architecture, ...] = (
         year=2020,
         paper="Sun et al., MobileBERT: a compact BERT, 2004.02984",
         parents=("bert", "albert", "distilbert"),
-        adds="a bottleneck around every block with four feed-forward nets, three words side by side, NoNorm",
+        adds="a bottleneck around every block with four feed-forward nets, trigram embeddings, NoNorm",
         removes="the width of blocks, statistics of normalisation, GELU, the pooler's layer",
         departures=ledger.MOBILEBERT,
         fits=ENCODER_FITS,

@@ -98,7 +98,7 @@ CONVOLUTIONAL: tuple[Architecture, ...] = (
         paper="LeCun, Bottou, Bengio & Haffner, Gradient-based learning applied to document recognition, "
         "Proc. IEEE 86",
         parents=("cnn",),
-        adds="trainable subsampling; answers by the distance to codes",
+        adds="trainable subsampling; classification by the distance to codes",
         removes="strided convolutions, one unit for each class",
         departures=ledger.LENET_5,
         one_class=True,

@@ -39,8 +39,8 @@ _ALBERT_ENTRY = Architecture(
     paper="Lan et al., ALBERT: a lite BERT for self-supervised learning of language representations, "
     "1909.11942",
     parents=("bert",),
-    adds="one block for all layers; tables of 128 features; which text is first; runs of words are hidden",
-    removes="each layer's own weights, and the question whether a second text is another's",
+    adds="one block for all layers; embeddings of 128 features; sentence-order prediction; n-gram masking",
+    removes="each layer's own weights, and next-sentence prediction",
     departures=ledger.ALBERT,
     fits=ENCODER_FITS,
     module="albert",
@@ -65,8 +65,8 @@ _DISTILBERT = Architecture(
     paper="Sanh et al., DistilBERT, a distilled version of BERT: smaller, faster, cheaper and lighter, "
     "1910.01108",
     parents=("bert", "roberta"),
-    adds="a teacher's scores and hidden states beside the hidden words; its every second layer to begin with",
-    removes="half of the layers, segments, the pooler, and the question about a second text",
+    adds="knowledge distillation from a teacher's logits and states; every second of its layers as a start",
+    removes="half of the layers, segments, the pooler, and next-sentence prediction",
     departures=ledger.DISTILBERT,
     fits=ENCODER_FITS,
     module="distilbert",
@@ -76,7 +76,7 @@ _DISTILBERT = Architecture(
     presets=(
         encoder_preset(
             "distilbert-base", 6, 768, 12, _UNCASED, 66_362_880,
-            "Sanh et al., 1910.01108, table 3, which prints 66 M; 66,985,530 with the hidden words' layer",
+            "Sanh et al., 1910.01108, table 3, which prints 66 M; 66,985,530 with the masked-LM head",
             {**PRETRAINING, "learning_rate": 5e-4, "batch_size": 4096},
             num_segments=0, pooling="mean",
         ),
@@ -106,8 +106,8 @@ _ELECTRA = Architecture(
     paper="Clark et al., ELECTRA: pre-training text encoders as discriminators rather than generators, "
     "2003.10555",
     parents=("bert", "roberta"),
-    adds="every token is asked about: whether a small BERT put it there; one set of tables for both nets",
-    removes="the mask in what is read, the softmax of the net that is kept, the second text",
+    adds="replaced-token detection: a small BERT puts tokens in, every token is judged; shared embeddings",
+    removes="the mask token in fine-tuning, the softmax of the final net, next-sentence prediction",
     departures=ledger.ELECTRA,
     fits=ENCODER_FITS,
     module="electra",

@@ -62,7 +62,7 @@ _TINY = Preset(
         "target_len": 16,
     },
     num_parameters=2_568_192,
-    source="Wu et al. (2021), LividWo/Revisit-MMT, for Multi30k: 1,325,056 weights beside the embeddings",
+    source="Wu et al. (2021), LividWo/Revisit-MMT, for Multi30k: 1,325,056 weights besides the embeddings",
     recipe={**_noam(128, 2000), "learning_rate": 5e-3, "max_steps": 8000, "average": 10},
     data={"level": "bpe", "vocab_size": 10_000, "joint": True, "lowercase": True, "batch_tokens": 4096},
 )
@@ -75,7 +75,7 @@ TRANSFORMERS: tuple[Architecture, ...] = (
         year=2017,
         paper="Vaswani et al., Attention is all you need, 1706.03762",
         parents=("rnnsearch", "gnmt", "resnet"),
-        adds="self-attention of several heads, position vectors, a feed-forward net at every place",
+        adds="self-attention of several heads, position vectors, a feed-forward net at every position",
         removes="recurrence: nothing is passed on from step to step",
         departures=ledger.TRANSFORMER,
         fits=frozenset({("tokens", "translation")}),

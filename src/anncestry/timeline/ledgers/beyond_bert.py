@@ -3,7 +3,7 @@
 from anncestry.timeline.architecture import Departure
 from anncestry.timeline.common import OWN_PIECES, departure
 
-_SMALLER_TEST = "timeline/ledgers/test_pretrained_encoders.py::test_smaller_sizes_unless_told"
+_SMALLER_TEST = "timeline/ledgers/test_pretrained_encoders.py::test_smaller_sizes_by_default"
 
 SENTENCE_BERT: tuple[Departure, ...] = (
     departure(
@@ -99,22 +99,22 @@ BART: tuple[Departure, ...] = (
     departure(
         "before the first word",
         "the end of the text before",
-        "our token of its own; an imported one begins with the vector of </s>, which it cannot write there",
+        "a token of its own; an imported one begins with the vector of </s>, which it cannot generate there",
         "</s>",
-        why="all that write here begin so",
+        why="all models that generate begin so here",
         test="parity/test_beyond_bert_bart.py::test_scores_and_the_way_back",
     ),
     departure(
         "classification",
         "the decoder reads the text too; its last vector goes to a linear layer",
-        "not there: it writes",
+        "not there: it generates texts",
         "there",
         why="encoders are there for that",
     ),
     departure(
         "the noise",
-        "30 % of the tokens in spans of Poisson(3), one mask each; sentences change places",
-        "the same, of pieces of words; no two spans side by side, and no more of them than hidden tokens",
+        "30 % of the tokens in spans of Poisson(3), one mask each; sentences are permuted",
+        "the same, of pieces of words; no two spans side by side, and no more of them than masked tokens",
         "whole words; spans may meet",
         why="so every mask stands for the span that was drawn, and no source is longer than its text",
         switch="--task",
@@ -131,7 +131,7 @@ BART: tuple[Departure, ...] = (
     departure(
         "an input",
         "a document",
-        "lines of one document, 128 tokens unless told",
+        "lines of one document, 128 tokens by default",
         "sentences of one document, 512 tokens",
         why="what two cores can train",
         switch="--window",
@@ -141,8 +141,8 @@ BART: tuple[Departure, ...] = (
         "the ends of a source",
         "not said",
         "an end, and no beginning",
-        "a beginning and an end; the beginning is written too",
-        why="the answers of all that write here have an end alone",
+        "a beginning and an end; the beginning is generated too",
+        why="all generated texts have an end alone here",
         test="data/sources/test_noised_text.py::test_a_source_ends_and_has_no_beginning",
     ),
     departure(
@@ -157,7 +157,7 @@ BART: tuple[Departure, ...] = (
     departure(
         "one vocabulary",
         "of source and target",
-        "the same where both sides have as many words (--joint); else the answer's table scores alone",
+        "the same where both sides have as many words (--joint); else the decoder and the readout alone",
         "of source and target; another encoder is put below for translation",
         switch="tie",
         test="timeline/ledgers/test_beyond_bert.py::test_two_vocabularies_share_no_table",
@@ -172,7 +172,7 @@ BART: tuple[Departure, ...] = (
     departure(
         "smaller sizes",
         "not there",
-        "two layers, four heads and 128 features, unless told otherwise, for data of a person's own",
+        "two layers, four heads and 128 features by default, for a user's own data",
         "not there",
         why="what two cores can train",
         switch="--width",
@@ -186,9 +186,9 @@ XLNET: tuple[Departure, ...] = (
         "the order",
         "of all tokens; the last sixth is predicted",
         "the data say which are predicted, the model draws their order; the others come first, all at once, "
-        "and see each other",
+        "and attend to each other",
         "the same, in n-gram spans; drawn while data are read",
-        why="what is hidden is the data's, as for every other encoder",
+        why="what is masked is decided by the data, as for every other encoder",
         switch="--masking",
         test="models/test_beyond_bert_orders.py"
         "::test_predicted_words_see_those_before_them_in_the_order_and_never_themselves",
@@ -198,7 +198,7 @@ XLNET: tuple[Departure, ...] = (
         "not said",
         "that of reading",
         "drawn with the data",
-        why="a score is then a number",
+        why="logits are then finite",
         test="parity/test_beyond_bert.py::test_two_streams",
     ),
     departure(
@@ -211,18 +211,18 @@ XLNET: tuple[Departure, ...] = (
         "::test_predicted_words_see_those_before_them_in_the_order_and_never_themselves",
     ),
     departure(
-        "who sees nothing",
+        "a query that may attend to nothing",
         "does not happen",
         "takes nothing in",
-        "spreads its weights evenly over what is hidden from it",
-        why="it must not learn what it may not see",
+        "spreads its weights evenly over what is masked",
+        why="it must not learn what it may not attend to",
         test="models/test_beyond_bert_orders.py::test_a_word_that_sees_nothing_takes_nothing_in",
     ),
     departure(
         "the memory",
-        "384 places of the segment before, in pre-training",
+        "384 positions of the previous segment, in pre-training",
         "`remember` takes and gives it; not used in training",
-        "384 places; reused while data are read in order",
+        "384 positions; reused while data are read in order",
         why="batches do not go on with each other",
         test="models/test_beyond_bert_orders.py::test_a_memory_is_seen_as_the_text_in_front",
     ),
@@ -236,9 +236,9 @@ XLNET: tuple[Departure, ...] = (
     departure(
         "without targets",
         "not said",
-        "every word from all others, which takes a pass for each place",
+        "every word from all others, which takes a pass for each position",
         "not there",
-        why="it answers as every other encoder does",
+        why="it predicts as every other encoder does",
         test="models/test_beyond_bert_orders.py::test_one_predicted_word_sees_all_others",
     ),
     departure(
@@ -275,7 +275,7 @@ XLNET: tuple[Departure, ...] = (
     departure(
         "smaller sizes",
         "not there",
-        "two layers, 128 features and four heads, unless told otherwise, for data of a person's own",
+        "two layers, 128 features and four heads by default, for a user's own data",
         "not there",
         why="what two cores can train",
         switch="--width",
@@ -286,8 +286,8 @@ XLNET: tuple[Departure, ...] = (
 MOBILEBERT: tuple[Departure, ...] = (
     departure(
         "how it learns",
-        "layer by layer from a large teacher with inverted bottlenecks, then hidden words",
-        "as BERT: hidden words, and how the second text follows; no teacher",
+        "layer by layer from a large teacher with inverted bottlenecks, then masked language modelling",
+        "as BERT: masked tokens and next-sentence prediction; no teacher",
         "the paper's",
         why="there is no such teacher here",
         test="parity/test_beyond_bert.py::test_mobilebert_asks_what_follows",
@@ -297,7 +297,7 @@ MOBILEBERT: tuple[Departure, ...] = (
         "not said",
         "zeros, whatever the batch",
         "zeros at the end of the batch; where a text is padded, the filler's vector",
-        why="an answer must not hang on what a text is padded with",
+        why="a prediction must not depend on padding",
         test="models/test_beyond_bert_forks.py::test_three_words_side_by_side_and_nothing_beyond_the_end",
     ),
     departure(
@@ -308,9 +308,9 @@ MOBILEBERT: tuple[Departure, ...] = (
         test="models/test_beyond_bert_forks.py::test_three_words_side_by_side_and_nothing_beyond_the_end",
     ),
     departure(
-        "readout of hidden words",
+        "masked-LM readout",
         "not said",
-        "a table of 512 - 128 features more beside that of words",
+        "a table of 512 - 128 further features next to the token embedding",
         "the same",
         test="models/test_beyond_bert_forks.py::test_readout_goes_on_behind_the_table",
     ),
@@ -346,7 +346,7 @@ MOBILEBERT: tuple[Departure, ...] = (
     departure(
         "smaller sizes",
         "a tiny one with other bottlenecks",
-        "two layers, 128 features, 64 in the bottleneck, unless told otherwise, for a person's own data",
+        "two layers, 128 features, 64 in the bottleneck by default, for a user's own data",
         "the paper's",
         why="a quarter of so few features would be too thin",
         switch="bottleneck_size",

@@ -27,7 +27,7 @@ JORDAN: tuple[Departure, ...] = (
         test=_JORDANS_STEP,
     ),
     departure(
-        "answers",
+        "outputs",
         "logistic units",
         "linear, for any task; squashed where they are fed back",
         test=_JORDANS_STEP,

@@ -8,14 +8,14 @@ _RECIPES = "timeline/ledgers/test_recipes.py"
 _SMALL = departure(
     "images smaller than 64 x 64",
     "ImageNet's 224 x 224 alone",
-    "fewer and narrower layers, an average to one place; the presets have the published sizes",
+    "fewer and narrower layers, an average to one position; the presets have the published sizes",
     why="five halvings leave nothing of a small image",
     test=f"{_LEDGER}::test_small_images_get_a_small_net",
 )
 _FIRST_ANSWERS = departure(
     "start of the last layer",
     "as the other layers",
-    "N(0, 0.01^2), so that the first answers are near undecided",
+    "N(0, 0.01^2), so that the first predictions are near undecided",
     test=f"{_LEDGER}::test_the_first_answers_are_near_undecided",
 )
 _LAST_RELU = departure(
@@ -54,7 +54,7 @@ LENET_5 = (
         "Adam",
         why="it, too, has a step for each weight",
         switch="--optimizer",
-        test=f"{_RECIPES}::test_adam_unless_told",
+        test=f"{_RECIPES}::test_adam_by_default",
     ),
     departure(
         "border",
@@ -129,7 +129,7 @@ ALL_CNN = (
     departure(
         "nets of that name with max-pooling",
         "the base model C, and ConvPool-CNN-C",
-        "three other ways to go coarser beside `conv`, which is All-CNN-C",
+        "three other ways to go coarser besides `conv`, which is All-CNN-C",
         switch="coarser",
         test=f"{_NETWORKS}::test_every_way_to_go_coarser_halves_twice",
     ),
@@ -153,9 +153,9 @@ ALL_CNN = (
 
 CONTEXT_NET = (
     departure(
-        "answer",
+        "output",
         "a class for every pixel",
-        "the average of each class's map: one answer for an image",
+        "the average of each class's map: one output for an image",
         why="that is what our tasks ask of images",
         test=f"{_LEDGER}::test_the_context_network_is_a_front_its_module_and_an_average",
     ),
@@ -189,7 +189,7 @@ RESNET = (
         "in the first 1x1 convolution",
         "in the 3x3 one; `stride_first` has the paper's",
         "in the 3x3 one since the Torch version of 2016",
-        why="no place is skipped unread; published weights fit",
+        why="no position is skipped; published weights fit",
         switch="stride_first",
         test=f"{_NETWORKS}::test_resnet_is_its_definition",
     ),

@@ -64,7 +64,7 @@ DILATED_RNN: tuple[Departure, ...] = (
         "biases",
         "one for each gate",
         "one for each gate",
-        "one for each gate; with PyTorch's two, 9x20 would have 7,390 parameters in place of 7,210",
+        "one for each gate; with PyTorch's two, 9x20 would have 7,390 parameters instead of 7,210",
         test="timeline/test_timeline.py::test_presets_count_what_they_say",
     ),
     departure(

@@ -14,7 +14,7 @@ _LOSS = departure(
     "loss",
     "squared error",
     "cross-entropy for classes, squared error for real values",
-    why="what is scored are probabilities of classes",
+    why="metrics are of probabilities of classes",
     test="objectives/test_objective.py::test_classification_is_scikit_learns",
 )
 
@@ -24,7 +24,7 @@ def _no_kernel(test: str) -> Departure:
         "kernel",
         "polynomial kernels of degree 1 to 6",
         "none: the inputs as they are",
-        why="degree 1 is this; a kernel keeps every mistake and is asked for each of them",
+        why="degree 1 is this; a kernel stores every mistake and is evaluated for each of them",
         test=f"models/test_perceptron.py::{test}",
     )
 
@@ -39,7 +39,7 @@ PERCEPTRON: tuple[Departure, ...] = (
     ),
     departure(
         "more than two classes",
-        "units that answer yes or no",
+        "units that output yes or no",
         "one rule for all: the right class must beat every other; for two it is Rosenblatt's",
         test="timeline/ledgers/test_feed_forward.py::test_the_right_class_must_beat_every_other",
     ),
@@ -51,7 +51,7 @@ PERCEPTRON: tuple[Departure, ...] = (
         test="timeline/ledgers/test_feed_forward.py::test_the_size_of_a_correction_only_rescales",
     ),
     departure(
-        "a score of exactly zero",
+        "an output of exactly zero",
         "a mistake",
         "a mistake",
         "not consulted; code that corrects below zero alone never leaves its zero weights",
@@ -70,7 +70,7 @@ ADALINE: tuple[Departure, ...] = (
     ),
     departure(
         "outputs",
-        "one unit that answers +1 or -1",
+        "one unit that outputs +1 or -1",
         "one unit for each class against the rest, or for each real-valued target",
         test="models/test_adaline.py::test_criterion_is_the_squared_error",
     ),
@@ -91,7 +91,7 @@ MLP: tuple[Departure, ...] = (
         "the gradient of all examples, with momentum",
         "mini-batches with Adam; `--optimizer sgd` has momentum",
         switch="--optimizer",
-        test="timeline/ledgers/test_recipes.py::test_adam_unless_told",
+        test="timeline/ledgers/test_recipes.py::test_adam_by_default",
     ),
     departure(
         "digits of the presets mlp-800 and mlp-ciresan",
@@ -131,8 +131,8 @@ VOTED_PERCEPTRON: tuple[Departure, ...] = (
 CNN: tuple[Departure, ...] = (
     departure(
         "going coarser",
-        "every second place is taken (stride 2)",
-        "pooling layers; CONV5/2 in a pattern takes every second place",
+        "every second position is taken (stride 2)",
+        "pooling layers; CONV5/2 in a pattern takes every second position",
         switch="pattern",
         test="timeline/ledgers/test_feed_forward.py::test_a_cnn_pools_unless_a_stride_is_written",
     ),

@@ -5,9 +5,9 @@ from anncestry.timeline.common import departure
 
 _COARSER = {
     "ours": "a stride of 2; `coarser` takes `pool` or `average` as well",
-    "why": "a net of strides alone needs no places of the maxima on the way back",
+    "why": "a net of strides alone needs no positions of the maxima on the way back",
     "switch": "coarser",
-    "test": "timeline/ledgers/test_generative.py::test_images_are_halved_by_strides_unless_told",
+    "test": "timeline/ledgers/test_generative.py::test_images_are_halved_by_strides_by_default",
 }
 
 AUTOENCODER: tuple[Departure, ...] = (
@@ -60,7 +60,7 @@ VAE: tuple[Departure, ...] = (
     departure(
         "in evaluation",
         "codes are drawn",
-        "the code's mean, so that an answer repeats",
+        "the code's mean, so that outputs are reproducible",
         test="models/test_generative.py::test_evaluation_repeats_and_training_draws",
     ),
     departure("going coarser", "no convolutions", **_COARSER),
@@ -69,6 +69,6 @@ VAE: tuple[Departure, ...] = (
         "Adagrad",
         "Adam",
         switch="--optimizer",
-        test="timeline/ledgers/test_recipes.py::test_adam_unless_told",
+        test="timeline/ledgers/test_recipes.py::test_adam_by_default",
     ),
 )

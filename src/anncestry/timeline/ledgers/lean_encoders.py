@@ -64,7 +64,7 @@ ALBERT: tuple[Departure, ...] = (
         test="data/corruption/test_sentence_pairs.py::test_relations_are_as_likely",
     ),
     departure(
-        "a dropout before the answer about two texts",
+        "a dropout before sentence-order prediction",
         "not said",
         "none, as in BERT",
         test="timeline/ledgers/test_lean_encoders.py::test_no_dropout_before_the_answer_about_two_texts",
@@ -75,7 +75,7 @@ ALBERT: tuple[Departure, ...] = (
         "for data of a person's own tables have half of the width's features, at most 128",
         why="128 features would be no fewer than the width of a small net",
         switch="embed_dim",
-        test="timeline/ledgers/test_pretrained_encoders.py::test_smaller_sizes_unless_told",
+        test="timeline/ledgers/test_pretrained_encoders.py::test_smaller_sizes_by_default",
     ),
 )
 
@@ -91,7 +91,7 @@ DISTILBERT: tuple[Departure, ...] = (
         "where teacher and student are compared",
         "not said",
         "at every token that is no padding",
-        "the same, unless told to compare hidden places alone",
+        "the same by default; masked positions alone as an option",
         test="timeline/ledgers/test_lean_encoders.py::test_a_student_is_compared_at_all_that_is_no_padding",
     ),
     departure(
@@ -106,13 +106,13 @@ DISTILBERT: tuple[Departure, ...] = (
     departure(
         "without a teacher",
         "not meant",
-        "it is trained as BERT on hidden words",
+        "it is trained as BERT on masked tokens",
         why="that is what every other model is measured by",
         switch="--teacher",
         test="contract/test_timeline_contract.py::test_the_model_conforms",
     ),
     departure(
-        "dropout before an answer",
+        "dropout before the classifier",
         "not said",
         "`dropout`, 0.1",
         "0.2 before the last layer of classifiers",
@@ -123,10 +123,10 @@ DISTILBERT: tuple[Departure, ...] = (
 
 ELECTRA: tuple[Departure, ...] = (
     departure(
-        "hidden words",
+        "masked tokens",
         "15 % become the mask",
-        "as the data hide them: 80 % become the mask, 10 % a random word, 10 % stay",
-        "85 % become the mask, 15 % stay; places are drawn with replacement, so there are fewer",
+        "as the data mask them: 80 % become the mask, 10 % a random word, 10 % stay",
+        "85 % become the mask, 15 % stay; positions are drawn with replacement, so there are fewer",
         why="all encoders here learn from the same data",
         switch="--masking",
         test="data/corruption/test_masking.py::test_shares_over_many_tokens",
@@ -172,7 +172,7 @@ ELECTRA: tuple[Departure, ...] = (
         test="timeline/ledgers/test_lean_encoders.py::test_electras_heads_have_gelu_whatever_the_blocks_have",
     ),
     departure(
-        "hidden words of the large one",
+        "masked tokens of the large one",
         "25 %",
         "the data's share, 15 %",
         "25 %",
@@ -198,7 +198,7 @@ ELECTRA: tuple[Departure, ...] = (
         "evaluation",
         "not said",
         "words are drawn by a fixed random number",
-        why="scores repeat",
+        why="metrics are reproducible",
         test="models/test_bert_forks.py::test_the_discriminator_reads_what_was_drawn",
     ),
 )

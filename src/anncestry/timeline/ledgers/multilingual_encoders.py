@@ -6,11 +6,11 @@ from anncestry.timeline.common import departure
 _SMALLER = departure(
     "smaller sizes",
     "not there",
-    "two layers, 128 features and four heads, unless told otherwise, for data of a person's own",
+    "two layers, 128 features and four heads by default, for a user's own data",
     "not there",
     why="what two cores can train",
     switch="--width",
-    test="timeline/ledgers/test_pretrained_encoders.py::test_smaller_sizes_unless_told",
+    test="timeline/ledgers/test_pretrained_encoders.py::test_smaller_sizes_by_default",
 )
 
 XLM: tuple[Departure, ...] = (
@@ -42,7 +42,7 @@ XLM: tuple[Departure, ...] = (
         test="models/test_beyond_bert_forks.py::test_a_translation_has_its_own_positions_and_language",
     ),
     departure(
-        "which words are hidden",
+        "which tokens are masked",
         "15 %, rare ones rather than frequent ones: by the square root of their inverse frequency",
         "15 % at random, as BERT's",
         "the paper's, by an option",

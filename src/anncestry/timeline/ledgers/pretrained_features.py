@@ -64,7 +64,7 @@ ELMO: tuple[Departure, ...] = (
         "shortcut between layers",
         "a residual connection from the first layer to the second",
         "the paper's; `skip`",
-        "an option with no weights: files with and without it look alike. AllenNLP always adds it",
+        "an option with no weights: files with and without it are alike. AllenNLP always adds it",
         switch="skip",
         test="layers/recurrent/test_bilm.py::test_layers_add_their_input_but_for_the_lowest",
     ),
@@ -93,7 +93,7 @@ ELMO: tuple[Departure, ...] = (
         "windows of training",
         "not said",
         "lines of a text with their marks, cut at `--window` words (64); the state begins at zero in each, "
-        "and the backward model sees no further than its own piece",
+        "and the backward model reads no further than its own piece",
         "20 words of sentences one after the other, each direction in a stream of its own; the state goes on",
         why="training reads texts as they are read later on",
         switch="--window",
@@ -115,7 +115,7 @@ ELMO: tuple[Departure, ...] = (
         "Adagrad with 0.2 from accumulators of 1, on the loss times 20; norm of the gradients up to 10",
         why="one optimizer for all, so that architectures can be compared",
         switch="--optimizer",
-        test=f"{_OURS}test_adam_learns_unless_told",
+        test=f"{_OURS}test_adam_learns_by_default",
     ),
     departure(
         "initial weights of the LSTMs",
@@ -137,10 +137,10 @@ ELMO: tuple[Departure, ...] = (
     departure(
         "smaller sizes",
         "not there",
-        "filters up to three characters, one highway layer, 256 cells and 64 features, unless told otherwise",
+        "filters up to three characters, one highway layer, 256 cells and 64 features by default",
         "small, medium and original: the presets",
         why="it learns on one processor",
         switch="filter_widths, num_highways, hidden_size, proj_size",
-        test=f"{_OURS}test_it_is_small_unless_told",
+        test=f"{_OURS}test_it_is_small_by_default",
     ),
 )

@@ -14,16 +14,16 @@ _FORGET_BIAS = departure(
 )
 _NO_PEEPHOLES = departure(
     "peepholes",
-    "the gates see the cell",
+    "the gates read the cell",
     "they do not",
     why="the gain is small (Greff et al., 1503.04069); `peephole-lstm` has them",
     test=_STEP,
 )
 _BOTH_ENDS = departure(
-    "one answer for a whole sequence",
-    "an answer for every step, from both nets at that step",
+    "one output for a whole sequence",
+    "an output for every step, from both nets at that step",
     "joins the forward net's last output with the backward net's output at the first step",
-    why="where each has read everything; tags have an answer for every step",
+    why="where each has read everything; tagging has an output for every step",
     test="layers/recurrent/test_sequence_network.py::test_a_net_that_reads_both_ways_answers_from_both_ends",
 )
 
@@ -180,7 +180,7 @@ GRU = (
     departure(
         "update gate",
         "z keeps the old state: z h + (1 - z) n",
-        "the same; Chung et al. (1412.3555) write it the other way round",
+        "the same; Chung et al. (1412.3555) have it the other way round",
         test=_STEP,
     ),
     departure(

@@ -35,7 +35,7 @@ _FIRST_WORD = departure(
     why="every decoder of the family is asked in the same way",
     test="models/test_encoder_decoders.py::test_what_a_decoder_reads",
 )
-_ADAM = f"{_OURS}test_adam_learns_unless_told"
+_ADAM = f"{_OURS}test_adam_learns_by_default"
 _ADADELTA = departure(
     "optimizer",
     "Adadelta, rho 0.95, epsilon 1e-6",
@@ -73,7 +73,7 @@ RNN_ENCODER_DECODER: tuple[Departure, ...] = (
     departure(
         "what it is for",
         "scoring the phrase pairs of another system",
-        "writing whole sentences",
+        "generating whole sentences",
         why="the other system is not part of the family",
     ),
     _START,
@@ -119,7 +119,7 @@ RNNSEARCH: tuple[Departure, ...] = (
         test=_EQUATIONS,
     ),
     departure(
-        "scores of words",
+        "logits",
         "one matrix behind the maxout",
         "one matrix; `output_rank` (620 in the preset `rnnsearch-groundhog`) has the code's factor",
         "two factors, 500 x 620 and 620 x 30,000",
@@ -161,21 +161,21 @@ LUONG_ATTENTION: tuple[Departure, ...] = (
         "local-p",
         "p = S sigma(...), a Gaussian at p over a window",
         "the code's: the Gaussian is not normalised again",
-        "p from the first to the last place; softmax around floor(p), then the Gaussian at p",
+        "p from the first to the last position; softmax around floor(p), then the Gaussian at p",
         why="it is what the published figures are of; normalising again came later",
         test="layers/seq2seq/test_alignment.py::test_the_predicted_window_is_the_formula_and_is_not_normalised_again",
     ),
     departure(
         "local-m past the end",
         "not said",
-        "looks around the last place",
-        why="a window must see a place",
+        "attends around the last position",
+        why="a window must hold a position",
         test="layers/seq2seq/test_alignment.py::test_the_monotonic_window_moves_with_the_step",
     ),
     departure(
         "order of the annotations",
         "as read, the source reversed",
-        "always the source's, so that the t-th place is the same either way",
+        "always the source's, so that the t-th position is the same either way",
         why="a reversed source turns windows and alignments round",
         switch="reverse_source",
         test=f"{_OURS}test_annotations_are_in_the_order_of_the_source",
@@ -203,7 +203,7 @@ LUONG_ATTENTION: tuple[Departure, ...] = (
         "the paper's; `attention_activation=identity` has tensorflow/nmt's",
         "tensorflow/nmt: W [c; h]",
         switch="attention_activation",
-        test=f"{_OURS}test_the_attentional_state_is_squashed_unless_told",
+        test=f"{_OURS}test_the_attentional_state_is_squashed_by_default",
     ),
     _LOSS,
     _FORGET_BIAS,
@@ -214,9 +214,9 @@ SHOW_ATTEND_AND_TELL: tuple[Departure, ...] = (
     _CNN,
     departure(
         "doubly stochastic attention",
-        "a term that asks each place to be looked at",
+        "a term that asks for attention to each position",
         "left out",
-        why="the loss is that of every net that writes",
+        why="the loss is that of every sequence-to-sequence model",
     ),
     departure(
         "hard attention",
@@ -252,7 +252,7 @@ GNMT: tuple[Departure, ...] = (
         test="models/test_gnmt.py::test_the_decoder_starts_where_the_encoder_has_ended",
     ),
     departure(
-        "score",
+        "alignment score",
         "a net with one hidden layer",
         "the paper's; `normed` (in the presets) is the code's",
         "the same with v normed and a bias",
@@ -263,7 +263,7 @@ GNMT: tuple[Departure, ...] = (
         "dropout",
         "of 0.2 to 0.3 on the layers' inputs",
         "the code's",
-        "on what each layer reads, its shortcut left out; none before the scores of words",
+        "on what each layer reads, its shortcut left out; none before the readout",
         switch="dropout",
         test=f"{_OURS}test_nothing_is_dropped_before_the_scores_of_words",
     ),

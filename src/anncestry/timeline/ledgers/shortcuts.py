@@ -16,7 +16,7 @@ HIGHWAY_LSTM: tuple[Departure, ...] = (
     departure(
         "projection",
         "512 of 1024 cells",
-        "none unless told",
+        "none by default",
         switch="proj_size",
         test="layers/test_shortcuts.py::test_parameter_counts_are_the_papers",
     ),
@@ -69,7 +69,7 @@ RESIDUAL_RNN: tuple[Departure, ...] = (
     departure(
         "sizes",
         "1024 memory cells, 512 units put out",
-        "equally many unless told",
+        "equally many by default",
         switch="proj_size",
         test="layers/test_shortcuts.py::test_the_shortcut_is_the_identity_where_sizes_agree",
     ),

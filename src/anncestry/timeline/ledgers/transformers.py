@@ -34,7 +34,7 @@ TRANSFORMER: tuple[Departure, ...] = (
         test=f"{_OURS}test_words_and_positions_start_with_like_sizes",
     ),
     departure(
-        "place of the normalisation",
+        "position of the normalisation",
         "behind each sub-layer",
         "the paper's; `norm=pre` has the later code's",
         "behind in the first version, before and once more at the end from the second on",
@@ -72,7 +72,7 @@ TRANSFORMER: tuple[Departure, ...] = (
         "none; `attention_dropout`, `inner_dropout`",
         "none in the first version, 0.1 from the second on",
         switch="attention_dropout, inner_dropout",
-        test=f"{_OURS}test_only_sums_are_dropped_unless_told",
+        test=f"{_OURS}test_only_sums_are_dropped_by_default",
     ),
     departure(
         "initial weights",
@@ -98,23 +98,23 @@ TRANSFORMER: tuple[Departure, ...] = (
         test=_EQUATIONS,
     ),
     departure(
-        "masked scores of attention",
+        "masked attention logits",
         "minus infinity",
         "minus infinity; a source without a word is refused",
-        why="a finite number hides that a query sees nothing",
+        why="a finite number hides that a query attends to nothing",
         test=f"{_OURS}test_a_source_without_a_word_is_refused",
     ),
     departure(
         "padding",
         "not said",
-        "not looked at, not scored; takes part in the products",
+        "not attended to, not in the loss; takes part in the products",
         "embedded as zeros, and left out of the feed-forward nets",
         why="what is computed there is read by nothing",
         test=_EQUATIONS,
     ),
     departure(
         "size of a batch",
-        "about 25,000 tokens of sources, and as many of answers",
+        "about 25,000 tokens of sources, and as many of targets",
         "`--batch-tokens`: both together, padding and all processes counted; 50,000 in the presets",
         "4,096 tokens for each processor",
         why="memory goes by what is computed, padding with it",
@@ -124,7 +124,7 @@ TRANSFORMER: tuple[Departure, ...] = (
     departure(
         "average of weights",
         "of the last 5 (20) checkpoints, ten minutes apart",
-        "of those at the last 5 (20) evaluations, and kept only where it scores better",
+        "of those at the last 5 (20) evaluations, and kept only where its validation score is better",
         why="a run does not depend on a clock",
         switch="--average",
         test="training/test_fit.py::test_the_average_is_of_the_weights_at_the_last_evaluations",
@@ -132,8 +132,8 @@ TRANSFORMER: tuple[Departure, ...] = (
     departure(
         "search",
         "4 hypotheses, 0.6 for the length; at most 50 words more than the source",
-        "the best word each time unless told: `--beam 4`; 0.6 for the length; at most 20 words and two usual "
-        "answers more than the source",
+        "greedy by default: `--beam 4`; 0.6 for the length; at most 20 words and two usual "
+        "targets more than the source",
         why="50 is far too much for short sentences",
         test=f"{_OURS}test_an_answer_may_be_longer_than_its_source",
     ),
@@ -147,9 +147,9 @@ TRANSFORMER: tuple[Departure, ...] = (
     departure(
         "smaller sizes",
         "not there",
-        "two layers, four heads and 128 features, unless told otherwise, for data of a person's own",
+        "two layers, four heads and 128 features by default, for a user's own data",
         "`transformer_tiny` has the same, with f = 512",
         switch="num_layers, num_heads, hidden_size",
-        test=f"{_OURS}test_it_is_small_unless_told",
+        test=f"{_OURS}test_it_is_small_by_default",
     ),
 )
