@@ -54,7 +54,7 @@ def test_a_page_of_images(images, capsys, tmp_path):
     assert main(["inspect", str(run), str(picture)]) == 0
     said = capsys.readouterr().out
     assert "digit.png: the net says " in said
-    assert "layers.1: 4 maps of 8 x 8, a unit sees 3 x 3 pixels." in said
+    assert "layers.1: 4 maps of 8 x 8, a unit's receptive field is 3 x 3 pixels." in said
     page = (run / "inside.html").read_text()
     assert page.count("data:image/png;base64") == 1 + 1 + 2 * 3
     assert "Layer layers.4" in page

@@ -1,9 +1,9 @@
-"""Weights over the places of a map become maps of the image; who cannot look is known."""
+"""Attention weights over a feature map become maps of the image; models without attention are known."""
 
 import pytest
 import torch
 
-from anncestry.inspection.alignments import attended, can_look, grid_of
+from anncestry.inspection.alignments import attends_to_source, attention_over_image, grid_of
 from anncestry.models.create import create
 from anncestry.signature import Signature
 
@@ -23,8 +23,8 @@ IMAGES = Signature("captioning", "image", (1, 16, 16), 9, target_len=4)
         ("mlp", Signature("classification", "vector", (3,), 2), False),
     ],
 )
-def test_who_can_look(name, signature, expected):
-    assert can_look(create(name, signature=signature, width=4).eval(), signature) == expected
+def test_who_attends_to_the_source(name, signature, expected):
+    assert attends_to_source(create(name, signature=signature, width=4).eval(), signature) == expected
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_places_have_the_shape_of_the_image(num_places, height, width, expected)
 def test_a_place_is_lit_where_it_is():
     weights = torch.zeros(2, 8)
     weights[0, 1], weights[0, 6], weights[1, 3] = 0.4, 0.1, 0.02  # of 2 rows and 4 columns
-    maps = attended(weights, 8, 16)  # a place is 4 x 4 pixels
+    maps = attention_over_image(weights, 8, 16)  # a place is 4 x 4 pixels
     assert maps.shape == (2, 8, 16)
     assert torch.equal(maps.amax((1, 2)), torch.ones(2))  # each by its own scale
     assert maps[0, :2, 5:7].min() > 0.7
@@ -55,5 +55,5 @@ def test_a_place_is_lit_where_it_is():
 
 
 def test_looking_everywhere_lights_everything():
-    torch.testing.assert_close(attended(torch.full((1, 9), 1 / 9), 12, 12), torch.ones(1, 12, 12))
-    assert attended(torch.zeros(0, 9), 12, 12).shape == (0, 12, 12)
+    torch.testing.assert_close(attention_over_image(torch.full((1, 9), 1 / 9), 12, 12), torch.ones(1, 12, 12))
+    assert attention_over_image(torch.zeros(0, 9), 12, 12).shape == (0, 12, 12)

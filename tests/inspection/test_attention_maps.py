@@ -1,4 +1,4 @@
-"""What is shown are the weights a module makes its output with, and nothing is changed by looking."""
+"""What is shown are the weights a module makes its output with, and inspection changes nothing."""
 
 from dataclasses import replace
 from typing import Any
@@ -13,10 +13,10 @@ from anncestry.decoding import read_source
 from anncestry.errors import UserError
 from anncestry.inspection.attention_maps import (
     attention_maps,
-    attention_places,
+    attention_modules,
+    effective_keys,
     favourite_key,
     favourite_offset,
-    places_seen,
 )
 from anncestry.inspection.conformance import tiny_signature
 from anncestry.layers.attention.attention import CrossAttention, SelfAttention, attention_weights
@@ -62,7 +62,7 @@ def test_the_weights_make_the_output_of_their_module(fields):
     found = attention_maps(model, source, targets)
     calls = {}
     model.eval()
-    for name, (_, _, module) in attention_places(model).items():
+    for name, (_, _, module) in attention_modules(model).items():
         module.register_forward_hook(
             lambda module, arguments, output, name=name: calls.update({name: (module, arguments, output)})
         )
@@ -204,7 +204,7 @@ def test_a_stack_that_only_reads(causal):
 
 
 def test_a_module_by_itself_is_a_layer():
-    ((_, layer, module),) = attention_places(CrossAttention(8, 2)).values()
+    ((_, layer, module),) = attention_modules(CrossAttention(8, 2)).values()
     assert (layer, module.num_heads) == (1, 2)
 
 
@@ -222,12 +222,12 @@ def test_mistakes_are_named():
         attention_maps(create("gru", input_size=3, hidden_size=4, output_size=2), source)
 
 
-def test_places_seen():
+def test_effective_keys():
     weights = torch.zeros(3, 2, 4)
     weights[0, :, 1] = 1
     weights[1] = 0.25
     weights[2, 0, :2], weights[2, 1, 3] = 0.5, 1
-    torch.testing.assert_close(places_seen(weights), torch.tensor([1.0, 4.0, 1.5]))
+    torch.testing.assert_close(effective_keys(weights), torch.tensor([1.0, 4.0, 1.5]))
 
 
 def test_favourites():
@@ -260,7 +260,7 @@ def test_encoders_and_language_models_show_every_head(name, monkeypatch):
     scaled_dot_product = attention_module.scaled_dot_product
     monkeypatch.setattr(attention_module, "scaled_dot_product", recorded)
     found = attention_maps(model, torch.randint(3, signature.vocab_size, (1, 6)))
-    assert {maps.name for maps in found} == set(attention_places(model))
+    assert {maps.name for maps in found} == set(attention_modules(model))
     for maps in found:
         torch.testing.assert_close(maps.weights.sum(-1), torch.ones(maps.weights.shape[:2]))
         assert name != "gpt2" or (maps.weights.triu(1) == 0).all()

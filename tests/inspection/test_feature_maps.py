@@ -147,14 +147,14 @@ def test_mistakes():
     model, x = net("cnn"), torch.randn(1, *IMAGE)
     with pytest.raises(UserError, match=r"layer: got 'layer.0'; there is no such layer. Choices: .*layers.0"):
         feature_maps(model, x, ["layer.0"])
-    with pytest.raises(UserError, match=r"layer: got 'layers\.8'; puts out no maps"):
+    with pytest.raises(UserError, match=r"layer: got 'layers\.8'; outputs no feature maps"):
         feature_maps(model, x, ["layers.8"])
     with pytest.raises(UserError, match="must be one image"):
         feature_maps(model, torch.randn(2, *IMAGE))
     with pytest.raises(UserError, match="must be one image"):
         first_filters(model, torch.randn(1, 5))
     dense = create("mlp", inputs="image", input_shape=(1, 8, 8), output_size=3)
-    with pytest.raises(UserError, match="model: got 'MLP'; puts out no maps"):
+    with pytest.raises(UserError, match="model: got 'MLP'; outputs no feature maps"):
         feature_maps(dense, torch.randn(1, 1, 8, 8))
     with pytest.raises(UserError, match="model: got 'MLP'; has no convolution that reads images"):
         first_filters(dense, torch.randn(1, 1, 8, 8))

@@ -222,10 +222,10 @@ def _write(trained, sources: Sources, arguments: Arguments, options: Options) ->
 
 def _check_looks(trained, out: Path) -> None:
     """Raise a `UserError` unless the net looks at its source while it writes."""
-    from anncestry.inspection.alignments import can_look
+    from anncestry.inspection.alignments import attends_to_source
 
     name = trained.architecture.name
-    if not can_look(trained.model, trained.signature):
+    if not attends_to_source(trained.model, trained.signature):
         rule = f"needs a net with an attention; this {name} reads its source into a state of fixed size and "
         rule += "never looks at it again, so there are no weights to show"
         raise UserError("--alignments", str(out), rule)
@@ -233,7 +233,7 @@ def _check_looks(trained, out: Path) -> None:
 
 def _looks(trained, source: str | Path, rows: list[dict]) -> list:
     """What the page shows of the answers to one input: of the best text of each."""
-    from anncestry.inspection.alignments import attended
+    from anncestry.inspection.alignments import attention_over_image
     from anncestry.inspection.labels import labels_of
     from anncestry.report.inside.alignments import Aligned, heat_map, lit_images
     from anncestry.signature import END
@@ -248,7 +248,7 @@ def _looks(trained, source: str | Path, rows: list[dict]) -> list:
         words = labels_of(processor.target, [*best.tokens, END][: best.length])
         if captions:
             pixels = processor.images.pixels(image.value.unsqueeze(0))[0]
-            maps = attended(best.alignment, *pixels.shape[1:])
+            maps = attention_over_image(best.alignment, *pixels.shape[1:])
             figure = lit_images(row["input"], words, pixels.numpy(), maps.numpy())
         else:
             read = processor.whole(processor.cut([row["input"]])[0])

@@ -1,4 +1,4 @@
-"""Where the heads of a net look: their weights in any layer, computed again for whoever asks.
+"""The attention weights of the heads of any layer, computed again for whoever asks.
 
 While a net runs, attention goes through kernels that never form these weights. What goes into the attention
 of the layers asked for is caught during one ordinary pass, and their weights alone are computed from it.
@@ -23,13 +23,13 @@ from anncestry.protocols import outputs_of
 
 @dataclass(frozen=True, kw_only=True)
 class AttentionMaps:
-    """How much each query of a layer looks at each key.
+    """How much each query of a layer attends to each key.
 
     Attributes:
-        name: where the attention is in the model.
+        name: of the attention in the model.
         stack: the stack of layers it is in: ``encoder`` or ``decoder``.
         layer: of that stack.
-        cross: whether it looks at another sequence than its own.
+        cross: whether it attends to another sequence than its own.
         heads: which of its heads these are.
         weights: (h, T, S), each row of sum 1.
     """
@@ -54,21 +54,21 @@ def attention_maps(
     Args:
         model: it is left as it was.
         source: one text.
-        targets: what is written for it, where the model writes: query t is that of the place at which
-            target t is written, and its newest key is target t - 1 (`BEGIN` for the first).
-        layers: of every stack that has so many; all unless told.
-        head: one of them; all unless told.
+        targets: of an encoder-decoder, the tokens generated for it: query t is that of the position at which
+            target t is generated, and its newest key is target t - 1 (`BEGIN` for the first).
+        layers: of every stack that has so many; default: all.
+        head: one of them; default: all.
 
     Raises:
         UserError: the model has no attention, there is no such layer or head, or there is more than one text.
     """
     if source.dim() != 2 or len(source) != 1 or not source.shape[1]:
         raise UserError("source", tuple(source.shape), "must be one text, (1, S)")
-    places = attention_places(model)
-    known = sorted({layer for _, layer, _ in places.values()})
+    modules = attention_modules(model)
+    known = sorted({layer for _, layer, _ in modules.values()})
     for layer in layers:
         require(layer in known, "layer", layer, "there is no such layer", known)
-    wanted = {name: place for name, place in places.items() if not layers or place[1] in layers}
+    wanted = {name: found for name, found in modules.items() if not layers or found[1] in layers}
     counts = [module.num_heads for _, _, module in wanted.values()]
     if head is not None:
         require(1 <= head <= max(counts), "head", head, "there is no such head", range(1, max(counts) + 1))
@@ -88,7 +88,7 @@ def attention_maps(
     return found
 
 
-def attention_places(model: nn.Module) -> dict[str, tuple[str, int, Attention]]:
+def attention_modules(model: nn.Module) -> dict[str, tuple[str, int, Attention]]:
     """Stack, layer and module of each attention of several heads, by its name in the model.
 
     Raises:
@@ -97,10 +97,10 @@ def attention_places(model: nn.Module) -> dict[str, tuple[str, int, Attention]]:
     found = {}
     for name, module in model.named_modules():
         if isinstance(module, Attention):
-            stack, number = _place(name)
+            stack, number = _position(name)
             found[name] = (stack, number + 1, module)
     if not found:
-        raise UserError("model", type(model).__name__, "has no attention of several heads to look at")
+        raise UserError("model", type(model).__name__, "has no attention of several heads")
     return found
 
 
@@ -109,8 +109,8 @@ def has_heads(model: nn.Module) -> bool:
     return any(isinstance(module, Attention) for module in model.modules())
 
 
-def _place(name: str) -> tuple[str, int]:
-    """The stack that a name says, and the place there: ``encoder.0.attention`` is at 0 in ``encoder``."""
+def _position(name: str) -> tuple[str, int]:
+    """The stack that a name says, and the position there: ``encoder.0.attention`` is at 0 in ``encoder``."""
     parts = name.split(".")
     at = next((at for at, part in enumerate(parts) if part.isdecimal()), None)
     return ("", 0) if at is None else (".".join(parts[:at]), int(parts[at]))
@@ -150,27 +150,27 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
-def places_seen(weights: Float[Tensor, "h T S"]) -> Float[Tensor, "h"]:
-    """At how many places a head looks: the exponential of the entropy of its weights, the mean over queries.
+def effective_keys(weights: Float[Tensor, "h T S"]) -> Float[Tensor, "h"]:
+    """To how many keys a head attends: the perplexity of its attention weights, the mean over queries.
 
-    1 where each query looks at a single place, S where each looks at all alike.
+    1 where each query attends to a single key, S where each attends to all alike.
     """
     return torch.special.entr(weights).sum(-1).exp().mean(-1)
 
 
 def favourite_key(weights: Float[Tensor, "T S"]) -> tuple[int, float]:
-    """The key that gets most of a head's weight over all queries, and its share of it."""
+    """The key that gets most of a head's attention weight over all queries, and its share of it."""
     share, key = weights.mean(0).max(0)
     return int(key), float(share)
 
 
 def favourite_offset(weights: Float[Tensor, "T T"]) -> tuple[int, float]:
-    """How many places ahead (back where negative) a head looks most, and the mean weight there.
+    """How many positions ahead (back where negative) a head attends to most, and the mean weight there.
 
     Of the offsets that at least half of the queries have.
     """
-    num_places = len(weights)
-    offsets = range(-(num_places // 2), num_places // 2 + 1)
+    num_positions = len(weights)
+    offsets = range(-(num_positions // 2), num_positions // 2 + 1)
     means = {offset: float(weights.diagonal(offset).mean()) for offset in offsets}
     best = max(means, key=lambda offset: (means[offset], -abs(offset)))
     return best, means[best]

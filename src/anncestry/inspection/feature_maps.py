@@ -1,4 +1,4 @@
-"""What goes on inside a net of images: its first kernels, its maps of an image, what a unit of a map sees."""
+"""Inside a convolutional net: its first kernels, its feature maps of an image, a unit's receptive field."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ class Filters:
     Attributes:
         name: where it is in the model.
         weights: (N, C, F, F).
-        channels: which of its maps they make.
+        channels: which feature maps they make.
         total: how many kernels it has.
     """
 
@@ -35,16 +35,16 @@ class Filters:
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureMaps:
-    """A layer's maps of one image, the strongest first.
+    """A layer's feature maps of one image, the strongest first.
 
     Attributes:
         name: where the layer is in the model.
         maps: (N, h, w).
-        channels: which of its maps they are.
-        total: how many maps it puts out.
-        unit: channel, row and column of a middle unit: at the middle place, the one furthest from zero.
+        channels: which of its feature maps they are.
+        total: how many feature maps it outputs.
+        unit: channel, row and column of a middle unit: at the middle position, the one furthest from zero.
         gradient: the norm over the colours of the unit's derivative by each pixel, (H, W).
-        box: ``(top, left, height, width)`` in pixels of what that unit sees by the arithmetic of
+        box: ``(top, left, height, width)`` in pixels of that unit's receptive field by the arithmetic of
             `receptive_field`, the padding around the image included.
     """
 
@@ -83,26 +83,26 @@ def first_filters(model: nn.Module, image: Float[Tensor, "1 C H W"], limit: int 
 def feature_maps(
     model: nn.Module, image: Float[Tensor, "1 C H W"], layers: Sequence[str] = (), limit: int = MAX_MAPS
 ) -> list[FeatureMaps]:
-    """Maps of an image in evaluation mode, in the order in which the model makes them.
+    """Feature maps of an image in evaluation mode, in the order in which the model makes them.
 
     Args:
         model: it is left as it was: modes, statistics, gradients.
-        layers: names of modules that put out maps; unless given, of every height and width above 1 x 1 the
+        layers: names of modules that output feature maps; default: of every height and width above 1 x 1 the
             last one that is no normalisation on its way to the next layer.
-        limit: maps of each layer; those of the largest norm.
+        limit: feature maps of each layer; those of the largest norm.
 
     Raises:
-        UserError: no module puts out maps, or one that is named does not, or there is more than one image.
+        UserError: no module outputs feature maps, or a named one does not, or there is more than one image.
     """
     found = _fields(model, image)
     names = layers or _last_of_each_size(model, found)
     modules = dict(model.named_modules())
     for layer in layers:
         if layer not in found:
-            rule = "puts out no maps (B, C, H, W)" if layer in modules else "there is no such layer"
+            rule = "outputs no feature maps (B, C, H, W)" if layer in modules else "there is no such layer"
             raise UserError("layer", layer, rule, nearest(layer, list(found), 5)[:12])
     if not names:
-        raise UserError("model", type(model).__name__, "puts out no maps (B, C, H, W) of an image")
+        raise UserError("model", type(model).__name__, "outputs no feature maps (B, C, H, W) of an image")
     wanted = {name: modules[name] for name in found if name in names}
     kept: dict[str, Tensor] = {}
     x = image.detach().clone().requires_grad_()
@@ -116,7 +116,7 @@ def feature_maps(
 
 
 def _see(model: nn.Module, image: Tensor) -> None:
-    """Let a model read an image; one that writes of it writes nothing."""
+    """Let a model read an image; of an encoder-decoder the encoder alone runs."""
     if isinstance(model, EncoderDecoder):
         model.encode(image)
     else:
@@ -146,7 +146,7 @@ def _largest(values: Float[Tensor, "N *"], limit: int) -> Tensor:
 
 
 def _fields(model: nn.Module, image: Tensor) -> dict[str, tuple[tuple[int, ...], Field]]:
-    """Shape and field of what every module that puts out maps puts out, in the order in which they end."""
+    """Shape and field of the feature maps of every module that outputs some, in the order of their ends."""
     found: dict[str, tuple[tuple[int, ...], Field]] = {}
     modules = {name: module for name, module in model.named_modules() if name}
     with FieldOfView(image) as view:

@@ -19,8 +19,8 @@ def influence(
 
     Of a net that is a wiring of sequences, y are the outputs of the top layer (before the readout) and x what
     the lowest layer reads: a series' values, or the embeddings of tokens. Of any other, x is the first that a
-    part of it makes of every token (or the series), and y the last that a part of it, or the whole, puts out
-    for every step; of one that writes these are the steps of the answer.
+    part of it makes of every token (or the series), and y the last that a part of it, or the whole, outputs
+    for every step; of an encoder-decoder these are the steps of the target.
 
     The norm is estimated without bias from products with random signs v, E |J^T v|^2 = |J|^2 (Hutchinson);
     one backward pass for every t serves all of them.
@@ -28,7 +28,7 @@ def influence(
     Args:
         model: a model of sequences; it is put in evaluation mode for a while.
         inputs: one sequence, (1, S), (1, S, D), or (1, S, C) characters.
-        targets: (1, T) for a model that writes.
+        targets: (1, T) for an encoder-decoder.
 
     Raises:
         UserError: the model reads no sequence step by step, or there is more than one sequence.
@@ -69,7 +69,7 @@ def _of_wiring(
 def _of_parts(
     model: nn.Module, inputs: Tensor, num_probes: int, targets: Tensor | None
 ) -> tuple[Float[Tensor, "P S E"], Float[Tensor, "P T D"]]:
-    """What stands at the bottom and at the top of a model that is only looked at from outside."""
+    """What stands at the bottom and at the top of a model that is only observed from outside."""
     copies = inputs.repeat_interleave(num_probes, 0)
     answers = None if targets is None else targets.repeat_interleave(num_probes, 0)
     num_steps = inputs.shape[1] if targets is None else targets.shape[1]
@@ -101,7 +101,8 @@ def _of_parts(
 
 
 def reach(matrix: Float[Tensor, "T T"]) -> float:
-    """How many steps back the outputs of the later half look on average, weighted by influence."""
+    """How many steps back the inputs are that outputs depend on: the mean weighted by influence, over the
+    outputs of the later half."""
     T = matrix.shape[0]
     steps = torch.arange(T, dtype=matrix.dtype, device=matrix.device)
     back = (steps[:, None] - steps[None, :]).abs()

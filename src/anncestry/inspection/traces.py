@@ -1,4 +1,4 @@
-"""What goes on inside recurrent cells while they read: outputs, memory and gates, step by step."""
+"""Inside recurrent cells while they read: hidden states, memory cells and gates, step by step."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ class Trace:
     """One layer while it reads one sequence.
 
     Attributes:
-        name: where the layer is in the model.
+        name: of the layer in the model.
         values: ``h`` and, as far as the cell has them, ``c`` and its gates (i, f, g, o or r, z, n): (T, H).
     """
 

@@ -48,7 +48,7 @@ def heads(title, count=2):
         columns=["b", "c", HOSTILE],
         numbers=range(1, count + 1),
         weights=np.full((count, 2, 3), 1 / 3),
-        places=[1.04] * count,
+        effective_keys=[1.04] * count,
         notes=[HOSTILE] * count,
     )
 

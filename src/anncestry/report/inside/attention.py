@@ -28,7 +28,7 @@ class Heads:
         columns: (S,) labels of keys.
         numbers: (h,) of the heads.
         weights: (h, T, S) from 0 to 1.
-        places: (h,) to how many keys each attends.
+        effective_keys: (h,) to how many keys each attends on average.
         notes: (h,) what else there is to say of each.
     """
 
@@ -38,7 +38,7 @@ class Heads:
     columns: Sequence[str]
     numbers: Sequence[int]
     weights: np.ndarray
-    places: Sequence[float]
+    effective_keys: Sequence[float]
     notes: Sequence[str]
 
 
@@ -70,9 +70,9 @@ def attention_page(
 
 def _captions(part: Heads) -> list[str]:
     """A sentence for each head."""
-    sees = (f"{places:.1f} token{'' if f'{places:.1f}' == '1.0' else 's'}" for places in part.places)
-    rows = zip(part.numbers, sees, part.notes, strict=True)
-    return [f"Head {number}: attends to {seen}, {note}." for number, seen, note in rows]
+    counts = (f"{keys:.1f} token{'' if f'{keys:.1f}' == '1.0' else 's'}" for keys in part.effective_keys)
+    rows = zip(part.numbers, counts, part.notes, strict=True)
+    return [f"Head {number}: attends to {count}, {note}." for number, count, note in rows]
 
 
 def _figure(caption: str, weights: np.ndarray, part: Heads) -> str:
@@ -87,10 +87,10 @@ def _grid(name: str, layers: Sequence[Heads]) -> str:
     for layer in layers:
         cells = ""
         captions = _captions(layer)
-        for number, weights, places, caption in zip(
-            layer.numbers, layer.weights, layer.places, captions, strict=True
+        for number, weights, keys, caption in zip(
+            layer.numbers, layer.weights, layer.effective_keys, captions, strict=True
         ):
-            below = f"<figcaption>{number}: {places:.1f}</figcaption>"
+            below = f"<figcaption>{number}: {keys:.1f}</figcaption>"
             drawing = small_map(weights, f"{name}, {layer.title}. {caption}")
             cells += f'<figure style="margin: 0">{drawing}{below}</figure>\n'
         head = f'<div style="width: 4.5rem; color: var(--soft)">{escape(layer.title)}</div>\n'
