@@ -7,11 +7,12 @@ import types
 import typing
 from collections.abc import Iterable
 from dataclasses import fields
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import tyro
 
 from anncestry.errors import UserError, nearest
+from anncestry.stored import whole
 
 # `--set a=1 b=2` and `--set a=1 --set b=2` are the same.
 Overrides = Annotated[
@@ -46,17 +47,16 @@ def parse_overrides(pairs: Iterable[str | tuple[str, ...]], config_class: type) 
 
 
 def _convert(field: str, text: str, kind: Any) -> Any:
-    """The value that ``text`` spells in a type: bool, int, float, str, a literal, a tuple, or one or None."""
+    """The value that ``text`` spells in a type: bool, int, float, str, a literal, a tuple, or one or None.
+
+    What needs no spelling out is checked as values of JSON are.
+    """
     origin, parts = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
         if type(None) in parts and text.lower() == "none":
             return None
         (kind,) = (part for part in parts if part is not type(None))
         return _convert(field, text, kind)
-    if origin is Literal:
-        if text not in parts:
-            raise UserError(field, text, "must be one of the choices", parts)
-        return text
     if origin is tuple:
         words = [word.strip() for word in text.strip("()[] ").split(",")]
         words = [word for word in words if word]
@@ -74,5 +74,4 @@ def _convert(field: str, text: str, kind: Any) -> Any:
         except ValueError as error:
             rule = "must be a whole number" if kind is int else "must be a number"
             raise UserError(field, text, rule) from error
-    assert kind is str, f"a field of type {kind} cannot be set from text"
-    return text
+    return whole(kind, text, field)
