@@ -15,7 +15,7 @@ import torch
 from anncestry.arrays import Tensor
 from anncestry.checkpoints.importing import import_weights
 from anncestry.decoding import Search, decode
-from anncestry.decoding.decode import read_prompt
+from anncestry.decoding.dispatch import read_prompt
 from anncestry.engine.memory import keep_freed_memory
 from anncestry.engine.prediction import Prediction
 from anncestry.models.create import create

@@ -9,14 +9,15 @@
 Names are imported when they are first used, so ``import anncestry`` alone loads no torch.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from anncestry.lazy import hand_on
 from anncestry.version import __version__
 
 if TYPE_CHECKING:
     from anncestry import timeline
     from anncestry.data import DataOptions, load_data
+    from anncestry.decoding import Search
     from anncestry.errors import UserError
     from anncestry.inference.embedding import embed
     from anncestry.inspection.conformance import check_model
@@ -29,27 +30,11 @@ if TYPE_CHECKING:
     from anncestry.training.settings import TrainingSettings
     from anncestry.training.train import train
 
-_HOMES = {
-    "check_model": "anncestry.inspection.conformance",
-    "compare": "anncestry.race.compare",
-    "costs": "anncestry.inspection.costs",
-    "create": "anncestry.models.create",
-    "embed": "anncestry.inference.embedding",
-    "load": "anncestry.runs.run",
-    "load_data": "anncestry.data",
-    "DataOptions": "anncestry.data",
-    "Run": "anncestry.runs.run",
-    "TrainingSettings": "anncestry.training.settings",
-    "timeline": "anncestry.timeline",
-    "train": "anncestry.training.train",
-    "Signature": "anncestry.signature",
-    "UserError": "anncestry.errors",
-    "TIMELINE": "anncestry.timeline",
-}
 __all__ = [
     "TIMELINE",
     "DataOptions",
     "Run",
+    "Search",
     "Signature",
     "TrainingSettings",
     "UserError",
@@ -64,14 +49,4 @@ __all__ = [
     "timeline",
     "train",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'anncestry' has no attribute {name!r}")
-    home = importlib.import_module(_HOMES[name])
-    return home if name == "timeline" else getattr(home, name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = hand_on(__name__)

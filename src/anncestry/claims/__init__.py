@@ -230,6 +230,7 @@ CLAIMS: tuple[Claim, ...] = (
         paper="Springenberg et al., Striving for simplicity, 1412.6806; Radford, Metz & Chintala, 1511.06434",
     ),
 )
+"""Every claim, in the order of its architectures."""
 
 
 def find(name: str) -> Claim:

@@ -1,11 +1,14 @@
 """From a model that scores the next token to a text, over one protocol: ``step`` and a state by value."""
 
-from anncestry.decoding.decode import decode, read_prompt, read_source
-from anncestry.decoding.hypothesis import Hypothesis
-from anncestry.decoding.sampling import Rule, sample, stream
-from anncestry.decoding.search import LENGTH_PENALTIES, Search
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "LENGTH_PENALTIES", "Hypothesis", "Rule", "Search", "decode", "read_prompt", "read_source", "sample",
-    "stream",
-]  # fmt: skip
+from anncestry.lazy import hand_on
+
+if TYPE_CHECKING:
+    from anncestry.decoding.dispatch import decode, read_prompt, read_source
+    from anncestry.decoding.hypothesis import Hypothesis
+    from anncestry.decoding.sampling import Rule, sample, stream
+    from anncestry.decoding.search import Search
+
+__all__ = ["Hypothesis", "Rule", "Search", "decode", "read_prompt", "read_source", "sample", "stream"]
+__getattr__, __dir__ = hand_on(__name__)

@@ -8,7 +8,7 @@ import torch
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.decoding.beam_state import Followed, Step, check_numbers, log_probs_of
 from anncestry.decoding.constraints import Constraints
-from anncestry.decoding.decode import read_prompt
+from anncestry.decoding.dispatch import read_prompt
 from anncestry.errors import require
 from anncestry.protocols import SequenceModel, State
 

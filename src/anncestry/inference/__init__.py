@@ -1,1 +1,12 @@
 """What a trained model computes for inputs: generated texts, vectors, figures over splits."""
+
+from typing import TYPE_CHECKING
+
+from anncestry.lazy import hand_on
+
+if TYPE_CHECKING:
+    from anncestry.inference.batched import encode
+    from anncestry.inference.generation import generate, usual_search
+
+__all__ = ["encode", "generate", "usual_search"]
+__getattr__, __dir__ = hand_on(__name__)

@@ -1,2 +1,14 @@
 """The race: every architecture that fits the data under an equal budget, beside baselines, ranked with its
 uncertainty."""
+
+from typing import TYPE_CHECKING
+
+from anncestry.lazy import hand_on
+
+if TYPE_CHECKING:
+    from anncestry.race.budget import Budget
+    from anncestry.race.compare import Moment, resume
+    from anncestry.race.results import Results
+
+__all__ = ["Budget", "Moment", "Results", "resume"]
+__getattr__, __dir__ = hand_on(__name__)

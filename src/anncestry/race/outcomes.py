@@ -18,7 +18,7 @@ from torch import nn
 from anncestry.arrays import Float, Tensor
 from anncestry.data.splits.dataset import Examples
 from anncestry.objectives import Objective
-from anncestry.objectives.score import tally_split
+from anncestry.objectives.scoring import tally_split
 
 MOST = 1000  # blocks; rows of a larger split share one
 

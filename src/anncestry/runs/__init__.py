@@ -1,1 +1,13 @@
 """Run folders: what training writes and everything else reads."""
+
+from typing import TYPE_CHECKING
+
+from anncestry.lazy import hand_on
+
+if TYPE_CHECKING:
+    from anncestry.runs.exports import export_run
+    from anncestry.runs.imported import write_import
+    from anncestry.runs.run import Run, load
+
+__all__ = ["Run", "export_run", "load", "write_import"]
+__getattr__, __dir__ = hand_on(__name__)

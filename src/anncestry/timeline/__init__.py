@@ -54,6 +54,7 @@ KINDS: dict[str, tuple[Architecture, ...]] = {
 TIMELINE: tuple[Architecture, ...] = tuple(
     sorted((entry for branch in KINDS.values() for entry in branch), key=lambda entry: entry.year)
 )
+"""Every architecture, in the order of its year."""
 Architecture.timeline = TIMELINE
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from anncestry.data.splits.dataset import Dataset, Processor, Whole
 
 DEFAULTS = DataOptions()
-__all__ = ["SOURCES", "DataOptions", "check_heeded", "load_data", "load_whole"]
+__all__ = ["check_heeded", "load_data", "load_whole"]
 
 
 def load_data(

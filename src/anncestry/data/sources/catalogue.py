@@ -299,6 +299,7 @@ SOURCES: tuple[Source, ...] = (
         heeds=("batch_tokens",),
     ),
 )
+"""Every data source, as `--data` names it."""
 
 
 def find_source(data: str) -> Source:

@@ -163,7 +163,7 @@ STACKED_LSTM = (
         "one pass over all of it, the state carried",
         "one pass over all of it, the state carried",
         why="pieces would each begin without a context",
-        test="objectives/test_score.py::test_a_text_is_read_with_its_state_carried",
+        test="objectives/test_scoring.py::test_a_text_is_read_with_its_state_carried",
     ),
 )
 

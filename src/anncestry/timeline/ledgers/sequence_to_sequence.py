@@ -97,7 +97,7 @@ SEQ2SEQ: tuple[Departure, ...] = (
         "its log probability",
         "that over GNMT's penalty of its length, with 0.6; `--alpha 0` is the paper's",
         why="one search for all decoders",
-        test="decoding/test_decode.py::test_the_length_penalty_decides_between_an_early_end_and_a_long_text",
+        test="decoding/test_dispatch.py::test_the_length_penalty_decides_between_an_early_end_and_a_long_text",
     ),
     _FORGET_BIAS,
     _SAMPLING,
