@@ -11,7 +11,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from anncestry.data.options import DataOptions
-from anncestry.data.sources.catalogue import SOURCES, Source, find_source
+from anncestry.data.sources.catalogue import Source, find_source
 from anncestry.errors import UserError, require
 
 if TYPE_CHECKING:
