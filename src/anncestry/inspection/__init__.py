@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from anncestry.lazy import hand_on
 
 if TYPE_CHECKING:
-    from anncestry.inspection.alignments import attended
     from anncestry.inspection.attention_maps import AttentionMaps
     from anncestry.inspection.conformance import CheckResult, Report, check_model
     from anncestry.inspection.costs import Costs, LayerCost
@@ -26,7 +25,6 @@ __all__ = [
     "LayerKind",
     "Report",
     "Trace",
-    "attended",
     "check_model",
     "measured_field",
     "path_lengths",
