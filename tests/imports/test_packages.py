@@ -38,7 +38,7 @@ def test_a_package_says_what_it_is_for(package):
 @pytest.mark.parametrize("package", PACKAGES)
 def test_names_that_are_handed_on_are_there_and_documented(package):
     module, homes = importlib.import_module(package), homes_of(PACKAGES[package].read_text(encoding="utf-8"))
-    assert hasattr(module, "__all__") == (package not in OF_MODULES)
+    assert hasattr(module, "__all__") == (package not in OF_MODULES), "hands on no names (anncestry.lazy)"
     for name in getattr(module, "__all__", []):
         value = getattr(module, name)
         if inspect.isclass(value) or inspect.isroutine(value):

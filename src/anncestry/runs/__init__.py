@@ -6,8 +6,9 @@ from anncestry.lazy import hand_on
 
 if TYPE_CHECKING:
     from anncestry.runs.exports import export_run
+    from anncestry.runs.folder import RunFolder
     from anncestry.runs.imported import write_import
     from anncestry.runs.run import Run, load
 
-__all__ = ["Run", "export_run", "load", "write_import"]
+__all__ = ["Run", "RunFolder", "export_run", "load", "write_import"]
 __getattr__, __dir__ = hand_on(__name__)
