@@ -45,7 +45,11 @@ def read_json(path: Path) -> Any:
 
 def read_object(path: Path) -> dict[str, Any]:
     """The same of a file that must hold an object."""
-    value = read_json(path)
+    return object_in(path, read_json(path))
+
+
+def object_in(path: Path, value: object) -> dict[str, Any]:
+    """The value of a file, which must be an object."""
     if not isinstance(value, dict):
         raise UserError("file", str(path), f"must hold an object; it holds {_kind(value)}")
     return value

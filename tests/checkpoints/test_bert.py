@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -102,6 +103,14 @@ def test_every_way_to_name_it():
     assert len(found[0].tensors) == 46 - 2 * 2 * 2  # of two layers, q, k and v in one
 
 
+def bundled(monkeypatch, arrays):
+    """Let every checkpoint of TensorFlow hold these."""
+    found = SimpleNamespace(
+        listed=arrays, index=Path("x.index"), read=lambda names: {name: arrays[name] for name in names}
+    )
+    monkeypatch.setattr(foreign_files, "open_bundle", lambda path: found)
+
+
 def test_what_the_authors_fine_tune(tmp_path, monkeypatch):
     """Names of classes' and questions' weights; what training keeps is passed over."""
     (tmp_path / "bert_model.ckpt.index").touch()
@@ -128,15 +137,12 @@ def test_what_the_authors_fine_tune(tmp_path, monkeypatch):
             arrays["bert/pooler/dense/bias"] = np.zeros(D, np.float32)
         more = {f"{name}/{part}": array for name, array in arrays.items() for part in ("adam_m", "adam_v")}
         more["global_step"] = np.array(7)
-        monkeypatch.setattr(foreign_files, "list_bundle", lambda path, a=arrays, m=more: {**a, **m})
-        monkeypatch.setattr(converter, "read_bundle", lambda path, names, a=arrays: {n: a[n] for n in names})
+        bundled(monkeypatch, {**arrays, **more})
         found = import_weights(tmp_path)
         assert found.config["task"] == task
         same(found, model)
         assert any("pooler was left out" in note for note in found.notes) == (task == "span")
-    monkeypatch.setattr(
-        foreign_files, "list_bundle", lambda path: dict.fromkeys([converter._TF_LAYER, "bert/x/odd"])
-    )
+    bundled(monkeypatch, dict.fromkeys([converter._TF_LAYER, "bert/x/odd"]))
     with pytest.raises(UserError, match=r"no such tensors.*bert/x/odd"):
         import_weights(tmp_path)
 

@@ -11,6 +11,7 @@ import torch
 
 import anncestry
 from anncestry.checkpoints.converters.elmo import elmo_bytes, find_elmo, from_elmo, to_elmo
+from anncestry.checkpoints.foreign_files import ForeignFiles
 from anncestry.checkpoints.importing import import_weights
 from anncestry.cli.main import main
 from anncestry.data.processors.characters import CharacterProcessor
@@ -210,20 +211,29 @@ def test_options_of_training_are_read_too(files, tmp_path):
     assert import_weights(folder).config == import_weights(files).config
 
 
+def found_in(path):
+    with ForeignFiles(path) as files:
+        return find_elmo(files)
+
+
 def test_which_files_belong_together(files, tmp_path):
     folder = damaged(files, tmp_path / "net")
-    assert find_elmo(folder / "options.json") == find_elmo(folder) == find_elmo(folder / "lm_weights.hdf5")
+    pair = ("options.json", "lm_weights.hdf5")
+    assert found_in(folder) == found_in(folder / pair[0]) == found_in(folder / pair[1]) == pair
+    (folder / pair[1]).rename(folder / "weights")
+    assert found_in(folder) == found_in(folder / "weights") == (pair[0], "weights")
+    (folder / "weights").rename(folder / pair[1])
     (folder / "options.json").rename(folder / "small_options.json")
     shutil.copyfile(folder / "lm_weights.hdf5", folder / "small_weights.hdf5")
     with pytest.raises(UserError, match="holds several nets; name one of"):
-        find_elmo(folder)
-    assert find_elmo(folder / "small_weights.hdf5").options.name == "small_options.json"
+        found_in(folder)
+    assert found_in(folder / "small_weights.hdf5").options == "small_options.json"
     (folder / "large_options.json").write_text("{}")
-    assert find_elmo(folder / "small_weights.hdf5").options.name == "small_options.json"
+    assert found_in(folder / "small_weights.hdf5").options == "small_options.json"
     with pytest.raises(UserError, match=r"needs one file beside it whose name ends with options\.json"):
-        find_elmo(folder / "lm_weights.hdf5")
-    assert find_elmo(files / "lm_embeddings_0.hdf5") is None
-    assert find_elmo(tmp_path / "nowhere") is None
+        found_in(folder / "lm_weights.hdf5")
+    assert found_in(files / "lm_embeddings_0.hdf5") is None
+    assert found_in(tmp_path / "nowhere") is None
 
 
 def test_a_file_that_is_cut_short(files, tmp_path):
@@ -235,7 +245,8 @@ def test_a_file_that_is_cut_short(files, tmp_path):
 
 
 def test_the_processor_that_comes_with_it(files):
-    found = from_elmo(find_elmo(files))
+    with ForeignFiles(files) as opened:
+        found = from_elmo(opened)
     assert found.processor == {"kind": "character-words", "vocabulary": [], "num_chars": 50}
 
 

@@ -85,10 +85,11 @@ def test_what_does_not_fit_is_listed_together(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_another_architecture_than_asked_for():
-    with pytest.raises(UserError, match="holds a vgg"):
-        from_torchvision(net("vgg").state_dict(), "file", "resnet-18")
-    assert from_torchvision(net("vgg").state_dict(), "file", "vgg-13").architecture == "vgg"
+def test_another_architecture_than_asked_for(tmp_path):
+    write_tensors(tmp_path / "w.safetensors", net("vgg").state_dict())
+    with pytest.raises(UserError, match=r"w.safetensors holds a VGG. Choices: vgg"):
+        import_weights(tmp_path / "w.safetensors", "resnet-18")
+    assert import_weights(tmp_path / "w.safetensors", "vgg-13").architecture == "vgg"
 
 
 @pytest.mark.parametrize("lost", ["conv1.weight", "fc.weight"])

@@ -3,16 +3,18 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from anncestry.checkpoints import foreign_files
 from anncestry.checkpoints.converters import tensor2tensor
 from anncestry.checkpoints.importing import import_weights
 from anncestry.cli.main import main
 from anncestry.errors import UserError
-from anncestry.formats.tensorflow_bundle import read_bundle
+from anncestry.formats.tensorflow_bundle import open_bundle
 from anncestry.runs.imported import write_import
 
 FIXTURE = Path(__file__).resolve().parents[3] / "shared" / "fixtures" / "t2t-transformer-tiny"
@@ -100,10 +102,16 @@ def copied(tmp_path):
     return folder
 
 
+def bundled(monkeypatch, arrays):
+    """Let every checkpoint of TensorFlow hold these."""
+    found = SimpleNamespace(listed=arrays, read=lambda names: {name: arrays[name] for name in names})
+    monkeypatch.setattr(foreign_files, "open_bundle", lambda path: found)
+
+
 @real
 @pytest.mark.parametrize("before", [True, False])
 def test_the_formulas(tmp_path, monkeypatch, before):
-    arrays = read_bundle(FIXTURE)
+    arrays = open_bundle(FIXTURE).read()
     random = np.random.default_rng(0)
     for name in arrays:  # those of the file are ones and zeros
         if "layer_norm" in name or name.endswith("bias"):
@@ -116,10 +124,7 @@ def test_the_formulas(tmp_path, monkeypatch, before):
         settings |= {"layer_preprocess_sequence": "none", "layer_postprocess_sequence": "dan"}
         (folder / "hparams.json").write_text(json.dumps(settings))
         arrays = {n: a for n, a in arrays.items() if not tensor2tensor._LAST.fullmatch(n)}
-    monkeypatch.setattr(tensor2tensor, "list_bundle", lambda path: arrays)
-    monkeypatch.setattr(
-        tensor2tensor, "read_bundle", lambda path, names: {name: arrays[name] for name in names}
-    )
+    bundled(monkeypatch, arrays)
     run = write_import(tmp_path / "run", import_weights(folder), folder)
     assert run.model.config.norm == ("pre" if before else "post")
     source, target = random.integers(2, V, 7), random.integers(2, V, 5)
@@ -180,10 +185,10 @@ def test_what_is_refused(tmp_path, monkeypatch):
     vocabulary.write_text("a\nb\n")
     with pytest.raises(UserError, match="must begin with <pad> and <EOS>"):
         import_weights(folder)
-    arrays = read_bundle(FIXTURE)
+    arrays = open_bundle(FIXTURE).read()
     names = ("transformer/body/encoder/layer_0/moe/kernel", "transformer/body/decoder/odd")
     arrays |= {name: np.ones(2, np.float32) for name in names}
-    monkeypatch.setattr(tensor2tensor, "list_bundle", lambda path: arrays)
+    bundled(monkeypatch, arrays)
     with pytest.raises(
         UserError, match="layer_0/moe/kernel, transformer/body/decoder/odd'; tensor2tensor's Tr"
     ):

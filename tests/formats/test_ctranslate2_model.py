@@ -72,7 +72,7 @@ def test_what_is_written_is_read(tmp_path, version):
         assert found.variables[name].dtype == array.dtype
         np.testing.assert_array_equal(found.variables[name], array)
         found.variables[name][...] = 0  # an array of the reader's own
-    assert found.vocabularies == found.config == {}
+    assert found.vocabularies == {}
 
 
 def test_aliases_stand_for_the_same_array(tmp_path):
@@ -138,9 +138,7 @@ def test_what_lies_beside_the_model(tmp_path):
     (tmp_path / "target_vocabulary.json").write_text(json.dumps(["<s>", "a\nb", "é"]))
     (tmp_path / "shared_vocabulary.txt").write_bytes(b"x")
     (tmp_path / "vocabulary.txt").write_bytes(b"")
-    (tmp_path / "config.json").write_text('{"bos_token": "<s>"}')
     found = read_ctranslate2(tmp_path / "model.bin")
-    assert found.config == {"bos_token": "<s>"}
     assert found.vocabularies == {
         "source": ["<s>", "a\u2028b", "\x85\r", " "],
         "target": ["<s>", "a\nb", "é"],
@@ -152,9 +150,6 @@ def test_what_lies_beside_the_model(tmp_path):
 @pytest.mark.parametrize(
     ("name", "data", "said"),
     [
-        ("config.json", b"[]", "must hold an object"),
-        ("config.json", b"{", "is not readable JSON"),
-        ("config.json", b"[" * 100_000, "is not readable JSON"),
         ("source_vocabulary.json", b"{}", "must be a list"),
         ("source_vocabulary.json", b"[1]", "not all of them are texts"),
         ("source_vocabulary.txt", b"\xff", "cannot be read as UTF-8"),

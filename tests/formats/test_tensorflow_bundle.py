@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from anncestry.errors import UserError
 from anncestry.formats.crc32c import crc32c, mask
-from anncestry.formats.tensorflow_bundle import Stored, _sortable, list_bundle, read_bundle
+from anncestry.formats.tensorflow_bundle import Stored, _sortable, open_bundle
 
 FIXTURES = Path(__file__).resolve().parents[3] / "shared" / "fixtures"
 real = pytest.mark.skipif(not FIXTURES.is_dir(), reason="needs the checkpoints in ../shared/fixtures")
@@ -93,7 +93,7 @@ def arrays(seed=0):
 def test_what_is_written_is_read(tmp_path, num_shards):
     tensors = arrays()
     prefix = write(tmp_path / "model.ckpt-3", tensors, num_shards)
-    listed, found = list_bundle(prefix), read_bundle(prefix)
+    listed, found = open_bundle(prefix).listed, open_bundle(prefix).read()
     assert listed == {name: Stored(array.shape, array.dtype.name) for name, array in tensors.items()}
     assert found.keys() == tensors.keys()
     for name, array in tensors.items():
@@ -104,37 +104,37 @@ def test_what_is_written_is_read(tmp_path, num_shards):
 
 def test_which_are_read(tmp_path):
     prefix = write(tmp_path / "model", arrays(), 3)
-    assert list(read_bundle(prefix, ["step", "half"])) == ["step", "half"]
-    assert list(read_bundle(prefix, "step")) == ["step"]
-    assert set(read_bundle(prefix, lambda name: name.startswith("a/"))) == {"a/kernel", "a/bias"}
-    assert read_bundle(prefix, []) == {}
+    assert list(open_bundle(prefix).read(["step", "half"])) == ["step", "half"]
+    assert list(open_bundle(prefix).read("step")) == ["step"]
+    assert set(open_bundle(prefix).read(lambda name: name.startswith("a/"))) == {"a/kernel", "a/bias"}
+    assert open_bundle(prefix).read([]) == {}
     (tmp_path / "model.data-00002-of-00003").unlink()  # holds neither step nor a/kernel
-    assert len(read_bundle(prefix, ["step", "a/kernel"])) == 2
+    assert len(open_bundle(prefix).read(["step", "a/kernel"])) == 2
     with pytest.raises(UserError, match="data-00002-of-00003'; cannot be read: there is no such file"):
-        read_bundle(prefix)
+        open_bundle(prefix).read()
     with pytest.raises(UserError, match=r"names: got 'a/kernal'; there is no such tensor.*Choices: a/kernel"):
-        read_bundle(prefix, ["a/kernal"])
+        open_bundle(prefix).read(["a/kernal"])
 
 
 def test_the_ways_to_name_it(tmp_path):
     write(tmp_path / "model.ckpt-1", arrays(1))
     prefix = write(tmp_path / "model.ckpt-2", arrays(2))
     for path in (prefix, f"{prefix}.index", f"{prefix}.meta", f"{prefix}.data-00000-of-00001"):
-        assert read_bundle(path)["a/bias"][0] == arrays(2)["a/bias"][0]
+        assert open_bundle(path).read()["a/bias"][0] == arrays(2)["a/bias"][0]
     with pytest.raises(UserError, match="is a folder without a file checkpoint"):
-        read_bundle(tmp_path)
+        open_bundle(tmp_path).read()
     for line in ("model.ckpt-2", "/elsewhere/model.ckpt-2", r"C:\\runs\\model.ckpt-2", "../model.ckpt-2"):
         text = f'model_checkpoint_path: "{line}"\nall_model_checkpoint_paths: "model.ckpt-1"\n'
         (tmp_path / "checkpoint").write_text(text)
-        assert read_bundle(tmp_path)["a/bias"][0] == arrays(2)["a/bias"][0]
+        assert open_bundle(tmp_path).read()["a/bias"][0] == arrays(2)["a/bias"][0]
     (tmp_path / "checkpoint").write_text('all_model_checkpoint_paths: "model.ckpt-1"\n')
     with pytest.raises(UserError, match="must have a line model_checkpoint_path"):
-        read_bundle(tmp_path)
+        open_bundle(tmp_path).read()
     with pytest.raises(UserError, match=r"model.ckpt-3.index'; cannot be read: there is no such file"):
-        list_bundle(tmp_path / "model.ckpt-3")
+        open_bundle(tmp_path / "model.ckpt-3")
     (tmp_path / "checkpoint").write_text(f'model_checkpoint_path: "{"9" * 5000}"\n')  # no name of any file
     with pytest.raises(UserError, match="there is no such file"):
-        read_bundle(tmp_path)
+        open_bundle(tmp_path).read()
 
 
 def test_bfloat16_becomes_float32(tmp_path):
@@ -142,8 +142,8 @@ def test_bfloat16_becomes_float32(tmp_path):
     raw = (values.view(np.uint32) >> 16).astype("<u2").tobytes()
     prefix = write(tmp_path / "model", {}, more={b"w": entry(NUMBERS["bfloat16"], (2, 2), 0, 0, raw)})
     Path(f"{prefix}.data-00000-of-00001").write_bytes(raw)
-    assert list_bundle(prefix) == {"w": Stored((2, 2), "bfloat16")}
-    found = read_bundle(prefix)["w"]
+    assert open_bundle(prefix).listed == {"w": Stored((2, 2), "bfloat16")}
+    found = open_bundle(prefix).read()["w"]
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found, values)
 
@@ -153,14 +153,14 @@ def test_strings_are_left_out_and_others_refused(tmp_path):
     prefix = write(tmp_path / "model", {"w": np.ones(3, np.float32)}, more=more)
     path = tmp_path / "model.data-00000-of-00001"
     path.write_bytes(path.read_bytes() + b"123456789")
-    assert list_bundle(prefix)["graph"] == Stored((), "string")
-    assert set(read_bundle(prefix)) == {"w"}
+    assert open_bundle(prefix).listed["graph"] == Stored((), "string")
+    assert set(open_bundle(prefix).read()) == {"w"}
     with pytest.raises(UserError, match=r"dtype of graph: got 'string'; is not read here. Choices: float32"):
-        read_bundle(prefix, ["graph"])
+        open_bundle(prefix).read(["graph"])
     prefix = write(tmp_path / "model", {}, more={b"q": entry(13, (1,), 0, 0, b"abcd")})
     with pytest.raises(UserError, match="dtype of q: got 'qint32'; is not read here"):
-        read_bundle(prefix)
-    assert list_bundle(write(tmp_path / "model", {}, more={b"q": entry(99, (), 0, 0, b"")}))["q"].dtype
+        open_bundle(prefix).read()
+    assert open_bundle(write(tmp_path / "model", {}, more={b"q": entry(99, (), 0, 0, b"")})).listed["q"].dtype
 
 
 def parted(name, shape, spans):
@@ -187,8 +187,8 @@ def test_parts_are_joined(tmp_path):
     line, keys = parted(b"table", whole.shape, [((0, 200), (0, -1)), ((200, 100), (0, -1))])
     parts = dict(zip(keys, (whole[:200], whole[200:]), strict=True))
     prefix = write(tmp_path / "model", {"b": whole[0]} | parts, 2, more={b"table": line})
-    assert list_bundle(prefix) == {"b": Stored((4,), "float32"), "table": Stored((300, 4), "float32")}
-    found = read_bundle(prefix)
+    assert open_bundle(prefix).listed == {"b": Stored((4,), "float32"), "table": Stored((300, 4), "float32")}
+    found = open_bundle(prefix).read()
     np.testing.assert_array_equal(found["table"], whole)
     assert found.keys() == {"b", "table"}
 
@@ -210,7 +210,7 @@ def test_parts_that_do_not_join_are_said(tmp_path, spans, sizes, text):
     parts = {key: np.ones(size, np.float32) for key, size in zip(keys, sizes, strict=False)}
     prefix = write(tmp_path / "model", parts, more={b"w": line})
     with pytest.raises(UserError, match=text):
-        read_bundle(prefix)
+        open_bundle(prefix).read()
 
 
 @given(st.integers(-(2**54), 2**54), st.integers(-(2**54), 2**54))
@@ -251,7 +251,7 @@ def test_a_damaged_entry_is_said(tmp_path, line, text):
     prefix = write(tmp_path / "model", {}, more={b"v": other, b"w": line})
     Path(f"{prefix}.data-00000-of-00001").write_bytes(bytes(16))
     with pytest.raises(UserError, match=text):
-        read_bundle(prefix)
+        open_bundle(prefix).read()
 
 
 def test_damaged_files_are_said(tmp_path):
@@ -260,30 +260,30 @@ def test_damaged_files_are_said(tmp_path):
     whole, weights = index.read_bytes(), data.read_bytes()
     data.write_bytes(weights[:-1])
     with pytest.raises(UserError, match=r"of-00001'; is cut short: flags ends at byte"):
-        read_bundle(prefix)
+        open_bundle(prefix).read()
     data.write_bytes(weights[:5] + bytes([weights[5] ^ 4]) + weights[6:])
     with pytest.raises(UserError, match="is damaged: a/kernel does not match its checksum"):
-        read_bundle(prefix)
-    assert len(read_bundle(prefix, lambda name: name != "a/kernel")) == len(arrays()) - 1
+        open_bundle(prefix).read()
+    assert len(open_bundle(prefix).read(lambda name: name != "a/kernel")) == len(arrays()) - 1
     index.write_bytes(whole[:40] + bytes([whole[40] ^ 4]) + whole[41:])
     with pytest.raises(
         UserError, match=r"model.index'; is not the index.*byte 0 does not match its checksum"
     ):
-        list_bundle(prefix)
+        open_bundle(prefix)
     index.write_bytes(whole[:-1])
     with pytest.raises(UserError, match="its last eight bytes are not those of a table"):
-        list_bundle(prefix)
+        open_bundle(prefix)
     index.write_bytes(b"")
     with pytest.raises(UserError, match="it is too short"):
-        list_bundle(prefix)
+        open_bundle(prefix)
     index.write_bytes(table({b"w": b""}))
     with pytest.raises(UserError, match="it has no header"):
-        list_bundle(prefix)
+        open_bundle(prefix)
     with pytest.raises(UserError, match="is of a big-endian machine"):
-        list_bundle(write(prefix, arrays(), header=field(2, 1)))
+        open_bundle(write(prefix, arrays(), header=field(2, 1)))
     index.write_bytes(table({b"": field(1, 1) + field(3, field(1, 2) + field(2, 2))}))
     with pytest.raises(UserError, match="has version 2; must be at most 1"):
-        list_bundle(prefix)
+        open_bundle(prefix)
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -296,10 +296,10 @@ def test_no_byte_can_be_changed_unseen(tmp_path, data):
     file.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :])
     padding = file.suffix == ".index" and at < len(whole) - 8 and not any(whole[at:-8])
     if padding:
-        read_bundle(prefix)
+        open_bundle(prefix).read()
     else:
         with pytest.raises(UserError):
-            read_bundle(prefix)
+            open_bundle(prefix).read()
 
 
 def layer_norm(x, gain, bias, eps):
@@ -311,7 +311,7 @@ def layer_norm(x, gain, bias, eps):
 def test_a_real_gpt_computes_what_it_should():
     """The forward pass in NumPy, under weights as read, against numbers published beside the checkpoint."""
     folder = FIXTURES / "gpt2-tf-toy"
-    weights = read_bundle(folder)
+    weights = open_bundle(folder).read()
     assert len(weights) == 40
     w = {name.removeprefix("model/"): array.astype(np.float64) for name, array in weights.items()}
     expected = json.loads((folder / "expected_forward.json").read_text())
@@ -343,11 +343,10 @@ def test_a_real_gpt_computes_what_it_should():
 @real
 def test_a_real_bert():
     folder = FIXTURES / "bert-tf-tiny"
-    listed = list_bundle(folder / "bert_model.ckpt")
+    listed = open_bundle(folder / "bert_model.ckpt").listed
     slots = ("/adam_m", "/adam_v")
-    weights = read_bundle(
-        folder / "bert_model.ckpt",
-        lambda name: name.startswith(("bert/", "cls/")) and not name.endswith(slots),
+    weights = open_bundle(folder / "bert_model.ckpt").read(
+        lambda name: name.startswith(("bert/", "cls/")) and not name.endswith(slots)
     )
     assert len(weights) == 46
     assert sum(name.endswith(slots) for name in listed) == 92
@@ -367,7 +366,7 @@ def test_a_real_bert():
 @real
 def test_a_real_transformer_in_two_shards(tmp_path):
     folder = FIXTURES / "t2t-transformer-tiny"
-    listed, tensors = list_bundle(folder), read_bundle(folder)
+    listed, tensors = open_bundle(folder).listed, open_bundle(folder).read()
     assert len(listed) == len(tensors) == 250
     name = "transformer/body/encoder/layer_0/self_attention/multihead_attention/q/kernel"
     assert listed[name] == Stored((16, 16), "float32")
@@ -379,4 +378,4 @@ def test_a_real_transformer_in_two_shards(tmp_path):
         shutil.copyfile(file, tmp_path / file.name)
     (tmp_path / "model.ckpt-1.data-00001-of-00002").unlink()
     with pytest.raises(UserError, match="data-00001-of-00002'; cannot be read: there is no such file"):
-        read_bundle(tmp_path / "model.ckpt-1")
+        open_bundle(tmp_path / "model.ckpt-1").read()

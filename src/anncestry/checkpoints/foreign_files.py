@@ -1,17 +1,34 @@
-"""What an import was given, opened once: the listing of its folder, its JSON files, its tensors."""
+"""What an import was given, opened once: the listing of its folder, its JSON files, its tensors.
+
+Every kind of foreign files is recognised and read through a `ForeignFiles`, which opens a file when it is
+first asked for and keeps it: of a file of HDF5 or a zip archive the open file, of a checkpoint of TensorFlow
+its index, of JSON the value.
+"""
 
 import functools
-from collections.abc import Collection
+import zipfile
+from collections.abc import Collection, Mapping
+from contextlib import ExitStack
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
+import h5py
+from torch import Tensor
+
 from anncestry.checkpoints.weights import Weights, open_weights
+from anncestry.errors import UserError
 from anncestry.fields import Fields
-from anncestry.formats.tensorflow_bundle import list_bundle
-from anncestry.stored import read_object
+from anncestry.formats.hdf5 import open_hdf5
+from anncestry.formats.keras import open_archive
+from anncestry.formats.tensorflow_bundle import Bundle, open_bundle
+from anncestry.stored import object_in, read_json
 
 CONFIG = "config.json"
 _OF_A_FOLDER = (".safetensors", ".bin", ".json")
+_NO_CONTAINER = (".safetensors", ".json", ".txt", ".npy", ".spm", ".model", ".md", ".py")
+"""Endings of names of files that hold neither HDF5 nor an archive."""
+_ARCHIVES = (".keras", ".npz", ".zip")
 BOOKKEEPING = frozenset({
     "architectures", "model_type", "torch_dtype", "dtype", "transformers_version", "_name_or_path",
     "name_or_path", "initializer_range", "use_cache", "gradient_checkpointing", "output_attentions",
@@ -39,11 +56,18 @@ _SEARCHES: dict[str, tuple[Any, ...]] = {  # of transformers' generate, and what
 class ForeignFiles:
     """A file, or a folder.
 
+    Use it in a ``with``: what was opened is closed behind it.
+
+    Args:
+        path: of the file or folder.
+
     Attributes:
         path: as it was given.
+        is_folder: whether that is a folder.
         folder: it, or the one the file lies in.
         name: of both in messages.
         names: the files in the folder.
+        folders: the folders in the folder.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -52,11 +76,35 @@ class ForeignFiles:
         self.folder = self.path if self.is_folder else self.path.parent
         self.name = str(path)
         try:
-            listed = [entry.name for entry in self.folder.iterdir() if entry.is_file()]
+            listed = list(self.folder.iterdir())
         except OSError:  # of a folder that is not there; who asks for the file says so
             listed = []
-        self.names = frozenset(listed)
+        self.names = frozenset(entry.name for entry in listed if entry.is_file())
+        self.folders = frozenset(entry.name for entry in listed if entry.is_dir())
+        self._values: dict[str, Any] = {}
         self._objects: dict[str, Fields] = {}
+        self._hdf5: dict[str, h5py.File | None] = {}
+        self._inside: dict[Path, ForeignFiles] = {}
+        self._opened = ExitStack()
+
+    def __enter__(self) -> "ForeignFiles":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._opened.close()
+
+    def inside(self, folder: str) -> "ForeignFiles":
+        """A folder in the folder; this one where it is the same."""
+        path = self.folder / folder
+        if path == self.path:
+            return self
+        if path not in self._inside:
+            self._inside[path] = self._opened.enter_context(ForeignFiles(path))
+        return self._inside[path]
+
+    # ---- what is said in JSON ----
 
     @property
     def of_folder(self) -> bool:
@@ -74,40 +122,24 @@ class ForeignFiles:
         found = self.config.get("model_type") if self.of_folder else None
         return found if isinstance(found, str) else None
 
-    @functools.cached_property
-    def weights(self) -> Weights:
-        """The tensors: of the file, where it is one of tensors; else the folder's."""
-        path = self.path
-        if path.suffix == ".json" and not path.name.endswith(".index.json"):
-            path = self.folder
-        return open_weights(path)
-
-    @functools.cached_property
-    def bundle(self) -> Path | None:
-        """A checkpoint of TensorFlow: its folder, its prefix or one of its files; None for anything else."""
-        if self.is_folder:
-            found = [name for name in self.names if name.endswith(".index")]
-            if "checkpoint" in self.names:
-                return self.path
-            return self.path / found[0] if len(found) == 1 else None
-        name = self.path.name
-        if name.endswith((".index", ".meta")) or ".data-" in name or f"{name}.index" in self.names:
-            return self.path
-        return None
-
-    @functools.cached_property
-    def bundled(self) -> Collection[str]:
-        """The names in the checkpoint of TensorFlow."""
-        return () if self.bundle is None else list_bundle(self.bundle)
-
     def searches(self) -> tuple[str, ...]:
-        """A note on how a folder says that answers are searched, which is told by options here."""
-        told = self.json(GENERATION) if GENERATION in self.names else Fields({}, GENERATION)
-        said = {name: told.get(name, self.config.get(name)) for name in _SEARCHES}
+        """A note on how a folder says that answers are searched, which are options here."""
+        given = self.json(GENERATION) if GENERATION in self.names else Fields({}, GENERATION)
+        said = {name: given.get(name, self.config.get(name)) for name in _SEARCHES}
         odd = [f"{n}={v!r}" for n, v in said.items() if v is not None and v not in _SEARCHES[n]]
         if not odd:
             return ()
         return (f"how answers are searched is told by options here, not by its files: {', '.join(odd)}",)
+
+    def value(self, name: str) -> Any:
+        """The value in a JSON file of the folder, read once.
+
+        Raises:
+            UserError: there is no such file, or it is no JSON.
+        """
+        if name not in self._values:
+            self._values[name] = read_json(self.folder / name)
+        return self._values[name]
 
     def json(self, name: str, idle: Collection[str] = ()) -> Fields:
         """The object of a JSON file of the folder, read once.
@@ -119,6 +151,86 @@ class ForeignFiles:
             UserError: there is no such file, or it holds something else.
         """
         if name not in self._objects:
-            self._objects[name] = Fields(read_object(self.folder / name), name)
+            self._objects[name] = Fields(object_in(self.folder / name, self.value(name)), name)
         self._objects[name].ignore(*idle)
         return self._objects[name]
+
+    # ---- tensors ----
+
+    @functools.cached_property
+    def weights(self) -> Weights:
+        """The tensors: of the file, where it is one of tensors; else the folder's.
+
+        Raises:
+            UserError: as `open_weights`.
+        """
+        path = self.path
+        if path.suffix == ".json" and not path.name.endswith(".index.json"):
+            path = self.folder
+        return open_weights(path)
+
+    @property
+    def tensors(self) -> Mapping[str, Tensor]:
+        """The same, to be recognised by their names; none where they cannot be read and a config says of
+        what type they are: then the type is what has to be said."""
+        try:
+            return self.weights
+        except UserError:
+            if self.model_type is None:
+                raise
+            return {}
+
+    def hdf5(self, name: str) -> h5py.File | None:
+        """A file of the folder, opened; None where it is not HDF5.
+
+        Raises:
+            UserError: it is damaged.
+        """
+        if not self.is_folder and name == self.path.name:
+            return self.container if isinstance(self.container, h5py.File) else None
+        if name not in self._hdf5:
+            self._hdf5[name] = (
+                None if name.endswith(_NO_CONTAINER) else self._kept(open_hdf5(self.folder / name))
+            )
+        return self._hdf5[name]
+
+    @functools.cached_property
+    def container(self) -> h5py.File | zipfile.ZipFile | None:
+        """The file that was named, opened, where it is HDF5, or a zip archive without a pickle.
+
+        Raises:
+            UserError: it is damaged.
+        """
+        if self.is_folder or self.path.suffix in _NO_CONTAINER or not self.path.is_file():
+            return None
+        likely, other = open_hdf5, open_archive
+        if self.path.suffix in _ARCHIVES:
+            likely, other = other, likely
+        return self._kept(likely(self.path) or other(self.path))
+
+    def _kept(self, opened: Any) -> Any:
+        """The same, to be closed at the end."""
+        return None if opened is None else self._opened.enter_context(opened)
+
+    @functools.cached_property
+    def bundle(self) -> Bundle | None:
+        """A checkpoint of TensorFlow, given by its folder, its prefix or one of its files; its index is read.
+        None for anything else.
+
+        Raises:
+            UserError: the index is damaged, or of a big-endian machine.
+        """
+        name = self.path.name
+        if self.is_folder:
+            found = [name for name in self.names if name.endswith(".index")]
+            if "checkpoint" in self.names:
+                return open_bundle(self.path)
+            return open_bundle(self.path / found[0]) if len(found) == 1 else None
+        if name.endswith((".index", ".meta")) or ".data-" in name or f"{name}.index" in self.names:
+            return open_bundle(self.path)
+        return None
+
+    @property
+    def bundled(self) -> Collection[str]:
+        """The names in the checkpoint of TensorFlow; none where it is something else."""
+        return () if self.bundle is None else self.bundle.listed

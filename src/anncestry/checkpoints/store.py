@@ -70,11 +70,32 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[
             are not those its checksum was made for.
     """
     path = Path(path)
+    with open_tensors(path) as file:
+        return read_opened(file, path)
+
+
+def open_tensors(path: Path) -> Any:
+    """A safetensors file, opened: its header is read, and no tensor.
+
+    Returns:
+        What ``safetensors.safe_open`` returns.
+
+    Raises:
+        UserError: there is no such file; it is a pickle, cut short, or another kind of file.
+    """
     try:
-        check_container(path)
-        with safetensors.safe_open(path, framework="pt", device="cpu") as file:
-            notes = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+            raise UserError("file", str(path), "is not a file")
+        return safetensors.safe_open(path, framework="pt", device="cpu")
+    except (OSError, safetensors.SafetensorError) as error:
+        raise _refusal(path, error) from error
+
+
+def read_opened(file: Any, path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The same as `read_tensors` of a file that `open_tensors` has opened."""
+    try:
+        notes = file.metadata() or {}
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     except (OSError, safetensors.SafetensorError) as error:
         raise unreadable(path, error) from error
     if _KEY not in notes:
@@ -148,29 +169,31 @@ def some_of(names: Iterable[str], limit: int = 8) -> str:
     return ", ".join(names[:limit]) + rest
 
 
-def check_container(path: Path) -> None:
-    """Raise a `UserError` unless the file begins as safetensors do: header length (8 bytes), then JSON."""
-    size = path.stat().st_size
-    if not path.is_file():  # opening a pipe would wait for ever
-        raise UserError("file", str(path), "is not a file")
-    with open(path, "rb") as file:
-        start = file.read(9)
-    header_bytes = int.from_bytes(start[:8], "little")
-    if start[8:] == b"{" and header_bytes <= _MAX_HEADER_BYTES:
-        if header_bytes > size - 8:
-            raise UserError("file", str(path), "is cut short: its header is longer than the file")
-        return
-    if path.name.endswith(".bin.index.json"):
-        raise UserError("file", str(path), f"lists shards each of which {_PICKLE_RULE}", hint=_advice(path))
-    is_archive = start.startswith(b"PK\x03\x04")
-    if is_archive and not holds_pickle(path):
-        raise UserError("file", str(path), "is a zip archive, not a safetensors file")
+def _refusal(path: Path, error: Exception) -> UserError:
+    """Why a file is no safetensors, which begin with the length of a header (8 bytes) and JSON."""
+    try:
+        size = path.stat().st_size
+        with open(path, "rb") as file:
+            start = file.read(9)
+        header_bytes = int.from_bytes(start[:8], "little")
+        if start[8:] == b"{" and header_bytes <= _MAX_HEADER_BYTES:
+            if header_bytes > size - 8:
+                return UserError("file", str(path), "is cut short: its header is longer than the file")
+            return unreadable(path, error)
+        if path.name.endswith(".bin.index.json"):
+            rule = f"lists shards each of which {_PICKLE_RULE}"
+            return UserError("file", str(path), rule, hint=_advice(path))
+        is_archive = start.startswith(b"PK\x03\x04")
+        if is_archive and not _holds_pickle(path):
+            return UserError("file", str(path), "is a zip archive, not a safetensors file")
+    except OSError as failure:
+        return unreadable(path, failure)
     if is_archive or (start[:1] == b"\x80" and start[1:2] <= b"\x05") or path.suffix in _PICKLE_SUFFIXES:
-        raise UserError("file", str(path), _PICKLE_RULE, hint=_advice(path))
-    raise UserError("file", str(path), "is cut short" if size < 9 else "is not a safetensors file")
+        return UserError("file", str(path), _PICKLE_RULE, hint=_advice(path))
+    return UserError("file", str(path), "is cut short" if size < 9 else "is not a safetensors file")
 
 
-def holds_pickle(path: Path) -> bool:
+def _holds_pickle(path: Path) -> bool:
     """Whether a zip archive is one that ``torch.save`` makes."""
     try:
         with zipfile.ZipFile(path) as archive:

@@ -5,7 +5,6 @@ They are read one at a time, when they are asked for. Names lose what wrappers p
 pickle can run code while it is read: it is refused, with a command that makes safetensors of it.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,14 @@ from typing import Any
 import safetensors
 from torch import Tensor
 
-from anncestry.checkpoints.store import check_container, read_tensors, some_of, unreadable
+from anncestry.checkpoints.store import open_tensors, read_opened, some_of, unreadable
 from anncestry.errors import UserError, require
+from anncestry.stored import entry, read_object
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 _ELSEWHERE = ("tf_model.h5", "flax_model.msgpack", "model.onnx", "rust_model.ot", "adapter_model.safetensors")
 _WRAPPERS = ("module.", "_orig_mod.", "model.")
-_LARGEST_INDEX = 100_000_000  # bytes
 
 
 class Weights(Mapping[str, Tensor]):
@@ -29,16 +28,18 @@ class Weights(Mapping[str, Tensor]):
     Args:
         held: where each is: its file, and its name there.
         metadata: what one of our own files says beside its tensors.
+        opened: the files, as `open_tensors` gives them.
     """
 
-    def __init__(self, held: Mapping[str, tuple[Path, str]], metadata: Mapping[str, Any]) -> None:
-        self._held, self.metadata = _unwrapped(held), metadata
-        self._opened: dict[Path, Any] = {}
+    def __init__(
+        self, held: Mapping[str, tuple[Path, str]], metadata: Mapping[str, Any], opened: Mapping[Path, Any]
+    ) -> None:
+        self._held, self.metadata, self._opened = _unwrapped(held), metadata, opened
 
     def __getitem__(self, name: str) -> Tensor:
         path, stored = self._held[name]
         try:
-            return self._file(path).get_tensor(stored)
+            return self._opened[path].get_tensor(stored)
         except (OSError, safetensors.SafetensorError) as error:
             raise unreadable(path, error) from error
 
@@ -54,12 +55,7 @@ class Weights(Mapping[str, Tensor]):
     def shape(self, name: str) -> tuple[int, ...]:
         """The sizes of a tensor, which is not read."""
         path, stored = self._held[name]
-        return tuple(self._file(path).get_slice(stored).get_shape())
-
-    def _file(self, path: Path) -> Any:
-        if path not in self._opened:
-            self._opened[path] = _open(path)
-        return self._opened[path]
+        return tuple(self._opened[path].get_slice(stored).get_shape())
 
 
 def open_weights(path: Path) -> Weights:
@@ -75,16 +71,11 @@ def open_weights(path: Path) -> Weights:
     if path.is_dir():
         path = _of_folder(path)
     if path.name.endswith(".safetensors.index.json"):
-        return Weights(_sharded(path), {})
-    with _open(path) as file:
-        names, ours = file.keys(), "anncestry" in (file.metadata() or {})
-    metadata = read_tensors(path)[1] if ours else {}  # its checksum is looked at too
-    return Weights({name: (path, name) for name in names}, metadata)
-
-
-def holds_weights(folder: Path) -> bool:
-    """Whether a folder has tensors under one of the usual names, pickles among them."""
-    return any((folder / name).is_file() for name in (WEIGHTS, INDEX, *PICKLES))
+        return _sharded(path)
+    file = open_tensors(path)
+    ours = "anncestry" in (file.metadata() or {})
+    metadata = read_opened(file, path)[1] if ours else {}  # its checksum is looked at too
+    return Weights({name: (path, name) for name in file.keys()}, metadata, {path: file})  # noqa: SIM118
 
 
 def _of_folder(folder: Path) -> Path:
@@ -99,41 +90,28 @@ def _of_folder(folder: Path) -> Path:
     raise UserError("folder", str(folder), rule)
 
 
-def _sharded(index: Path) -> dict[str, tuple[Path, str]]:
+def _sharded(index: Path) -> Weights:
     """Every tensor of the shards that an index lists; where two have it, the index says which one counts."""
     folder, source = index.parent, str(index)
-    try:
-        require(index.stat().st_size <= _LARGEST_INDEX, "file", source, "is too large for an index")
-        placed = json.loads(index.read_bytes())["weight_map"]
-        pairs = [(str(name), placed[name]) for name in placed]
-    except UserError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UserError("file", source, f"must be JSON with a weight_map ({error!r})") from error
-    wrong = [shard for _, shard in pairs if not isinstance(shard, str)]
-    require(not wrong and bool(pairs), "file", source, "weight_map must name a file for each tensor")
+    placed = entry(read_object(index), "weight_map", dict, source)
+    wrong = [shard for shard in placed.values() if not isinstance(shard, str)]
+    require(not wrong and bool(placed), "file", source, "weight_map must name a file for each tensor")
     held: dict[str, tuple[Path, str]] = {}
     known: dict[str, set[str]] = {}
-    for shard in dict.fromkeys(shard for _, shard in pairs):
+    opened: dict[Path, Any] = {}
+    for shard in dict.fromkeys(placed.values()):
         inside = not Path(shard).is_absolute() and ".." not in Path(shard).parts and "\0" not in shard
         require(len(shard) < 256, source, shard, "is too long for a file's name")
         require(inside, source, shard, "lies outside of the index's folder")
         require((folder / shard).is_file(), source, shard, "is a shard that is missing in the folder")
-        with _open(folder / shard) as file:
-            known[shard] = set(file.keys())
+        opened[folder / shard] = open_tensors(folder / shard)
+        known[shard] = set(opened[folder / shard].keys())
         held |= {name: (folder / shard, name) for name in sorted(known[shard])}
-    lost = [name for name, shard in pairs if name not in known[shard]]
+    lost = [name for name, shard in placed.items() if name not in known[shard]]
     rule = "must name tensors that its shards hold; these are not where it says"
     require(not lost, "file", source, f"{rule}: {some_of(lost)}")
-    return held | {name: (folder / shard, name) for name, shard in pairs}
-
-
-def _open(path: Path) -> Any:
-    try:
-        check_container(path)
-        return safetensors.safe_open(path, framework="pt", device="cpu")
-    except (OSError, safetensors.SafetensorError) as error:
-        raise unreadable(path, error) from error
+    held |= {name: (folder / shard, name) for name, shard in placed.items()}
+    return Weights(held, {}, opened)
 
 
 def _unwrapped(held: Mapping[str, tuple[Path, str]]) -> dict[str, tuple[Path, str]]:

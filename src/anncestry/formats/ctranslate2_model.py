@@ -13,7 +13,8 @@ from 2         text: name of the specification; 4 bytes: its revision
 from 3         4 bytes: number of aliases; then for each two texts: alias, name of the variable
 =============  ========================================================================================
 
-Weights are (out, in). Beside the file lie ``config.json`` and vocabularies: a token a line, or a JSON list.
+Weights are (out, in). Beside the file lie vocabularies: a token a line, or a JSON list; and ``config.json``,
+which is not read here.
 """
 
 import io
@@ -21,13 +22,15 @@ import struct
 from collections.abc import Mapping
 from math import prod
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from anncestry.errors import UserError, require
-from anncestry.stored import read_json, read_object, whole
+from anncestry.stored import read_json, whole
 
+MODEL = "model.bin"
+"""The name of the file with the weights."""
 _VERSIONS = range(1, 7)
 _DTYPES = ("float32", "int8", "int16", "int32", "float16", "bfloat16")
 _BY_ITEM_SIZE = {4: "float32", 2: "int16", 1: "int8"}
@@ -46,7 +49,6 @@ class CTranslate2Model(NamedTuple):
         variables: name -> array as stored (bfloat16 as float32). An alias is the very array it stands for.
         vocabularies: ``source``, ``target``, ``shared``, or ``""`` (``vocabulary.txt``, of language models)
             -> tokens, by id.
-        config: of ``config.json``; empty where there is none.
     """
 
     version: int
@@ -54,11 +56,10 @@ class CTranslate2Model(NamedTuple):
     revision: int
     variables: dict[str, np.ndarray]
     vocabularies: dict[str, list[str]]
-    config: dict[str, Any]
 
 
 def read_ctranslate2(path: str | Path) -> CTranslate2Model:
-    """Read a model.
+    """Read a model, and the vocabularies beside it.
 
     Args:
         path: its folder, or the ``model.bin`` in it.
@@ -67,7 +68,7 @@ def read_ctranslate2(path: str | Path) -> CTranslate2Model:
         UserError: there is no such file; it is of another kind or version, cut short or damaged.
     """
     path = Path(path)
-    path = path / "model.bin" if path.is_dir() else path
+    path = path / MODEL if path.is_dir() else path
     require(path.is_file(), "file", str(path), "cannot be read: there is no such file")
     try:
         with open(path, "rb") as file:
@@ -81,9 +82,6 @@ def read_ctranslate2(path: str | Path) -> CTranslate2Model:
         files = [path.with_name(stem + suffix) for suffix in (".json", ".txt")]
         if found := [file for file in files if file.is_file()]:
             vocabularies[kind] = _vocabulary(found[0])
-    config = path.with_name("config.json")
-    if config.is_file():
-        model = model._replace(config=read_object(config))
     return model._replace(vocabularies=vocabularies)
 
 
@@ -169,7 +167,7 @@ def _read_model(reader: _Reader) -> CTranslate2Model:
         if f"{name}_scale" in variables:  # the scale of a quantised variable goes with it, unsaid
             variables.setdefault(f"{alias}_scale", variables[f"{name}_scale"])
     reader.finish()
-    return CTranslate2Model(version, spec, revision, variables, {}, {})
+    return CTranslate2Model(version, spec, revision, variables, {})
 
 
 def _add(variables: dict[str, np.ndarray], name: str, array: np.ndarray) -> None:

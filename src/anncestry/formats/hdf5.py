@@ -1,12 +1,29 @@
 """What an HDF5 file holds, read with suspicion."""
 
+from pathlib import Path
 from typing import Any
 
 import h5py
 
 from anncestry.errors import UserError
 
+_MAGIC = b"\x89HDF"
 MAX_GROWTH = 8  # weights barely compress; a file that claims more than this times its size is a trap
+
+
+def open_hdf5(path: Path) -> h5py.File | None:
+    """A file of HDF5, opened for reading; None where it is another kind of file.
+
+    Raises:
+        UserError: it begins as HDF5 does, and cannot be read.
+    """
+    try:
+        return h5py.File(path, "r")
+    except (OSError, RuntimeError, ValueError) as error:
+        with open(path, "rb") as file:
+            if file.read(len(_MAGIC)) != _MAGIC:
+                return None
+        raise UserError("file", str(path), f"cannot be read as HDF5 ({error})") from error
 
 
 def nodes_of(file: h5py.File) -> dict[str, Any]:

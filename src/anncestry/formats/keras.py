@@ -40,19 +40,35 @@ class KerasFile(NamedTuple):
     silent: tuple[str, ...] = ()
 
 
-def read_keras(path: str | Path) -> KerasFile:
+def open_archive(path: Path) -> zipfile.ZipFile | None:
+    """A zip archive, opened for reading; None where it is another kind of file, or holds a pickle."""
+    try:
+        archive = zipfile.ZipFile(path)
+    except zipfile.BadZipFile:
+        return None
+    if archive.infolist() and not any(name.endswith(".pkl") for name in archive.namelist()):
+        return archive
+    archive.close()
+    return None
+
+
+def read_keras(path: Path, opened: h5py.File | zipfile.ZipFile | None = None) -> KerasFile:
     """Read a file of Keras weights.
+
+    Args:
+        opened: the same file, where it is open already; the caller closes it.
 
     Raises:
         UserError: there is no such file, it is of another kind, damaged, or claims more than it holds.
     """
-    path = Path(path)
     try:
         size = path.stat().st_size
-        if zipfile.is_zipfile(path):
-            return _read_archive(path, size)
-        with h5py.File(path, "r") as file:
-            return _read_hdf5(file, str(path), size)
+        if opened is None:
+            with zipfile.ZipFile(path) if zipfile.is_zipfile(path) else h5py.File(path, "r") as opened:
+                return read_keras(path, opened)
+        if isinstance(opened, zipfile.ZipFile):
+            return _read_archive(opened, str(path), size)
+        return _read_hdf5(opened, str(path), size)
     except FileNotFoundError as error:
         raise UserError("file", str(path), "cannot be read: there is no such file") from error
     except UserError:
@@ -61,20 +77,23 @@ def read_keras(path: str | Path) -> KerasFile:
         raise UserError("file", str(path), f"is not a file of Keras weights, or damaged ({error})") from error
 
 
-def _read_archive(path: Path, size: int) -> KerasFile:
-    with zipfile.ZipFile(path) as archive:
-        if sum(member.file_size for member in archive.infolist()) > MAX_GROWTH * size:
-            raise UserError("file", str(path), f"would unpack to more than {MAX_GROWTH} times its size")
-        if "model.weights.h5" in archive.namelist():
-            config = json.loads(archive.read("config.json")) if "config.json" in archive.namelist() else None
-            if not isinstance(config, dict | None):
-                raise ValueError("config.json holds no object")
-            with h5py.File(io.BytesIO(archive.read("model.weights.h5")), "r") as file:
-                return _read_hdf5(file, str(path), size)._replace(config=config)
-        if not all(name.endswith(".npy") for name in archive.namelist()):
-            raise UserError("file", str(path), "is an archive of something else than Keras weights")
-    with np.load(path, allow_pickle=False) as arrays:
-        return KerasFile({name: arrays[name] for name in arrays.files}, None)
+def _read_archive(archive: zipfile.ZipFile, source: str, size: int) -> KerasFile:
+    names = archive.namelist()
+    if sum(member.file_size for member in archive.infolist()) > MAX_GROWTH * size:
+        raise UserError("file", source, f"would unpack to more than {MAX_GROWTH} times its size")
+    if "model.weights.h5" in names:
+        config = json.loads(archive.read("config.json")) if "config.json" in names else None
+        if not isinstance(config, dict | None):
+            raise ValueError("config.json holds no object")
+        with h5py.File(io.BytesIO(archive.read("model.weights.h5")), "r") as file:
+            return _read_hdf5(file, source, size)._replace(config=config)
+    if not all(name.endswith(".npy") for name in names):
+        raise UserError("file", source, "is an archive of something else than Keras weights")
+    arrays = {}
+    for name in names:
+        with archive.open(name) as member:
+            arrays[name.removesuffix(".npy")] = np.lib.format.read_array(member, allow_pickle=False)
+    return KerasFile(arrays, None)
 
 
 def _read_hdf5(file: h5py.File, source: str, size: int) -> KerasFile:

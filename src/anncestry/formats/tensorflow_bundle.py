@@ -16,10 +16,11 @@ entries of their own, whose keys begin with a zero byte and spell the name and t
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from math import prod
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -56,18 +57,123 @@ class _Entry(NamedTuple):
     parts: tuple[Part, ...]
 
 
-class _Bundle(NamedTuple):
-    index: Path
-    num_shards: int
-    tensors: dict[str, _Entry]
-    parts: dict[bytes, _Entry]
+class Bundle:
+    """A checkpoint whose index has been read, and of whose tensors none has been.
 
-    def shard(self, number: int) -> Path:
-        return self.index.with_name(f"{self.index.stem}.data-{number:05d}-of-{self.num_shards:05d}")
+    Attributes:
+        index: its file.
+        listed: shape and dtype of every tensor by name, those of strings too.
+    """
+
+    def __init__(
+        self, index: Path, num_shards: int, tensors: dict[str, _Entry], parts: dict[bytes, _Entry]
+    ) -> None:
+        self.index, self._num_shards = index, num_shards
+        self._tensors, self._parts = tensors, parts
+        self.listed: Mapping[str, Stored] = {name: entry.stored for name, entry in tensors.items()}
+
+    def read(self, names: Iterable[str] | Callable[[str], bool] | None = None) -> dict[str, np.ndarray]:
+        """Read tensors. bfloat16 becomes float32; the parts of a partitioned variable are joined.
+
+        Args:
+            names: those to read, or a function that says which; default: all. Strings only count where they
+                are named, and then are refused.
+
+        Raises:
+            UserError: a name is not there, its dtype is not read here, or a file of data is missing, cut
+                short, or does not match its checksums.
+        """
+        if names is None or callable(names):
+            chosen = [name for name in self._tensors if names is None or names(name)]
+            wanted = [name for name in chosen if self.listed[name].dtype != "string"]
+        else:
+            wanted = [names] if isinstance(names, str) else list(names)
+        for name in wanted:
+            if name not in self.listed:
+                rule = f"there is no such tensor in {self.index}"
+                raise UserError("names", name, rule, nearest(name, list(self.listed)))
+            dtype = self.listed[name].dtype
+            require(dtype in _READ, f"dtype of {name}", dtype, "is not read here", _READ)
+        with ExitStack() as opened:
+            shards = _Shards(self.index, self._num_shards, opened)
+            return {name: self._read(name, self._tensors[name], shards) for name in wanted}
+
+    def _read(self, name: str, entry: _Entry, shards: "_Shards") -> np.ndarray:
+        if entry.parts:
+            return self._join(name, entry, shards)
+        shape, stored = entry.stored
+        dtype = np.dtype("uint16" if stored == "bfloat16" else stored).newbyteorder("<")
+        needed = prod(shape) * dtype.itemsize
+        rule = f"is damaged: {name} has {entry.size} bytes, but {stored} of shape {shape} is {needed}"
+        require(entry.size == needed, "file", str(self.index), rule)
+        values = shards.octets(name, entry).view(dtype).reshape(shape)
+        if stored == "bfloat16":
+            return (values.astype(np.uint32) << 16).view(np.float32)
+        return values != 0 if stored == "bool" else values.astype(dtype.newbyteorder("="), copy=False)
+
+    def _join(self, name: str, entry: _Entry, shards: "_Shards") -> np.ndarray:
+        """The parts of a variable in one array, which they must fill without overlap."""
+        shape, index = entry.stored.shape, str(self.index)
+        parts: dict[bytes, tuple[tuple[slice, ...], _Entry]] = {}
+        for spans in entry.parts:
+            part = self._parts.get(_key_of_part(name, spans))
+            if part is None:
+                raise UserError("file", index, f"is damaged: part {spans} of {name} is missing")
+            full = [(0, dim) if span[1] < 0 else span for span, dim in zip(spans, shape, strict=False)]
+            described = Stored(tuple(length for _, length in full), entry.stored.dtype)
+            fits = len(spans) == len(shape) and all(sum(s) <= dim for s, dim in zip(full, shape, strict=True))
+            rule = f"is damaged: part {spans} of {name} does not fit {entry.stored}"
+            require(fits and part.stored == described and not part.parts, "file", index, rule)
+            where = tuple(slice(start, start + size) for start, size in full)
+            parts[_key_of_part(name, spans)] = where, part
+        rule = f"is damaged: the parts of {name} do not fill its shape {shape} once"
+        filled = sum(prod(part.stored.shape) for _, part in parts.values())
+        require(filled == prod(shape), "file", index, rule)
+        arrays = [(where, self._read(name, part, shards)) for where, part in parts.values()]
+        joined, seen = np.empty(shape, arrays[0][1].dtype), np.zeros(shape, bool)
+        for where, array in arrays:
+            require(not seen[where].any(), "file", index, rule)
+            joined[where], seen[where] = array, True
+        return joined
 
 
-def list_bundle(path: str | Path) -> dict[str, Stored]:
-    """Shape and dtype of every tensor by name, those of strings too; reads the index alone.
+class _Shards:
+    """The files of data, each opened once, when the first of its tensors is read."""
+
+    def __init__(self, index: Path, count: int, opened: ExitStack) -> None:
+        self._index, self._count, self._opened = index, count, opened
+        self._files: dict[int, tuple[Path, BinaryIO, int]] = {}
+
+    def octets(self, name: str, entry: _Entry) -> np.ndarray:
+        """(N,) uint8: the bytes of a tensor."""
+        try:
+            file, stream, size = self._file(entry.shard)
+            rule = f"is cut short: {name} ends at byte {entry.offset + entry.size}"
+            require(entry.offset + entry.size <= size, "file", str(file), rule)
+            octets = np.empty(entry.size, np.uint8)
+            stream.seek(entry.offset)
+            require(stream.readinto(octets.data) == entry.size, "file", str(file), rule)  # type: ignore[attr-defined]
+        except OSError as error:
+            file = self._path(entry.shard)
+            raise UserError("file", str(file), f"cannot be read: {error.strerror}") from error
+        rule = f"is damaged: {name} does not match its checksum"
+        require(mask(crc32c(octets)) == entry.checksum, "file", str(file), rule)
+        return octets
+
+    def _path(self, number: int) -> Path:
+        return self._index.with_name(f"{self._index.stem}.data-{number:05d}-of-{self._count:05d}")
+
+    def _file(self, number: int) -> tuple[Path, BinaryIO, int]:
+        if number not in self._files:
+            file = self._path(number)
+            size = _file_size(file)
+            stream = self._opened.enter_context(open(file, "rb"))  # noqa: SIM115 (closed by the stack)
+            self._files[number] = file, stream, size
+        return self._files[number]
+
+
+def open_bundle(path: str | Path) -> Bundle:
+    """A checkpoint: its index is read, once.
 
     Args:
         path: the prefix, one of its files, or a folder with the file ``checkpoint``, which names the prefix.
@@ -75,39 +181,6 @@ def list_bundle(path: str | Path) -> dict[str, Stored]:
     Raises:
         UserError: there is no such checkpoint; or its index is damaged, or of a big-endian machine.
     """
-    return {name: entry.stored for name, entry in _open(path).tensors.items()}
-
-
-def read_bundle(
-    path: str | Path, names: Iterable[str] | Callable[[str], bool] | None = None
-) -> dict[str, np.ndarray]:
-    """Read tensors. bfloat16 becomes float32; the parts of a partitioned variable are joined.
-
-    Args:
-        path: as in `list_bundle`.
-        names: those to read, or a function that says which; all unless told. Strings only count where they
-            are named, and then are refused.
-
-    Raises:
-        UserError: as in `list_bundle`; or a name is not there, its dtype is not read here, or a file of data
-            is missing, cut short, or does not match its checksums.
-    """
-    bundle = _open(path)
-    if names is None or callable(names):
-        chosen = [name for name in bundle.tensors if names is None or names(name)]
-        wanted = [name for name in chosen if bundle.tensors[name].stored.dtype != "string"]
-    else:
-        wanted = [names] if isinstance(names, str) else list(names)
-    for name in wanted:
-        if name not in bundle.tensors:
-            rule = f"there is no such tensor in {bundle.index}"
-            raise UserError("names", name, rule, nearest(name, list(bundle.tensors)))
-        dtype = bundle.tensors[name].stored.dtype
-        require(dtype in _READ, f"dtype of {name}", dtype, "is not read here", _READ)
-    return {name: _read(bundle, name, bundle.tensors[name]) for name in wanted}
-
-
-def _open(path: str | Path) -> _Bundle:
     path = Path(path)
     if path.is_dir():
         path = _latest(path)
@@ -128,7 +201,7 @@ def _open(path: str | Path) -> _Bundle:
         raise UserError("file", str(index), rule) from error
     require(header.number(2) == 0, "file", str(index), "is of a big-endian machine; must be little-endian")
     require(version <= _VERSION, "file", str(index), f"has version {version}; must be at most {_VERSION}")
-    return _Bundle(index, header.number(1), tensors, parts)
+    return Bundle(index, header.number(1), tensors, parts)
 
 
 def _latest(folder: Path) -> Path:
@@ -176,56 +249,6 @@ def _check_places(entries: list[_Entry], num_shards: int) -> None:
         if entry.shard == last and entry.offset < end:
             raise ValueError("two tensors overlap")
         last, end = entry.shard, entry.offset + entry.size
-
-
-def _read(bundle: _Bundle, name: str, entry: _Entry) -> np.ndarray:
-    if entry.parts:
-        return _join(bundle, name, entry)
-    shape, stored = entry.stored
-    dtype = np.dtype("uint16" if stored == "bfloat16" else stored).newbyteorder("<")
-    file, needed = bundle.shard(entry.shard), prod(shape) * dtype.itemsize
-    rule = f"is damaged: {name} has {entry.size} bytes, but {stored} of shape {shape} is {needed}"
-    require(entry.size == needed, "file", str(bundle.index), rule)
-    rule = f"is cut short: {name} ends at byte {entry.offset + entry.size}"
-    require(entry.offset + entry.size <= _file_size(file), "file", str(file), rule)
-    octets = np.empty(entry.size, np.uint8)
-    try:
-        with open(file, "rb") as stream:
-            stream.seek(entry.offset)
-            require(stream.readinto(octets.data) == entry.size, "file", str(file), rule)
-    except OSError as error:
-        raise UserError("file", str(file), f"cannot be read: {error.strerror}") from error
-    rule = f"is damaged: {name} does not match its checksum"
-    require(mask(crc32c(octets)) == entry.checksum, "file", str(file), rule)
-    values = octets.view(dtype).reshape(shape)
-    if stored == "bfloat16":
-        return (values.astype(np.uint32) << 16).view(np.float32)
-    return values != 0 if stored == "bool" else values.astype(dtype.newbyteorder("="), copy=False)
-
-
-def _join(bundle: _Bundle, name: str, entry: _Entry) -> np.ndarray:
-    """The parts of a variable in one array, which they must fill without overlap."""
-    shape, index = entry.stored.shape, str(bundle.index)
-    parts: dict[bytes, tuple[tuple[slice, ...], _Entry]] = {}
-    for spans in entry.parts:
-        part = bundle.parts.get(_key_of_part(name, spans))
-        if part is None:
-            raise UserError("file", index, f"is damaged: part {spans} of {name} is missing")
-        full = [(0, dim) if span[1] < 0 else span for span, dim in zip(spans, shape, strict=False)]
-        described = Stored(tuple(length for _, length in full), entry.stored.dtype)
-        fits = len(spans) == len(shape) and all(sum(s) <= dim for s, dim in zip(full, shape, strict=True))
-        rule = f"is damaged: part {spans} of {name} does not fit {entry.stored}"
-        require(fits and part.stored == described and not part.parts, "file", index, rule)
-        parts[_key_of_part(name, spans)] = tuple(slice(start, start + size) for start, size in full), part
-    rule = f"is damaged: the parts of {name} do not fill its shape {shape} once"
-    filled = sum(prod(part.stored.shape) for _, part in parts.values())
-    require(filled == prod(shape), "file", index, rule)
-    arrays = [(where, _read(bundle, name, part)) for where, part in parts.values()]
-    joined, seen = np.empty(shape, arrays[0][1].dtype), np.zeros(shape, bool)
-    for where, array in arrays:
-        require(not seen[where].any(), "file", index, rule)
-        joined[where], seen[where] = array, True
-    return joined
 
 
 def _key_of_part(name: str, spans: Part) -> bytes:

@@ -41,7 +41,6 @@ from anncestry.checkpoints.rename import KeyMap
 from anncestry.checkpoints.store import some_of
 from anncestry.errors import require
 from anncestry.fields import Fields
-from anncestry.formats.tensorflow_bundle import read_bundle
 
 _PREFIX = "bert."
 _WORDS = {
@@ -113,7 +112,7 @@ def is_bert(files: ForeignFiles) -> bool:
     return _CONFIGS[1] in files.names
 
 
-def from_bert(files: ForeignFiles) -> Imported:
+def from_bert(files: ForeignFiles, _: str | None = None) -> Imported:
     """The network of what `is_bert` accepts.
 
     Raises:
@@ -347,9 +346,9 @@ def _read_tensorflow(files: ForeignFiles) -> dict[str, Tensor]:
     named = {name: _tf_name(name) for name in wanted}
     unknown = [name for name, new in named.items() if new is None]
     rule = "BERT has no such tensors, as far as is known"
-    require(not unknown, "file", str(bundle), f"{rule}: {some_of(unknown)}")
+    require(not unknown, "file", str(bundle.index), f"{rule}: {some_of(unknown)}")
     tensors = {}
-    for name, array in read_bundle(bundle, wanted).items():
+    for name, array in bundle.read(wanted).items():
         tensor = torch.from_numpy(np.array(array))
         tensors[str(named[name])] = tensor.t().contiguous() if name.endswith("/kernel") else tensor
     return tensors

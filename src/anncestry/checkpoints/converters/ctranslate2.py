@@ -10,7 +10,7 @@ Transformer does not compute (relative positions, gated units, ...) is refused b
 """
 
 import math
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -27,10 +27,11 @@ from anncestry.checkpoints.converters.transformer_names import (
     rename,
     vocabulary_json,
 )
+from anncestry.checkpoints.foreign_files import ForeignFiles
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.rename import KeyMap
 from anncestry.errors import UserError, require
-from anncestry.formats.ctranslate2_model import CTranslate2Model, dequantise, read_ctranslate2
+from anncestry.formats.ctranslate2_model import MODEL, CTranslate2Model, dequantise, read_ctranslate2
 
 SPECS = {"": USUAL_HEADS, "TransformerBase": 8, "TransformerBig": 16, "TransformerSpec": USUAL_HEADS}
 _ACTIVATIONS = {0: "relu", 2: "silu", 3: "gelu"}
@@ -75,8 +76,13 @@ _FACTS |= {"alignment_layer", "alignment_heads", "embeddings_merge"}  # change n
 _MUST_BE_OFF = {"alibi", "alibi_use_positive_positions", "scale_alibi", "multi_query_attention"}
 
 
-def from_ctranslate2(path: str | Path, source: str = "checkpoint") -> Imported:
-    """The Transformer of a folder.
+def is_ctranslate2(files: ForeignFiles) -> bool:
+    """Whether it is a ``model.bin``, or a folder with one."""
+    return MODEL in files.names and (files.is_folder or files.path.name == MODEL)
+
+
+def from_ctranslate2(files: ForeignFiles, _: str | None = None) -> Imported:
+    """The Transformer of what `is_ctranslate2` accepts.
 
     Its texts are pieces with blanks between them, unless ``source.spm`` and ``target.spm`` lie in the folder.
 
@@ -84,7 +90,8 @@ def from_ctranslate2(path: str | Path, source: str = "checkpoint") -> Imported:
         UserError: the files cannot be read; the specification is another; a tensor is unknown or missing; a
             vocabulary does not fit the weights.
     """
-    model, folder = read_ctranslate2(path), Path(path) if Path(path).is_dir() else Path(path).parent
+    model, source, folder = read_ctranslate2(files.folder), files.name, files.folder
+    settings = files.config
     require(model.spec in SPECS, source, model.spec, "is of another specification", [*SPECS][1:])
     variables = dequantise(model.variables)
     if model.version == 1:
@@ -97,18 +104,18 @@ def from_ctranslate2(path: str | Path, source: str = "checkpoint") -> Imported:
         _our_name, source, "CTranslate2's",
     )  # fmt: skip
     tensors.setdefault("readout.weight", tensors.get("embedding.weight", torch.empty(0, 0)))
-    config, notes = _config(model, facts, tensors, source)
+    config, notes = _config(model, settings, facts, tensors, source)
     if tables:
         require(len(tables) == 2, source, _ENCODINGS, "has one of the two alone")
         found, learnt = positions_of([torch.from_numpy(np.array(table, np.float32)) for table in tables])
         config, tensors = config | found, tensors | learnt
     from_zero = bool(facts.get("decoder/start_from_zero_embedding", 0))
-    read = _words(model, "source", tensors, from_zero, source)
-    written = _words(model, "target", tensors, from_zero, source)
+    read = _words(model, settings, "source", tensors, from_zero, source)
+    written = _words(model, settings, "target", tensors, from_zero, source)
     processor = processor_json(
         vocabulary_json(folder, "source", read),
         vocabulary_json(folder, "target", written),
-        source_end=bool(facts.get("with_source_eos", model.config.get("add_source_eos", False))),
+        source_end=bool(facts.get("with_source_eos", settings.get("add_source_eos", False))),
     )
     return imported(tensors, (read, written), config, source, processor, notes)
 
@@ -129,7 +136,11 @@ def _our_name(name: str) -> str | None:
 
 
 def _config(
-    model: CTranslate2Model, facts: dict[str, np.ndarray], tensors: dict[str, Tensor], source: str
+    model: CTranslate2Model,
+    settings: Mapping[str, Any],
+    facts: dict[str, np.ndarray],
+    tensors: dict[str, Tensor],
+    source: str,
 ) -> tuple[dict[str, Any], list[str]]:
     """What shapes do not say, and what is assumed."""
     known = {name: value for name, value in facts.items() if name.rpartition("/")[2] in _FACTS}
@@ -137,7 +148,7 @@ def _config(
     strange = [n for n, v in rest.items() if n.rpartition("/")[2] not in _MUST_BE_OFF or v]
     require(not strange, source, strange, "says something that our Transformer does not compute")
     rule = "a source that begins with a token of its own cannot be read here"
-    begins = facts.get("with_source_bos", model.config.get("add_source_bos", False))
+    begins = facts.get("with_source_bos", settings.get("add_source_bos", False))
     require(not begins, source, "add_source_bos", rule)
 
     def said(name: str, usual: Any) -> Any:
@@ -165,12 +176,17 @@ def _config(
         "scale_embeddings": bool(scale) and scaled,
         "positions": "tensor2tensor",
         "first_position": 1,
-        "norm_eps": model.config.get("layer_norm_epsilon") or 1e-5,
+        "norm_eps": settings.get("layer_norm_epsilon") or 1e-5,
     }, notes
 
 
 def _words(
-    model: CTranslate2Model, side: str, tensors: dict[str, Tensor], from_zero: bool, source: str
+    model: CTranslate2Model,
+    settings: Mapping[str, Any],
+    side: str,
+    tensors: dict[str, Tensor],
+    from_zero: bool,
+    source: str,
 ) -> Words:
     """Our order of a vocabulary; one row more than words is that of the unknown word."""
     vocabulary = model.vocabularies.get(side, model.vocabularies.get("shared"))
@@ -183,13 +199,13 @@ def _words(
     place = {word: row for row, word in reversed(list(enumerate(vocabulary)))}
 
     def find(said: str, *usual: str) -> int:
-        names = [model.config[said]] if said in model.config else usual
+        names = [settings[said]] if said in settings else usual
         return next((place[name] for name in names if name in place), -1)
 
     end = find("eos_token", "</s>")
     require(end >= 0, f"{side} vocabulary", vocabulary[:8], "must hold </s>, the end of a text")
     unknown = len(vocabulary) if rows > len(vocabulary) else find("unk_token", "<unk>")
-    start = model.config.get("decoder_start_token")
+    start = settings.get("decoder_start_token")
     begin = place.get(start, -1) if start else find("bos_token", "<s>")
     names = [*vocabulary, "<unk>"] if rows > len(vocabulary) else vocabulary
     return arrange(names, find("pad_token", "<blank>", "<pad>"), unknown, -1 if from_zero else begin, end)

@@ -10,7 +10,6 @@ Some files differ only in ``use_skip_connections``, which is no weight: without 
 
 import io
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import h5py
@@ -18,13 +17,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from anncestry.checkpoints.foreign_files import ForeignFiles
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.store import some_of
 from anncestry.errors import UserError, require
 from anncestry.fields import Fields
 from anncestry.formats.hdf5 import float_datasets, nodes_of
 from anncestry.signature import NUM_CHARACTERS
-from anncestry.stored import read_object
 
 OPTIONS, WEIGHTS = "options.json", "lm_weights.hdf5"
 _OF_TRAINING = (
@@ -32,74 +31,82 @@ _OF_TRAINING = (
     "all_clip_norm_val", "n_gpus", "sample_softmax", "softmax", "learning_rate", "shuffle",
 )  # fmt: skip
 _EMBEDDING = "char_embed"
+_HDF5 = (".hdf5", ".h5", ".hdf")
+"""Usual endings of their names; others are looked into where options lie in the folder."""
 _ORDER = (0, 2, 1, 3)  # of their gates i, j, f, o in ours, and back
 _DAMAGE = (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, MemoryError)
 
 
 class Files(NamedTuple):
-    """Where a net is."""
+    """The names of the two files of a net, in their folder."""
 
-    options: Path
-    weights: Path
+    options: str
+    weights: str
 
 
-def find_elmo(path: str | Path) -> Files | None:
+def is_elmo(files: ForeignFiles) -> bool:
+    """Whether there are weights of a net that reads words by their characters; see `find_elmo`."""
+    return find_elmo(files) is not None
+
+
+def find_elmo(files: ForeignFiles) -> Files | None:
     """The two files of a folder, or of one of them; None where there is no such net.
 
     Raises:
         UserError: there are weights of ELMo but no options that belong to them, or several of either.
     """
-    path = Path(path)
-    folder = path if path.is_dir() else path.parent
-    if path.is_file() and not path.name.endswith(OPTIONS):
-        weights = [path] if _has_characters(path) else []
-    elif path.is_dir() or path.is_file():
-        weights = sorted(file for file in folder.iterdir() if file.is_file() and _has_characters(file))
-    else:
+    name = None if files.is_folder else files.path.name
+    if files.bundle is not None or (name is not None and name not in files.names):
         return None
+    options = sorted(other for other in files.names if other.endswith(OPTIONS))
+    if name is not None and not name.endswith(OPTIONS):
+        asked = [name]
+    else:
+        asked = sorted(other for other in files.names if other.endswith(_HDF5))
+        asked = asked or (sorted(files.names) if options else [])
+    weights = [other for other in asked if _has_characters(files, other)]
     if not weights:
         return None
-    require(len(weights) == 1, "folder", str(folder), "holds several nets; name one of", map(str, weights))
-    options = sorted(file for file in folder.iterdir() if file.name.endswith(OPTIONS))
-    own = [file for file in options if _stem(file) == _stem(weights[0])]
-    options = [path] if path.is_file() and path.name.endswith(OPTIONS) else own or options
+    require(len(weights) == 1, "folder", str(files.folder), "holds several nets; name one of", weights)
+    own = [other for other in options if _stem(other) == _stem(weights[0])]
+    options = [name] if name in options else own or options
     rule = f"needs one file beside it whose name ends with {OPTIONS}"
-    require(len(options) == 1, "file", str(weights[0]), rule, [file.name for file in options] or ["none yet"])
+    path = str(files.folder / weights[0])
+    require(len(options) == 1, "file", path, rule, options or ["none yet"])
     return Files(options[0], weights[0])
 
 
-def _stem(file: Path) -> str:
+def _stem(name: str) -> str:
     """What the names of options and weights that belong together have in common."""
-    return file.name.removesuffix(OPTIONS).removesuffix("weights.hdf5")
+    return name.removesuffix(OPTIONS).removesuffix("weights.hdf5")
 
 
-def _has_characters(file: Path) -> bool:
-    with open(file, "rb") as opened:
-        if opened.read(4) != b"\x89HDF":
-            return False
+def _has_characters(files: ForeignFiles, name: str) -> bool:
     try:
-        with h5py.File(file, "r") as opened:
-            return _EMBEDDING in opened
-    except _DAMAGE:
+        file = files.hdf5(name)
+        return file is not None and _EMBEDDING in file
+    except (UserError, *_DAMAGE):
         return False
 
 
-def from_elmo(files: Files, source: str = "checkpoint") -> Imported:
-    """The net, to embed words.
+def from_elmo(files: ForeignFiles, _: str | None = None) -> Imported:
+    """The net of what `is_elmo` accepts, to embed words.
 
     Raises:
         UserError: a file is damaged, claims more than it holds, or the weights are not those of the options.
     """
-    config, notes = _config(read_object(files.options), str(files.options))
-    arrays = _arrays(files.weights)
+    source, found = files.name, find_elmo(files)
+    assert found is not None
+    config, notes = _config(files.json(found.options), str(files.folder / found.options))
+    arrays = _arrays(files, found.weights)
     names = dict(_names(config))
     faults = {
         "missing": sorted(set(names) - set(arrays)),
         "unexpected": sorted(set(arrays) - set(names)),
     }
-    found = [f"{fault}: {some_of(some)}" for fault, some in faults.items() if some]
-    if found:
-        raise UserError(source, f"{len(arrays)} arrays", f"are not those of its options; {'; '.join(found)}")
+    wrong = [f"{fault}: {some_of(some)}" for fault, some in faults.items() if some]
+    if wrong:
+        raise UserError(source, f"{len(arrays)} arrays", f"are not those of its options; {'; '.join(wrong)}")
     tensors: dict[str, Tensor] = {}
     for name, ours in names.items():
         tensors |= _to_ours(name, ours, arrays[name], config, source)
@@ -227,10 +234,10 @@ def _reordered(rows: Tensor, cells: int) -> Tensor:
     return torch.cat([gates[place] for place in _ORDER])
 
 
-def _config(said: Mapping[str, Any], source: str) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _config(options: Fields, source: str) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Fields of our config, and notes. What is missing is none at all, as in the authors' code."""
     rule = "must hold the options of a net that reads words by their characters (lstm, char_cnn)"
-    options = Fields(said, OPTIONS, _OF_TRAINING)
+    options.ignore(*_OF_TRAINING)
     lstm, cnn = options.get("lstm"), options.get("char_cnn")
     if not isinstance(lstm, dict) or not isinstance(cnn, dict):
         raise UserError("file", source, rule)
@@ -262,11 +269,12 @@ def _config(said: Mapping[str, Any], source: str) -> tuple[dict[str, Any], tuple
     return config, (*options.notes(), *lstm.notes(), *cnn.notes())
 
 
-def _arrays(path: Path) -> dict[str, np.ndarray]:
+def _arrays(files: ForeignFiles, name: str) -> dict[str, np.ndarray]:
+    path, file = files.folder / name, files.hdf5(name)
+    assert file is not None
     try:
-        with h5py.File(path, "r") as file:
-            found = float_datasets(nodes_of(file), str(path), path.stat().st_size)
-            return {name: np.asarray(dataset) for name, dataset in found.items()}
+        found = float_datasets(nodes_of(file), str(path), path.stat().st_size)
+        return {name: np.asarray(dataset) for name, dataset in found.items()}
     except UserError:
         raise
     except _DAMAGE as error:

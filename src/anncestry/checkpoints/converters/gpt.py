@@ -25,8 +25,7 @@ from anncestry.checkpoints.rename import KeyMap
 from anncestry.checkpoints.store import some_of
 from anncestry.errors import UserError, require
 from anncestry.fields import Fields
-from anncestry.formats.tensorflow_bundle import read_bundle
-from anncestry.stored import read_json, whole
+from anncestry.stored import whole
 
 _CLASSES = {"gpt": "OpenAIGPT", "gpt2": "GPT2"}
 _TYPES = {"openai-gpt": "gpt", "gpt2": "gpt2"}
@@ -65,6 +64,9 @@ _OFF = ("scale_attn_by_inverse_layer_idx", "add_cross_attention")
 _TF_NAME = re.compile(r"model/(?:h([0-9]+)/)?(.+?)(?:/([wbg]))?")
 _HPARAMS = "hparams.json"
 _SHAPES, _SLICE = "params_shapes.json", "params_{}.npy"
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0,
+}  # fmt: skip
 _TENSORS_PER_LAYER = 12
 _TOKENIZERS = ("tokenizer.json", "vocab.json", "encoder.json", "encoder_bpe_40000.json")
 
@@ -72,14 +74,14 @@ _TOKENIZERS = ("tokenizer.json", "vocab.json", "encoder.json", "encoder_bpe_4000
 def is_gpt(files: ForeignFiles) -> bool:
     """Whether it is GPT's or GPT-2's."""
     if files.of_folder or files.path.suffix == ".npy":
-        if _original(files.folder) is not None:
+        if _original(files) is not None:
             return True
         if CONFIG in files.names:
             return files.model_type in _TYPES
     return "model/wte" in files.bundled
 
 
-def from_gpt(files: ForeignFiles) -> Imported:
+def from_gpt(files: ForeignFiles, _: str | None = None) -> Imported:
     """The network of what `is_gpt` accepts.
 
     Raises:
@@ -87,16 +89,16 @@ def from_gpt(files: ForeignFiles) -> Imported:
             one of ours.
     """
     source, folder = files.name, files.folder
-    original = _original(folder)
+    original = _original(files)
     if original is not None:
-        return _imported("gpt", _read_original(original), Fields({}, _SHAPES), source, original)
+        return _imported("gpt", _read_original(original), Fields({}, _SHAPES), source, original.folder)
     if files.model_type in _TYPES and "model/wte" not in files.bundled:
         tensors = {name.removeprefix("transformer."): tensor for name, tensor in files.weights.items()}
         found = _imported(_TYPES[str(files.model_type)], tensors, files.config, source, folder)
         writes = found.config["task"] == "language-model"
         return found._replace(notes=(*found.notes, *(files.searches() if writes else ())))
     assert files.bundle is not None
-    arrays = read_bundle(files.bundle, lambda name: name.startswith("model/"))
+    arrays = files.bundle.read(lambda name: name.startswith("model/"))
     tensors = {_tf_name(name): torch.from_numpy(np.array(array)) for name, array in arrays.items()}
     hparams = files.json(_HPARAMS) if _HPARAMS in files.names else Fields({}, _HPARAMS)
     hparams.ignore("n_vocab")
@@ -276,15 +278,18 @@ def _tf_name(name: str) -> str:
     return f"{'' if layer is None else f'h.{layer}.'}{module.replace('/', '.')}.{kind}"
 
 
-def _original(folder: Path) -> Path | None:
+def _original(files: ForeignFiles) -> ForeignFiles | None:
     """Where the slices of GPT's vector lie: in the folder, or in its folder ``model``."""
-    return next((place for place in (folder, folder / "model") if (place / _SHAPES).is_file()), None)
+    if _SHAPES in files.names:
+        return files
+    inner = files.inside("model") if "model" in files.folders else None
+    return inner if inner is not None and _SHAPES in inner.names else None
 
 
-def _read_original(folder: Path) -> dict[str, Tensor]:
+def _read_original(files: ForeignFiles) -> dict[str, Tensor]:
     """GPT's tensors under Hugging Face's names."""
-    path = folder / _SHAPES
-    shapes = whole(tuple[tuple[int, ...], ...], read_json(path), str(path))
+    folder, path = files.folder, files.folder / _SHAPES
+    shapes = whole(tuple[tuple[int, ...], ...], files.value(_SHAPES), str(path))
     sound = all(size >= 0 for shape in shapes for size in shape)
     require(sound, "file", str(path), "must be a list of shapes; a size is negative")
     layers, rest = divmod(len(shapes) - 2, _TENSORS_PER_LAYER)
@@ -292,7 +297,7 @@ def _read_original(folder: Path) -> dict[str, Tensor]:
     require(layers >= 1 and rest == 0, "file", str(path), rule)
     sizes = [math.prod(shape) for shape in shapes]
     slices = []
-    while (folder / _SLICE.format(len(slices))).is_file():
+    while _SLICE.format(len(slices)) in files.names:
         slices.append(_slice(folder / _SLICE.format(len(slices))))
     found = sum(map(len, slices))
     rule = f"have {found:,} numbers together, and the shapes ask for {sum(sizes):,}"
@@ -307,10 +312,13 @@ def _read_original(folder: Path) -> dict[str, Tensor]:
 
 
 def _slice(path: Path) -> np.ndarray:
+    """(N,) float32, mapped into memory."""
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        with open(path, "rb") as file:
+            shape, _, dtype = _HEADERS[np.lib.format.read_magic(file)](file)
+            require(dtype == np.float32 and len(shape) == 1, "file", str(path), "must be a vector of float32")
+            return np.memmap(file, dtype, "r", file.tell(), shape)
+    except UserError:
+        raise
     except Exception as error:  # the header is parsed as Python's literals, which fail in many ways
         raise UserError("file", str(path), f"cannot be read as an array ({error})") from error
-    fits = isinstance(array, np.ndarray) and array.dtype == np.float32 and array.ndim == 1
-    require(fits, "file", str(path), "must be a vector of float32")
-    return array

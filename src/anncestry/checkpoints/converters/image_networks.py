@@ -22,13 +22,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from anncestry.checkpoints.foreign_files import ForeignFiles
 from anncestry.checkpoints.imported import Imported
 from anncestry.errors import UserError, require
 from anncestry.fields import Fields
 from anncestry.models.densenet import BOTTLENECK
 from anncestry.models.vgg import COLUMNS
 from anncestry.stored import whole
-from anncestry.timeline import find
 
 _OLD_DENSE = re.compile(r"(.*\.denselayer[0-9]+\.(?:norm|conv))\.([12])\.(.*)")
 _DENSE_LAYER = re.compile(r"features\.denseblock([0-9]+)\.denselayer([0-9]+)\.norm1\.weight")
@@ -60,11 +60,22 @@ def recognise(tensors: Mapping[str, Tensor]) -> str | None:
     return None
 
 
+def is_image_network(files: ForeignFiles) -> bool:
+    """By the names of its tensors."""
+    return recognise(files.tensors) is not None
+
+
+def from_image_network(files: ForeignFiles, _: str | None = None) -> Imported:
+    """The network of what `is_image_network` accepts.
+
+    Raises:
+        UserError: as `from_torchvision`.
+    """
+    return from_torchvision(files.weights, files.name, files.config if files.of_folder else None)
+
+
 def from_torchvision(
-    tensors: Mapping[str, Tensor],
-    source: str = "checkpoint",
-    architecture: str | None = None,
-    config: Fields | None = None,
+    tensors: Mapping[str, Tensor], source: str = "checkpoint", config: Fields | None = None
 ) -> Imported:
     """The network that a state dict of torchvision or timm holds.
 
@@ -72,15 +83,12 @@ def from_torchvision(
         config: timm's config.json, where there is one.
 
     Raises:
-        UserError: its names are those of none, or of another than ``architecture``; its shapes are not
-            those of one network.
+        UserError: its names are those of none; its shapes are not those of one network.
     """
     found = recognise(tensors)
     if found is None:
         rule = "its names are not those of torchvision's AlexNet, VGG, ResNet or DenseNet"
         raise UserError(source, f"{len(tensors)} tensors", rule)
-    if architecture is not None and find(architecture).id != found:
-        raise UserError("architecture", architecture, f"{source} holds a {found}", [found])
     said = Fields({}, "config.json") if config is None else config
     _check_kind(said)
     ours = {_modern(name): tensor for name, tensor in tensors.items()}

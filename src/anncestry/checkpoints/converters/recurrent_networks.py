@@ -7,7 +7,6 @@ identity: the outputs are the hidden units themselves. What a file does not say 
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +17,7 @@ from anncestry.checkpoints.converters.keras.configuration import KerasModel, rea
 from anncestry.checkpoints.converters.keras.weights import from_keras
 from anncestry.checkpoints.converters.recurrent_names import RecurrentSizes, from_state, measure
 from anncestry.checkpoints.converters.torch_rnn import from_torch
+from anncestry.checkpoints.foreign_files import ForeignFiles
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.store import some_of
 from anncestry.errors import UserError, require
@@ -48,32 +48,42 @@ class _Parts(NamedTuple):
     unused: list[str]
 
 
-def is_recurrent(names: Mapping[str, Tensor]) -> bool:
+def is_torch_module(files: ForeignFiles) -> bool:
     """Whether tensors have the names of PyTorch's recurrent layers."""
-    return any(_NAME.fullmatch(name) for name in names)
+    return any(_NAME.fullmatch(name) for name in files.tensors)
 
 
-def from_torch_module(
-    tensors: Mapping[str, Tensor], source: str = "checkpoint", architecture: str | None = None
-) -> Imported:
+def from_torch_module(files: ForeignFiles, wanted: str | None = None) -> Imported:
     """The network of a PyTorch module with one ``torch.nn.RNN``, ``LSTM`` or ``GRU``.
+
+    Args:
+        wanted: the id of the architecture that it must be; default: found from the weights.
 
     Raises:
         UserError: it has another number of them, or other parts; it is of another architecture.
     """
-    parts = _torch_parts(tensors, source)
-    return _network(parts, architecture, source, KerasModel())
+    parts = _torch_parts(files.weights, files.name)
+    return _network(parts, wanted, files.name, KerasModel())
 
 
-def from_keras_file(path: Path, source: str = "checkpoint", architecture: str | None = None) -> Imported:
+def is_keras(files: ForeignFiles) -> bool:
+    """Whether it is a file of HDF5, or an archive without a pickle: one with a pickle is refused by what
+    reads tensors, which says why."""
+    return files.container is not None
+
+
+def from_keras_file(files: ForeignFiles, wanted: str | None = None) -> Imported:
     """The network of a file of Keras.
+
+    Args:
+        wanted: the id of the architecture that it must be; default: found from the weights.
 
     Raises:
         UserError: it cannot be read; a layer or an option of it computes what ours do not.
     """
-    arrays, config, silent = read_keras(path)
-    said = _without_config(silent, source) if config is None else read_model(config, source)
-    return _network(_keras_parts(arrays, source), architecture, source, said)
+    arrays, config, silent = read_keras(files.path, files.container)
+    said = _without_config(silent, files.name) if config is None else read_model(config, files.name)
+    return _network(_keras_parts(arrays, files.name), wanted, files.name, said)
 
 
 def _without_config(silent: tuple[str, ...], source: str) -> KerasModel:

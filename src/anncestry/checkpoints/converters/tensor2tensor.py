@@ -10,6 +10,7 @@ A model of several languages adds a vector for the target's to all words of the 
 
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,9 @@ from anncestry.checkpoints.converters.transformer_names import (
     refuse_unknown,
     vocabulary_json,
 )
+from anncestry.checkpoints.foreign_files import ForeignFiles
 from anncestry.checkpoints.imported import Imported
 from anncestry.errors import UserError, require
-from anncestry.formats.tensorflow_bundle import list_bundle, read_bundle
-from anncestry.stored import read_object
 
 _TRAINING = re.compile(
     r"(.*/)?(Adam(_[0-9]+)?|Adafactor|vr|vc|m|v|Momentum|ExponentialMovingAverage)"
@@ -51,38 +51,44 @@ _LINEAR = {
 }  # fmt: skip
 _NORM_PARTS = {"scale": "weight", "bias": "bias"}
 _PAD, _END = 0, 1  # rows of theirs
+_HPARAMS = "hparams.json"
+_VOCABULARY = re.compile(r"vocab\..*(\.subwords|[0-9])")
 
 
-def from_tensor2tensor(path: str | Path, source: str = "checkpoint") -> Imported:
-    """The Transformer of a checkpoint.
+def is_tensor2tensor(files: ForeignFiles) -> bool:
+    """Whether it is a checkpoint of TensorFlow, given by its folder, its prefix, or one of its files.
 
-    Args:
-        path: its folder, its prefix, or one of its files. Beside it ``hparams.json`` and one vocabulary,
-            ``vocab.NAME.subwords``, are looked for. Without a vocabulary, or with several, texts cannot be
-            read; a row t of theirs from 2 on then is the token t + 2 of ours.
+    Ask after GPT-2 and BERT, whose authors' checkpoints are of TensorFlow too.
+    """
+    return files.bundle is not None
+
+
+def from_tensor2tensor(files: ForeignFiles, _: str | None = None) -> Imported:
+    """The Transformer of what `is_tensor2tensor` accepts.
+
+    Beside it ``hparams.json`` and one vocabulary, ``vocab.NAME.subwords``, are looked for. Without a
+    vocabulary, or with several, texts cannot be read; a row t of theirs from 2 on then is the token t + 2 of
+    ours.
 
     Raises:
         UserError: the files cannot be read; tensors are unknown or missing; the vocabulary does not fit; the
             settings are of another network.
     """
-    path = Path(path)
-    folder = path if path.is_dir() else path.parent
-    listed = list_bundle(path)
-    wanted = [name for name in listed if not _TRAINING.fullmatch(name)]
+    source, bundle = files.name, files.bundle
+    assert bundle is not None
+    wanted = [name for name in bundle.listed if not _TRAINING.fullmatch(name)]
     named = {name: _our_name(name) for name in wanted}
     refuse_unknown([name for name, new in named.items() if new is None], source, "tensor2tensor's")
-    arrays = {
-        name: torch.from_numpy(np.array(array, np.float32))
-        for name, array in read_bundle(path, wanted).items()
-    }
+    read = bundle.read(wanted)
+    arrays = {name: torch.from_numpy(np.array(array, np.float32)) for name, array in read.items()}
     tensors = {new: _turned(arrays[name], new) for name, new in named.items() if new}
     tables = _tables(arrays, tensors, source)
-    config, notes = _config(folder, tensors, source)
+    config, notes = _config(files, tensors, source)
     space = [array for name, array in arrays.items() if _SPACE.fullmatch(name)]
     if space:
         scale = math.sqrt(space[0].shape[1]) if config["scale_embeddings"] else 1.0
         tables["source_embedding.weight"] = tables["source_embedding.weight"] + space[0][0] / scale
-    words, processor = _words(folder, len(tables["embedding.weight"]))
+    words, processor = _words(files, len(tables["embedding.weight"]))
     return imported(tensors | tables, (words, words), config, source, processor, notes)
 
 
@@ -131,14 +137,13 @@ def _tables(arrays: dict[str, Tensor], tensors: dict[str, Tensor], source: str) 
     return {name: table for name, table in tables.items() if table is not None}
 
 
-def _config(folder: Path, tensors: dict[str, Tensor], source: str) -> tuple[dict[str, Any], list[str]]:
-    path = folder / "hparams.json"
-    said: dict[str, Any] = {}
+def _config(files: ForeignFiles, tensors: dict[str, Tensor], source: str) -> tuple[dict[str, Any], list[str]]:
+    said: Mapping[str, Any] = {}
     notes = []
-    if path.is_file():
-        said = read_object(path)
+    if _HPARAMS in files.names:
+        said = files.json(_HPARAMS)
     else:
-        notes.append(f"num_heads={USUAL_HEADS} is assumed: there is no hparams.json (--set num_heads=...)")
+        notes.append(f"num_heads={USUAL_HEADS} is assumed: there is no {_HPARAMS} (--set num_heads=...)")
     final = "encoder_norm.weight" in tensors
     before = said.get("layer_preprocess_sequence", "n" if final else "none")
     after = said.get("layer_postprocess_sequence", "da" if final else "dan")
@@ -169,14 +174,15 @@ def _config(folder: Path, tensors: dict[str, Tensor], source: str) -> tuple[dict
     }, notes
 
 
-def _words(folder: Path, rows: int) -> tuple[Words, dict[str, Any] | None]:
+def _words(files: ForeignFiles, rows: int) -> tuple[Words, dict[str, Any] | None]:
     """Filler is row 0 and the end row 1; no row begins a text, and no word is unknown."""
-    files = sorted(folder.glob("vocab.*.subwords")) + sorted(folder.glob("vocab.*[0-9]"))
-    if len(files) != 1:
+    found = [name for name in files.names if _VOCABULARY.fullmatch(name)]
+    if len(found) != 1:
         return arrange([""] * rows, _PAD, -1, -1, _END), None
-    subwords = read_subwords(files[0])
+    path = files.folder / found[0]
+    subwords = read_subwords(path)
     rule = f"has {len(subwords)} subwords; the table has {rows} rows"
-    require(len(subwords) == rows, "file", str(files[0]), rule)
+    require(len(subwords) == rows, "file", str(path), rule)
     words = arrange(subwords, _PAD, -1, -1, _END)
     vocabulary = vocabulary_json(None, "source", words, "subword")
     return words, processor_json(vocabulary, vocabulary, source_end=True)

@@ -13,7 +13,6 @@ the normalisation behind, embeddings scaled, sinusoids interleaved. What we wrot
 import dataclasses
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -31,6 +30,7 @@ from anncestry.checkpoints.converters.transformer_names import (
     unchanged,
     vocabulary_json,
 )
+from anncestry.checkpoints.foreign_files import ForeignFiles
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.rename import KeyMap
 from anncestry.checkpoints.store import some_of
@@ -77,28 +77,23 @@ _NAMED = {  # what others call the special tokens
 NOTE = "config"  # of the metadata of a file: fields of the config
 
 
-def is_torch_transformer(tensors: Mapping[str, Tensor]) -> bool:
+def is_torch_transformer(files: ForeignFiles) -> bool:
     """By the first self-attention of its encoder."""
-    return any(_MARK.fullmatch(name) for name in tensors)
+    return any(_MARK.fullmatch(name) for name in files.tensors)
 
 
-def from_torch_transformer(
-    tensors: Mapping[str, Tensor],
-    source: str = "checkpoint",
-    metadata: Mapping[str, Any] | None = None,
-    folder: Path | None = None,
-) -> Imported:
-    """The Transformer of a module.
+def from_torch_transformer(files: ForeignFiles, _: str | None = None) -> Imported:
+    """The Transformer of a module, which `is_torch_transformer` accepts.
 
-    Args:
-        metadata: of a file that `to_torch_transformer` was written to: it says what weights do not.
-        folder: where ``source_vocabulary.txt`` and ``target_vocabulary.txt`` may lie, a token a line. Without
-            them rows of tables stay where they are, and texts cannot be read: filler, unknown word, beginning
-            and end must be the first four.
+    The metadata of a file that `to_torch_transformer` was written to say what weights do not. Beside it
+    ``source_vocabulary.txt`` and ``target_vocabulary.txt`` may lie, a token a line. Without them rows of
+    tables stay where they are, and texts cannot be read: filler, unknown word, beginning and end must be the
+    first four.
 
     Raises:
         UserError: a table of embeddings is missing; tensors are unknown or missing, named together.
     """
+    tensors, source, metadata = files.weights, files.name, files.weights.metadata
     (prefix,) = {match[1] for name in tensors if (match := _MARK.fullmatch(name))}
     inside, beside = {}, {}
     for name, tensor in tensors.items():
@@ -127,12 +122,12 @@ def from_torch_transformer(
         config, ours = config | found, ours | learnt
     else:
         notes.append("positions=interleaved is assumed: the file has none (--set positions=...)")
-    if metadata and NOTE in metadata:
+    if NOTE in metadata:
         config, notes = config | dict(metadata[NOTE]), []
     for name in [name for name in ours if name.endswith("weight") and "embedding" not in name]:
         if name != "readout.weight" and (".norm." in name or "attention." not in name):  # made without biases
             ours.setdefault(name.removesuffix("weight") + "bias", ours[name].new_zeros(len(ours[name])))
-    words, processor = _words(folder, ours, source)
+    words, processor = _words(files, ours)
     return imported(ours, words, config, source, processor, notes)
 
 
@@ -186,15 +181,15 @@ def _tables(beside: dict[str, Tensor], width: int, source: str) -> dict[str, Ten
 
 
 def _words(
-    folder: Path | None, ours: Mapping[str, Tensor], source: str
+    files: ForeignFiles, ours: Mapping[str, Tensor]
 ) -> tuple[tuple[Words, Words], dict[str, Any] | None]:
     names = {"source": "source_embedding.weight", "target": "embedding.weight"}
-    files = [folder / f"{side}_vocabulary.txt" for side in names] if folder else []
-    if not files or not all(file.is_file() for file in files):
+    listed = [f"{side}_vocabulary.txt" for side in names]
+    if not files.names.issuperset(listed):
         read, written = (unchanged(len(ours[name])) for name in names.values())
         return (read, written), None
     found = []
-    for file in files:
+    for file in (files.folder / name for name in listed):
         lines = file.read_text("utf-8").removesuffix("\n").split("\n")
         place = {word: row for row, word in reversed(list(enumerate(lines)))}
         special = [next((place[n] for n in _NAMED[name] if n in place), -1) for name in SPECIAL]
@@ -202,7 +197,7 @@ def _words(
             special[3] >= 0, "file", str(file), f"must hold the end of a text: {', '.join(_NAMED['<end>'])}"
         )
         found.append(arrange(lines, *special))
-    vocabularies = [vocabulary_json(folder, *pair) for pair in zip(names, found, strict=True)]
+    vocabularies = [vocabulary_json(files.folder, *pair) for pair in zip(names, found, strict=True)]
     return (found[0], found[1]), processor_json(vocabularies[0], vocabularies[1], source_end=False)
 
 

@@ -69,7 +69,7 @@ def is_bart(files: ForeignFiles) -> bool:
     return files.model_type == "bart"
 
 
-def from_bart(files: ForeignFiles) -> Imported:
+def from_bart(files: ForeignFiles, _: str | None = None) -> Imported:
     """The network of what `is_bart` accepts.
 
     Raises:

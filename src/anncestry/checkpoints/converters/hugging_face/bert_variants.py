@@ -69,7 +69,7 @@ def is_bert_fork(files: ForeignFiles) -> bool:
     return files.model_type in KIN
 
 
-def from_bert_fork(files: ForeignFiles) -> Imported:
+def from_bert_fork(files: ForeignFiles, _: str | None = None) -> Imported:
     """The network of what `is_bert_fork` accepts.
 
     Raises:
@@ -84,8 +84,8 @@ def from_bert_fork(files: ForeignFiles) -> Imported:
     notes: tuple[str, ...] = ()
     told_apart: Mapping[str, Tensor] = {}
     if kin is ELECTRA and task.config["task"] == "masked-lm":
-        if (folder / BESIDE).is_dir():
-            of_generator, told_apart = _beside(ForeignFiles(folder / BESIDE), sizes, theirs)
+        if BESIDE in files.folders:
+            of_generator, told_apart = _beside(files.inside(BESIDE), sizes, theirs)
             sizes |= of_generator
         else:
             theirs = {name: tensor for name, tensor in theirs.items() if name.startswith(prefix)}

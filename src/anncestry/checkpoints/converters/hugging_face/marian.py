@@ -77,7 +77,7 @@ def is_marian(files: ForeignFiles) -> bool:
     return files.model_type == "marian"
 
 
-def from_marian(files: ForeignFiles) -> Imported:
+def from_marian(files: ForeignFiles, _: str | None = None) -> Imported:
     """The Transformer of a folder.
 
     Without ``.spm`` files texts are pieces of vocab.json with blanks between them.

@@ -52,7 +52,7 @@ def is_beyond_bert(files: ForeignFiles) -> bool:
     return files.model_type in FAMILIES
 
 
-def from_beyond_bert(files: ForeignFiles) -> Imported:
+def from_beyond_bert(files: ForeignFiles, _: str | None = None) -> Imported:
     """The network of what `is_beyond_bert` accepts.
 
     Raises:

@@ -7,8 +7,7 @@ the tokenizer, says how many tokens of a text are read, ``config_sentence_transf
 before it.
 """
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -19,7 +18,6 @@ from anncestry.checkpoints.foreign_files import ForeignFiles
 from anncestry.checkpoints.imported import Imported
 from anncestry.errors import UserError, require
 from anncestry.fields import Fields
-from anncestry.stored import read_json
 
 _MODULES, _SETTINGS = "modules.json", "sentence_bert_config.json"
 _PARTS = ("Transformer", "Pooling", "Dense", "Normalize")
@@ -49,7 +47,7 @@ _WITHOUT_TEXT = "its vectors are of whole texts"
 
 class _Module(NamedTuple):
     kind: str
-    folder: Path
+    files: ForeignFiles
 
 
 def is_sentence_bert(files: ForeignFiles) -> bool:
@@ -57,25 +55,30 @@ def is_sentence_bert(files: ForeignFiles) -> bool:
     return files.is_folder and _MODULES in files.names
 
 
-def from_sentence_bert(files: ForeignFiles, read: Callable[[ForeignFiles], Imported]) -> Imported:
+def encoder_of(files: ForeignFiles) -> ForeignFiles:
+    """The folder of the Transformer that `is_sentence_bert` found.
+
+    Raises:
+        UserError: the list of parts is damaged, or names another part first.
+    """
+    return _modules(files)[0].files
+
+
+def with_parts(files: ForeignFiles, found: Imported) -> Imported:
     """The encoder of a folder, with what brings its tokens' vectors together; or a cross-encoder, which
     answers about a pair.
 
     Args:
-        read: reads the folder of the encoder.
+        found: what was read of `encoder_of` the files.
 
     Raises:
         UserError: a file is missing or damaged; a part is of a kind that is not known here, or the encoder
             embeds no texts.
     """
-    source = files.name
-    modules = [module for module in _modules(files.path) if module.kind != "Dropout"]  # of training
+    source, modules = files.name, _modules(files)
     kinds = tuple(module.kind for module in modules)
     whole = files.json(_ALIKE, _IDLE) if _ALIKE in files.names else Fields({}, _ALIKE)
-    rule = f"must be made of {', '.join(_PARTS)}, the last two or not; or of a Transformer that answers"
-    require(kinds in _MADE_OF, source, list(kinds), rule)
-    inner = ForeignFiles(modules[0].folder)
-    found = read(inner)
+    inner = modules[0].files
     task = found.config.get("task")
     settings = next((name for name in _SETTINGS_OF if name in inner.names), None)
     said = inner.json(settings, _IDLE) if settings else Fields({}, _SETTINGS)
@@ -96,11 +99,11 @@ def from_sentence_bert(files: ForeignFiles, read: Callable[[ForeignFiles], Impor
         return found._replace(reader=reader, notes=notes)
     whole.ignore("activation_fn")
     require(task == "embedding", source, task, f"must hold a body without a head: {_WITHOUT_TEXT}")
-    pooling = _pooling(ForeignFiles(modules[1].folder), source, prompt)
+    pooling = _pooling(modules[1].files, source, prompt)
     config = {**found.config, "pooling": pooling, "unit_length": kinds[-1] == "Normalize"}
     kept = {n: t for n, t in found.tensors.items() if not n.startswith("pooler.")}
     if "Dense" in kinds:
-        told, tensors = _dense(ForeignFiles(modules[2].folder), config["hidden_size"])
+        told, tensors = _dense(modules[2].files, config["hidden_size"])
         config, kept = {**config, **told}, {**kept, **tensors}
     if prompt:
         reader["prompt"] = prompt
@@ -201,16 +204,21 @@ def _sentence_files(config: Any, max_tokens: int) -> dict[str, Any]:
     }
 
 
-def _modules(path: Path) -> list[_Module]:
-    file = path / _MODULES
+def _modules(files: ForeignFiles) -> list[_Module]:
+    """The parts, without those of training."""
+    path, file = files.path, files.path / _MODULES
     try:
-        listed = read_json(file)
-        modules = [_Module(entry["type"].rpartition(".")[2], path / entry["path"]) for entry in listed]
+        listed = [(entry["type"].rpartition(".")[2], entry["path"]) for entry in files.value(_MODULES)]
+        places = [(path / folder).resolve() for _, folder in listed]
     except (TypeError, KeyError, AttributeError) as error:
         rule = f"must be a JSON list of parts, each with a type and a path ({error!r})"
         raise UserError("file", str(file), rule) from error
-    inside = all(path.resolve() in (m.folder.resolve(), *m.folder.resolve().parents) for m in modules)
+    inside = all(path.resolve() in (place, *place.parents) for place in places)
     require(inside, "file", str(file), "names a folder outside of its own")
+    modules = [_Module(kind, files.inside(folder)) for kind, folder in listed if kind != "Dropout"]
+    kinds = tuple(module.kind for module in modules)
+    rule = f"must be made of {', '.join(_PARTS)}, the last two or not; or of a Transformer that answers"
+    require(kinds in _MADE_OF, files.name, list(kinds), rule)
     return modules
 
 
