@@ -167,7 +167,7 @@ def test_what_failed_is_tried_again_and_seeds_can_be_added(cut_short):
     assert results.found == 5
     assert sorted(made(results)) == sorted((name, seed, "ok") for name in ENTRANTS for seed in range(3))
     assert "--seeds 3" in results.command
-    with pytest.raises(UserError, match="--seeds: got 2; must be at least the 3"):
+    with pytest.raises(UserError, match="seeds: got 2; must be at least the 3"):
         resume(cut_short, seeds=2)
 
 

@@ -278,6 +278,6 @@ def test_a_precision_that_cannot_be_is_named(trained):
     with pytest.raises(ValueError, match=r"precision: got 'fp8'; must be one of\. Choices: 32, bf16, int8"):
         Run(trained.folder, "fp8")
     with pytest.raises(
-        ValueError, match="--precision: got 'int8'; is for Transformers, and this is Multi-layer"
+        ValueError, match="precision: got 'int8'; is for Transformers, and this is Multi-layer"
     ):
         _ = Run(trained.folder, "int8").predictor

@@ -116,7 +116,9 @@ def _flags(command: str) -> dict[str, str]:
     from anncestry.cli.options import options_of
 
     options = options_of(importlib.import_module(f"anncestry.cli.{command}").Arguments)
-    return {option.name: option.shown.split(maxsplit=1)[0].rstrip(",") for option in options if option.is_flagged}
+    return {
+        option.name: option.shown.split(maxsplit=1)[0].rstrip(",") for option in options if option.is_flagged
+    }
 
 
 def entry() -> None:

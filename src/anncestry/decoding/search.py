@@ -51,21 +51,21 @@ class Search(Constraints):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self.beam >= 1, "--beam", self.beam, "must be at least 1 (the best token each time)")
-        rule = f"must be at least 1 and at most --beam, which is {self.beam}"
-        require(1 <= self.n_best <= self.beam, "--n-best", self.n_best, rule)
+        require(self.beam >= 1, "beam", self.beam, "must be at least 1 (the best token each time)")
+        rule = f"must be at least 1 and at most `beam`, which is {self.beam}"
+        require(1 <= self.n_best <= self.beam, "n_best", self.n_best, rule)
         rule = "must be one of"
         kind = self.length_penalty
-        require(kind in LENGTH_PENALTIES, "--length-penalty", kind, rule, LENGTH_PENALTIES)
-        require(math.isfinite(self.alpha), "--alpha", self.alpha, "must be a number")
+        require(kind in LENGTH_PENALTIES, "length_penalty", kind, rule, LENGTH_PENALTIES)
+        require(math.isfinite(self.alpha), "alpha", self.alpha, "must be a number")
         rule = "must be 0 (no such penalty) or more"
-        require(0 <= self.coverage < math.inf, "--coverage", self.coverage, rule)
-        rule = f"must be at least --min-length, which is {self.min_length}"
-        require(self.max_length >= self.min_length, "--max-length", self.max_length, rule)
+        require(0 <= self.coverage < math.inf, "coverage", self.coverage, rule)
+        rule = f"must be at least `min_length`, which is {self.min_length}"
+        require(self.max_length >= self.min_length, "max_length", self.max_length, rule)
         rule = "must be 0 (the source does not count) or more"
-        require(0 <= self.max_factor < math.inf, "--max-factor", self.max_factor, rule)
+        require(0 <= self.max_factor < math.inf, "max_factor", self.max_factor, rule)
         place = self.unfinished
-        require(place in UNFINISHED, "--unfinished", place, "must be one of", UNFINISHED)
+        require(place in UNFINISHED, "unfinished", place, "must be one of", UNFINISHED)
         require(self.most >= 0, "most", self.most, "must be 0 (no such limit) or more")
 
     def penalty(self, length: Length) -> Length:

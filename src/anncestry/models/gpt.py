@@ -49,7 +49,7 @@ from anncestry.rules import (
 from anncestry.signature import Signature, Task
 
 TASKS = ("language-model", "classification", "regression")
-ONE_EACH = "a text (or a --window of it) has a position for each token"
+ONE_EACH = "a text (or a `window` of it) has a position for each token"
 INIT = 0.02  # the deviation of all weights at the start
 POSITIONS = 512  # of a model for a task of whole texts, where nothing else is said
 

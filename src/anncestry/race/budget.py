@@ -25,7 +25,7 @@ class Budget:
             model with a learning rule of its own.
         epochs: passes over the training split.
         select: the figure that says which weights of a run are kept, and that the race is ranked by; the
-            task's own unless told. It is no limit, but it goes wherever the limits go.
+            default: the task's own. It is no limit, but it goes wherever the limits go.
     """
 
     seconds: float | None = None
@@ -55,9 +55,9 @@ class Budget:
         Raises:
             UserError: text that is no amount, or an amount that is not above 0.
         """
-        seconds = None if seconds is None else parse_seconds(seconds, "--budget")
-        params = None if params is None else round(parse_count(params, "--params"))
-        flops = None if flops is None else parse_count(flops, "--flops")
+        seconds = None if seconds is None else parse_seconds(seconds, "budget")
+        params = None if params is None else round(parse_count(params, "params"))
+        flops = None if flops is None else parse_count(flops, "flops")
         if seconds is None and flops is None and epochs is None:
             if params is None:
                 seconds = DEFAULT_SECONDS

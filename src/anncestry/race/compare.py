@@ -41,7 +41,7 @@ FRESH = 5.0  # seconds that a page is let stand while the race runs
 
 @dataclass(frozen=True)
 class Moment:
-    """What a watcher is told: when a run begins or ends, and a few times a second in between.
+    """What a progress callback gets: when a run begins or ends, and a few times a second in between.
 
     Attributes:
         results: so far; a run in progress is not among them.
@@ -80,13 +80,13 @@ def compare(
     Args:
         data: a data name (``digits``, ``csv:PATH``, ...).
         options: how to read it.
-        models: names of architectures; every one that fits the data unless given.
+        models: names of architectures; default: every one that fits the data.
         budget: seconds of training for each run (``"60s"``, ``"2m"``, 90); 20 if there is no other limit.
         params: the size of every model (``"50k"``); alone, each is trained for 10 passes.
         flops: floating-point operations of training for each run (``"1e12"``).
         epochs: passes over the training split for each run.
         select: the figure that the race is ranked by, and that says which weights of a run are kept; the
-            task's own unless told, and the loss where one class has three quarters of the examples.
+            default: the task's own, and the loss where one class has three quarters of the examples.
         seeds: how often each is run, with seeds 0, 1, ...
         threads: CPU threads of every run. One is the steadiest clock: several wait for each other on a
             busy machine, and small models gain nothing from them.
@@ -95,7 +95,7 @@ def compare(
         out: a folder for ``results.json``, ``report.html`` and ``runs/``; None writes nothing. Where it holds
             this race already, cut short, the race goes on: what was finished is not made again.
         numbered: where ``out`` holds something else, or this race to its end, take ``out``-2, ``out``-3, ...
-        watch: told what happens.
+        watch: called with every `Moment`.
 
     Returns:
         The results. After Ctrl-C those of the finished runs, with the status ``"interrupted"``.
@@ -128,7 +128,7 @@ def resume(
         data: where the data are now, if they were moved; they must be the same.
         seeds: more of them than before, if more are wanted.
         jobs: how many runs at once.
-        watch: told what happens.
+        watch: called with every `Moment`.
 
     Returns:
         As `compare` does.
@@ -140,7 +140,7 @@ def resume(
     folder = Path(folder).expanduser()
     before = read_race(folder)
     rule = f"must be at least the {before.seeds} that the race has"
-    require(seeds is None or seeds >= before.seeds, "--seeds", seeds, rule)
+    require(seeds is None or seeds >= before.seeds, "seeds", seeds, rule)
     field = _Field.of(
         data or before.data["name"],
         DataOptions(**before.data["options"]),
@@ -177,12 +177,12 @@ class _Field:
         threads: int,
         jobs: int,
     ) -> "_Field":
-        require(seeds >= 1, "--seeds", seeds, "must be at least 1")
-        require(threads >= 1, "--threads", threads, "must be at least 1")
+        require(seeds >= 1, "seeds", seeds, "must be at least 1")
+        require(threads >= 1, "threads", threads, "must be at least 1")
         cores = os.cpu_count() or 1
         fits = jobs == 1 or 1 < jobs * threads <= cores
         rule = f"jobs x threads must be between 1 and the {cores} cores: else runs would not get equal time"
-        require(fits, "--jobs", jobs, rule)
+        require(fits, "jobs", jobs, rule)
         dataset = load_data(data, options, 0)
         architectures = _choose(models, dataset.signature)
         baselines = baselines_for(dataset.signature)
@@ -335,7 +335,7 @@ class _Race:
         if seed == len(prints):
             prints.append(new)
         rule = "has changed since the race began; its runs could not be compared"
-        require(prints[seed] == new, "--data", self.results.data["name"], rule)
+        require(prints[seed] == new, "data", self.results.data["name"], rule)
 
     def run_baseline(self, baseline: Baseline, dataset: Dataset, seed: int) -> None:
         """A baseline on one split; where the split is that of an earlier seed, so is its score."""
@@ -388,17 +388,17 @@ def _choose(names: Sequence[str] | None, signature: Signature) -> list[Architect
         fitting = [architecture for architecture in TIMELINE if architecture.fits_signature(signature)]
         if not fitting:
             rule = f"no architecture fits {signature.inputs} inputs with the task {signature.task}"
-            raise UserError("--data", signature.task, rule)
+            raise UserError("data", signature.task, rule)
         return fitting
     chosen = set()
     for name in names:
         architecture = find(name)
         if find_preset(name) is not None:
             rule = "is a fixed size; the race sizes every model by its budget"
-            raise UserError("--models", name, rule, [architecture.id])
+            raise UserError("models", name, rule, [architecture.id])
         architecture.configure(signature)  # says what fits, where this one does not
         chosen.add(architecture.id)
-    require(bool(chosen), "--models", "", "must name at least one architecture")
+    require(bool(chosen), "models", "", "must name at least one architecture")
     return [architecture for architecture in TIMELINE if architecture.id in chosen]
 
 

@@ -64,7 +64,7 @@ def expect(processor: object, kind: type[P], name: str) -> P:
     """The processor, or a `UserError` where it is not of the kind that reads the data called ``name``."""
     if not isinstance(processor, kind):
         rule = f"holds other inputs than the model was trained on, which its {type(processor).__name__} reads"
-        raise UserError("--data", name, rule)
+        raise UserError("data", name, rule)
     return processor
 
 

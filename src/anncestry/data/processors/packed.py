@@ -83,7 +83,7 @@ class PackedProcessor(ReadsTexts):
             if len(tokens) + len(others or ()) > room:
                 if not self.cut:
                     rule = f"has {len(tokens) + len(others or ())} tokens, and the model reads {room}"
-                    hint = "--cut leaves out the end of texts that are too long."
+                    hint = "`cut` leaves out the end of texts that are too long."
                     raise UserError("text", first[:80], rule, hint=hint)
                 tokens, others = shorten(tokens, others, room)
                 num_cut += 1

@@ -100,7 +100,7 @@ class SpanProcessor(PackedProcessor):
         longest = min(self.max_question, self.room(pair=True) // 2)
         if len(tokens) > longest and not self.cut:
             rule = f"has {len(tokens)} tokens, and a question has at most {longest}"
-            hint = "--cut leaves out the end of questions that are too long."
+            hint = "`cut` leaves out the end of questions that are too long."
             raise UserError("question", text[:80], rule, hint=hint)
         return tokens[:longest]
 

@@ -218,7 +218,7 @@ class PackedTagsProcessor(ReadsSentences, PackedProcessor):
             length = sum(map(len, words))
             if length > room and not cut:
                 rule = f"has {length} tokens, and the model reads {room}"
-                hint = "--cut reads sentences that are too long in several parts."
+                hint = "`cut` reads sentences that are too long in several parts."
                 raise UserError("sentence", " ".join(sentence)[:80], rule, hint=hint)
             for part in _parts(words, room):
                 places, tokens = [], []

@@ -109,7 +109,7 @@ def cut_text(
                 _cut_into(folder / key, lines, tokenizer, separator)
     except OSError as error:
         rule = f"cannot be written ({error.strerror or error})"
-        raise UserError("cache", str(folder), rule, hint="Name another folder with --cache.") from None
+        raise UserError("cache", str(folder), rule, hint="Name another folder with `cache`.") from None
     return _token_file(_read(folder / key), key)
 
 

@@ -97,9 +97,9 @@ def _open(name: str) -> tuple[Source, str]:
     """The source that a name begins with, and what stands behind the colon."""
     source, argument = find_source(name), name.strip().partition(":")[2]
     if source.argument and not argument:
-        raise UserError("--data", name, f"needs something behind a colon: {source.usage}")
+        raise UserError("data", name, f"needs something behind a colon: {source.usage}")
     if argument and not source.argument:
-        raise UserError("--data", name, f"takes nothing behind a colon: {source.usage}")
+        raise UserError("data", name, f"takes nothing behind a colon: {source.usage}")
     return source, argument
 
 

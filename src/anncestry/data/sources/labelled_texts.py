@@ -225,7 +225,7 @@ def _encode(
     for part, labelled in parts.items():
         pairs = not isinstance(labelled.texts[0], str)
         rule = f"holds {'pairs of' if pairs else 'single'} texts, which the model was not trained on"
-        require(processor.pairs in (None, pairs), "--data", name, rule)
+        require(processor.pairs in (None, pairs), "data", name, rule)
         inputs, lengths, cut = processor.encode_counted(labelled.texts)
         if isinstance(processor, PackedClassesProcessor):
             targets = torch.from_numpy(relabel(labelled.answers, processor.classes, target))

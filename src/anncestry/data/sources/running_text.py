@@ -121,7 +121,7 @@ class RunningText:
                 new.write_text(json.dumps(learnt.to_json()), encoding="utf-8")
                 new.replace(kept)
             except OSError as error:
-                rule, hint = f"cannot be written ({error.strerror})", "Name another folder with --cache."
+                rule, hint = f"cannot be written ({error.strerror})", "Name another folder with `cache`."
                 raise UserError("cache", str(folder), rule, hint=hint) from None
         return learnt
 

@@ -185,7 +185,7 @@ def _read_labelled(path: Path, notes: list[str], known: frozenset[str] = frozens
             line.startswith(sign) if sign == "{" else sign in label
             for (_, line), (_, label) in zip(lines, pairs, strict=True)
         ):
-            hint = f"Is it {kind}? Then read it as such, and say with --text which field holds the texts."
+            hint = f"Is it {kind}? Then read it as such, and say with `text` which field holds the texts."
             raise UserError("file", str(path), f"each of its classes would hold a {sign}", hint=hint)
     if fine:
         notes.append(f"{path.name}: of a label like coarse:fine the part before the colon is the class")

@@ -101,7 +101,7 @@ def question_dataset(
     for part, questions in parts.items():
         if part == "train":
             questions = [question for question in questions if question.starts or not question.answers]
-            require(bool(questions), "--data", name, "has no question whose answer is in its text")
+            require(bool(questions), "data", name, "has no question whose answer is in its text")
         made[part] = _encode(questions, processor)
     if not given:
         count = len(made["train"])
@@ -147,7 +147,7 @@ def _split(read: Mapping[Part, Squad], seed: int, notes: list[str]) -> Parts:
     shares = (0.1,) if others else (0.15, 0.15)
     rows = random_split(len(train), generator(seed), shares)
     if not all(map(len, rows)):
-        raise UserError("--data", f"{len(train)} {unit}", "are too few for training, validation and test")
+        raise UserError("data", f"{len(train)} {unit}", "are too few for training, validation and test")
     split = [_flat([train[row] for row in sorted(chosen)]) for chosen in rows]
     sizes = " / ".join(f"{len(part):,}" for part in split)
     if others:

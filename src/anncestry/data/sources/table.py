@@ -60,7 +60,7 @@ def load_csv(argument: str, options: DataOptions, seed: int, processor: Processo
     for name in TEXT_OPTIONS:
         value = getattr(options, name)
         if value != getattr(DataOptions, name) and processor is None:
-            raise UserError(name, value, "is for texts; say with --text which column holds them")
+            raise UserError(name, value, "is for texts; say with `text` which column holds them")
     path, files, notes = _files(argument)
     name = f"csv:{path}"
     train = files.pop("train")

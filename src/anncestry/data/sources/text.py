@@ -119,7 +119,7 @@ def _in_streams(
     train, validation = int(chunks * (1 - CHAR_RNN_HELD_OUT)), int(chunks * CHAR_RNN_HELD_OUT)
     if validation < 1:
         rule = f"the text has {chunks} chunks of {CHAR_RNN_STREAMS} streams x {window}, and needs 20"
-        raise UserError("split", options.split, rule, hint="Split it in order: --split tail.")
+        raise UserError("split", options.split, rule, hint="Split it in order: `split=tail`.")
     length = chunks * window
     rows = np.append(tokens, tokens[0])  # the very last target is the first token
     streams = [rows[row * length : (row + 1) * length + 1] for row in range(CHAR_RNN_STREAMS)]
@@ -140,7 +140,7 @@ def _processor(text: str, options: DataOptions, given: Processor | None, name: s
         processor = PieceTextProcessor.learn(text, options.level, options.vocab_size)
     else:
         require(
-            options.vocab_size is None, "vocab_size", options.vocab_size, "is for words and pieces: --level"
+            options.vocab_size is None, "vocab_size", options.vocab_size, "is for words and pieces: `level`"
         )
         processor = TextProcessor(characters_of(text))
     if len(processor.vocabulary) < 2:

@@ -146,7 +146,7 @@ def read_tables(
 ) -> Whole:
     """All rows of tables of texts, as a trained model reads them; see `text_table`."""
     found = _choose(tables, files, options, processor)
-    require(bool(found.parts), "--data", name, f"has no answers to compare with: {found.target}")
+    require(bool(found.parts), "data", name, f"has no answers to compare with: {found.target}")
     whole = read_labelled(found.parts, processor, name=name, target=found.target)
     return Whole(whole.parts, (*notes, *found.notes, *whole.notes))
 

@@ -284,7 +284,7 @@ class Dataset:
         """
         found = getattr(self, name.replace("-", "_"))
         if found is None:
-            raise UserError("--split", name, f"nothing is held out of {self.name}", self.scored_splits())
+            raise UserError("split", name, f"nothing is held out of {self.name}", self.scored_splits())
         return found
 
     def scored_splits(self) -> tuple[str, ...]:
