@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import torch
 from torch import nn
 
-from anncestry.arrays import Bool, Float, Int, Tensor
+from anncestry.arrays import Bool, Float, Int, Shaped, Tensor
 from anncestry.layers.recurrent.cells import Cell
 from anncestry.layers.recurrent.wirings import check_lengths, each_step, reverse, visible_steps
 from anncestry.layers.watching import any_watched
@@ -128,7 +128,7 @@ def where_ragged(lengths: Int[Tensor, "B"] | None, source: Tensor) -> Int[Tensor
     return None if int(lengths.min()) == source.shape[1] else lengths
 
 
-def visible_places(lengths: Int[Tensor, "B"] | None, source: Int[Tensor, "B S"]) -> Bool[Tensor, "B S"]:
+def visible_places(lengths: Int[Tensor, "B"] | None, source: Shaped[Tensor, "B S"]) -> Bool[Tensor, "B S"]:
     """True where a source has a word."""
     if lengths is None:
         return torch.ones(source.shape[:2], dtype=torch.bool, device=source.device)
