@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass, is_dataclass
 from typing import TYPE_CHECKING, Any
 
+from torch import nn
+
 from anncestry.inspection.costs import Costs, costs
 from anncestry.inspection.layer_costs import KERNEL, WINDOW, LayerKind, layer_costs
 from anncestry.report.shown import Shown
@@ -81,7 +83,7 @@ def summarize(
     Raises:
         UserError: there is no signature, or the model cannot be run without weights.
     """
-    config = getattr(model, "config", None if hasattr(model, "parameters") else model)
+    config: Any = getattr(model, "config", None if isinstance(model, nn.Module) else model)
     found = costs(model, signature, batch_size=batch_size)
     signature = signature or config.signature
     assert signature is not None, "costs() needs one"

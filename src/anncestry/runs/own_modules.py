@@ -58,10 +58,10 @@ def own_module(found: Any, name: str) -> OwnModule:
     """
     if isinstance(found, nn.Module):
         return OwnModule(lambda: found, found, trained=True)
-    shadow = found
+    make, shadow = found, found
     if callable(found):
         try:
-            shadow = _shadow(found)
+            shadow = _shadow(make)
         except Exception as error:  # it is the person's code, which may raise anything
             rule = f"cannot be made without arguments ({type(error).__name__}: {error})"
             hint = "Name a torch.nn.Module, or a function without arguments that makes one."
@@ -69,7 +69,7 @@ def own_module(found: Any, name: str) -> OwnModule:
     if not callable(found) or not isinstance(shadow, nn.Module):
         rule = f"is a {type(shadow).__name__}; it must be a torch.nn.Module, or a class or function that "
         raise UserError("model", name, f"{rule}makes one")
-    return OwnModule(found, shadow, trained=False)
+    return OwnModule(make, shadow, trained=False)
 
 
 def _shadow(make: Callable[[], Any]) -> Any:
