@@ -12,6 +12,12 @@ _NAME = re.compile(r"`([a-z_]+)(?:=([^`]*))?`")
 class UserError(ValueError):
     """Something the user gave does not follow a rule.
 
+    >>> try:
+    ...     anncestry.load_data("digit")
+    ... except anncestry.UserError as error:
+    ...     print(error.field, error.value, error.choices)
+    --data digit ['digits', 'adding']
+
     The command line prints the message without a traceback and exits with code 2; in Python it is an
     ordinary ``ValueError``. Arguments are named as Python spells them (``batch_size``), within a rule or a
     hint in backquotes; the command line spells them as its options (see `spelt`).

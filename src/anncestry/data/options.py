@@ -14,6 +14,12 @@ RUNNING_TEXT_TASKS = ("language-model", "masked-lm", "denoising")
 class DataOptions:
     """How to read the data. Each source heeds some of them: see `anncestry.data.sources.catalogue`.
 
+    >>> from pathlib import Path
+    >>> _ = Path("plants.csv").write_text("id,height,kind\\n" + "1,10,moss\\n2,90,fern\\n" * 20)
+    >>> plants = anncestry.load_data("csv:plants.csv", anncestry.DataOptions(target="kind", drop="id"))
+    >>> plants.signature.shape, plants.signature.output_size
+    ((1,), 2)
+
     Attributes:
         target: csv, jsonl and hf: the column to predict, by name or by position (1 is the first); default:
             the last. Several with commas between them hold 0 or 1 each and are labels: multi-label.

@@ -19,6 +19,16 @@ Length = TypeVar("Length", float, Tensor)
 class Search(Constraints):
     r"""The settings of greedy search (``beam`` 1) and beam search.
 
+    >>> from anncestry.decoding import decode, read_source
+    >>> signature = anncestry.Signature(task="translation", inputs="tokens", shape=(6,), vocab_size=9,
+    ...                                 output_size=9, target_len=6)
+    >>> model = anncestry.create("seq2seq", signature=signature, width=8).eval()
+    >>> source, _ = signature.example(batch_size=2)
+    >>> search = anncestry.Search(beam=4, n_best=3, max_length=5)
+    >>> hypotheses = decode(model.step, *read_source(model, source), search, end=3)
+    >>> [len(of_one_source) for of_one_source in hypotheses]
+    [3, 3]
+
     .. math:: s(Y) = \log P(Y|X) / lp(Y) + cp(X, Y)
 
     Equation 14 of Wu et al., 1609.08144 (GNMT). The end counts in |Y| everywhere: in the penalty, in

@@ -265,4 +265,5 @@ class DenseNet(nn.Module):
         start_he_fan_out(self)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K"]:
+        """The logits of each image: (B, C, H, W) -> (B, K); of regression the values."""
         return self.classifier(self.features(x).relu_().mean((2, 3)))

@@ -77,6 +77,12 @@ def compare(
 ) -> Results:
     """Race architectures on one data set.
 
+    >>> results = anncestry.compare("toy2d:moons", models=["perceptron", "adaline"], epochs=1, seeds=1)
+    >>> [entrant.id for entrant in results.entrants]
+    ['perceptron', 'adaline', 'majority', 'logistic', 'boosted-trees']
+    >>> results.status
+    'complete'
+
     Args:
         data: a data name (``digits``, ``csv:PATH``, ...).
         options: how to read it.

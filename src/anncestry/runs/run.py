@@ -32,7 +32,20 @@ FOR_EACH_STEP = {"tags", "next", "previous", "vectors"}
 
 
 class Run(RunFolder):
-    """A trained (or half-trained) model in its folder, and what can be done with it."""
+    """A trained (or half-trained) model in its folder, and what can be done with it.
+
+    >>> run, _ = anncestry.train("mlp", "toy2d:moons", max_steps=20)
+    >>> run.predict([[0.5, 0.25]])[0]["class"] in ("0", "1")
+    True
+    >>> sorted(run.evaluate())
+    ['accuracy', 'balanced_accuracy', 'loss', 'macro_f1', 'roc_auc']
+    >>> run.architecture.name, run.signature.task, run.config["data"]["name"]
+    ('Multi-layer perceptron', 'classification', 'toy2d:moons')
+
+    Args:
+        folder: a run folder.
+        precision: of predictions and scores: ``32``, ``bf16``, or ``int8`` for Transformers.
+    """
 
     def __repr__(self) -> str:
         data = self.config["data"]
@@ -255,7 +268,22 @@ class Run(RunFolder):
 
 
 def load(folder: str | Path, precision: str = "32") -> Run:
-    """Open a run folder; ``precision`` is that of predictions: ``32``, ``bf16`` or ``int8``."""
+    """Open a run folder.
+
+    >>> _ = anncestry.train("mlp", "toy2d:moons", max_steps=20)
+    >>> anncestry.load("runs/mlp-toy2d-moons")
+    Run('runs/mlp-toy2d-moons': mlp, trained on toy2d:moons)
+
+    Args:
+        folder: of a run, or of an import.
+        precision: of predictions: ``32``, ``bf16`` or ``int8``.
+
+    Returns:
+        The run; its weights and data are read when they are first used.
+
+    Raises:
+        UserError: it is no run folder, or there is no such precision.
+    """
     return Run(folder, precision)
 
 

@@ -58,6 +58,13 @@ NEEDS_WARMUP = relation(
 class TrainingSettings(Checked):
     """The hyper-parameters of the loop.
 
+    >>> settings = anncestry.TrainingSettings(max_steps=20, learning_rate=0.1, optimizer="sgd")
+    >>> run, fit = anncestry.train("mlp", "toy2d:circles", settings=settings)
+    >>> anncestry.TrainingSettings(learning_rate=0)
+    Traceback (most recent call last):
+        ...
+    anncestry.errors.UserError: learning_rate: got 0; must be above 0.
+
     Attributes:
         epochs: passes over the training split; None where steps or seconds decide.
         max_steps: stop after so many steps.

@@ -84,19 +84,23 @@ def train(
 ) -> tuple[Run, Fit]:
     """Train an architecture or preset on data and write a run folder.
 
-        run, fit = anncestry.train("mlp", "csv:table.csv", epochs=5)
+    >>> run, fit = anncestry.train("perceptron", "toy2d:moons", epochs=2)
+    >>> run, fit.stopped
+    (Run('runs/perceptron-toy2d-moons': perceptron, trained on toy2d:moons), 'epochs')
 
     Args:
         name: an id, alias or preset of the timeline.
         data: a data name (``digits``, ``csv:PATH``, ...).
         out: the folder; default: ``runs/<model>-<data>``.
         settings: default: the architecture's recipe for 20 epochs.
+        data_options: how to read the data; default: what is usual for the architecture.
         width: the one number that scales the architecture.
         model: overrides of the config's fields.
         start: a run from whose weights it starts (`anncestry.training.starting`).
         teacher: a run to distil from, by knowledge distillation (`anncestry.training.distilling`).
         watch: called with the progress, a few times a second.
         tell: called with the data before training starts.
+        tensorboard: whether it writes logs for TensorBoard too.
         changes: fields of `TrainingSettings` that differ from the recipe, instead of ``settings``.
 
     Returns:

@@ -26,6 +26,12 @@ def load_data(
 ) -> Dataset:
     """Open a data set.
 
+    >>> digits = anncestry.load_data("digits")
+    >>> digits.signature.inputs, digits.signature.shape, digits.signature.output_size
+    ('image', (1, 8, 8), 10)
+    >>> len(digits.train), len(digits.test)
+    (1257, 270)
+
     Args:
         name: a source of the catalogue, with its path or variant behind a colon: ``digits``, ``csv:PATH``.
         options: how to read it.
@@ -33,6 +39,9 @@ def load_data(
         processor: that of a trained model, to see other data as it does: with its columns, means, classes
             and vocabulary. The options that these decide are then without effect. The data are split as
             always, so that the held-out parts of its own data stay held out.
+
+    Returns:
+        Its splits, its signature, its processor, and notes on what was understood.
 
     Raises:
         UserError: there is no such source or file, an option is not for this source, the data are bad, or
