@@ -16,7 +16,7 @@ class UserError(ValueError):
     ...     anncestry.load_data("digit")
     ... except anncestry.UserError as error:
     ...     print(error.field, error.value, error.choices)
-    --data digit ['digits', 'adding']
+    data digit ['digits', 'adding']
 
     The command line prints the message without a traceback and exits with code 2; in Python it is an
     ordinary ``ValueError``. Arguments are named as Python spells them (``batch_size``), within a rule or a
