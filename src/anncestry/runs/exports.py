@@ -43,7 +43,7 @@ from anncestry.runs.onnx_export import write_onnx
 from anncestry.timeline.abilities import NO_ONNX
 from anncestry.tokenizers.files import write_tokenizer
 from anncestry.tokenizers.spec import Special
-from anncestry.tokenizers.target_vocabulary import WrittenPieces
+from anncestry.tokenizers.target_vocabulary import TargetTokenizer
 from anncestry.tokenizers.tokenizer import Tokenizer
 from anncestry.tokenizers.vocabulary import Vocabulary
 
@@ -231,7 +231,10 @@ def _hugging_face(run: RunFolder, out: Path) -> tuple[str, ...]:
     if run.architecture.id != "xlnet":  # which has no positions
         longest = min(longest or config.num_positions, config.num_positions)
     tokenizer, rows = getattr(processor, "tokenizer", None), ()
-    if isinstance(getattr(processor, "source", None), WrittenPieces) and processor.source == processor.target:
+    if (
+        isinstance(getattr(processor, "source", None), TargetTokenizer)
+        and processor.source == processor.target
+    ):
         rows = their_rows(tensors, processor.source.numbers or range(len(processor.source)))
         tokenizer, longest = processor.source.as_published(rows), config.num_positions
     elif tokenizer is not None:

@@ -10,7 +10,7 @@ import torch
 
 from anncestry.arrays import Tensor
 from anncestry.data import DataOptions, Whole, load_whole
-from anncestry.data.processors import MaskedWordsProcessor, VectorProcessor
+from anncestry.data.processors import MaskedTokensProcessor, VectorProcessor
 from anncestry.data.processors.given import Given, ReadsTexts, Text, label_of
 from anncestry.data.processors.packed_targets import Asked
 from anncestry.data.sources import check_heeded
@@ -205,8 +205,8 @@ class Run(RunFolder):
         if lengths_of is None:
             return self._decode(self.outputs(inputs))
         lengths = lengths_of(inputs)
-        if isinstance(self.processor, MaskedWordsProcessor):
-            targets = self.processor.hidden(inputs)
+        if isinstance(self.processor, MaskedTokensProcessor):
+            targets = self.processor.mask_targets(inputs)
             return self.processor.fill_in(inputs, self.outputs(inputs, lengths, targets))
         rows = self._decode(self.outputs(inputs, lengths))
         for row, length in zip(rows, lengths.tolist(), strict=True):

@@ -81,20 +81,20 @@ def load_whole(name: str, options: DataOptions, processor: Processor, seed: int 
     return made.whole()
 
 
-def check_heeded(name: str, told: Mapping[str, Any], processor: Processor, task: str) -> None:
+def check_heeded(name: str, given: Mapping[str, Any], processor: Processor, task: str) -> None:
     """Raise a `UserError` where an option cannot change how a trained model reads other data.
 
     Args:
         name: as for `load_data`.
-        told: the fields of `DataOptions` that differ from those it was trained with.
+        given: the fields of `DataOptions` that differ from those it was trained with.
         processor: the model's.
         task: what the model does.
     """
     source, _ = _open(name)
     layout = getattr(processor, "layout", None)
-    for field, value in told.items():
+    for field, value in given.items():
         if layout is not None and field in ("target", "drop"):
-            layout.check_told(field, value)
+            layout.check_columns(field, value)
             continue
         heeded = () if layout is not None else source.heeds
         rule = "is decided by the run; of other data it heeds"

@@ -161,8 +161,8 @@ def translation_dataset(
     notes = list(notes)
     processor = expect(given or _learn(parts[0], options, level), TranslationProcessor, name)
     splits = [
-        _pairs(lines, names, processor, options, notes, drop=place == 0)
-        for place, (lines, names) in enumerate(zip(parts, groups, strict=True))
+        _pairs(lines, names, processor, options, notes, drop=position == 0)
+        for position, (lines, names) in enumerate(zip(parts, groups, strict=True))
     ]
     if not len(splits[0]):
         rule = f"all pairs are longer than {processor.max_tokens} tokens"

@@ -18,7 +18,7 @@ from anncestry.signature import Signature
 from anncestry.user_files import absolute, existing_file
 
 WINDOW = 384
-"""Tokens of a window, with the question, unless told."""
+"""Tokens of a window, with the question; the default."""
 FEWEST_ARTICLES = 10
 """With fewer ones, paragraphs are split."""
 Parts = dict[Part, list[Question]]
@@ -47,7 +47,7 @@ def _read(argument: str, train: bool = True) -> tuple[Path, dict[Part, Squad], l
     )
     read = {part: read_squad(file) for part, file in files.items()}
     for field, what in (
-        ("moved", "answers do not begin where the file says; the first place that has them is taken"),
+        ("moved", "answers do not begin where the file says; the first occurrence is taken"),
         ("lost", "answers are not in their text and cannot be trained on"),
         ("unanswered", "questions have no answers and are not said to be impossible; they are read as such"),
     ):

@@ -135,7 +135,7 @@ BART: tuple[Departure, ...] = (
         "sentences of one document, 512 tokens",
         why="what two cores can train",
         switch="--window",
-        test="data/sources/test_noised_text.py::test_documents_are_the_texts",
+        test="data/sources/test_denoising_text.py::test_documents_are_the_texts",
     ),
     departure(
         "the ends of a source",
@@ -143,7 +143,7 @@ BART: tuple[Departure, ...] = (
         "an end, and no beginning",
         "a beginning and an end; the beginning is generated too",
         why="all generated texts have an end alone here",
-        test="data/sources/test_noised_text.py::test_a_source_ends_and_has_no_beginning",
+        test="data/sources/test_denoising_text.py::test_a_source_ends_and_has_no_beginning",
     ),
     departure(
         "label smoothing",
