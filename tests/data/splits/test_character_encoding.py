@@ -1,4 +1,4 @@
-"""Words as characters: how they are spelt, batch by batch, and what sources make of it."""
+"""Words as characters: how they are encoded, batch by batch, and what sources make of it."""
 
 import json
 
