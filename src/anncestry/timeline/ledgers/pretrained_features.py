@@ -12,7 +12,7 @@ ELMO: tuple[Departure, ...] = (
         "contained in the stored bias; the published files are changed on the way in and out",
         "1 is added at every step and is not in the stored bias",
         why="all LSTMs of the family run the same equations",
-        test="checkpoints/test_elmo.py::test_texts_one_after_the_other_give_the_published_vectors",
+        test="checkpoints/converters/test_elmo.py::test_texts_one_after_the_other_give_the_published_vectors",
     ),
     departure(
         "gate of the highway layers",
