@@ -1,12 +1,11 @@
 """What every entrant of a race is given: seconds, parameters, floating-point operations."""
 
-import math
 from dataclasses import dataclass
 
 import torch
 
 from anncestry.amounts import parse_count, parse_seconds
-from anncestry.errors import require
+from anncestry.rules import Checked, Positive, Size
 from anncestry.signature import Signature
 from anncestry.timeline import Architecture
 
@@ -15,7 +14,7 @@ DEFAULT_EPOCHS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Budget:
+class Budget(Checked):
     """The same for every model and every seed. Whichever limit is met first ends a run.
 
     Attributes:
@@ -28,16 +27,11 @@ class Budget:
             default: the task's own. It is no limit, but it goes wherever the limits go.
     """
 
-    seconds: float | None = None
-    params: int | None = None
-    flops: float | None = None
-    epochs: int | None = None
+    seconds: Positive | None = None
+    params: Size | None = None
+    flops: Positive | None = None
+    epochs: Size | None = None
     select: str | None = None
-
-    def __post_init__(self) -> None:
-        for field in ("seconds", "params", "flops", "epochs"):
-            value = getattr(self, field)
-            require(value is None or (value > 0 and math.isfinite(value)), field, value, "must be above 0")
 
     @classmethod
     def of(
