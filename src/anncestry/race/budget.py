@@ -23,7 +23,7 @@ class Budget(Checked):
         flops: floating-point operations of training: three times those of the forward passes, two for a
             model with a learning rule of its own.
         epochs: passes over the training split.
-        select: the figure that says which weights of a run are kept, and that the race is ranked by; the
+        select: the metric that says which weights of a run are kept, and that the race is ranked by;
             default: the task's own. It is no limit, but it goes wherever the limits go.
     """
 
