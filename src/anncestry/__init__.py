@@ -19,12 +19,11 @@ if TYPE_CHECKING:
     from anncestry.data import DataOptions, load_data
     from anncestry.decoding import Search
     from anncestry.errors import UserError
-    from anncestry.inference.embedding import embed
     from anncestry.inspection.conformance import check_model
     from anncestry.inspection.costs import costs
     from anncestry.models.create import create
     from anncestry.race.compare import compare
-    from anncestry.runs.run import Run, load
+    from anncestry.runs.run import Run, embed, load
     from anncestry.signature import Signature
     from anncestry.timeline import TIMELINE
     from anncestry.training.settings import TrainingSettings

@@ -82,7 +82,7 @@ def test_a_fixed_context_has_no_weights_to_show(parallel, tmp_path, capsys):
     assert main(["predict", str(folder), "ein Hund", "--alignments", str(tmp_path / "x.html")]) == 2
     error = capsys.readouterr().err
     assert "--alignments" in error
-    assert "Sequence to sequence reads its source into a state of fixed size and never looks at it" in error
+    assert "Sequence to sequence reads its source into a state of fixed size and never attends to it" in error
     assert not (tmp_path / "x.html").exists()
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from anncestry.cli.by_class import class_lines, one_answer
+from anncestry.cli.by_class import class_lines, one_prediction
 from anncestry.cli.main import main
 
 COUNTS = {"right": [8, 0], "answered": [9, 1], "true": [8, 2]}
@@ -12,7 +12,7 @@ COUNTS = {"right": [8, 0], "answered": [9, 1], "true": [8, 2]}
 
 def test_each_class_has_a_line():
     head, no, yes = class_lines(("no", "yes"), COUNTS)
-    assert head.split() == ["true", "answered", "right", "precision", "recall", "F1"]
+    assert head.split() == ["true", "predicted", "right", "precision", "recall", "F1"]
     assert no.split() == ["no", "8", "9", "8", "0.889", "1.000", "0.941"]
     assert yes.split() == ["yes", "2", "1", "0", "0.000", "0.000", "0.000"]
     assert class_lines(("no", "yes"), {}) == []
@@ -21,10 +21,10 @@ def test_each_class_has_a_line():
     assert (len(lines), lines[-1], lines[1].split()[0]) == (32, "and 10 more", "c39")
 
 
-def test_one_answer_to_everything_is_told():
-    told = one_answer(("no", "yes"), {"right": [8, 0], "answered": [10, 0], "true": [8, 2]})
-    assert told.startswith("Every example of the test split is answered by 'no'")
-    assert one_answer(("no", "yes"), COUNTS) == ""
+def test_one_prediction_to_everything_is_told():
+    told = one_prediction(("no", "yes"), {"right": [8, 0], "answered": [10, 0], "true": [8, 2]})
+    assert told.startswith("Every example of the test split is predicted to be 'no'")
+    assert one_prediction(("no", "yes"), COUNTS) == ""
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_a_run_tells_what_it_learns_what_it_kept_and_what_it_answers(rare, capsy
     line = f"{place}, the best of 5 by validation loss ({kept['value']:.4g})"
     assert f"Kept: the weights {line}." in shown
     assert f"- weights: {line}" in (run / "README.md").read_text()
-    assert "Every example of the test split is answered by 'no'" in shown
+    assert "Every example of the test split is predicted to be 'no'" in shown
     assert main(["evaluate", str(run)]) == 0
     assert "precision" in capsys.readouterr().out
     assert main(["evaluate", str(run), "--json"]) == 0
@@ -71,4 +71,4 @@ def test_another_figure_selects_by_name(rare, capsys):
     assert main([*words, "--select", "bleu"]) == 2
     assert not (rare / "none").exists()
     error = capsys.readouterr().err
-    assert "--select: got 'bleu'; is not reported for this task. Choices: accuracy, loss," in error
+    assert "select: got 'bleu'; is not reported for this task. Choices: accuracy, loss," in error

@@ -70,12 +70,12 @@ def test_a_page_shows_images_and_new_ones(run, pictures, tmp_path, capsys):
     assert main(["predict", str(run.folder), str(pictures), "--out", str(out)]) == 0
     assert str(out) in capsys.readouterr().out
     page = out.read_text()
-    assert "Drawn again" in page
+    assert "Reconstructed" in page
     assert ("New images" in page) == (run.architecture.id == "vae")
     assert page.count("data:image/png") == (2 if run.architecture.id == "vae" else 1)
 
 
-def test_a_page_is_for_images_that_are_drawn_again(tmp_path, capsys):
+def test_a_page_is_for_images_that_are_reconstructed(tmp_path, capsys):
     folder = tmp_path / "mlp"
     train("mlp", "digits", out=folder, settings=TrainingSettings(max_steps=1))
     assert main(["predict", str(folder), "x.png", "--out", str(tmp_path / "page.html")]) == 2

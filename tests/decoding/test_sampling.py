@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anncestry.decoding import Rule, Search, decode, read_prompt, read_source, sample, stream
+from anncestry.decoding import Sampling, Search, decode, read_prompt, read_source, sample, stream
 from anncestry.errors import UserError
 from anncestry.signature import BEGIN, END, Signature
 from anncestry.timeline import find
@@ -41,13 +41,13 @@ def test_temperature_zero_is_the_best_token():
 
 def test_temperature_one_follows_the_distribution():
     wanted = torch.tensor([0.1, 0.6, 0.3])
-    counts = torch.bincount(drawn(wanted.tolist(), 6000, Rule()).flatten(), minlength=3)
+    counts = torch.bincount(drawn(wanted.tolist(), 6000, Sampling()).flatten(), minlength=3)
     chi_square = ((counts - 6000 * wanted) ** 2 / (6000 * wanted)).sum()
     assert chi_square < 13.8  # 0.1 % of fair samples are further off (2 degrees of freedom)
 
 
 def test_what_is_cut_off_is_never_drawn_and_the_rest_keeps_its_ratio():
-    counts = torch.bincount(drawn([0.1, 0.5, 0.15, 0.25], 6000, Rule(top_k=2)).flatten(), minlength=4)
+    counts = torch.bincount(drawn([0.1, 0.5, 0.15, 0.25], 6000, Sampling(top_k=2)).flatten(), minlength=4)
     assert counts[[0, 2]].sum() == 0
     assert abs(counts[1] / 6000 - 2 / 3) < 0.03
 
@@ -56,7 +56,7 @@ def test_what_is_cut_off_is_never_drawn_and_the_rest_keeps_its_ratio():
 @settings(deadline=None)
 def test_the_probabilities_are_those_of_the_set_that_is_left(scores, top_k, top_p, temperature):
     tensor = torch.tensor([scores])
-    found = Rule(temperature, top_k, top_p).probabilities(tensor)[0]
+    found = Sampling(temperature, top_k, top_p).probabilities(tensor)[0]
     assert found.sum().item() == pytest.approx(1)
     assert (found >= 0).all()
     whole = (tensor.double() / temperature).softmax(-1)[0]
@@ -74,17 +74,17 @@ def test_the_probabilities_are_those_of_the_set_that_is_left(scores, top_k, top_
 @given(SCORES)
 def test_no_cut_is_the_models_own_distribution(scores):
     tensor = torch.tensor([scores])
-    torch.testing.assert_close(Rule().probabilities(tensor), tensor.double().softmax(-1))
-    assert Rule(temperature=0).probabilities(tensor)[0, tensor.argmax()] == 1
+    torch.testing.assert_close(Sampling().probabilities(tensor), tensor.double().softmax(-1))
+    assert Sampling(temperature=0).probabilities(tensor)[0, tensor.argmax()] == 1
 
 
 @pytest.mark.parametrize("temperature", [1e-9, 1e9])
 def test_extreme_temperatures_stay_finite(temperature):
-    assert Rule(temperature).probabilities(torch.tensor([[1e4, -1e4, 0.0]])).isfinite().all()
+    assert Sampling(temperature).probabilities(torch.tensor([[1e4, -1e4, 0.0]])).isfinite().all()
 
 
 def test_several_samples_are_drawn_side_by_side():
-    tokens = drawn([0.5, 0.5], 40, Rule(), num_samples=3)
+    tokens = drawn([0.5, 0.5], 40, Sampling(), num_samples=3)
     assert tokens.shape == (40, 3)
     assert not torch.equal(tokens[:, 0], tokens[:, 1])
 
@@ -104,21 +104,21 @@ def test_it_continues_as_the_model_reads(name):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"temperature": -1.0}, "temperature: got -1.0; must be 0"),
-        ({"top_k": -1}, "top_k: got -1; must be 0"),
-        ({"top_p": 0.0}, "top_p: got 0.0; must be above 0 and at most 1"),
-        ({"top_p": 1.5}, "top_p: got 1.5; must be above 0 and at most 1"),
+        ({"temperature": -1.0}, "--temperature: got -1.0; must be 0"),
+        ({"top_k": -1}, "--top-k: got -1; must be 0"),
+        ({"top_p": 0.0}, "--top-p: got 0.0; must be above 0 and at most 1"),
+        ({"top_p": 1.5}, "--top-p: got 1.5; must be above 0 and at most 1"),
     ],
 )
 def test_rules_that_cannot_be_are_refused(fields, message):
     with pytest.raises(UserError, match=message):
-        Rule(**fields)
+        Sampling(**fields)
 
 
 def test_an_empty_prompt_and_no_sample_are_refused():
     with pytest.raises(UserError, match="prompt: got ''; must hold at least one token"):
         list(sample(Fixed([1.0]), torch.tensor([], dtype=torch.long), 3))  # pyright: ignore
-    with pytest.raises(UserError, match="samples: got 0; must be at least 1"):
+    with pytest.raises(UserError, match="--samples: got 0; must be at least 1"):
         drawn([1.0], 3, 1.0, num_samples=0)
 
 
@@ -129,7 +129,7 @@ def test_a_stream_is_the_sample_of_a_language_model(name):
     model = find(name).build(find(name).configure(signature, width=16)).eval()
     prompt = torch.tensor([[1, 5, 3]])
     scores, state = read_prompt(model, prompt)  # pyright: ignore[reportArgumentType]
-    rule = Rule(0.9, top_k=5, no_repeat_ngram=2)
+    rule = Sampling(0.9, top_k=5, no_repeat_ngram=2)
     found = stream(
         model.step, scores, state, rule, 9,
         written=prompt, num_samples=3, generator=torch.Generator().manual_seed(4),
@@ -173,7 +173,7 @@ def test_the_best_token_each_time_is_greedy_search(toy_writer):
     rules = {"min_length": 3, "no_repeat_ngram": 2, "repetition_penalty": 1.3}
     more = {"end": END, "never": (0, 2)}
     found = decode(model.step, scores, state, Search(max_length=12, **rules), **more)
-    steps = list(stream(model.step, scores, state, Rule(0.0, **rules), 12, **more))
+    steps = list(stream(model.step, scores, state, Sampling(0.0, **rules), 12, **more))
     assert len(steps) == max(one[0].length for one in found)
     for row, (one,) in zip(zip(*steps, strict=True), found, strict=True):
         assert row[: len(one.tokens)] == one.tokens
@@ -189,7 +189,7 @@ def test_a_text_repeats_its_end_until_all_have_ended():
     assert not (steps[-2] == 0).all()
     for column in steps.t():
         assert (column[int((column == 0).int().argmax()) :] == 0).all()
-    steps = list(sample(model, torch.tensor([1]), 9, Rule(min_length=4), random, 50, end=0))  # pyright: ignore
+    steps = list(sample(model, torch.tensor([1]), 9, Sampling(min_length=4), random, 50, end=0))  # pyright: ignore
     assert all(token != 0 for step in steps[:3] for token in step)
     assert 0 in steps[3]
 
@@ -197,17 +197,19 @@ def test_a_text_repeats_its_end_until_all_have_ended():
 def test_rules_that_look_back_hold_while_sampling():
     random = torch.Generator().manual_seed(0)
     model = Fixed([0.3, *[0.07] * 10])
-    rows = torch.tensor(list(sample(model, torch.tensor([0, 1]), 8, Rule(no_repeat_ngram=2), random, 20))).t()  # pyright: ignore
+    rows = torch.tensor(
+        list(sample(model, torch.tensor([0, 1]), 8, Sampling(no_repeat_ngram=2), random, 20))
+    ).t()  # pyright: ignore
     for row in rows.tolist():
         runs = list(zip([0, 1, *row], [1, *row], strict=False))
         assert len(set(runs)) == len(runs)
-    first = drawn([0.5, 0.5], 1, Rule(repetition_penalty=2.0), num_samples=6000).flatten()
+    first = drawn([0.5, 0.5], 1, Sampling(repetition_penalty=2.0), num_samples=6000).flatten()
     assert abs(float((first == 0).double().mean()) - 0.25 / 0.75) < 0.02  # the prompt is a 0
 
 
 def test_where_only_what_is_forbidden_is_possible_it_is_written():
     model = Fixed([1.0, 0.0])
-    steps = list(sample(model, torch.tensor([1]), 5, Rule(min_length=4), num_samples=2, end=0))  # pyright: ignore
+    steps = list(sample(model, torch.tensor([1]), 5, Sampling(min_length=4), num_samples=2, end=0))  # pyright: ignore
     assert steps == [[0, 0]]
 
 

@@ -29,9 +29,8 @@ def perceptron(tmp_path_factory):
 
 
 def test_help_names_every_form_and_every_net_that_has_one(capsys):
-    with pytest.raises(SystemExit):
-        main(["export", "--help"])
-    told = capsys.readouterr().out.replace("\n", " ")
+    assert main(["export", "--help"]) == 0
+    told = "".join(capsys.readouterr().out.split())  # lines may break at the hyphen of a name
     assert typing.get_args(typing.get_type_hints(Arguments)["to"]) == tuple(EXPORTERS)
     for name in (*EXPORTERS, *HUGGING_FACE):
         assert name in told, name

@@ -157,8 +157,8 @@ def test_a_file_of_one_row_is_scored_and_the_row_counted(tabular, tmp_path, caps
             ["--split", "train", "--data", "csv:{}"],
             "--split: got 'train'; is of the run's own data; all of csv:",
         ),
-        (["--beam", "2"], "--beam: got 2; is for texts that are written; the task of this run is class"),
-        (["--alpha", "0"], "--alpha: got 0.0; is for texts that are written"),
+        (["--beam", "2"], "--beam: got 2; is for texts that are generated; the task of this run is class"),
+        (["--alpha", "0"], "--alpha: got 0.0; is for texts that are generated"),
     ],
 )
 def test_nothing_that_is_asked_of_evaluate_is_passed_over(tabular, tmp_path, capsys, words, message):
@@ -278,6 +278,6 @@ def test_a_precision_that_cannot_be_is_named(trained):
     with pytest.raises(ValueError, match=r"precision: got 'fp8'; must be one of\. Choices: 32, bf16, int8"):
         Run(trained.folder, "fp8")
     with pytest.raises(
-        ValueError, match="precision: got 'int8'; is for Transformers, and this is Multi-layer"
+        ValueError, match="--precision: got 'int8'; is for Transformers, and this is Multi-layer"
     ):
         _ = Run(trained.folder, "int8").predictor

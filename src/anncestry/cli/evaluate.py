@@ -1,17 +1,24 @@
 """The scores of a run, on its own test data or on other data read the same way."""
 
+import json
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from anncestry.cli.by_class import class_lines
 from anncestry.cli.given import flag, given
 from anncestry.cli.groups import DATA, GENERATION, MACHINE, OUTPUT, group_of_data
-from anncestry.cli.of_beams import OF_BEAMS, check_no_beams
 from anncestry.data.options import DataOptions
 from anncestry.data.sources.catalogue import Source
 
+if TYPE_CHECKING:
+    from anncestry.runs.evaluation import Evaluation
+
+_SEARCH = ("beam", "alpha", "unfinished")  # how texts are generated
 GivenData: Any = given(
     DataOptions, without=("split",), group_of=group_of_data
 )  # whose name is that of the part to score
@@ -49,54 +56,52 @@ def heeded(source: Source) -> tuple[str, ...]:
 
 def run(arguments: Arguments) -> int:
     """Print the metrics."""
-    import json
-    import math
-
-    from anncestry.cli.by_class import class_lines
     from anncestry.cli.progress import reading
     from anncestry.errors import require
-    from anncestry.inference.generation import usual_search
+    from anncestry.inference.options import settings_of_search
     from anncestry.runs.run import Run
     from anncestry.signature import GENERATION_TASKS
 
-    trained = Run(arguments.run, arguments.precision)
-    names = ("beam", *OF_BEAMS)
-    told = {name: value for name in names if (value := getattr(arguments, name)) is not None}
-    rule = f"is for texts that are written; the task of this run is {trained.signature.task}"
-    for name, value in told.items():
-        require(trained.signature.task in GENERATION_TASKS, f"--{name}", value, rule)
-    if told.get("beam", 1) == 1:
-        check_no_beams(told)
+    trained, search = Run(arguments.run, arguments.precision), None
+    given = {name: v for name in _SEARCH if (v := getattr(arguments, name)) is not None}
+    rule = f"is for texts that are generated; the task of this run is {trained.signature.task}"
+    for name, value in given.items():
+        require(trained.signature.task in GENERATION_TASKS, flag(name), value, rule)
+    if given:
+        search = settings_of_search(trained.signature, given)
     options = None
     for name, value in arguments.data_options.items():
-        require(
-            arguments.data is not None, flag(name), value, "says how other data are read; give --data too"
-        )
+        rule = "says how other data are read; give --data too"
+        require(arguments.data is not None, flag(name), value, rule)
         options = replace(options or trained.data_options or DataOptions(), **{name: value})
     with reading():
         scored = trained.examples(arguments.data, arguments.split, options)
-    counts: dict[str, list[int]] = {}
-    figures, how, groups = trained.evaluate(scored, counts=counts), {}, {}
-    if trained.signature.task in GENERATION_TASKS:
-        search = usual_search(trained.signature, **told)
-        written = trained.written(scored, search=search)
-        figures, how, groups = figures | written.figures, written.signatures, written.groups
-    unit = "tokens" if trained.signature.task == "language-model" else "examples"
-    notes = list(scored.notes) if arguments.data is not None else []
-    if arguments.json:
-        named = {"classes": list(trained.class_names()), **counts} if counts else {}
-        more = {"by class": named, "signatures": how, "exact by group": groups, "notes": notes}
-        numbers = {name: value if math.isfinite(value) else None for name, value in figures.items()}
-        print(json.dumps(numbers | {unit: len(scored)} | {k: v for k, v in more.items() if v}))
-        return 0
-    for name, value in figures.items():
+    found = trained.evaluate(scored, search=search)
+    notes = found.notes if arguments.data is not None else ()
+    (_print_json if arguments.json else _print)(found, notes)
+    return 0
+
+
+def _print_json(found: "Evaluation", notes: Sequence[str]) -> None:
+    named = {"classes": list(found.classes), **found.by_class} if found.by_class else {}
+    more = {
+        "by class": named, "signatures": found.signatures, "exact by group": found.groups,
+        "notes": list(notes),
+    }  # fmt: skip
+    numbers = {name: value if math.isfinite(value) else None for name, value in found.items()}
+    counted = {found.unit: found.num_examples}
+    print(json.dumps(numbers | counted | {name: value for name, value in more.items() if value}))
+
+
+def _print(found: "Evaluation", notes: Sequence[str]) -> None:
+    for name, value in found.items():
         shown = f"{value:.6g}" if math.isfinite(value) else "not defined on these"
-        print(f"{name:>22}  {shown}" + (f"  {how[name]}" if name in how else ""))
-    print(f"{unit:>22}  {len(scored):,}")
-    for line in class_lines(trained.class_names(), counts):
+        how = f"  {found.signatures[name]}" if name in found.signatures else ""
+        print(f"{name:>22}  {shown}{how}")
+    print(f"{found.unit:>22}  {found.num_examples:,}")
+    for line in class_lines(found.classes, found.by_class):
         print(line)
-    if groups:
-        print("exact matches: " + ", ".join(f"{group} {share:.1%}" for group, share in groups.items()))
+    if found.groups:
+        print("exact matches: " + ", ".join(f"{group} {share:.1%}" for group, share in found.groups.items()))
     for note in notes:
         print(f"Data: {note}")
-    return 0

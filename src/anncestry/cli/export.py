@@ -39,11 +39,10 @@ def run(arguments: Arguments) -> int:
     """Convert and write; what is not quite the same there goes to standard error."""
     import sys
 
-    from anncestry.runs.exports import export_run
     from anncestry.runs.run import Run
 
     options = {"int8": True} if arguments.int8 else {}
-    for note in export_run(Run(arguments.run), arguments.to, arguments.out, **options):
+    for note in Run(arguments.run).export(arguments.to, arguments.out, **options):
         print(note, file=sys.stderr)
     print(arguments.out)
     return 0

@@ -1,4 +1,4 @@
-"""Predictions as a file: a table for spreadsheets, or one JSON object per line."""
+"""Predictions as a file: a table for spreadsheets, one JSON object per line, or an array of vectors."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from anncestry.errors import require
-from anncestry.files import write_text
+from anncestry.files import write_bytes, write_text
 
 FORMATS = (".csv", ".jsonl")
 
@@ -51,3 +51,23 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
             plain = isinstance(value, str | int | float) or value is None
             cells[name] = value if plain else json.dumps(value, ensure_ascii=False)
     return cells
+
+
+def check_vectors_file(path: Path, field: str) -> None:
+    """Raise a `UserError` unless the file's name ends with NumPy's."""
+    rule = "vectors are written to a NumPy file; its name ends with .npy"
+    require(path.suffix == ".npy", field, str(path), rule)
+
+
+def write_vectors(path: Path, vectors: Any, field: str = "--out") -> None:
+    """Write vectors (N, D), an array of NumPy.
+
+    Raises:
+        UserError: the file cannot be written, or its name ends otherwise.
+    """
+    import numpy as np
+
+    check_vectors_file(path, field)
+    array = io.BytesIO()
+    np.save(array, vectors)
+    write_bytes(path, array.getvalue(), field)

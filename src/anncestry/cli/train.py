@@ -54,7 +54,7 @@ def run(arguments: Arguments) -> int:
     """Train, showing progress; end with the scores and what to do next."""
     from rich.console import Console
 
-    from anncestry.cli.by_class import one_answer
+    from anncestry.cli.by_class import one_prediction
     from anncestry.cli.progress import TrainingProgress
     from anncestry.data.splits.about import learning_problem
     from anncestry.training.train import is_first_process
@@ -86,7 +86,7 @@ def run(arguments: Arguments) -> int:
         console.print(f"Kept: the weights {trained.kept()}.", highlight=False)
     for split, figures in trained.scores().items():
         console.print(f"{split:>10}: " + "  ".join(f"{name} {value:.4g}" for name, value in figures.items()))
-    told = one_answer(trained.class_names(), trained.by_class())
+    told = one_prediction(trained.class_names(), trained.by_class())
     if told and trained.signature.task == "classification":
         console.print(f"Note: {told}", markup=False, highlight=False)
     console.print(f"Run folder: {trained.folder}", soft_wrap=True, markup=False)

@@ -14,10 +14,10 @@ from anncestry.protocols import SequenceModel, State
 
 
 @dataclass(frozen=True)
-class Rule(Constraints):
-    """How the next token is drawn from scores.
+class Sampling(Constraints):
+    """The settings of sampling: how the next token is drawn from the logits.
 
-    The scores are divided by the temperature, then cut to the ``top_k`` best, then to the smallest set that
+    The logits are divided by the temperature, then cut to the ``top_k`` best, then to the smallest set that
     has at least the probability ``top_p`` (nucleus sampling, Holtzman et al., 1904.09751).
 
     Attributes:
@@ -33,9 +33,9 @@ class Rule(Constraints):
     def __post_init__(self) -> None:
         super().__post_init__()
         rule = "must be 0 (the best token each time) or more"
-        require(self.temperature >= 0, "temperature", self.temperature, rule)
-        require(self.top_k >= 0, "top_k", self.top_k, "must be 0 (all tokens) or more")
-        require(0 < self.top_p <= 1, "top_p", self.top_p, "must be above 0 and at most 1 (all tokens)")
+        require(self.temperature >= 0, "--temperature", self.temperature, rule)
+        require(self.top_k >= 0, "--top-k", self.top_k, "must be 0 (all tokens) or more")
+        require(0 < self.top_p <= 1, "--top-p", self.top_p, "must be above 0 and at most 1 (all tokens)")
 
     def probabilities(self, scores: Float[Tensor, "B V"]) -> Float[Tensor, "B V"]:
         """What is drawn from, (B, V), each row summing to 1."""
@@ -72,7 +72,7 @@ def sample(
     model: SequenceModel,
     prompt: Int[Tensor, "T"],
     length: int,
-    rule: Rule | float = 1.0,
+    sampling: Sampling | float = 1.0,
     generator: torch.Generator | None = None,
     num_samples: int = 1,
     end: int | None = None,
@@ -82,7 +82,7 @@ def sample(
     Args:
         model: in evaluation mode; its ``step`` takes tokens (B,) and gives scores (B, V).
         prompt: at least one token.
-        rule: how tokens are drawn; a number is a temperature.
+        sampling: how tokens are sampled; a number is a temperature.
         num_samples: how many continuations of the same prompt are drawn side by side.
         end: as in `stream`.
 
@@ -90,17 +90,17 @@ def sample(
         One token for each of the samples.
     """
     require(prompt.numel() >= 1, "prompt", "", "must hold at least one token")
-    require(num_samples >= 1, "samples", num_samples, "must be at least 1")
+    require(num_samples >= 1, "--samples", num_samples, "must be at least 1")
     scores, state = read_prompt(model, prompt.unsqueeze(0))
     more = {"written": prompt.unsqueeze(0), "num_samples": num_samples, "generator": generator, "end": end}
-    return stream(model.step, scores, state, rule, length, **more)
+    return stream(model.step, scores, state, sampling, length, **more)
 
 
 def stream(
     step: Step,
     scores: Float[Tensor, "N V"],
     state: State,
-    rule: Rule | float,
+    sampling: Sampling | float,
     length: int,
     *,
     end: int | None = None,
@@ -113,7 +113,7 @@ def stream(
 
     Args:
         step, scores, state, never, written: as in `decode`.
-        rule: how tokens are drawn; a number is a temperature, and 0 takes the best token each time.
+        sampling: how tokens are sampled; a number is a temperature, and 0 takes the best token each time.
         length: of the longest text.
         end: the token that ends a text, which repeats it from there on; all end where all have.
         num_samples: how many texts of each source.
@@ -121,13 +121,13 @@ def stream(
     Yields:
         One token for each text; those of a source are side by side.
     """
-    require(num_samples >= 1, "samples", num_samples, "must be at least 1")
-    rule = rule if isinstance(rule, Rule) else Rule(temperature=rule)
-    followed = Followed.start(state, rule, written, scores)
+    require(num_samples >= 1, "--samples", num_samples, "must be at least 1")
+    sampling = sampling if isinstance(sampling, Sampling) else Sampling(temperature=sampling)
+    followed = Followed.start(state, sampling, written, scores)
     if num_samples > 1:
         rows = torch.arange(len(scores), device=scores.device).repeat_interleave(num_samples)
         scores, followed = scores[rows], followed.move(rows)
-    return _stream(step, scores, followed, rule, length, end, never, generator)
+    return _stream(step, scores, followed, sampling, length, end, never, generator)
 
 
 @torch.no_grad()
@@ -135,7 +135,7 @@ def _stream(
     step: Step,
     scores: Float[Tensor, "R V"],
     followed: Followed,
-    rule: Rule,
+    sampling: Sampling,
     length: int,
     end: int | None,
     never: Sequence[int],
@@ -143,12 +143,12 @@ def _stream(
 ) -> Iterator[list[int]]:
     over = torch.zeros(len(scores), dtype=torch.bool, device=scores.device)
     for written in range(1, length + 1):
-        if rule.binds(written, end, never):
-            _, ruled = log_probs_of(scores, rule, written, followed, end, never)
+        if sampling.binds(written, end, never):
+            _, ruled = log_probs_of(scores, sampling, written, followed, end, never)
             nothing_left = ruled.amax(-1, keepdim=True) == -torch.inf  # of what the model believes possible
             scores = torch.where(nothing_left, scores, ruled)
         check_numbers(bool(scores.isnan().any()))
-        tokens = rule.draw(scores, generator)
+        tokens = sampling.draw(scores, generator)
         if end is not None:
             tokens = tokens.masked_fill(over, end)
             over = tokens == end

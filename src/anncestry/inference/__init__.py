@@ -6,7 +6,7 @@ from anncestry.lazy import hand_on
 
 if TYPE_CHECKING:
     from anncestry.inference.batched import encode
-    from anncestry.inference.generation import generate, usual_search
+    from anncestry.inference.generation import default_search, generate
 
-__all__ = ["encode", "generate", "usual_search"]
+__all__ = ["default_search", "encode", "generate"]
 __getattr__, __dir__ = hand_on(__name__)

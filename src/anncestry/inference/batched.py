@@ -1,4 +1,4 @@
-"""Many texts of different lengths through a net that answers once for each: a class, a value, a vector.
+"""Many texts of different lengths through a net with one output for each: a class, a value, a vector.
 
 Texts are sorted by length, so that a batch holds similar ones and hardly any padding, and cut into batches of
 about as many tokens each, which are small enough to stay in the processor's caches. On a CPU several batches
@@ -10,6 +10,7 @@ from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.engine.prediction import Prediction
+from anncestry.engine.progress import Counter, Progress
 from anncestry.engine.workers import side_by_side
 from anncestry.protocols import outputs_of
 
@@ -35,27 +36,33 @@ def encode(
     inputs: Int[Tensor, "N T"],
     lengths: Int[Tensor, "N"],
     prediction: Prediction | None = None,
+    progress: Progress | None = None,
 ) -> Float[Tensor, "N K"]:
-    """What a net answers for each text, in the order of the texts.
+    """What a net puts out for each text, in the order of the texts.
 
     Args:
         model: in evaluation mode, prepared by ``prediction``; its outputs are (B, K).
         inputs: padded tokens.
-        prediction: how it predicts; in float32 unless told.
+        prediction: how it predicts; default: in float32.
+        progress: called with how many texts are done, and how many there are.
     """
     prediction = prediction or Prediction()
     device = next(iter(model.parameters())).device
     share = int(lengths.sum()) // (SHARES * torch.get_num_threads())
     batches = batches_by_length(lengths, min(TOKENS, max(SMALLEST, share)))
 
-    def answers(rows: Int[Tensor, "M"]) -> Float[Tensor, "M K"]:
+    counter = Counter(progress, len(inputs))
+
+    def outputs(rows: Int[Tensor, "M"]) -> Float[Tensor, "M K"]:
         of_rows = lengths[rows]
         tokens = inputs[rows, : int(of_rows[0])].to(device)
-        return outputs_of(model, tokens, lengths=of_rows.to(device))[0].float()
+        found = outputs_of(model, tokens, lengths=of_rows.to(device))[0].float()
+        counter.add(len(rows))
+        return found
 
     with prediction.scope(device):
-        found = side_by_side(answers, batches, prediction, device)
-    answered = found[0].new_empty(len(inputs), *found[0].shape[1:])
-    for rows, of_rows in zip(batches, found, strict=True):
-        answered[rows] = of_rows
-    return answered
+        parts = side_by_side(outputs, batches, prediction, device)
+    whole = parts[0].new_empty(len(inputs), *parts[0].shape[1:])
+    for rows, part in zip(batches, parts, strict=True):
+        whole[rows] = part
+    return whole

@@ -10,20 +10,24 @@ from anncestry.data.splits.questions import Questions, answer_all
 from anncestry.data.splits.seq2seq import Pairs
 from anncestry.decoding import Search
 from anncestry.engine.prediction import Prediction
-from anncestry.inference.generation import write
+from anncestry.engine.progress import Progress
+from anncestry.inference.generation import generate_texts
 from anncestry.objectives.squad_metrics import reading_figures
-from anncestry.objectives.text_metrics import Written, compare_texts
+from anncestry.objectives.text_metrics import TextScores, compare_texts
 from anncestry.protocols import outputs_of
 
 
-def answered(
+def score_spans(
     model: nn.Module, parts: Sequence[Any], processor: Any, prediction: Prediction | None = None
 ) -> dict[str, float]:
-    """How good the answers in words are to the questions of these splits; nothing where they have none.
+    """How good the answer spans to the questions of these splits are; nothing where they have none.
 
     Args:
         processor: that of the questions.
-        prediction: as for `generate`.
+        prediction: as for `anncestry.inference.generation.generate`.
+
+    Returns:
+        Exact match and F1 as SQuAD defines them (`anncestry.objectives.squad_metrics`).
     """
     questions = [question for part in parts if isinstance(part, Questions) for question in part.questions]
     if not questions:
@@ -36,21 +40,30 @@ def answered(
     training = model.training
     model.eval()
     with (prediction or Prediction()).scope(device), torch.no_grad():
-        given = answer_all(questions, processor, of)
+        found = answer_all(questions, processor, of)
     model.train(training)
-    return reading_figures(given, [question.answers for question in questions])
+    return reading_figures(found, [question.answers for question in questions])
 
 
-def written_scores(
+def score_texts(
     model: nn.Module,
     split: Pairs | Sequence[Pairs],
     processor: Any,
     search: Search,
     prediction: Prediction | None = None,
-) -> Written:
-    """What a model writes for a split, or for several together, compared with the references."""
+    progress: Progress | None = None,
+) -> TextScores:
+    """The texts that a model generates for a split, or for several together, compared with the references.
+
+    Args:
+        progress: called with how many sources are done, and how many there are.
+    """
     splits = [split] if isinstance(split, Pairs) else list(split)
-    texts = [text for part in splits for text in write(model, part, processor, search, prediction)]
+    total, texts = sum(part.num_sources for part in splits), []
+    for part in splits:
+        before = len(texts)
+        told = progress and (lambda done, _, before=before: progress(before + done, total))
+        texts += generate_texts(model, part, processor, search, prediction, told)
     references = [row for part in splits for row in part.references]
     groups = [group for part in splits for group in part.groups]
     return compare_texts(texts, references, processor.target.lowercase, groups)

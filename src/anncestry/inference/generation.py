@@ -1,8 +1,4 @@
-"""What an encoder-decoder writes, and what an encoder answers: it joins a model, the processor of its data
-and decoding.
-
-Texts are compared as a reader sees them, by sacrebleu (Post, 1804.08771); its signature says how.
-"""
+"""Encoder-decoders generate a text for each source: a model, its data's processor and decoding, joined."""
 
 from dataclasses import replace
 from typing import Any
@@ -12,9 +8,11 @@ from torch import nn
 
 from anncestry.arrays import Int, Tensor
 from anncestry.data.processors import CaptionProcessor
+from anncestry.data.processors.given import Given
 from anncestry.data.splits.seq2seq import Pairs
 from anncestry.decoding import Hypothesis, Search, decode, read_source
 from anncestry.engine.prediction import Prediction, as_computed
+from anncestry.engine.progress import Counter, Progress
 from anncestry.engine.workers import side_by_side
 from anncestry.signature import BEGIN, END, PAD, Signature
 
@@ -22,8 +20,13 @@ ROWS = 256  # hypotheses that are followed side by side, over all sources of a b
 FEWEST = 8  # sources for which a thread of its own pays
 
 
-def usual_search(signature: Signature, **changes: Any) -> Search:
-    """Greedy search, for texts up to about three times as long as is usual; ``changes`` are of `Search`."""
+def default_search(signature: Signature, **changes: Any) -> Search:
+    """Greedy search, for texts up to about three times as long as is usual; ``changes`` are of `Search`.
+
+    ``n_best`` alone asks for a beam search of that width.
+    """
+    if changes.get("beam", 1) == 1 and changes.get("n_best", 1) > 1:
+        changes["beam"] = changes["n_best"]
     factor = 1.0 if signature.inputs == "tokens" else 0.0
     return Search(**{"max_length": 2 * signature.target_len + 20, "max_factor": factor, **changes})
 
@@ -35,6 +38,7 @@ def generate(
     search: Search,
     keep_alignment: bool = False,
     prediction: Prediction | None = None,
+    progress: Progress | None = None,
 ) -> list[list[Hypothesis]]:
     """The best texts for each input, in the order of the inputs.
 
@@ -45,24 +49,27 @@ def generate(
         model: an encoder-decoder, in evaluation mode.
         inputs: (N, S) tokens or (N, C, H, W) images.
         lengths: of the inputs, where they are tokens.
-        keep_alignment: whether the hypotheses have their alignment.
-        prediction: how the model predicts, which it was prepared for; in float32 unless told.
+        keep_alignment: whether the hypotheses have their attention weights.
+        prediction: how the model predicts, which it was prepared for; default: in float32.
+        progress: called with how many inputs are done, and how many there are.
     """
     prediction = prediction or Prediction()
     device = next(iter(model.parameters())).device
     config = getattr(model, "config", None)
-    if getattr(config, "positions", "") == "learned":  # nothing can be written behind the last of them
+    if getattr(config, "positions", "") == "learned":  # nothing can be generated behind the last of them
         search = replace(search, most=config.num_positions)  # pyright: ignore[reportOptionalMemberAccess]
+
+    counter = Counter(progress, len(inputs))
 
     def search_rows(rows: Tensor) -> list[list[Hypothesis]]:
         source, of = inputs[rows], None if lengths is None else lengths[rows].to(device)
         if of is not None:
             source = source[:, : int(of.max())]
         source = as_computed(model, source.to(device))
-        scores, state = read_source(model, source, of)  # pyright: ignore[reportArgumentType]
-        return decode(
+        logits, state = read_source(model, source, of)  # pyright: ignore[reportArgumentType]
+        found = decode(
             model.step,  # pyright: ignore[reportArgumentType]
-            scores,
+            logits,
             state,
             search,
             end=END,
@@ -71,6 +78,8 @@ def generate(
             lengths=of,
             keep_alignment=keep_alignment,
         )
+        counter.add(len(rows))
+        return found
 
     order = torch.arange(len(inputs)) if lengths is None else lengths.argsort(stable=True, descending=True)
     workers = torch.get_num_threads() if device.type == "cpu" else 1
@@ -91,43 +100,53 @@ def _batches(order: Int[Tensor, "N"], size: int, workers: int) -> list[Int[Tenso
     return list(order.split(size))
 
 
-def write(
-    model: nn.Module, split: Pairs, processor: Any, search: Search, prediction: Prediction | None = None
+def generate_texts(
+    model: nn.Module,
+    split: Pairs,
+    processor: Any,
+    search: Search,
+    prediction: Prediction | None = None,
+    progress: Progress | None = None,
 ) -> list[str]:
     """(M,) the best text for each source of a split. The model's mode is put back."""
     was_training = model.training
     model.eval()
     inputs, lengths = split.read_sources(torch.arange(split.num_sources))
-    found = generate(model, inputs, lengths, search, prediction=prediction)
+    found = generate(model, inputs, lengths, search, prediction=prediction, progress=progress)
     model.train(was_training)
     return [processor.target.decode(hypotheses[0].tokens) for hypotheses in found]
 
 
-def answer(
+def generate_rows(
     model: nn.Module,
     processor: Any,
-    source: Any,
+    given: Given,
     search: Search,
     keep_alignment: bool = False,
     prediction: Prediction | None = None,
+    progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
-    """What a model writes for what a person gave: a row for each line or image, in their order.
+    """The texts generated for what a person gave: a row for each line or image, in their order.
+
+    Args:
+        given: lines of text or images, as the processor reads them.
+        keep_alignment, prediction, progress: as for `generate`.
 
     Returns:
         ``{"input": the line or the name, "translation" or "caption": text, "score": what it is ranked by}``.
         With ``n_best`` above 1 also ``n_best``: rows of text and ``score``. A ``note`` says that an input was
-        cut or could not be read, or that the text was cut; what is blank or cannot be read is answered by "".
-        With alignments also ``hypothesis``.
+        cut or could not be read, or that the text was cut; for what is blank or cannot be read the text is
+        empty. With alignments also ``hypothesis``.
     """
     key = "caption" if isinstance(processor, CaptionProcessor) else "translation"
-    given = processor.read_each(source)
-    readable = [item for item in given if item.value is not None]
+    items = processor.read_each(given)
+    readable = [item.value for item in items if item.value is not None]
     found = iter(())
     if readable:
-        inputs, lengths = processor.batch([item.value for item in readable])
-        found = iter(generate(model, inputs, lengths, search, keep_alignment, prediction))
+        inputs, lengths = processor.batch(readable)
+        found = iter(generate(model, inputs, lengths, search, keep_alignment, prediction, progress))
     rows = []
-    for item in given:
+    for item in items:
         row: dict[str, Any] = {"input": item.label, key: ""}
         notes = [item.note] if item.note else []
         if item.value is not None:

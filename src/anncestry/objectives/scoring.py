@@ -7,6 +7,7 @@ from torch import nn
 
 from anncestry.arrays import Tensor
 from anncestry.engine.prediction import inference
+from anncestry.engine.progress import Counter, Progress
 from anncestry.objectives.base import Objective
 from anncestry.protocols import outputs_of
 
@@ -21,6 +22,7 @@ def tally_split(
     batch_size: int,
     part: slice | None = None,
     kept: list[tuple[Tensor, Tensor]] | None = None,
+    counter: Counter | None = None,
 ) -> Tensor:
     """The objective's sums over a whole split, without gradients and in evaluation mode.
 
@@ -29,6 +31,7 @@ def tally_split(
 
     Args:
         kept: gets the outputs and targets of every batch, as long as they are not too many.
+        counter: counts the batches.
     """
     device = next(iter(model.parameters())).device
     was_training = model.training
@@ -44,6 +47,8 @@ def tally_split(
             sums = tally if sums is None else sums + tally
             if kept is not None:
                 kept.append((outputs.float().cpu(), batch.targets))
+            if counter is not None:
+                counter.add()
     model.train(was_training)
     assert sums is not None, "an empty split cannot be scored"
     return sums
@@ -56,6 +61,7 @@ def score(
     batch_size: int | None = None,
     whole: bool = True,
     counts: dict[str, list[int]] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, float]:
     """The figures of ``model`` over one or several splits together.
 
@@ -64,10 +70,19 @@ def score(
             read in, each of which begins without a context.
         whole: whether to give the figures as well that need all outputs at once.
         counts: gets `Objective.by_class`.
+        progress: called with how many batches are done, and how many there are.
     """
     few = sum(map(len, parts)) * objective.width <= MOST_KEPT
     kept = [] if whole and objective.whole_figures and few else None
-    sums = [tally_split(model, part, objective, batch_size or part.scored_batch, kept=kept) for part in parts]
+    sizes = [batch_size or part.scored_batch for part in parts]
+    counter = Counter(
+        progress,
+        sum(part.num_batches(size) for part, size in zip(parts, sizes, strict=True)) if progress else 0,
+    )
+    sums = [
+        tally_split(model, part, objective, size, kept=kept, counter=counter)
+        for part, size in zip(parts, sizes, strict=True)
+    ]
     total = torch.stack(sums).sum(0)
     figures = objective.metrics(total)
     if counts is not None:

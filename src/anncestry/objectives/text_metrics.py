@@ -15,7 +15,7 @@ _UNREADABLE = "\u2047"  # an unknown word in what is scored: one token for every
 
 
 @dataclass(frozen=True)
-class Written:
+class TextScores:
     """What was written for a split, and how good it is.
 
     Attributes:
@@ -39,7 +39,7 @@ def compare_texts(
     references: Sequence[tuple[str, ...]],
     lowercase: bool = False,
     groups: Sequence[str] = (),
-) -> Written:
+) -> TextScores:
     """Exact matches, BLEU and chrF.
 
     Args:
@@ -64,7 +64,7 @@ def compare_texts(
     for group, match in zip(groups, right, strict=False):
         of_group.setdefault(group, []).append(match)
     shares = {group: sum(of_group[group]) / len(of_group[group]) for group in sorted(of_group)}
-    return Written(list(texts), right, figures, signatures, shares)
+    return TextScores(list(texts), right, figures, signatures, shares)
 
 
 def _columns(references: Sequence[Sequence[str]]) -> list[list[str | None]]:

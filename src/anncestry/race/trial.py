@@ -14,8 +14,8 @@ from torch import nn
 from anncestry.data import Dataset, Stream
 from anncestry.data.splits.dataset import ParallelStreams
 from anncestry.errors import UserError
-from anncestry.inference.evaluation import written_scores
-from anncestry.inference.generation import generate, usual_search
+from anncestry.inference.evaluation import score_texts
+from anncestry.inference.generation import default_search, generate
 from anncestry.inspection.costs import costs
 from anncestry.objectives import evaluate, objective_of
 from anncestry.protocols import OwnRule, outputs_of
@@ -55,7 +55,7 @@ def train_run(
     Args:
         run: with its seed.
         folder: where a run folder of the trained model goes; None for none.
-        watch: called with the progress.
+        watch: told of the progress.
 
     Raises:
         KeyboardInterrupt: training was interrupted.
@@ -89,10 +89,10 @@ def train_run(
     run.latency = prediction_latency(model, dataset)
     written = {}
     if dataset.signature.task in GENERATION_TASKS:
-        search = usual_search(dataset.signature)
+        search = default_search(dataset.signature)
         for split in dataset.scored_splits()[1:]:
             pairs: Any = dataset.split(split)
-            written[split] = written_scores(model, pairs, dataset.processor, search)
+            written[split] = score_texts(model, pairs, dataset.processor, search)
         run.metrics |= written["test"].figures
         run.mistakes = wrong_texts(dataset, written)
     else:
@@ -149,14 +149,14 @@ def _settings(
 def prediction_latency(model: nn.Module, dataset: Dataset) -> float:
     """Seconds from one input (batch 1, on the CPU) to its outputs: the median of up to 50 repeats.
 
-    Of a generated text, to its end.
+    Where an answer is written, to its end.
     """
     batch = next(iter(dataset.test.batches(dataset.test.scored_batch)))
     inputs, lengths = batch.inputs[:1], None if batch.lengths is None else batch.lengths[:1]
 
     def predict() -> None:
         if dataset.signature.task in GENERATION_TASKS:
-            generate(model, inputs, lengths, usual_search(dataset.signature))
+            generate(model, inputs, lengths, default_search(dataset.signature))
         else:
             outputs_of(model, inputs)
 

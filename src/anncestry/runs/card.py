@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from anncestry.objectives.text_metrics import Written
+from anncestry.objectives.text_metrics import TextScores
 from anncestry.runs.folder import RunFolder
 
 
@@ -11,7 +11,7 @@ def card(
     model: nn.Module,
     scores: dict[str, dict[str, float]],
     command: str,
-    written: dict[str, Written] | None = None,
+    written: dict[str, TextScores] | None = None,
 ) -> str:
     """The README of a run folder."""
     architecture, training = run.architecture, run.config["training"]

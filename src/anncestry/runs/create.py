@@ -10,7 +10,7 @@ from torch import nn
 from anncestry.checkpoints.store import write_tensors
 from anncestry.data import Dataset
 from anncestry.files import write_bytes
-from anncestry.objectives.text_metrics import Written
+from anncestry.objectives.text_metrics import TextScores
 from anncestry.runs.card import card
 from anncestry.runs.folder import (
     BY_CLASS,
@@ -77,7 +77,7 @@ def finish_run(
     model: nn.Module,
     scores: dict[str, dict[str, float]],
     command: str,
-    written: dict[str, Written] | None = None,
+    written: dict[str, TextScores] | None = None,
     kept: dict[str, Any] | None = None,
     by_class: dict[str, list[int]] | None = None,
 ) -> None:

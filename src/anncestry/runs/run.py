@@ -1,96 +1,340 @@
-"""A run and what can be done with it."""
+"""A run and what can be done with it: predict, generate, embed, evaluate, inspect and export."""
 
-import dataclasses
-import math
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from anncestry.arrays import Tensor
-from anncestry.data import DataOptions, Whole, load_whole
-from anncestry.data.processors import MaskedTokensProcessor, VectorProcessor
-from anncestry.data.processors.given import Given, ReadsTexts, Text, label_of
-from anncestry.data.processors.packed_targets import Asked
-from anncestry.data.sources import check_heeded
-from anncestry.decoding import Search
-from anncestry.engine.workers import shared_out
-from anncestry.errors import UserError, require
-from anncestry.inference.batched import encode
-from anncestry.inference.evaluation import answered, written_scores
-from anncestry.inference.generation import answer, usual_search
-from anncestry.objectives import objective_of, score
-from anncestry.objectives.text_metrics import Written
-from anncestry.protocols import OwnRule, Unscored, outputs_of
+from anncestry.arrays import Float, Int, Tensor
+from anncestry.data import DataOptions, Whole
+from anncestry.data.processors import VectorProcessor
+from anncestry.data.processors.given import Given, Text
+from anncestry.decoding import Sampling, Search
+from anncestry.engine.progress import Counter, Progress
+from anncestry.errors import require
+from anncestry.inference import continuation
+from anncestry.inference.embedding import Embedded, embed_texts, embed_words
+from anncestry.inference.generation import generate_rows
+from anncestry.inference.options import (
+    check_options,
+    check_task,
+    settings_of_continuation,
+    settings_of_search,
+)
+from anncestry.protocols import State
+from anncestry.report.page import Page
+from anncestry.runs import prediction
+from anncestry.runs.evaluation import Evaluation, evaluate_run, examples_of
+from anncestry.runs.exports import export_run
 from anncestry.runs.folder import RunFolder
+from anncestry.runs.inside.alignments import check_alignment
+from anncestry.runs.inside.inspecting import inspect_run
 from anncestry.signature import GENERATION_TASKS
-
-BLANK = "is blank"
-FOR_EACH_STEP = {"tags", "next", "previous", "vectors"}
-"""Parts of a prediction that have an entry for every step, those of padding among them."""
 
 
 class Run(RunFolder):
     """A trained (or half-trained) model in its folder, and what can be done with it.
 
-    >>> run, _ = anncestry.train("mlp", "toy2d:moons", max_steps=20)
-    >>> run.predict([[0.5, 0.25]])[0]["class"] in ("0", "1")
-    True
-    >>> sorted(run.evaluate())
-    ['accuracy', 'balanced_accuracy', 'loss', 'macro_f1', 'roc_auc']
-    >>> run.architecture.name, run.signature.task, run.config["data"]["name"]
-    ('Multi-layer perceptron', 'classification', 'toy2d:moons')
+    Everything is read when it is first asked for. Long work tells its ``progress``: a function that is called
+    with how many parts of it are done, and how many there are.
 
     Args:
         folder: a run folder.
         precision: of predictions and scores: ``32``, ``bf16``, or ``int8`` for Transformers.
+
+    Raises:
+        UserError: there is no such folder, it is not a run folder, it is of a newer format than is known, or
+            there is no such precision.
+
+    Example:
+        >>> import anncestry, tempfile
+        >>> folder = tempfile.mkdtemp()
+        >>> run, _ = anncestry.train("perceptron", "toy2d:xor", out=folder, epochs=1)
+        >>> anncestry.load(folder).architecture.name
+        'Perceptron'
     """
 
-    def __repr__(self) -> str:
-        data = self.config["data"]
-        source = "imported" if data is None else f"trained on {data['name']}"
-        return f"Run({str(self.folder)!r}: {self.config['architecture']}, {source})"
+    def predict(
+        self,
+        inputs: Given,
+        batch_size: int = 256,
+        search: Search | None = None,
+        progress: Progress | None = None,
+    ) -> list[dict[str, Any]]:
+        """The predictions for inputs.
+
+        Args:
+            inputs: an input as text, which is read as it stands and never opened; a `Path` to a file with
+                inputs (``Path("-")`` is standard input); or a list of inputs. A pair of texts is a tuple.
+                Rows of a table may also be dictionaries, lists, arrays or frames
+                (`anncestry.data.processors.given.table_of`). Images are files, or folders of them.
+            batch_size: how many inputs are computed at once; it changes the speed alone.
+            search: tasks that generate a text: how it is searched; default: greedy search.
+            progress: called with how many inputs are done, and how many there are.
+
+        Returns:
+            One row per input, in their order: ``{"input": its name, ...}``, and a ``note`` where there is
+            something odd about it, or where it is blank. With ``class`` (or ``labels``: those with a
+            probability above a half) and ``probabilities`` (or raw ``scores`` where the model knows no
+            probabilities), or the target values in their units, or how well an image was reconstructed (the
+            metrics of the task), or the most probable next tokens of a language model. Tasks that generate a
+            text: see `generate`.
+
+        Raises:
+            UserError: an input cannot be read, or is blank; ``search`` has no effect on this task.
+
+        Example:
+            >>> import anncestry, tempfile
+            >>> run, _ = anncestry.train("perceptron", "toy2d:xor", out=tempfile.mkdtemp(), epochs=1)
+            >>> sorted(run.predict("0.5, -0.25")[0])
+            ['class', 'input', 'scores']
+        """
+        require(batch_size >= 1, "batch_size", batch_size, "must be at least 1")
+        if self.signature.task in GENERATION_TASKS:
+            return self.generate(inputs, search=search, progress=progress)
+        rule = f"has no effect on a run whose task is {self.signature.task}"
+        require(search is None, "search", search, rule)
+        return prediction.predict_rows(self, inputs, batch_size, progress)
+
+    def generate(
+        self,
+        inputs: Given,
+        *,
+        length: int | None = None,
+        samples: int | None = None,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | torch.Generator | None = None,
+        beam: int | None = None,
+        n_best: int | None = None,
+        alpha: float | None = None,
+        unfinished: str | None = None,
+        search: Search | Sampling | None = None,
+        alignments: bool = False,
+        progress: Progress | None = None,
+    ) -> list[dict[str, Any]]:
+        """Texts: continuations of a language model, or what an encoder-decoder makes of its source.
+
+        A language model samples by default; with ``beam`` or ``n_best`` it gives the most probable
+        continuation that a beam search finds. Encoder-decoders (translation, captions, denoising) search
+        greedily by default.
+
+        Args:
+            inputs: as for `predict`: prompts to continue, texts to translate or restore, images.
+            length: language models: how many tokens to generate; default: 200.
+            samples: language models: how many continuations of each prompt; default: 1.
+            temperature: language models: 0 takes the most probable token each time, 1 samples as the model
+                believes; default: 0.8.
+            top_k: language models: sample from so many of the most probable tokens; default: 0, from all.
+            top_p: language models: sample from the fewest tokens that have this probability together;
+                default: 1, from all.
+            seed: language models: fixes what is sampled, be it a generator that goes on where it is;
+                default: 0.
+            beam: the width of the beam search; 1 is greedy search.
+            n_best: how many texts to give for each input, with their scores; default: 1.
+            alpha: encoder-decoders: the length penalty of a beam search, 0 for none; default: 0.6.
+            unfinished: encoder-decoders: what becomes of texts that a beam search cuts at the greatest
+                length: ``compared`` with finished ones by score, which is the default, or put ``last``.
+            search: settings of decoding in place of these options (`anncestry.Search`); for language models
+                also `anncestry.decoding.Sampling`.
+            alignments: encoder-decoders with attention: whether rows have the ``hypothesis`` with its
+                attention weights (T, S) (`anncestry.decoding.Hypothesis`), of which
+                `anncestry.runs.inside.alignments.alignment_page` makes a page.
+            progress: called with how much is done, and how much there is: tokens of language models, inputs
+                of others.
+
+        Returns:
+            Of a language model a row ``{"input", "continuation", "text"}`` for each sample, ``text`` being
+            the prompt with its continuation; with beams also the ``score``: the log probability. Else a row
+            ``{"input", "translation" or "caption", "score"}`` for each input. With ``n_best`` above 1 each
+            row has ``n_best``: rows of text and score, best first. A ``note`` says what is odd about it.
+
+        Raises:
+            UserError: the run's task generates no text; an option does not apply to it, or not together with
+                another one; an option is out of range; an input cannot be read.
+
+        Example:
+            >>> import anncestry, tempfile
+            >>> data = anncestry.DataOptions(max_chars=2000)
+            >>> folder = tempfile.mkdtemp()
+            >>> run, _ = anncestry.train("rnn", "pydoc", out=folder, width=8, data_options=data, max_steps=1)
+            >>> len(run.generate("The value of", samples=3, top_p=0.9, length=5))
+            3
+            >>> len(run.generate("The value of", beam=4, n_best=2, length=5)[0]["n_best"])
+            2
+        """
+        check_task(self.signature)
+        options = {
+            "length": length, "samples": samples, "temperature": temperature, "top_k": top_k, "top_p": top_p,
+            "seed": seed, "beam": beam, "n_best": n_best, "alpha": alpha, "unfinished": unfinished,
+        }  # fmt: skip
+        check_options(self.signature, options)
+        if self.signature.task == "language-model":
+            rule = "has no effect on a run whose task is language-model"
+            require(not alignments, "alignments", alignments, rule)
+            return self._continued(inputs, options, search, progress)
+        settings = settings_of_search(self.signature, options, search)
+        if alignments:
+            check_alignment(self)
+        about = (inputs, settings, alignments, self.prediction, progress)
+        return generate_rows(self.predictor, self.processor, *about)
+
+    def _continued(
+        self,
+        inputs: Given,
+        options: dict[str, Any],
+        search: Search | Sampling | None,
+        progress: Progress | None,
+    ) -> list[dict[str, Any]]:
+        """The continuations of prompts; see `generate`."""
+        settings, length = settings_of_continuation(options, search)
+        given = [inputs] if not isinstance(inputs, list) else inputs
+        prompts = [continuation.read_given(self.model, self.processor, one) for one in given]
+        counter, rows, random = (
+            Counter(progress, length * len(prompts)),
+            [],
+            continuation.generator_of(options["seed"]),
+        )
+        for prompt in prompts:
+            if isinstance(settings, Search):
+                about = (prompt, settings, self.prediction, counter)
+                rows.append(continuation.search_row(self.predictor, self.processor, *about))
+            else:
+                how = (prompt, settings, length, random, options["samples"] or 1, counter)
+                rows += continuation.sample_rows(self.predictor, self.processor, *how)
+        return rows
+
+    def stream(
+        self,
+        prompt: str | Path,
+        *,
+        length: int | None = None,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | torch.Generator | None = None,
+    ) -> continuation.TextStream:
+        """A language model's continuation of a prompt in pieces of text, each as soon as it is known.
+
+        Args:
+            prompt: a text, or a `Path` to a file with one.
+            length, temperature, top_k, top_p, seed: as for `generate`.
+
+        Returns:
+            An iterator over the prompt and then pieces of its continuation; joined they are the ``text`` of
+            `generate`. Its ``note`` says what is odd about the prompt.
+
+        Raises:
+            UserError: as for `generate`.
+
+        Example:
+            >>> import anncestry, tempfile
+            >>> data = anncestry.DataOptions(max_chars=2000)
+            >>> folder = tempfile.mkdtemp()
+            >>> run, _ = anncestry.train("rnn", "pydoc", out=folder, width=8, data_options=data, max_steps=1)
+            >>> len(list(run.stream("The value of", length=5)))
+            6
+        """
+        options = {
+            "length": length, "temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed,
+        }  # fmt: skip
+        rule = f"continues no text; its task is {self.signature.task}"
+        require(self.signature.task == "language-model", "run", str(self.folder), rule)
+        check_options(self.signature, options)
+        settings, length = settings_of_continuation(options)
+        assert isinstance(settings, Sampling)
+        read = continuation.read_given(self.model, self.processor, prompt)
+        about = (read, settings, length, continuation.generator_of(seed))
+        return continuation.TextStream(self.predictor, self.processor, *about)
+
+    @property
+    def embeds_texts(self) -> bool:
+        """Whether it gives a vector for each text."""
+        return self.signature.task == "embedding" and isinstance(self.processor, VectorProcessor)
+
+    def embed(
+        self,
+        texts: Sequence[Text],
+        *,
+        state: State = None,
+        batch_size: int | None = None,
+        progress: Progress | None = None,
+    ) -> Float[Tensor, "N D"] | Embedded:
+        """The vectors of texts: of encoders without a head one for each text, of ELMo those of every word.
+
+        Args:
+            texts: texts, or pairs of texts as tuples; for ELMo words between blanks.
+            state: ELMo: behind the texts of an earlier call, of as many; each text then goes on where the one
+                in its place ended, as the authors' code always does.
+            batch_size: ELMo: how many texts are read at once; default: 32.
+            progress: called with how many texts are done, and how many there are.
+
+        Returns:
+            (N, D) float32: a vector for each text. Of ELMo an `Embedded`: its ``vectors`` are
+            (T, L + 1, D) for each text, of every word the vector of its own, then those of the L layers; its
+            ``state`` is behind each text.
+
+        Raises:
+            UserError: the run is of another task; an option does not apply; a text holds nothing.
+
+        Example:
+            >>> import anncestry
+            >>> run = anncestry.load("runs/minilm")                              # doctest: +SKIP
+            >>> run.embed(["a dog runs", "a cat sleeps"]).shape                  # doctest: +SKIP
+            torch.Size([2, 384])
+        """
+        if self.architecture.id == "elmo":
+            chars = self.processor.num_chars  # pyright: ignore[reportAttributeAccessIssue]
+            size = 32 if batch_size is None else batch_size
+            require(size >= 1, "batch_size", size, "must be at least 1")
+            return embed_words(self.model, chars, texts, self.prediction, state, size, progress)  # pyright: ignore[reportArgumentType]
+        rule = f"gives no vectors of texts; its task is {self.signature.task}"
+        require(self.embeds_texts, "run", str(self.folder), rule, ["embedding", "a run of elmo"])
+        for name, value in (("state", state), ("batch_size", batch_size)):
+            require(value is None, name, value, "has no effect but on a run of elmo")
+        if not texts:
+            return torch.empty(0, self.signature.output_size)
+        vectors = embed_texts(self.predictor, self.processor, texts, self.prediction, progress)
+        return prediction.finite(self, vectors)
 
     def evaluate(
         self,
         data: str | Whole | None = None,
         split: str | None = None,
         options: DataOptions | None = None,
-        counts: dict[str, list[int]] | None = None,
-    ) -> dict[str, float]:
-        """Metrics on its own data's split, or on other data read with the run's own processor.
-
-        Args:
-            data: a data name as for training, all of which is scored, or what `examples` found; None means
-                the run's own.
-            split: ``train``, ``validation``, ``test`` or ``held-out`` of its own data; default: test.
-            options: how other data are read, as far as the processor does not decide it; the run's own
-                options unless told.
-            counts: gets for each class how often it was ``right``, ``answered`` and ``true``.
-        """
-        parts = list(self.examples(data, split, options).parts)
-        with self.prediction.scope(next(iter(self.model.parameters())).device):
-            figures = score(self.predictor, parts, objective_of(self), counts=counts)
-        rule = "computes NaN or infinite numbers for these data"
-        require(math.isfinite(figures.get("loss", 0.0)), "model", self.architecture.id, rule)
-        return figures | answered(self.predictor, parts, self.processor, self.prediction)
-
-    def written(
-        self,
-        data: str | Whole | None = None,
-        split: str | None = None,
         search: Search | None = None,
-        options: DataOptions | None = None,
-    ) -> Written:
-        """What the model writes for the data that `evaluate` would score; for tasks that write an answer.
+        progress: Progress | None = None,
+    ) -> Evaluation:
+        """The metrics on a split of the run's own data, or on other data read with the run's own processor.
 
         Args:
-            search: how; greedy unless told.
+            data: a data name as for training, all of which is scored, or what `examples` found; default: the
+                run's own.
+            split: ``train``, ``validation``, ``test`` or ``held-out`` of its own data; default: test.
+            options: how other data are read, as far as the processor does not decide it; default: the run's
+                own options.
+            search: tasks that generate a text: how it is searched; default: greedy search.
+            progress: called with how many batches are scored, and how many there are; then likewise with the
+                sources for which texts are generated.
+
+        Returns:
+            Metrics by their names, a dictionary that also knows how many examples were scored, how often
+            each class was predicted, and the generated texts (`anncestry.runs.evaluation.Evaluation`).
+
+        Raises:
+            UserError: the data cannot be read as the run's own were; an option does not apply; the model
+                computes NaN.
+
+        Example:
+            >>> import anncestry, tempfile
+            >>> run, _ = anncestry.train("perceptron", "toy2d:xor", out=tempfile.mkdtemp(), epochs=1)
+            >>> run.evaluate(split="validation") == run.scores()["validation"]
+            True
         """
-        parts: list[Any] = list(self.examples(data, split, options).parts)
-        search = search or usual_search(self.signature)
-        return written_scores(self.predictor, parts, self.processor, search, self.prediction)
+        return evaluate_run(self, examples_of(self, data, split, options), search, progress)
 
     def examples(
         self, data: str | Whole | None = None, split: str | None = None, options: DataOptions | None = None
@@ -100,193 +344,111 @@ class Run(RunFolder):
         Its own data are known by what is in them, whatever they are called: of these it is the split, since
         the rest was trained on.
 
+        Args:
+            data, split, options: as for `evaluate`.
+
         Raises:
             UserError: the data cannot be read as the run's own were, or a split is asked of other data.
         """
-        if isinstance(data, Whole):
-            return data
-        own = self.config["data"]  # None: imported
-        usual = dataclasses.asdict(self.data_options)
-        told = (
-            {k: v for k, v in dataclasses.asdict(options).items() if v != usual[k]}
-            if options is not None
-            else {}
-        )
-        if data is not None:
-            check_heeded(data, told, self.processor, self.signature.task)
-        if data is None:
-            dataset = self.dataset()
-            return Whole((dataset.split(split or "test"),), dataset.notes)
-        if own is not None and data.partition(":")[0] == own["name"].partition(":")[0]:
-            try:
-                dataset = self.dataset(data)
-            except UserError:
-                pass  # other data, which may be too few to be split
-            else:
-                rule = "is decided by the run for its own data, and these are"
-                for name, value in told.items():
-                    known = name == "task" or getattr(self.processor, "layout", None) is not None
-                    require(known, name, value, rule)
-                note = f"these are the run's own data: of them the {split or 'test'} split"
-                return Whole((dataset.split(split or "test"),), (note,))
-        require(split is None, "split", split, f"is of the run's own data; all of {data} is scored")
-        if own is None:
-            return load_whole(data, options or DataOptions(), self.processor)
-        return load_whole(data, options or self.data_options, self.processor, own["seed"])
+        return examples_of(self, data, split, options)
 
-    def predict(
-        self, source: Given, batch_size: int = 256, search: Search | None = None
-    ) -> list[dict[str, Any]]:
-        """Predictions.
+    def inspect(self, input: Given, **options: Any) -> Page:
+        """What goes on inside the model while it reads an input, as one HTML page.
+
+        Hidden states and gates of a recurrent net, feature maps of a convolutional net, attention heads of a
+        Transformer.
 
         Args:
-            source: an input as text, which is read as it stands and never opened; a `Path` to a file with
-                inputs (``Path("-")`` is standard input); or a list of inputs. A pair of texts is a tuple.
-                Rows of a table may also be dictionaries, lists, arrays or frames
-                (`anncestry.data.processors.given.table_of`). Images are files, or folders of them.
+            input: a text, rows of a series, or the `Path` of a file; of several inputs the first is shown.
+            options: ``layer``, ``head``, ``answer``, ``units`` and ``max_steps``, as far as the page heeds
+                them (`anncestry.runs.inside.options.InspectOptions`).
 
         Returns:
-            One row per input, in their order: ``{"input": its name, ...}``, and a ``note`` where there is
-            something odd about it, or where it is blank. With ``class`` (or ``labels``: those with a
-            probability above a half) and ``probabilities`` (or raw
-            ``scores`` where the model knows no probabilities), or the target values in their units, or how
-            well an image was drawn again (the metrics of the task). Tasks that write an answer: see
-            `anncestry.inference.generation.answer`; ``search`` says how it is searched, greedily unless told.
-        """
-        processor = self.processor
-        require(batch_size >= 1, "batch_size", batch_size, "must be at least 1")
-        if isinstance(source, list) and not getattr(processor, "reads_lists", False):
-            return [row for one in source for row in self.predict(one, batch_size, search)]
-        if self.signature.task in GENERATION_TASKS:
-            search = search or usual_search(self.signature)
-            return answer(self.predictor, processor, source, search, prediction=self.prediction)
-        if not isinstance(processor, ReadsTexts):
-            return self._read(source, batch_size)
-        texts = processor.texts(source)
-        blank = [processor.is_blank(text) for text in texts]
-        require(not blank or not all(blank), "input", str(source), "is blank; it must hold something to read")
-        kept = [text for text, is_blank in zip(texts, blank, strict=True) if not is_blank]
-        rows = iter(self._read(kept, batch_size) if kept else ())
-        return [
-            {"input": label_of(text), "note": BLANK} if is_blank else next(rows)
-            for text, is_blank in zip(texts, blank, strict=True)
-        ]
-
-    def _read(self, source: Given, batch_size: int) -> list[dict[str, Any]]:
-        """The predictions for what a processor reads, none of which is blank."""
-        ask = getattr(self.processor, "ask", None)
-        if ask is not None:
-            return self._answers(ask(source), batch_size)
-        noted = getattr(self.processor, "read_noted", None)
-        labels, inputs, notes = noted(source) if noted else (*self.processor.read(source), None)
-        rows = []
-        with self.prediction.scope(inputs.device):
-            for first in range(0, len(inputs), batch_size):
-                rows += self._rows(inputs[first : first + batch_size])
-        for row, note in zip(rows, notes or (), strict=False):
-            row |= {"note": note} if note else {}
-        return [{"input": label, **row} for label, row in zip(labels, rows, strict=True)]
-
-    def _answers(self, asked: Asked, batch_size: int) -> list[dict[str, Any]]:
-        """The answers to what is read in rows that are parts of an input."""
-        with self.prediction.scope(asked.inputs.device):
-            batches = zip(asked.inputs.split(batch_size), asked.lengths.split(batch_size), strict=True)
-            outputs = torch.cat([self.outputs(inputs, lengths).float().cpu() for inputs, lengths in batches])
-        rows = asked.answers(outputs)
-        return [{"input": label, **row} for label, row in zip(asked.labels, rows, strict=True)]
-
-    def _rows(self, inputs: Tensor) -> list[dict[str, Any]]:
-        """The predictions for a batch, whose sequences may be padded."""
-        if self.signature.task == "reconstruction":
-            objective = objective_of(self)
-            pairs = zip(self.outputs(inputs).split(1), inputs.split(1), strict=True)
-            return [objective.metrics(objective.tally(*pair)) for pair in pairs]
-        lengths_of = getattr(self.processor, "lengths_of", None)
-        if lengths_of is None:
-            return self._decode(self.outputs(inputs))
-        lengths = lengths_of(inputs)
-        if isinstance(self.processor, MaskedTokensProcessor):
-            targets = self.processor.mask_targets(inputs)
-            return self.processor.fill_in(inputs, self.outputs(inputs, lengths, targets))
-        rows = self._decode(self.outputs(inputs, lengths))
-        for row, length in zip(rows, lengths.tolist(), strict=True):
-            for name in FOR_EACH_STEP & row.keys():
-                row[name] = row[name][:length]
-        return rows
-
-    def embed(self, texts: Sequence[Text]) -> Tensor:
-        """(N, D): a vector for each text, or for each pair of texts; for encoders without a head.
+            A page with ``facts`` (what stands out, in sentences) and ``write(path)``; a notebook shows it.
 
         Raises:
-            UserError: the run has another task.
-        """
-        rule = f"gives no vectors of texts; its task is {self.signature.task}"
-        require(embeds_texts(self), "run", str(self.folder), rule)
-        processor: Any = self.processor
-        if not texts:
-            return torch.empty(0, self.signature.output_size)
-        inputs, lengths = processor.encode(texts, blank=True)
-        return self._answered(encode(self.predictor, inputs, lengths, self.prediction))
+            UserError: the run has no page; an option has no effect on it or is out of range; the input cannot
+                be read.
 
-    def outputs(self, inputs: Tensor, lengths: Tensor | None = None, targets: Tensor | None = None) -> Tensor:
+        Example:
+            >>> import anncestry, tempfile
+            >>> data = anncestry.DataOptions(max_chars=2000)
+            >>> folder = tempfile.mkdtemp()
+            >>> run, _ = anncestry.train("rnn", "pydoc", out=folder, width=8, data_options=data, max_steps=1)
+            >>> run.inspect("The value", units=4).write(folder + "/inside.html").name
+            'inside.html'
+        """
+        return inspect_run(self, input, **options)
+
+    def export(self, to: str, out: str | Path, **options: Any) -> tuple[str, ...]:
+        """Write the run in another program's form.
+
+        Args:
+            to: ``torch``, ``keras``, ``marian``, ``huggingface``, ``elmo`` or ``onnx``
+                (`anncestry.runs.exports.EXPORTERS`).
+            out: a new file or folder, as the form asks; a folder that is there must be empty.
+            options: of the form: ``int8=True`` of ``onnx``.
+
+        Returns:
+            Notes for a person: what is not quite the same there.
+
+        Raises:
+            UserError: the run has no such form; ``out`` exists; an option is of another form; the disk is
+                full.
+
+        Example:
+            >>> import anncestry, tempfile
+            >>> data = anncestry.DataOptions(max_chars=2000)
+            >>> folder = tempfile.mkdtemp()
+            >>> run, _ = anncestry.train("rnn", "pydoc", out=folder, width=8, data_options=data, max_steps=1)
+            >>> run.export("torch", folder + "/rnn.safetensors")
+            ()
+        """
+        return export_run(self, to, Path(out).expanduser(), **options)
+
+    def outputs(
+        self,
+        inputs: Tensor,
+        lengths: Int[Tensor, "N"] | None = None,
+        targets: Int[Tensor, "N T"] | None = None,
+    ) -> Float[Tensor, "N ..."]:
         """The model's raw outputs for a batch of inputs, without gradients.
 
         Args:
-            targets: where words are hidden, and scores of words are wanted there alone.
-        """
-
-        def of(rows: slice) -> Tensor:
-            of_rows, asked = (None if part is None else part[rows] for part in (lengths, targets))
-            only = asked is not None
-            found = outputs_of(self.predictor, inputs[rows], None, of_rows, asked, asked_only=only)[0]
-            if only and isinstance(found, tuple):  # with more than the words
-                return found[0]
-            return found.scores() if isinstance(found, Unscored) else found
-
-        with self.prediction.scope(inputs.device):
-            return self._answered(shared_out(of, inputs, self.prediction))
-
-    def _answered(self, outputs: Tensor) -> Tensor:
-        """Outputs as they are.
+            inputs: (N, \\*shape) as the signature says.
+            lengths: of the inputs, where they are padded.
+            targets: where tokens are masked, and logits are wanted there alone.
 
         Raises:
-            UserError: some are NaN or plus infinity, of which nothing can be made.
+            UserError: some outputs are NaN or infinite.
         """
-        broken = bool(outputs.isnan().any()) or bool((outputs == torch.inf).any())
-        rule = "computes NaN or infinite numbers for these inputs"
-        require(not broken, "model", self.architecture.id, rule)
-        return outputs
+        return prediction.outputs(self, inputs, lengths, targets)
 
-    def _decode(self, outputs: Tensor) -> list[dict[str, Any]]:
-        if self.signature.task == "multi-label":
-            rows = self.processor.decode(outputs.sigmoid())
-            return [{"labels": row["labels"], "probabilities": row["scores"]} for row in rows]
-        if self.signature.task == "classification" and not isinstance(self.model, OwnRule):
-            rows = self.processor.decode(outputs.softmax(-1))
-            return [{"class": row["class"], "probabilities": row["scores"]} for row in rows]
-        return self.processor.decode(outputs)
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r}: {self.config['architecture']}, {self.source})"
 
 
 def load(folder: str | Path, precision: str = "32") -> Run:
     """Open a run folder.
 
-    >>> _ = anncestry.train("mlp", "toy2d:moons", max_steps=20)
-    >>> anncestry.load("runs/mlp-toy2d-moons")
-    Run('runs/mlp-toy2d-moons': mlp, trained on toy2d:moons)
-
     Args:
-        folder: of a run, or of an import.
-        precision: of predictions: ``32``, ``bf16`` or ``int8``.
-
-    Returns:
-        The run; its weights and data are read when they are first used.
+        folder: as training or `anncestry import` wrote it.
+        precision: of predictions and scores: ``32``, ``bf16``, or ``int8`` for Transformers.
 
     Raises:
-        UserError: it is no run folder, or there is no such precision.
+        UserError: as `Run`.
+
+    Example:
+        >>> import anncestry, tempfile
+        >>> folder = tempfile.mkdtemp()
+        >>> _ = anncestry.train("perceptron", "toy2d:xor", out=folder, epochs=1)
+        >>> anncestry.load(folder).signature.task
+        'classification'
     """
     return Run(folder, precision)
 
 
-def embeds_texts(run: Run) -> bool:
-    """Whether a run gives a vector for each text."""
-    return run.signature.task == "embedding" and isinstance(run.processor, VectorProcessor)
+def embed(run: Run, texts: Sequence[str], state: State = None, batch_size: int = 32) -> Embedded:
+    """As `Run.embed` of a run of ELMo, which takes its place; kept for one release."""
+    warnings.warn("anncestry.embed(run, texts) is run.embed(texts) now", DeprecationWarning, stacklevel=2)
+    return run.embed(texts, state=state, batch_size=batch_size)  # pyright: ignore[reportReturnType]

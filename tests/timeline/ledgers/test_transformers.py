@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from anncestry.errors import UserError
-from anncestry.inference.generation import usual_search
+from anncestry.inference.generation import default_search
 from anncestry.models.create import configure, create
 from anncestry.signature import Signature
 
@@ -79,7 +79,7 @@ def test_a_source_without_a_word_is_refused():
 
 
 def test_an_answer_may_be_longer_than_its_source():
-    search = usual_search(TRANSLATION)
+    search = default_search(TRANSLATION)
     assert search.limits(2, torch.tensor([6, 40])).tolist() == [6 + 2 * 5 + 20, 40 + 2 * 5 + 20]
     assert (search.beam, search.alpha, search.length_penalty) == (1, 0.6, "gnmt")
 

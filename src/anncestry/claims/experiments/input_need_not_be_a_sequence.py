@@ -25,8 +25,8 @@ from anncestry.claims.common.claim import Judgement, Rows, Verdict
 from anncestry.claims.common.toy_strings import num_parameters, passes, train
 from anncestry.data import load_data
 from anncestry.data.splits.seq2seq import Pairs
-from anncestry.inference.evaluation import written_scores
-from anncestry.inference.generation import usual_search
+from anncestry.inference.evaluation import score_texts
+from anncestry.inference.generation import default_search
 from anncestry.models.create import create
 from anncestry.objectives.text_metrics import compare_texts
 
@@ -56,7 +56,7 @@ def measure(seed: int, num_seeds: int = 2, share_of_steps: float = 1.0) -> Rows:
             torch.manual_seed(run)
             model = create(name, **shapes, target_len=signature.target_len, **SIZES)
             train(model, passes(shown[0], run), max(1, round(share_of_steps * num_steps)), 4e-3)
-            found = written_scores(model, shown[1], dataset.processor, usual_search(signature)).figures
+            found = score_texts(model, shown[1], dataset.processor, default_search(signature)).figures
             scores = {"right": found["exact"], "bleu": found["bleu"]}
             rows.append({"net": net, "seed": run, **scores, "parameters": num_parameters(model)})
     return rows

@@ -8,7 +8,7 @@ import torch
 
 from anncestry.data.processors.given import Given
 from anncestry.errors import UserError, require
-from anncestry.inference.generation import generate, usual_search
+from anncestry.inference.generation import default_search, generate
 from anncestry.inspection.alignments import attends_to_source
 from anncestry.inspection.attention_maps import (
     AttentionMaps,
@@ -119,7 +119,7 @@ def _last_layer(run: RunFolder) -> int:
 def _numbers(layers: tuple[str, ...]) -> tuple[int, ...]:
     """The numbers of a Transformer's layers."""
     for layer in layers:
-        require(str(layer).isdecimal(), "layer", layer, "must be the number of a layer, 1 being the first")
+        require(str(layer).isdecimal(), "--layer", layer, "must be the number of a layer, 1 being the first")
     return tuple(map(int, layers))
 
 
@@ -141,12 +141,12 @@ def _source_and_target(
         notes.append(f"Only its first {len(source)} of {len(read[0].value)} tokens were read.")
     if options.answer is None:
         inputs, lengths = processor.batch([source])
-        (best,) = generate(run.model, inputs, lengths, usual_search(run.signature))[0]
+        (best,) = generate(run.model, inputs, lengths, default_search(run.signature))[0]
         text, targets = processor.target.decode(best.tokens), [*best.tokens, END][: best.length]
         notes.append(f"Greedy search, log probability {best.log_prob:.4g}.")
     else:
         tokens = processor.target.encode(options.answer)
-        require(bool(tokens), "answer", options.answer, "holds no word")
+        require(bool(tokens), "--answer", options.answer, "holds no word")
         text, targets = processor.target.decode(tokens), [*tokens, END]
         notes.append("The answer was given; the net did not generate it.")
     targets = targets[: options.max_steps]
