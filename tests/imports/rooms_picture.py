@@ -1,0 +1,129 @@
+"""Draw the rooms of the package from its real imports, for docs/architecture.md.
+
+    python tests/imports/rooms_picture.py
+
+writes docs/pictures/rooms.svg. Boxes are folders, an arrow runs from a room to one that it imports. Left out
+are arrows to the modules on the ground, which every room may import, and those that say nothing new, because
+a longer way leads to the same room.
+"""
+
+import ast
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+
+from house import ARROWS, FLOORS, ROOT, room
+
+from anncestry.drawings.family_tree import BOX_HEIGHT, FAINT, INK, LINE, PAPER, text_width
+from anncestry.drawings.layered import Layout, lay_out, line_through
+
+PICTURE = Path(__file__).resolve().parents[2] / "docs" / "pictures" / "rooms.svg"
+FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
+FOLDERS = sorted(
+    (path.name for path in ROOT.iterdir() if (path / "__init__.py").is_file()),
+    key=lambda name: (FLOOR_OF[name], name),
+)
+WIDTH, MARGIN, HEAD, GAP = 900.0, 16.0, 64.0, 34.0
+FONT = "Helvetica, Arial, 'DejaVu Sans', sans-serif"
+STYLE = (
+    f"text{{font-family:{FONT};fill:{INK};text-anchor:middle}}.name{{font-size:13px;font-weight:600}}"
+    f".files{{font-size:10px;fill:{FAINT}}}.title{{font-size:16px;font-weight:600;text-anchor:start}}"
+    f".note{{font-size:11px;text-anchor:start;fill:{FAINT}}}.arrow{{fill:none;stroke:{LINE};stroke-width:1.4}}"
+)
+
+
+def imported() -> dict[str, set[str]]:
+    """The folders that each folder imports."""
+    found: dict[str, set[str]] = {name: set() for name in FOLDERS}
+    for module, others in ARROWS.items():
+        if room(module) in found:
+            found[room(module)] |= {room(other) for other in others if room(other) in found} - {room(module)}
+    return found
+
+
+def shortest(arrows: Mapping[str, set[str]]) -> dict[str, list[str]]:
+    """The arrows without those that a longer way makes needless. None of them may run in a circle."""
+    below: dict[str, set[str]] = {}
+    for name in FOLDERS:  # from the ground up
+        below[name] = set(arrows[name]).union(*(below[other] for other in arrows[name]))
+    return {
+        name: sorted(
+            other for other in others if not any(other in below[between] for between in others - {other})
+        )
+        for name, others in arrows.items()
+    }
+
+
+def purpose(name: str) -> str:
+    """The first line of what a room says it is for."""
+    said = ast.get_docstring(ast.parse((ROOT / name / "__init__.py").read_text(encoding="utf-8"))) or ""
+    return " ".join(said.partition("\n\n")[0].split())
+
+
+def picture() -> str:
+    """The whole file; the same imports give the same bytes."""
+    arrows = shortest(imported())
+    files = {name: sum(1 for _ in (ROOT / name).rglob("*.py")) for name in FOLDERS}
+    widths = {name: round(text_width(name, 13.0) + 26, 1) for name in FOLDERS}
+    floors = {name: FLOOR_OF[name] for name in FOLDERS}
+    layout = lay_out(floors, arrows, widths, WIDTH - 2 * MARGIN)
+    row_of = {item[0]: number for number, row in enumerate(layout.rows) for item in row if len(item) == 1}
+    count = len(layout.rows)
+    ground = sorted(name for name in FLOOR_OF if name not in FOLDERS and not name.startswith("__"))
+    height = _top(-1, count) + BOX_HEIGHT + MARGIN
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:.0f} {height:.0f}" '
+        f'width="{WIDTH:.0f}" height="{height:.0f}" role="img" aria-label="The rooms of anncestry">',
+        "<title>The rooms of anncestry</title>",
+        f"<style>{STYLE}</style>",
+        f'<rect width="100%" height="100%" rx="6" fill="{PAPER}"/>',
+        f'<text class="title" x="{MARGIN}" y="28">The rooms of anncestry</text>',
+        f'<text class="note" x="{MARGIN}" y="46">An arrow: imports. All run down; arrows that a longer way '
+        "makes needless are left out.</text>",
+    ]
+    parts += [_arrow(low, high, layout, row_of, count) for high, lows in arrows.items() for low in lows]
+    for name in FOLDERS:
+        x = MARGIN + layout.middle[row_of[name]][(name,)]
+        parts.append(
+            _box(name, f"{files[name]} files", purpose(name), x, _top(row_of[name], count), widths[name])
+        )
+    half = len(ground) // 2 + 1
+    parts.append(
+        _box(", ".join(ground[:half]) + ",", ", ".join(ground[half:]), "modules that every room may import",
+             WIDTH / 2, _top(-1, count), WIDTH - 2 * MARGIN)
+    )  # fmt: skip
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def _top(row: int, count: int) -> float:
+    """The upper edge of a row; rows are counted from the ground."""
+    return HEAD + (count - 1 - row) * (BOX_HEIGHT + GAP)
+
+
+def _arrow(low: str, high: str, layout: Layout, row_of: Mapping[str, int], count: int) -> str:
+    """From a room down to one that it imports: curves between the rows, straight through those it passes."""
+    first, last = row_of[low], row_of[high]
+    items = [line_through((low, high), row, row_of) for row in range(first, last + 1)]
+    places = [MARGIN + layout.middle[row][item] for row, item in enumerate(items, first)]
+    path = f"M{places[-1]:.1f} {_top(last, count) + BOX_HEIGHT}"
+    for row in range(last - 1, first - 1, -1):
+        x, before, y = places[row - first], places[row - first + 1], _top(row, count)
+        path += f"C{before:.1f} {y - GAP / 2} {x:.1f} {y - GAP / 2} {x:.1f} {y}"
+        path += f"V{y + BOX_HEIGHT}" if row > first else ""
+    x, y = places[0], _top(first, count)
+    head = f'<path fill="{LINE}" d="M{x - 4:.1f} {y - 7}L{x:.1f} {y}L{x + 4:.1f} {y - 7}Z"/>'
+    return f'<path class="arrow" d="{path}"><title>{high} imports {low}</title></path>{head}'
+
+
+def _box(name: str, below: str, told: str, x: float, y: float, width: float) -> str:
+    return (
+        f'<g><title>{escape(told)}</title><rect x="{x - width / 2:.1f}" y="{y}" width="{width}" '
+        f'height="{BOX_HEIGHT}" rx="6" fill="#eef2f7" stroke="{LINE}"/>'
+        f'<text class="name" x="{x:.1f}" y="{y + 21}">{escape(name)}</text>'
+        f'<text class="files" x="{x:.1f}" y="{y + 37}">{escape(below)}</text></g>'
+    )
+
+
+if __name__ == "__main__":
+    PICTURE.write_text(picture(), encoding="utf-8")
+    print(PICTURE)
