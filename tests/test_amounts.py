@@ -22,5 +22,5 @@ def test_counts(text, count):
 
 @pytest.mark.parametrize("text", ["", "fast", "10 parsecs", "-5s", "1e", "0s", "1,5m", "1e999"])
 def test_what_is_no_time_is_refused_by_name(text):
-    with pytest.raises(UserError, match="--budget: got"):
+    with pytest.raises(UserError, match="budget: got"):
         parse_seconds(text, "--budget")

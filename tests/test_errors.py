@@ -9,7 +9,7 @@ from anncestry.errors import UserError, nearest, require
     ("arguments", "message"),
     [
         (("hidden_size", 0, "must be at least 1"), "hidden_size: got 0; must be at least 1."),
-        (("--data", "dgits", "is not known."), "--data: got 'dgits'; is not known."),
+        (("data", "dgits", "is not known."), "data: got 'dgits'; is not known."),
         (("a", "b", "must be one of", ("c", 2)), "a: got 'b'; must be one of. Choices: c, 2."),
         (("a", None, "is wrong", None, "Do this."), "a: got None; is wrong. Do this."),
         (("a", "b", "is wrong", ["c"], "Do this."), "a: got 'b'; is wrong. Choices: c. Do this."),
@@ -49,3 +49,11 @@ def test_require():
     require(True, "a", 1, "is fine")
     with pytest.raises(UserError, match=r"a: got 1; must be 2. Choices: 2."):
         require(False, "a", 1, "must be 2", [2])
+
+
+def test_another_place_spells_the_arguments_its_own_way():
+    error = UserError("batch_size", 0, "must be above `seed`", hint="Try `max_steps=3` or `other`; `a b`.")
+    assert str(error) == "batch_size: got 0; must be above `seed`. Try `max_steps=3` or `other`; `a b`."
+    flags = {"batch_size": "--batch-size", "seed": "--seed", "max_steps": "--max-steps", "a": "--a"}
+    wanted = "--batch-size: got 0; must be above --seed. Try --max-steps 3 or `other`; `a b`."
+    assert error.spelt(flags) == wanted

@@ -21,7 +21,7 @@ def test_a_failure_keeps_the_old_file_and_names_what_was_set(tmp_path, monkeypat
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("anncestry.files.os.replace", full)
-    with pytest.raises(UserError, match=r"--out: got .*; the disk is full"):
+    with pytest.raises(UserError, match=r"out: got .*; the disk is full"):
         write_bytes(tmp_path / "page.html", b"new", "--out")
     assert (tmp_path / "page.html").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
@@ -48,5 +48,5 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
 
 @pytest.mark.parametrize(("place", "rule"), [("", "is a folder"), ("no/page.html", "there is no folder")])
 def test_what_could_not_be_written_is_refused_before_the_work(tmp_path, place, rule):
-    with pytest.raises(UserError, match=f"--out: .*{rule}"):
+    with pytest.raises(UserError, match=f"out: .*{rule}"):
         check_writable(tmp_path / place, "--out")

@@ -12,7 +12,7 @@ Images are ``B C H W``, sequences are batch first (``B T D``), tokens are ``B T`
 True means visible. Shapes are checked at run time only under ``pytest --shapes``.
 """
 
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
-__all__ = ["Bool", "Float", "Int", "Tensor"]
+__all__ = ["Bool", "Float", "Int", "Shaped", "Tensor"]

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+_NAME = re.compile(r"`([a-z_]+)(?:=([^`]*))?`")
 
 
 class UserError(ValueError):
     """Something the user gave does not follow a rule.
 
+    >>> try:
+    ...     anncestry.load_data("digit")
+    ... except anncestry.UserError as error:
+    ...     print(error.field, error.value, error.choices)
+    data digit ['digits', 'adding']
+
     The command line prints the message without a traceback and exits with code 2; in Python it is an
-    ordinary ``ValueError``.
+    ordinary ``ValueError``. Arguments are named as Python spells them (``batch_size``), within a rule or a
+    hint in backquotes; the command line spells them as its options (see `spelt`).
 
     Args:
-        field: what was set, as the user spells it (``--data``, ``hidden_size``, ``row 7, column 'age'``).
+        field: what was set: an argument or field (``data``, ``hidden_size``), or a place in a file
+            (``row 7, column 'age'``).
         value: what was received.
         rule: one sentence that says what is accepted.
         choices: the accepted values, where they can be listed.
@@ -31,22 +42,36 @@ class UserError(ValueError):
         self.field, self.value, self.rule = field, value, rule
         self.choices = None if choices is None else [str(choice) for choice in choices]
         self.hint = hint
-        super().__init__(self._message())
+        super().__init__(self.spelt({}))
 
-    def _message(self) -> str:
+    def spelt(self, names: Mapping[str, str]) -> str:
+        """The message as another place spells the arguments.
+
+        Args:
+            names: from an argument of Python to its name there (``{"batch_size": "--batch-size"}``); what is
+                not among them stays as it is.
+        """
+
+        def spell(name: re.Match[str]) -> str:
+            if name[1] not in names:
+                return name[0]
+            return names[name[1]] if name[2] is None else f"{names[name[1]]} {name[2]}"
+
+        field = names.get(self.field, self.field)
+        rule, hint = (_NAME.sub(spell, text or "") for text in (self.rule, self.hint))
         shown = self.value if isinstance(self.value, str) else repr(self.value)
         if len(shown) > 200:
             shown = shown[:200] + "..."
         message = (
-            f"{self.field}: got {shown!r}; {self.rule}"
+            f"{field}: got {shown!r}; {rule}"
             if isinstance(self.value, str)
-            else (f"{self.field}: got {shown}; {self.rule}")
+            else (f"{field}: got {shown}; {rule}")
         )
         message = message.rstrip(".") + "."
         if self.choices is not None:
             message += f" Choices: {', '.join(self.choices)}."
-        if self.hint is not None:
-            message += f" {self.hint}"
+        if hint:
+            message += f" {hint}"
         return message
 
     def __reduce__(self):  # survive the trip between processes

@@ -51,6 +51,14 @@ BEGIN_TEXT, END_TEXT, BEGIN_WORD, END_WORD, FILLER = range(257, NUM_CHARACTERS)
 class Signature:
     """The shape of a learning problem.
 
+    >>> texts = anncestry.Signature(task="classification", inputs="tokens", shape=(20,), vocab_size=50,
+    ...                             output_size=2)
+    >>> inputs, targets = texts.example(batch_size=8)
+    >>> inputs.shape, targets.shape
+    (torch.Size([8, 20]), torch.Size([8]))
+    >>> anncestry.create("gru", signature=texts, width=16)(inputs)[0].shape
+    torch.Size([8, 2])
+
     Attributes:
         task: what is asked for each input.
         inputs: the kind of one input.

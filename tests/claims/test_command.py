@@ -66,11 +66,11 @@ def test_an_interrupt_before_the_first_result_writes_nothing(tmp_path, instant):
 def test_mistakes_are_found_before_anything_runs(tmp_path, instant):
     with pytest.raises(UserError, match="Choices: xor"):
         run(Arguments(names=("stacked-lstm", "xer"), out=tmp_path))
-    with pytest.raises(UserError, match="--seed: got -1"):
+    with pytest.raises(UserError, match="seed: got -1"):
         run(Arguments(seed=-1, out=tmp_path))
     taken = tmp_path / "file"
     taken.write_text("")
-    with pytest.raises(UserError, match=r"--out: .*cannot be made"):
+    with pytest.raises(UserError, match=r"out: .*cannot be made"):
         run(Arguments(names=("stacked-lstm",), out=taken))
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 

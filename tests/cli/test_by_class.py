@@ -71,4 +71,4 @@ def test_another_figure_selects_by_name(rare, capsys):
     assert main([*words, "--select", "bleu"]) == 2
     assert not (rare / "none").exists()
     error = capsys.readouterr().err
-    assert "select: got 'bleu'; is not reported for this task. Choices: accuracy, loss," in error
+    assert "--select: got 'bleu'; is not reported for this task. Choices: accuracy, loss," in error

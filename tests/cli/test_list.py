@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from anncestry.cli.filters import select
 from anncestry.cli.list import Arguments, run
 from anncestry.errors import UserError
 from anncestry.timeline import TIMELINE
@@ -40,11 +39,6 @@ def test_one_task_as_json(capsys):
     lstm = next(row for row in rows if row["id"] == "lstm")
     assert (lstm["year"], lstm["parents"]) == (2000, ["lstm-1997"])
     assert ["tokens", "language-model"] in lstm["fits"]
-
-
-def test_oldest_first():
-    years = [architecture.year for architecture in select(None)]
-    assert years == sorted(years)
 
 
 def test_an_unknown_task():

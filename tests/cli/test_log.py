@@ -7,15 +7,6 @@ import pytest
 
 from anncestry.cli.log import Arguments, run
 from anncestry.cli.main import main
-from anncestry.errors import UserError
-from anncestry.timeline import TIMELINE
-from anncestry.timeline.ancestry import ancestors, descendants, main_line
-
-
-def rows(capsys, **options):
-    """The ids in the order that ``--json`` prints them."""
-    assert run(Arguments(json=True, **options)) == 0
-    return [row["id"] for row in json.loads(capsys.readouterr().out)]
 
 
 def test_a_commit(capsys):
@@ -44,33 +35,6 @@ def test_colours(capsys, monkeypatch):
     assert "\x1b[3" not in capsys.readouterr().out
 
 
-def test_a_preset_is_a_tag_of_its_architecture(capsys):
-    run(Arguments(name="bert-12x128"))
-    assert capsys.readouterr().out.startswith("commit 1810.04805 (HEAD -> bert, tag: bert-12x128, tag: ")
-    assert rows(capsys, name="bert-12x128") == rows(capsys, name="bert")
-
-
-def test_newest_first_or_oldest(capsys):
-    ids = [entry.id for entry in ancestors("xlm")]
-    assert rows(capsys, name="xlm") == ids[::-1]
-    assert rows(capsys, name="xlm", reverse=True) == ids
-    run(Arguments(name="xlm", oneline=True))
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "1901.07291 (HEAD -> xlm) 2019 XLM"
-    assert lines[-1] == "perceptron 1958 Perceptron"
-
-
-def test_which_part_of_the_family(capsys):
-    every = {entry.id for entry in TIMELINE}
-    assert set(rows(capsys, all=True)) == set(rows(capsys, name="gru", all=True)) == every
-    assert rows(capsys, name="xlm", first_parent=True)[::-1] == [entry.id for entry in main_line("xlm")]
-    assert set(rows(capsys, name="bert", forks=True)) == {entry.id for entry in descendants("bert")}
-    assert len(rows(capsys, name="bert", forks=True)) >= 14
-    assert "show-and-tell" in rows(capsys, name="cnn", forks=True)
-    assert "show-and-tell" not in rows(capsys, name="cnn", forks=True, first_parent=True)
-    assert "densenet" in rows(capsys, name="cnn", forks=True, first_parent=True)
-
-
 @pytest.mark.parametrize("command", ["list", "log"])
 def test_filters(command, capsys):
     words = [command, *(["--all"] if command == "log" else []), "--json"]
@@ -86,34 +50,6 @@ def test_filters(command, capsys):
     assert captions
     assert all("captioning" in row["tasks"] and row["year"] >= 2015 for row in captions)
     assert asked("--until", "1900") == []
-
-
-def test_json_tells_what_a_commit_tells(capsys):
-    run(Arguments(name="elmo", json=True))
-    elmo = json.loads(capsys.readouterr().out)[0]
-    assert (elmo["commit"], elmo["authors"], elmo["year"]) == ("1802.05365", "Peters et al.", 2018)
-    assert elmo["parents"] == ["residual-stack", "lstmp", "bilstm"]
-    assert list(elmo["ideas"]) == ["lstmp", "bilstm"]
-    assert (elmo["removed"], elmo["kept"]) == ([elmo["removes"]], [])
-
-
-def test_a_graph(capsys):
-    run(Arguments(name="lstm", graph=True))
-    assert capsys.readouterr().out.splitlines() == [
-        "* lstm (HEAD -> lstm) 2000 Long short-term memory",
-        "* lstm-1997 1997 Long short-term memory of 1997",
-        "* rnn 1990 Simple recurrent network",
-        "|\\",
-        "| * jordan 1986 Jordan network",
-        "|/",
-        "* mlp 1986 Multi-layer perceptron",
-        "|\\",
-        "| * adaline 1960 ADALINE",
-        "|/",
-        "* perceptron 1958 Perceptron",
-    ]
-    run(Arguments(all=True, graph=True, since=2000))
-    assert capsys.readouterr().out.count("*") == sum(entry.year >= 2000 for entry in TIMELINE)
 
 
 def test_a_picture(capsys, tmp_path):
@@ -148,8 +84,3 @@ def test_mistakes(words, message, capsys, tmp_path, monkeypatch):
     assert main(["log", *words]) == 2
     assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_error_is_an_error_in_python_too():
-    with pytest.raises(UserError):
-        run(Arguments())

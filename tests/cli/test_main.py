@@ -70,26 +70,26 @@ def test_every_command_has_a_module_with_help():
         ),
         (
             ["train", "mlp", "--data", "digits", "--learning-rate", "-1"],
-            "learning_rate: got -1.0; must be above 0",
+            "--learning-rate: got -1.0; must be above 0",
         ),
         (
             ["train", "perceptron", "--data", "digits", "--devices", "2"],
             "--devices: got 2; this model learns",
         ),
-        (["train", "mlp", "--data", "digits", "--width", "0"], "width: got 0; must be at least 1"),
-        (["train", "mlp", "--data", "digits", "--seed", "9" * 30], "seed: got 9999"),
-        (["train", "mlp", "--data", "digits", "--seed", "-1"], "seed: got -1; must be at least 0"),
+        (["train", "mlp", "--data", "digits", "--width", "0"], "--width: got 0; must be at least 1"),
+        (["train", "mlp", "--data", "digits", "--seed", "9" * 30], "--seed: got '"),
+        (["train", "mlp", "--data", "digits", "--seed", "-1"], "--seed: got -1; must be at least 0"),
         (
             ["train", "mlp", "--data", "digits", "--momentum", "0.5"],
-            "momentum: got 0.5; has no effect without --optimizer sgd",
+            "--momentum: got 0.5; has no effect without --optimizer sgd",
         ),
         (
             ["train", "mlp", "--data", "digits", "--warmup", "0.1", "--warmup-steps", "9"],
-            "warmup: got 0.1; has no effect without --warmup-steps 0",
+            "--warmup: got 0.1; has no effect without --warmup-steps 0",
         ),
         (
             ["train", "perceptron", "--data", "digits", "--clip-norm", "1"],
-            "clip_norm: got 1.0; has no effect: Perceptron learns by its own rule",
+            "--clip-norm: got 1.0; has no effect: Perceptron learns by its own rule",
         ),
         (["train", "mlp", "--data", "digits", "--accelerator", "cuda"], "--accelerator: got 'cuda'"),
         (["train", "--resume", "nowhere"], "run: got 'nowhere'; is not a folder"),
@@ -154,7 +154,7 @@ REFUSED = (
     (["--alignments", "page.html"], "--alignments: got 'page.html'; has no effect on"),
     (["--temperature", "0", "--top-p", "0.5"], "--top-p: got 0.5; has no effect at --temperature 0"),
     (["--length", "0", "--samples", "2"], "--length: got 0; must be at least 1"),
-    (["--seed", "9" * 30], "--seed: got 9999"),
+    (["--seed", "9" * 30], "--seed: got '"),
 )
 
 

@@ -448,7 +448,7 @@ def test_no_sources_no_texts():
 def test_what_cannot_be_searched_is_refused(toy_writer):
     model = toy_writer(9)
     assert isinstance(model, EncoderDecoder)
-    with pytest.raises(UserError, match=r"--beam: got 10; must be at most .* vocabulary, which is 9"):
+    with pytest.raises(UserError, match=r"beam: got 10; must be at most .* vocabulary, which is 9"):
         written(model, SOURCES, Search(beam=10), end=END)
     with pytest.raises(UserError, match=r"never: got .*; must leave a token to write"):
         told({}, [0.5, 0.5], Search(), never=(1,))
@@ -456,7 +456,7 @@ def test_what_cannot_be_searched_is_refused(toy_writer):
         told({}, [0.5, 0.5], Search(), lengths=torch.tensor([1, 2]))
     for beam in (1, 2):
         search = Search(beam=beam, coverage=0.2)
-        with pytest.raises(UserError, match=r"--coverage: got 0.2; needs a model that looks at its source"):
+        with pytest.raises(UserError, match=r"coverage: got 0.2; needs a model that looks at its source"):
             told({}, [0.5, 0.4, 0.1], search)
         with pytest.raises(UserError, match="scores: got 'nan'; a model gives numbers"):
             told({}, [math.nan] * 3, Search(beam=beam))

@@ -104,10 +104,10 @@ def test_it_continues_as_the_model_reads(name):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"temperature": -1.0}, "--temperature: got -1.0; must be 0"),
-        ({"top_k": -1}, "--top-k: got -1; must be 0"),
-        ({"top_p": 0.0}, "--top-p: got 0.0; must be above 0 and at most 1"),
-        ({"top_p": 1.5}, "--top-p: got 1.5; must be above 0 and at most 1"),
+        ({"temperature": -1.0}, "temperature: got -1.0; must be 0"),
+        ({"top_k": -1}, "top_k: got -1; must be 0"),
+        ({"top_p": 0.0}, "top_p: got 0.0; must be above 0 and at most 1"),
+        ({"top_p": 1.5}, "top_p: got 1.5; must be above 0 and at most 1"),
     ],
 )
 def test_rules_that_cannot_be_are_refused(fields, message):
@@ -118,7 +118,7 @@ def test_rules_that_cannot_be_are_refused(fields, message):
 def test_an_empty_prompt_and_no_sample_are_refused():
     with pytest.raises(UserError, match="prompt: got ''; must hold at least one token"):
         list(sample(Fixed([1.0]), torch.tensor([], dtype=torch.long), 3))  # pyright: ignore
-    with pytest.raises(UserError, match="--samples: got 0; must be at least 1"):
+    with pytest.raises(UserError, match="samples: got 0; must be at least 1"):
         drawn([1.0], 3, 1.0, num_samples=0)
 
 

@@ -8,12 +8,12 @@ from xml.etree import ElementTree
 import pytest
 import torch
 
-from anncestry.cli.show import Arguments, configured
 from anncestry.drawings.architecture import diagram, write_diagram
 from anncestry.drawings.diagram import TALLEST
 from anncestry.drawings.layout import WIDTH, shortened, text_width
 from anncestry.errors import UserError
 from anncestry.inspection.conformance import tiny_signature
+from anncestry.inspection.example_inputs import example_config
 from anncestry.models.create import build
 from anncestry.timeline import TIMELINE
 
@@ -24,7 +24,7 @@ SMALL = tuple((architecture, fit) for architecture in TIMELINE for fit in sorted
 
 @functools.cache
 def drawn(name):
-    return diagram(*configured(Arguments(name=name)))
+    return diagram(*example_config(name))
 
 
 def texts(name):
@@ -37,7 +37,7 @@ def _texts(root):
 
 @pytest.mark.parametrize("name", AS_SHOWN)
 def test_what_is_shown_holds_together(name):
-    _holds_together(drawn(name), *configured(Arguments(name=name)))
+    _holds_together(drawn(name), *example_config(name))
 
 
 @pytest.mark.parametrize(("architecture", "fit"), SMALL, ids=[entry.id for entry, _ in SMALL])
@@ -115,7 +115,7 @@ def test_residual_connections_add():
 
 
 def test_the_same_config_gives_the_same_bytes():
-    architecture, config = configured(Arguments(name="rnnsearch"))
+    architecture, config = example_config("rnnsearch")
     assert diagram(architecture, config) == drawn("rnnsearch")
 
 
@@ -132,7 +132,7 @@ def test_text_is_shortened_in_its_middle(room):
 def test_a_file_is_replaced_whole(tmp_path):
     path = tmp_path / "mlp.svg"
     path.write_text("old")
-    write_diagram(*configured(Arguments(name="mlp")), path)
+    write_diagram(*example_config("mlp"), path)
     assert path.read_text(encoding="utf-8") == drawn("mlp")
     assert [file.name for file in tmp_path.iterdir()] == ["mlp.svg"]
 
@@ -144,7 +144,7 @@ def test_a_file_is_replaced_whole(tmp_path):
 def test_where_it_cannot_be_written(tmp_path, place, rule):
     (tmp_path / "folder.svg").mkdir()
     with pytest.raises(UserError, match=re.escape(rule)):
-        write_diagram(*configured(Arguments(name="mlp")), tmp_path / place)
+        write_diagram(*example_config("mlp"), tmp_path / place)
     assert [file.name for file in tmp_path.iterdir()] == ["folder.svg"]
 
 
@@ -157,6 +157,6 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr("anncestry.files.os.replace", full)
     with pytest.raises(UserError, match="the disk is full"):
-        write_diagram(*configured(Arguments(name="mlp")), path)
+        write_diagram(*example_config("mlp"), path)
     assert path.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == ["mlp.svg"]

@@ -579,10 +579,11 @@ def test_long_sequences_are_cut_short():
 def test_the_report():
     report = check_model(LeakingNorm(), VECTORS, checks=["output-shape", "batch-invariance", "causality"])
     assert not report.ok
-    lines = str(report).splitlines()
+    lines = repr(report).splitlines()
     assert lines[0] == "LeakingNorm: 1 passed, 1 failed, 1 skipped"
     assert lines[1] == "pass  output-shape      the outputs are (3, 3)"
     assert lines[2].startswith("fail  batch-invariance  row 0 alone")
+    assert report._repr_html_().count("<tr>") == 4
     with pytest.raises(
         UserError, match="model: got 'LeakingNorm'; fails 1 of 3 checks: batch-invariance: row 0"
     ):

@@ -94,7 +94,7 @@ def test_a_window_that_is_too_long():
     _, state = model(tokens(1, 10))
     with pytest.raises(UserError, match="length: got 13"):
         model(tokens(1, 3), state)
-    with pytest.raises(UserError, match=r"seq_len: got 20; must be at most num_positions, 12: .* --window"):
+    with pytest.raises(UserError, match=r"seq_len: got 20; must be at most num_positions, 12: .* `window`"):
         tiny(seq_len=20)
     with pytest.raises(UserError, match="seq_len: got 20"):
         tiny(seq_len=20, task="classification", output_size=3)

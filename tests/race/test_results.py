@@ -57,3 +57,34 @@ def test_the_machine_has_a_processor_and_versions():
     assert described["cpu"]
     assert described["threads"] == 2
     assert described["torch"].startswith("2.")
+
+
+def test_it_shows_its_ranking():
+    race = Results(
+        data={"name": "toy", "notes": ["<few> rows"], "test": 9, "output_size": 1, "inputs": "vector"},
+        budget={"seconds": 1.0, "params": None, "flops": None, "epochs": None},
+        seeds=2,
+        metric={"name": "rmse", "higher_is_better": False},
+        machine=machine(1),
+        command="anncestry compare --data toy",
+        entrants=[
+            Entrant(id="mlp", name="MLP", kind="model"),
+            Entrant(id="lstm", name="LSTM", kind="model"),
+            Entrant(id="mean", name="Mean", kind="baseline"),
+        ],
+        runs=[
+            Run(entrant=name, seed=0, metrics={"rmse": value})
+            for name, value in {"mlp": 0.5, "lstm": 0.25, "mean": 1}.items()
+        ],
+        status="interrupted",
+    )
+    assert repr(race) == "<Results: toy, 3 of 6 runs, interrupted; RMSE: lstm 0.2500, mlp 0.5000>"
+    lines = str(race).splitlines()
+    names = [line.split()[1] for line in lines if line.split()[:1] in (["1"], ["2"])]
+    assert names == ["lstm", "mlp"]
+    assert "Data: <few> rows" in lines
+    html = race._repr_html_()
+    assert html.index('<td data-label="model">lstm') < html.index('<td data-label="model">mlp')
+    race.runs.clear()
+    assert repr(race) == "<Results: toy, 0 of 6 runs, interrupted; RMSE: no model>"
+    assert "No run was finished" in race._repr_html_()

@@ -10,7 +10,7 @@ PAGE = Page(shell("Inside", '<p class="lead">a "word"</p>'), ("One head.", "Two 
 
 def test_a_page_is_written_and_says_where(tmp_path):
     assert PAGE.write(tmp_path / "page.html").read_text(encoding="utf-8") == PAGE.html
-    with pytest.raises(UserError, match=r"--out: .* is not writable"):
+    with pytest.raises(UserError, match=r"out: .* is not writable"):
         PAGE.write(tmp_path / "none" / "page.html", "--out")
 
 

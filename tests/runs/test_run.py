@@ -222,7 +222,7 @@ def test_an_existing_run_is_never_written_over(trained):
         train("mlp", "digits", out=trained.folder)
     message = str(caught.value)
     assert "exists already; a run is never written over another" in message
-    assert f"anncestry train --resume {trained.folder}" in message
+    assert "go on with that run by `resume`" in message
     assert (trained.folder / "model.safetensors").read_bytes() == before
 
 
@@ -278,6 +278,6 @@ def test_a_precision_that_cannot_be_is_named(trained):
     with pytest.raises(ValueError, match=r"precision: got 'fp8'; must be one of\. Choices: 32, bf16, int8"):
         Run(trained.folder, "fp8")
     with pytest.raises(
-        ValueError, match="--precision: got 'int8'; is for Transformers, and this is Multi-layer"
+        ValueError, match="precision: got 'int8'; is for Transformers, and this is Multi-layer"
     ):
         _ = Run(trained.folder, "int8").predictor

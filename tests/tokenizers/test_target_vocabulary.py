@@ -8,7 +8,7 @@ from anncestry.errors import UserError
 from anncestry.signature import BEGIN, END, PAD, UNKNOWN
 from anncestry.tokenizers.learning import learn_tokenizer
 from anncestry.tokenizers.spec import Special
-from anncestry.tokenizers.target_vocabulary import WrittenPieces
+from anncestry.tokenizers.target_vocabulary import TargetTokenizer
 from anncestry.tokenizers.tokenizer import Tokenizer
 
 LEARNT = learn_tokenizer(
@@ -16,7 +16,7 @@ LEARNT = learn_tokenizer(
 ).with_special(
     "roberta", pad="<pad>", begin="<s>", end="</s>", separator="</s>", unknown="<unk>", mask="<mask>"
 )
-PIECES = WrittenPieces.of(LEARNT)
+PIECES = TargetTokenizer.of(LEARNT)
 
 
 def test_our_tokens_come_first_and_the_others_in_their_order() -> None:
@@ -27,15 +27,15 @@ def test_our_tokens_come_first_and_the_others_in_their_order() -> None:
     assert PIECES.tokens[special.mask] == "<mask>"
     assert special.separator == END
     assert len(PIECES) == len(LEARNT)
-    assert WrittenPieces.of(PIECES.tokenizer) == PIECES
+    assert TargetTokenizer.of(PIECES.tokenizer) == PIECES
     with pytest.raises(UserError, match="must begin with its pad, unknown, begin, end"):
-        WrittenPieces(LEARNT)
+        TargetTokenizer(LEARNT)
 
 
 def test_scores_go_with_their_tokens() -> None:
     tokens = ("▁a", "<s>", "</s>", "<pad>", "b", "<unk>")
     special = Special(pad=3, unknown=5, begin=1, end=2)
-    found = WrittenPieces.of(Tokenizer("unigram", tokens, special, scores=(-1.0, 0, 0, 0, -2.0, -9.0)))
+    found = TargetTokenizer.of(Tokenizer("unigram", tokens, special, scores=(-1.0, 0, 0, 0, -2.0, -9.0)))
     assert found.tokenizer.scores == (0, -9.0, 0, 0, -1.0, -2.0)
     assert found.tokens == ("<pad>", "<unk>", "<s>", "</s>", "▁a", "b")
 
@@ -64,6 +64,6 @@ def test_special_tokens_are_read_where_that_is_asked() -> None:
 def test_what_cannot_be_written_is_told() -> None:
     gpt = learn_tokenizer(["a b"], "byte-bpe", 300)
     with pytest.raises(UserError, match="has no token for: pad, unknown"):
-        WrittenPieces.of(gpt)
+        TargetTokenizer.of(gpt)
     with pytest.raises(UserError, match="has one token for two of"):
-        WrittenPieces.of(Tokenizer("byte-bpe", ("a", "b", "c"), Special(pad=0, unknown=0, begin=1, end=2)))
+        TargetTokenizer.of(Tokenizer("byte-bpe", ("a", "b", "c"), Special(pad=0, unknown=0, begin=1, end=2)))

@@ -193,7 +193,7 @@ def test_pieces_of_words(bert, gpt2):
 def test_places_are_those_of_the_text(name, request):
     tokenizer = request.getfixturevalue(name)
     for text in TEXTS:
-        ids, places = tokenizer.encode_with_places(text)
+        ids, places = tokenizer.encode_with_offsets(text)
         assert ids == tokenizer.encode(text)
         assert places == sorted(places)
         found = [text[start:end] for start, end in places]
@@ -201,13 +201,13 @@ def test_places_are_those_of_the_text(name, request):
         # every character that is no blank is read
         read = {i for start, end in places for i in range(start, end)}
         assert {i for i, c in enumerate(text) if not c.isspace()} <= read
-    assert tokenizer.encode_with_places("")[1] == []
+    assert tokenizer.encode_with_offsets("")[1] == []
 
 
 def test_places_of_an_answer(bert, gpt2):
     text = "  In 1066, Wilhelm der Eroberer\twon."
     for tokenizer in (bert, gpt2):
-        ids, places = tokenizer.encode_with_places(text)
+        ids, places = tokenizer.encode_with_offsets(text)
         first = next(i for i, (start, _) in enumerate(places) if start == text.index("Wilhelm"))
         last = next(i for i, (_, end) in enumerate(places) if end == text.index("\t"))
         assert text[places[first][0] : places[last][1]] == "Wilhelm der Eroberer"
@@ -216,7 +216,7 @@ def test_places_of_an_answer(bert, gpt2):
 
 def test_half_a_surrogate_pair_is_no_character(gpt2):
     assert gpt2.encode("a\ud800b") == gpt2.encode("a\ufffdb")
-    assert gpt2.encode_with_places("\ud800 \udc00b")[1][-1] == (3, 4)
+    assert gpt2.encode_with_offsets("\ud800 \udc00b")[1][-1] == (3, 4)
     assert BERT.encode("un\udfff") == [5]
 
 

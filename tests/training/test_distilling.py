@@ -66,7 +66,7 @@ def test_it_begins_with_every_second_layer(taught):
     assert torch.equal(ours["embeddings.words.weight"], theirs["embeddings.words.weight"])
     assert torch.equal(ours["head.linear.weight"], theirs["head.linear.weight"])
     other = create("distilbert", input_size=size, output_size=size, **{**sizes, "inner_size": 20})
-    with pytest.raises(UserError, match=r"--teacher: .* has other weights in blocks\.0\.feed_forward"):
+    with pytest.raises(UserError, match=r"teacher: .* has other weights in blocks\.0\.feed_forward"):
         teacher.load(other)
 
 
@@ -87,7 +87,7 @@ def test_a_run_with_a_teacher_and_its_folder(taught, tmp_path):
 
 def test_what_is_no_teacher(taught, tmp_path):
     folder, data = taught
-    with pytest.raises(UserError, match=r"--teacher: .*give one of the two"):
+    with pytest.raises(UserError, match=r"teacher: .*give one of the two"):
         train("distilbert", data, out=tmp_path / "a", settings=SMALL, teacher=folder, start=folder)
     with pytest.raises(UserError, match=r"NAME: got 'Electra'; must be an encoder"):
         train("electra", data, out=tmp_path / "b", settings=SMALL, teacher=folder)

@@ -100,5 +100,5 @@ def to_hugging_face(
     Raises:
         UserError: there is no counterpart of it there.
     """
-    require(architecture in HUGGING_FACE, "--to", "huggingface", f"has no {architecture}", HUGGING_FACE)
+    require(architecture in HUGGING_FACE, "to", "huggingface", f"has no {architecture}", HUGGING_FACE)
     return HUGGING_FACE[architecture](tensors, config, reads)

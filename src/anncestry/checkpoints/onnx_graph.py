@@ -129,7 +129,7 @@ def onnx_bytes(graph: Graph, int8: bool = False) -> tuple[bytes, str]:
     made = _exported(graph)
     worst = distance(made, graph)
     rule = f"onnxruntime's answers differ from the model's by {worst:.2g} of the largest value, more than"
-    require(worst <= ROUNDING, "--to", "onnx", f"{rule} the {ROUNDING:g} of rounding; no file is kept")
+    require(worst <= ROUNDING, "to", "onnx", f"{rule} the {ROUNDING:g} of rounding; no file is kept")
     if not int8:
         return made, f"onnxruntime answers as the model does, to {worst:.1e} of the largest value"
     made = _quantised(made)
@@ -170,7 +170,7 @@ def _require_packages() -> None:
         import onnxscript  # noqa: F401
     except ImportError as error:
         rule = f"needs the packages of the extra `onnx`; {error.name} is missing"
-        raise UserError("--to", "onnx", rule, hint=f"Install them: {EXTRA}") from None
+        raise UserError("to", "onnx", rule, hint=f"Install them: {EXTRA}") from None
 
 
 def _exported(graph: Graph) -> bytes:

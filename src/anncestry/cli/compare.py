@@ -57,7 +57,7 @@ def run(arguments: Arguments) -> int:
     from rich.live import Live
 
     from anncestry.data.readers.watching import watched
-    from anncestry.race.compare import Moment, Unwritten
+    from anncestry.race.running import Moment, Unwritten
     from anncestry.report.race.tables import LiveTable, print_ranking
 
     console, table, race = Console(), LiveTable(), {}

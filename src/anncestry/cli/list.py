@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import tyro
 
 from anncestry.cli.filters import Filters
-from anncestry.timeline import TIMELINE, Architecture, kind_of
+from anncestry.timeline import TIMELINE, Architecture
+from anncestry.timeline.selection import as_json
 
 
 @dataclass(frozen=True)
@@ -30,27 +31,6 @@ def run(arguments: Arguments) -> int:
     else:
         show_lines(chosen)
     return 0
-
-
-def as_json(architecture: Architecture) -> dict:
-    """What the table shows and a little more, as plain data."""
-    return {
-        "id": architecture.id,
-        "name": architecture.name,
-        "year": architecture.year,
-        "kind": kind_of(architecture),
-        "parents": list(architecture.parents),
-        "adds": architecture.adds,
-        "removes": architecture.removes,
-        "paper": architecture.paper,
-        "tasks": list(architecture.tasks),
-        "fits": sorted(map(list, architecture.fits)),
-        "aliases": list(architecture.aliases),
-        "presets": [
-            {"name": preset.name, "parameters": preset.num_parameters, "source": preset.source}
-            for preset in architecture.presets
-        ],
-    }
 
 
 def show_lines(architectures: list[Architecture]) -> None:

@@ -91,7 +91,7 @@ def main(words: Sequence[str]) -> int:
         )
         return module.run(arguments) or 0
     except UserError as error:
-        print(f"anncestry {command}: {error}", file=sys.stderr)
+        print(f"anncestry {command}: {error.spelt(_flags(command))}", file=sys.stderr)
         return 2
     except (MemoryError, RuntimeError) as error:
         from anncestry.models.building import is_out_of_memory
@@ -107,6 +107,18 @@ def main(words: Sequence[str]) -> int:
     except BrokenPipeError:  # `anncestry list | head`
         sys.stderr.close()
         return 0
+
+
+def _flags(command: str) -> dict[str, str]:
+    """From the arguments of Python to the options of a command."""
+    if command not in COMMANDS:
+        return {}
+    from anncestry.cli.options import options_of
+
+    options = options_of(importlib.import_module(f"anncestry.cli.{command}").Arguments)
+    return {
+        option.name: option.shown.split(maxsplit=1)[0].rstrip(",") for option in options if option.is_flagged
+    }
 
 
 def entry() -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from anncestry.errors import require
+from anncestry.rules import Checked, Size
 
 CSV_TASKS = ("classification", "regression", "forecasting", "multi-label")
 IMAGE_TASKS = ("classification", "reconstruction")
@@ -11,8 +11,14 @@ RUNNING_TEXT_TASKS = ("language-model", "masked-lm", "denoising")
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataOptions:
+class DataOptions(Checked):
     """How to read the data. Each source heeds some of them: see `anncestry.data.sources.catalogue`.
+
+    >>> from pathlib import Path
+    >>> _ = Path("plants.csv").write_text("id,height,kind\\n" + "1,10,moss\\n2,90,fern\\n" * 20)
+    >>> plants = anncestry.load_data("csv:plants.csv", anncestry.DataOptions(target="kind", drop="id"))
+    >>> plants.signature.shape, plants.signature.output_size
+    ((1,), 2)
 
     Attributes:
         target: csv, jsonl and hf: the column to predict, by name or by position (1 is the first); default:
@@ -79,22 +85,22 @@ class DataOptions:
         ]
         | None
     ) = None
-    window: int | None = None
-    horizon: int = 1
+    window: Size | None = None
+    horizon: Size = 1
     header: bool | None = None
-    image_size: int | None = None
-    max_chars: int | None = None
+    image_size: Size | None = None
+    max_chars: Size | None = None
     level: Literal["char", "word", "bpe", "byte-bpe", "word-bpe", "wordpiece", "characters"] | None = None
-    vocab_size: int | None = None
-    min_count: int | None = None
+    vocab_size: Size | None = None
+    min_count: Size | None = None
     lowercase: bool = False
     joint: bool = False
-    max_tokens: int | None = None
-    batch_tokens: int | None = None
+    max_tokens: Size | None = None
+    batch_tokens: Size | None = None
     hold_out: str | None = None
     split: Literal["tail", "tail-10", "char-rnn"] = "tail"
     tags: Literal["upos", "xpos", "deprel"] = "upos"
-    lag: int | None = None
+    lag: Size | None = None
     order: Literal["image", "pixels", "permuted"] = "image"
     skip_bad: bool = False
     tokenizer: str | None = None
@@ -113,21 +119,3 @@ class DataOptions:
                 # A switch that is off by default takes no value.
                 words += [flag] if field.default is False else [flag, str(value)]
         return words
-
-    def __post_init__(self) -> None:
-        tasks = tuple(dict.fromkeys(CSV_TASKS + IMAGE_TASKS + RUNNING_TEXT_TASKS))
-        known = self.task is None or self.task in tasks
-        require(known, "task", self.task, "must be a task of tables, of images or of running text", tasks)
-        counts = (
-            "window",
-            "horizon",
-            "image_size",
-            "max_chars",
-            "vocab_size",
-            "min_count",
-            "max_tokens",
-            "lag",
-        )
-        for name in (*counts, "batch_tokens"):
-            value = getattr(self, name)
-            require(value is None or value >= 1, name, value, "must be at least 1")

@@ -39,7 +39,7 @@ class Request:
         weights = None if self.alignment is None else self.alignment(state)
         if weights is None:
             rule = "needs a model that looks at its source with attention"
-            require(not self.search.coverage, "--coverage", self.search.coverage, rule)
+            require(not self.search.coverage, "coverage", self.search.coverage, rule)
             return None
         return weights.to(torch.promote_types(weights.dtype, torch.float32))
 

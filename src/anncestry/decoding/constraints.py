@@ -27,11 +27,11 @@ class Constraints:
     repetition_penalty: float = 1.0
 
     def __post_init__(self) -> None:
-        require(self.min_length >= 1, "--min-length", self.min_length, "must be at least 1: the end counts")
+        require(self.min_length >= 1, "min_length", self.min_length, "must be at least 1: the end counts")
         rule = "must be 0 (no such rule) or more"
-        require(self.no_repeat_ngram >= 0, "--no-repeat-ngram", self.no_repeat_ngram, rule)
+        require(self.no_repeat_ngram >= 0, "no_repeat_ngram", self.no_repeat_ngram, rule)
         rule = "must be 1 (no such rule) or more"
-        require(self.repetition_penalty >= 1, "--repetition-penalty", self.repetition_penalty, rule)
+        require(self.repetition_penalty >= 1, "repetition_penalty", self.repetition_penalty, rule)
 
     @property
     def looks_back(self) -> bool:

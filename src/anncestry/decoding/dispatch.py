@@ -70,7 +70,7 @@ def decode(
     """
     num_sources, vocab_size = scores.shape
     rule = f"must be at most the size of the vocabulary, which is {vocab_size}"
-    require(search.beam <= vocab_size, "--beam", search.beam, rule)
+    require(search.beam <= vocab_size, "beam", search.beam, rule)
     free = set(range(vocab_size)) - {*never, end}
     require(bool(free), "never", list(never), "must leave a token to write")
     for name, value in (("lengths", lengths), ("written", written)):

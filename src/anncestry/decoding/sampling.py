@@ -33,9 +33,9 @@ class Sampling(Constraints):
     def __post_init__(self) -> None:
         super().__post_init__()
         rule = "must be 0 (the best token each time) or more"
-        require(self.temperature >= 0, "--temperature", self.temperature, rule)
-        require(self.top_k >= 0, "--top-k", self.top_k, "must be 0 (all tokens) or more")
-        require(0 < self.top_p <= 1, "--top-p", self.top_p, "must be above 0 and at most 1 (all tokens)")
+        require(self.temperature >= 0, "temperature", self.temperature, rule)
+        require(self.top_k >= 0, "top_k", self.top_k, "must be 0 (all tokens) or more")
+        require(0 < self.top_p <= 1, "top_p", self.top_p, "must be above 0 and at most 1 (all tokens)")
 
     def probabilities(self, scores: Float[Tensor, "B V"]) -> Float[Tensor, "B V"]:
         """What is drawn from, (B, V), each row summing to 1."""
@@ -90,7 +90,7 @@ def sample(
         One token for each of the samples.
     """
     require(prompt.numel() >= 1, "prompt", "", "must hold at least one token")
-    require(num_samples >= 1, "--samples", num_samples, "must be at least 1")
+    require(num_samples >= 1, "samples", num_samples, "must be at least 1")
     scores, state = read_prompt(model, prompt.unsqueeze(0))
     more = {"written": prompt.unsqueeze(0), "num_samples": num_samples, "generator": generator, "end": end}
     return stream(model.step, scores, state, sampling, length, **more)
@@ -121,7 +121,7 @@ def stream(
     Yields:
         One token for each text; those of a source are side by side.
     """
-    require(num_samples >= 1, "--samples", num_samples, "must be at least 1")
+    require(num_samples >= 1, "samples", num_samples, "must be at least 1")
     sampling = sampling if isinstance(sampling, Sampling) else Sampling(temperature=sampling)
     followed = Followed.start(state, sampling, written, scores)
     if num_samples > 1:

@@ -19,6 +19,16 @@ Length = TypeVar("Length", float, Tensor)
 class Search(Constraints):
     r"""The settings of greedy search (``beam`` 1) and beam search.
 
+    >>> from anncestry.decoding import decode, read_source
+    >>> signature = anncestry.Signature(task="translation", inputs="tokens", shape=(6,), vocab_size=9,
+    ...                                 output_size=9, target_len=6)
+    >>> model = anncestry.create("seq2seq", signature=signature, width=8).eval()
+    >>> source, _ = signature.example(batch_size=2)
+    >>> search = anncestry.Search(beam=4, n_best=3, max_length=5)
+    >>> hypotheses = decode(model.step, *read_source(model, source), search, end=3)
+    >>> [len(of_one_source) for of_one_source in hypotheses]
+    [3, 3]
+
     .. math:: s(Y) = \log P(Y|X) / lp(Y) + cp(X, Y)
 
     Equation 14 of Wu et al., 1609.08144 (GNMT). The end counts in |Y| everywhere: in the penalty, in
@@ -51,21 +61,21 @@ class Search(Constraints):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self.beam >= 1, "--beam", self.beam, "must be at least 1 (the best token each time)")
-        rule = f"must be at least 1 and at most --beam, which is {self.beam}"
-        require(1 <= self.n_best <= self.beam, "--n-best", self.n_best, rule)
+        require(self.beam >= 1, "beam", self.beam, "must be at least 1 (the best token each time)")
+        rule = f"must be at least 1 and at most `beam`, which is {self.beam}"
+        require(1 <= self.n_best <= self.beam, "n_best", self.n_best, rule)
         rule = "must be one of"
         kind = self.length_penalty
-        require(kind in LENGTH_PENALTIES, "--length-penalty", kind, rule, LENGTH_PENALTIES)
-        require(math.isfinite(self.alpha), "--alpha", self.alpha, "must be a number")
+        require(kind in LENGTH_PENALTIES, "length_penalty", kind, rule, LENGTH_PENALTIES)
+        require(math.isfinite(self.alpha), "alpha", self.alpha, "must be a number")
         rule = "must be 0 (no such penalty) or more"
-        require(0 <= self.coverage < math.inf, "--coverage", self.coverage, rule)
-        rule = f"must be at least --min-length, which is {self.min_length}"
-        require(self.max_length >= self.min_length, "--max-length", self.max_length, rule)
+        require(0 <= self.coverage < math.inf, "coverage", self.coverage, rule)
+        rule = f"must be at least `min_length`, which is {self.min_length}"
+        require(self.max_length >= self.min_length, "max_length", self.max_length, rule)
         rule = "must be 0 (the source does not count) or more"
-        require(0 <= self.max_factor < math.inf, "--max-factor", self.max_factor, rule)
+        require(0 <= self.max_factor < math.inf, "max_factor", self.max_factor, rule)
         place = self.unfinished
-        require(place in UNFINISHED, "--unfinished", place, "must be one of", UNFINISHED)
+        require(place in UNFINISHED, "unfinished", place, "must be one of", UNFINISHED)
         require(self.most >= 0, "most", self.most, "must be 0 (no such limit) or more")
 
     def penalty(self, length: Length) -> Length:

@@ -22,8 +22,8 @@ def write_diagram(architecture: Architecture, config: Any, path: Path) -> None:
         UserError: the file is no ``.svg``, its folder is missing or cannot be written, or the model cannot
             be run without weights.
     """
-    check_drawing(path, "--diagram")
-    write_text(path, diagram(architecture, config), "--diagram")
+    check_drawing(path, "diagram")
+    write_text(path, diagram(architecture, config), "diagram")
 
 
 def diagram(architecture: Architecture, config: Any) -> str:

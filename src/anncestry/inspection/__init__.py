@@ -9,21 +9,25 @@ if TYPE_CHECKING:
     from anncestry.inspection.conformance import CheckResult, Report, check_model
     from anncestry.inspection.costs import Costs, LayerCost
     from anncestry.inspection.data_flow import Flow
+    from anncestry.inspection.differences.diff import Diff
     from anncestry.inspection.feature_maps import FeatureMaps
     from anncestry.inspection.layer_costs import LayerKind
     from anncestry.inspection.path_length import path_lengths
     from anncestry.inspection.receptive_field import measured_field
+    from anncestry.inspection.summary import Summary
     from anncestry.inspection.traces import Trace
 
 __all__ = [
     "AttentionMaps",
     "CheckResult",
     "Costs",
+    "Diff",
     "FeatureMaps",
     "Flow",
     "LayerCost",
     "LayerKind",
     "Report",
+    "Summary",
     "Trace",
     "check_model",
     "measured_field",

@@ -23,6 +23,7 @@ from anncestry.errors import UserError
 from anncestry.inspection import checks as of_function
 from anncestry.inspection import learning as of_learning
 from anncestry.inspection.subject import Broken, NotApplicable, Subject
+from anncestry.report.rows import html_table
 from anncestry.signature import GENERATION_TASKS, NUM_CHARACTERS, InputKind, Signature, Task
 
 CHECKS: dict[str, Callable[[Subject], str]] = {
@@ -59,9 +60,16 @@ class CheckResult:
     message: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
-    """What all checks found about one model."""
+    """What all checks found about one model.
+
+    It prints as a line for each check.
+
+    Attributes:
+        model: the name of its class.
+        results: what each check found, in the order of `CHECKS`.
+    """
 
     model: str
     results: tuple[CheckResult, ...]
@@ -73,6 +81,7 @@ class Report:
 
     @property
     def failures(self) -> tuple[CheckResult, ...]:
+        """The checks that failed."""
         return tuple(result for result in self.results if result.outcome == "fail")
 
     def raise_if_failed(self) -> None:
@@ -82,13 +91,20 @@ class Report:
             rule = f"fails {len(self.failures)} of {len(self.results)} checks: {complaints}"
             raise UserError("model", self.model, rule)
 
-    def __str__(self) -> str:
-        width = max(len(result.name) for result in self.results)
-        rows = [f"{result.outcome}  {result.name:<{width}}  {result.message}" for result in self.results]
+    def summary(self) -> str:
+        """How many checks passed, failed and had nothing to check, in one line."""
         outcomes = [result.outcome for result in self.results]
         counts = (outcomes.count("pass"), outcomes.count("fail"), outcomes.count("skip"))
-        summary = "{} passed, {} failed, {} skipped".format(*counts)
-        return "\n".join([f"{self.model}: {summary}", *rows])
+        return "{}: {} passed, {} failed, {} skipped".format(self.model, *counts)
+
+    def __repr__(self) -> str:
+        width = max((len(result.name) for result in self.results), default=0)
+        rows = [f"{result.outcome}  {result.name:<{width}}  {result.message}" for result in self.results]
+        return "\n".join([self.summary(), *rows])
+
+    def _repr_html_(self) -> str:
+        rows = [(result.outcome, result.name, result.message) for result in self.results]
+        return html_table(self.summary(), ("outcome", "check", "what was found"), rows, left=3)
 
 
 def check_model(
@@ -96,14 +112,28 @@ def check_model(
 ) -> Report:
     """Hold a model against the promises that every model of the timeline keeps.
 
+    >>> model = anncestry.create("lstm", input_size=10, hidden_size=20, output_size=5)
+    >>> report = anncestry.check_model(model, checks=["output-shape", "batch-invariance", "causality"])
+    >>> report
+    LSTM: 2 passed, 0 failed, 1 skipped
+    pass  output-shape      the outputs are (3, 5)
+    pass  batch-invariance  each of 4 rows alone is what it is in the batch
+    skip  causality         it answers once, at the end
+    >>> report.ok
+    True
+
     The model is left as it was: weights, mode, random state. It may be trained or not; where a check is
     about new models, one is made from ``model.config``, or of a class that takes no arguments (of a trained
     model that cannot be made so, leave out ``initial-loss``).
 
     Args:
         model: any module; ``forward`` gives outputs, or (outputs, state).
-        signature: the learning problem; that of ``model.config`` unless given.
-        checks: names of `CHECKS`; all unless given.
+        signature: the learning problem; default: that of ``model.config``.
+        checks: names of `CHECKS`; default: all.
+
+    Returns:
+        ``ok``, ``failures``, and ``results``, a `CheckResult` for each check; ``raise_if_failed()`` makes an
+        error of failures.
 
     Raises:
         UserError: there is no signature, or a check is not known.

@@ -36,6 +36,8 @@ from anncestry.inspection.tensors import tensors_in
 from anncestry.layers.watching import unheeded
 from anncestry.models.create import build
 from anncestry.protocols import OwnRule, outputs_of
+from anncestry.report.numbers import operations, plural
+from anncestry.report.rows import html_table, text_table
 from anncestry.signature import GENERATION_TASKS, Signature
 
 
@@ -61,9 +63,11 @@ class LayerCost:
     receptive_field: tuple[int, int] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Costs:
     """What one batch costs; the conventions are those of the module's docstring.
+
+    It prints as a table of its layers; ``to_json()`` has all of it as plain data.
 
     Attributes:
         batch_size: B, examples in the batch that FLOPs and memory are given for.
@@ -86,16 +90,60 @@ class Costs:
     concatenations: tuple[Concatenations, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
+        """All fields as plain data."""
         return asdict(self)
+
+    def summary(self) -> str:
+        """The totals, in two lines."""
+        return (
+            f"{plural(self.parameters, 'parameter')}; a batch of {self.batch_size}: {operations(self.flops)} "
+            f"forward, {operations(self.training_flops)} in a training step,\n"
+            f"{plural(self.activation_bytes, 'byte')} kept for the backward pass, "
+            f"{plural(self.sequential_steps, 'step')} in sequence"
+        )
+
+    def __repr__(self) -> str:
+        return f"{self.summary()}\n{text_table(_HEAD, self._rows(), left=3)}"
+
+    def _repr_html_(self) -> str:
+        return html_table(self.summary(), _HEAD, self._rows(), left=3)
+
+    def _rows(self) -> list[list[str]]:
+        return [
+            [
+                layer.name, layer.type, "x".join(map(str, layer.output_shape)), f"{layer.parameters:,}",
+                f"{layer.flops:,}",
+            ]
+            for layer in self.layers
+        ]  # fmt: skip
+
+
+_HEAD = ("layer", "type", "output shape", "parameters", "FLOPs")
 
 
 def costs(model: Any, signature: Signature | None = None, *, batch_size: int = 1) -> Costs:
     """Parameters, FLOPs, activation memory, sequential steps and a table of the layers.
 
+    >>> model = anncestry.create("lstm", input_size=10, hidden_size=20, output_size=5)
+    >>> anncestry.costs(model, batch_size=32)
+    2,585 parameters; a batch of 32: 2.46 MFLOPs forward, 7.39 MFLOPs in a training step,
+    325,120 bytes kept for the backward pass, 17 steps in sequence
+    layer            type      output shape  parameters      FLOPs
+    embedding        Identity  32x16x10               0          0
+    input_dropout    Dropout   32x16x10               0          0
+    wiring.layers.0  Unrolled  32x16x20           2,480  2,457,600
+    dropout          Dropout   32x20                  0          0
+    readout          Linear    32x5                 105      6,400
+    >>> anncestry.costs(model).parameters
+    2585
+
     Args:
         model: a model, which is neither changed nor run, or a config of the timeline, which is not built.
-        signature: the learning problem; that of the config unless given.
+        signature: the learning problem; default: that of the config.
         batch_size: B, examples in the batch.
+
+    Returns:
+        The totals as fields (``parameters``, ``flops``, ...), and ``layers``, a `LayerCost` each.
 
     Raises:
         UserError: there is no signature, or the model cannot be run without weights.

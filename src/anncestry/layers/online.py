@@ -81,6 +81,7 @@ class OnlineLinear(nn.Module):
         self.weight = nn.Parameter(torch.zeros(config.output_size, size), requires_grad=False)
 
     def forward(self, x: Float[Tensor, "B ..."]) -> Float[Tensor, "B K"]:
+        """The outputs of each class before any rule is applied: (B, ...) -> (B, K); the largest one wins."""
         return self.scores(self.flatten(x)).contiguous()
 
     def flatten(self, x: Float[Tensor, "B ..."]) -> Float[Tensor, "B D"]:

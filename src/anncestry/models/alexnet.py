@@ -117,4 +117,5 @@ class AlexNet(nn.Module):
                 nn.init.constant_(module.bias, float(is_open))
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K"]:
+        """The logits of each image: (B, C, H, W) -> (B, K); of regression the values."""
         return self.classifier(self.avgpool(self.features(x)).flatten(1))

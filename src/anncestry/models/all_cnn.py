@@ -84,4 +84,5 @@ class AllCNN(nn.Module):
         start_he(self, last)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K"]:
+        """The logits of each image: (B, C, H, W) -> (B, K); of regression the values."""
         return self.layers(x).mean((2, 3))

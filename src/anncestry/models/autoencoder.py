@@ -46,5 +46,5 @@ class Autoencoder(nn.Module):
         return self.decoder(z)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K"]:
-        """A `Reconstruction`, joined."""
+        """A `Reconstruction`, joined: images (B, C, H, W) -> (B, K = C H W)."""
         return Reconstruction(self.decode(self.encode(x)).flatten(1)).joined()

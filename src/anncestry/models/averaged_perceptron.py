@@ -54,5 +54,6 @@ class AveragedPerceptron(Perceptron):
         return (self.weight - self.late / (self.seen + 1)).to(self.weight.dtype)
 
     def forward(self, x: Float[Tensor, "B ..."]) -> Float[Tensor, "B K"]:
+        """The outputs under the averaged weights: (B, ...) -> (B, K)."""
         average = self.average()
         return torch.nn.functional.linear(self.flatten(x), average[:, :-1], average[:, -1])

@@ -294,7 +294,8 @@ class Bert(nn.Module):
         return x
 
     def forward(self, tokens, lengths=None, targets=None, segments=None):
-        """
+        """The outputs of whole texts, (N, T) tokens.
+
         Args:
             lengths, segments: as for `encode`.
             targets: (N, T) masked-lm: logits only where they are not `IGNORED`; without them everywhere.

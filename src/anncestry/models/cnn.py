@@ -185,4 +185,5 @@ class CNN(nn.Module):
                 return nn.ReLU()
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K"]:
+        """The logits of each image: (B, C, H, W) -> (B, K); of regression the values."""
         return self.layers(x)

@@ -76,6 +76,7 @@ class ContextNet(nn.Module):
                 start_identity(module, C)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K"]:
+        """The logits of each image: (B, C, H, W) -> (B, K); of regression the values."""
         return self.answer(self.context(self.front(x).relu_())).mean((2, 3))
 
 

@@ -23,14 +23,31 @@ def create(
 ) -> nn.Module:
     """A new model with random weights.
 
-        create("lstm", input_size=10, hidden_size=20, output_size=5)
-        create("lstm", signature=dataset.signature, width=64)
+    >>> anncestry.create("mlp", input_shape=(4,), hidden_sizes=(8,), output_size=3)
+    MLP(
+      (layers): Sequential(
+        (0): Flatten(start_dim=1, end_dim=-1)
+        (1): Linear(in_features=4, out_features=8, bias=True)
+        (2): ReLU()
+        (3): Linear(in_features=8, out_features=3, bias=True)
+      )
+    )
+    >>> digits = anncestry.load_data("digits").signature
+    >>> anncestry.create("lstm", signature=digits, width=64).config.hidden_size
+    64
+    >>> anncestry.create("lstn")
+    Traceback (most recent call last):
+        ...
+    anncestry.errors.UserError: model: got 'lstn'; is not on the timeline. Choices: lstm, lstmp, bilstm.
 
     Args:
         name: an architecture, one of its aliases, or a preset.
         signature: takes the sizes from a learning problem in place of explicit ones.
         width: with ``signature``: the one number that scales the architecture (units, channels).
         config: fields of the architecture's config; they override a preset's or the signature's.
+
+    Returns:
+        A ``torch.nn.Module``; its ``config`` says how it was built.
 
     Raises:
         UserError: the name, or a field, is unknown; a size is missing; the architecture does not fit.

@@ -117,7 +117,7 @@ class DenseLayer(nn.Module):
         self.bottleneck = config.bottleneck
         self.dropout = nn.Dropout(config.dropout)
 
-    def narrow(self, *features: Float[Tensor, "B C H W"]) -> Float[Tensor, "B N H W"]:
+    def narrow(self, *features: Float[Tensor, "B _ H W"]) -> Float[Tensor, "B N H W"]:
         """The first convolution over everything before: what is quadratic in the depth, if kept."""
         return self.conv1(self.norm1(torch.cat(features, 1)).relu_())
 
@@ -265,4 +265,5 @@ class DenseNet(nn.Module):
         start_he_fan_out(self)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K"]:
+        """The logits of each image: (B, C, H, W) -> (B, K); of regression the values."""
         return self.classifier(self.features(x).relu_().mean((2, 3)))

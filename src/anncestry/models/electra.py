@@ -124,7 +124,8 @@ class Electra(Bert):
         return ReplacedTokens(self.config.hidden_size) if self.fills_in else super().make_head()
 
     def forward(self, tokens, lengths=None, targets=None, segments=None):
-        """
+        """The outputs of whole texts, (N, T) tokens.
+
         Args:
             lengths, segments, targets: as for `Bert.forward`.
 

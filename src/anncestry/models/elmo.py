@@ -242,6 +242,18 @@ class ELMo(nn.Module):
     def forward(
         self, x: Int[Tensor, "B T C"], state: State = None, lengths: Int[Tensor, "B"] | None = None
     ) -> tuple[Tensor | Unscored, State]:
+        """The outputs of whole texts, and the state behind them.
+
+        Args:
+            x: words as characters.
+            state: behind what was read before; None where nothing was.
+            lengths: words of each text (default: all).
+
+        Returns:
+            ``(outputs, state)``. Outputs of bidirectional-lm are the logits (B, T, 2, V) of the word after
+            each word and of the word before it, as `Unscored` where words are sampled; of an embedding the
+            layers side by side (B, T, (L + 1) 2 N); of tagging (B, T, K); else (B, K).
+        """
         if self.learns_words:
             layers, state = self.bilm(x, state, lengths)
             features = self.dropout(layers[-1]).unflatten(2, (2, -1))  # (B, T, 2, N)

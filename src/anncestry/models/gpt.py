@@ -49,7 +49,7 @@ from anncestry.rules import (
 from anncestry.signature import Signature, Task
 
 TASKS = ("language-model", "classification", "regression")
-ONE_EACH = "a text (or a --window of it) has a position for each token"
+ONE_EACH = "a text (or a `window` of it) has a position for each token"
 INIT = 0.02  # the deviation of all weights at the start
 POSITIONS = 512  # of a model for a task of whole texts, where nothing else is said
 
@@ -215,6 +215,18 @@ class GPT(nn.Module):
         state: GPTState | None = None,
         lengths: Int[Tensor, "B"] | None = None,
     ):
+        """The outputs of whole texts, and the state behind them.
+
+        Args:
+            x: tokens.
+            state: behind what was read before; None where nothing was.
+            lengths: tokens of each text (default: all).
+
+        Returns:
+            ``(outputs, state)``: outputs (B, T, K) of a language model, else (B, K), at the last token; in
+            training `WithText` where the text is learnt too. The state is None in training and with
+            ``lengths``.
+        """
         exported = torch.compiler.is_exporting()
         if state is None and (self.training or lengths is not None or exported):
             features = self.read(x)
@@ -229,7 +241,7 @@ class GPT(nn.Module):
         return answer, state
 
     def initial_state(self, batch_size: int) -> GPTState:
-        """Nothing was read yet."""
+        """The state of B texts of which nothing was read yet."""
         return self._nothing(self.embedding.weight.new_empty(batch_size, 1))
 
     def _nothing(self, like: Float[Tensor, "N ..."], places: int = 0) -> GPTState:

@@ -118,6 +118,7 @@ class LeNet5(nn.Module):
         self.codes: Tensor
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K"]:
+        """The logits of each image: (B, C, H, W) -> (B, K); of regression the values."""
         if any(self.missing):
             rows, columns = self.missing
             around = (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2)

@@ -91,4 +91,5 @@ class MLP(nn.Module):
                 nn.init.zeros_(layer.bias)
 
     def forward(self, x: Float[Tensor, "B ..."]) -> Float[Tensor, "B K"]:
+        """The logits, or of regression the values: inputs of any shape (B, ...) -> (B, K)."""
         return self.layers(x)

@@ -142,6 +142,7 @@ class ResNet(nn.Module):
         start_he_fan_out(self)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K"]:
+        """The logits of each image: (B, C, H, W) -> (B, K); of regression the values."""
         h = self.maxpool(conv_norm(self.conv1, self.bn1, x).relu_())
         for stage in range(self.num_stages):
             h = self.get_submodule(f"layer{stage + 1}")(h)

@@ -69,7 +69,8 @@ class SentenceBert(Bert):
         return self.pool(x, lengths)
 
     def forward(self, tokens, lengths=None, targets=None, segments=None):
-        """
+        """The outputs of inputs of one or two texts, (N, T) tokens.
+
         Args:
             lengths: tokens of each input (default: all).
             segments: of one text alone, which may be given; each of two begins anew with the first.

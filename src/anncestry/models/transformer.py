@@ -56,7 +56,7 @@ TIES = ("all", "output", "none")
 EVEN_FOR_SINUSOIDS = unless(multiple_of(2), positions="learned")
 ONE_VOCABULARY = relation(
     lambda c: c.tie != "all" or c.input_size == c.output_size,
-    "needs one vocabulary (--joint), and they have {input_size} and {output_size} words",
+    "needs one vocabulary (`joint`), and they have {input_size} and {output_size} words",
 )
 
 

@@ -100,4 +100,5 @@ class VGG(nn.Module):
         start_he(self, last)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K"]:
+        """The logits of each image: (B, C, H, W) -> (B, K); of regression the values."""
         return self.classifier(self.avgpool(self.features(x)).flatten(1))

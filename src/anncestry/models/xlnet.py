@@ -181,7 +181,8 @@ class XLNet(Bert):
         return Seen(distances, (segments[:, :, None] != of_keys[:, None]).long())
 
     def forward(self, tokens, lengths=None, targets=None, segments=None):
-        """
+        """The outputs of whole texts, (N, T) tokens.
+
         Args:
             lengths, segments: as for `encode`.
             targets: (N, T) masked-lm: where they are not `IGNORED` a word is predicted, though the tokens

@@ -7,8 +7,9 @@ from anncestry.lazy import hand_on
 
 if TYPE_CHECKING:
     from anncestry.race.budget import Budget
-    from anncestry.race.compare import Moment, resume
+    from anncestry.race.compare import resume
     from anncestry.race.results import Results
+    from anncestry.race.running import Moment, Unwritten
 
-__all__ = ["Budget", "Moment", "Results", "resume"]
+__all__ = ["Budget", "Moment", "Results", "Unwritten", "resume"]
 __getattr__, __dir__ = hand_on(__name__)

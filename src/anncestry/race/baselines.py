@@ -21,7 +21,7 @@ from anncestry.objectives import objective_of
 from anncestry.protocols import IGNORED
 from anncestry.race.ngram_baseline import KneserNey, unigram_log_probabilities
 from anncestry.race.outcomes import Scored, scored_tokens, sums_of_outputs
-from anncestry.race.text_baselines import model_1, most_frequent, nearest_source, ready_answers
+from anncestry.race.text_baselines import model_1, most_frequent, nearest_source, retrieved_texts
 from anncestry.signature import Signature
 
 MAX_TEXT = 4_000_000  # tokens the n-gram model reads
@@ -34,7 +34,7 @@ _TREES: Any = {"early_stopping": False, "random_state": 0}
 
 @dataclass(frozen=True)
 class Baseline:
-    """A way to answer without a network.
+    """A way to predict without a network.
 
     Attributes:
         id, name: as the tables show them.
@@ -142,7 +142,7 @@ def _tree_limits(inputs: np.ndarray, outputs: int) -> tuple[np.ndarray, int, str
 
 
 _CLASSIFIERS = [
-    Baseline("majority", "Majority class", "always answers the most frequent class", _majority),
+    Baseline("majority", "Majority class", "always predicts the most frequent class", _majority),
     Baseline(
         "logistic", "Logistic regression", "a linear model with cross-entropy (scikit-learn)", _logistic
     ),
@@ -179,7 +179,7 @@ def _label_ngrams(dataset: Dataset) -> tuple[Scored, str]:
 
 
 def _each_label(dataset: Dataset, inputs: Any, unseen: Any) -> tuple[Scored, str]:
-    """Logistic regression for each label by itself; one that is always there, or never, is answered so."""
+    """Logistic regression for each label by itself; one that is always there, or never, is predicted so."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
@@ -241,7 +241,7 @@ def _boosted_values(dataset: Dataset) -> tuple[Scored, str]:
     return _scored(dataset, np.stack(outputs, 1)), note
 
 
-_MEAN = Baseline("mean", "Mean", "always answers the mean of the training targets", _mean)
+_MEAN = Baseline("mean", "Mean", "always predicts the mean of the training targets", _mean)
 _PERSISTENCE = Baseline("persistence", "Persistence", "the last value seen is the forecast", _persistence)
 _RIDGE = Baseline("ridge", "Ridge regression", "a linear model with an L2 penalty (scikit-learn)", _ridge)
 _BOOSTED_REGRESSION = Baseline(
@@ -331,7 +331,7 @@ _SAME_FRAME = Baseline(
     "same-frame", "Same frame", "the last frame again, with a chance of change", _same_frame
 )
 
-# ---- images drawn again ---------------------------------------------------------------------------------
+# ---- reconstructed images -------------------------------------------------------------------------------
 
 
 def _mean_image(dataset: Dataset) -> tuple[Scored, str]:
@@ -355,13 +355,13 @@ _PCA = Baseline(
     "pca", "Principal components", "the best linear code with as many units as the nets' (scikit-learn)", _pca
 )
 
-# ---- answers that are written -----------------------------------------------------------------------------
+# ---- generated texts --------------------------------------------------------------------------------------
 
 _NEAREST_TEXT = Baseline(
     "nearest-source",
     "Nearest source",
     "the translation of the training source most like it, by weighted 1- and 2-grams (scikit-learn)",
-    lambda dataset: ready_answers(dataset, nearest_source),
+    lambda dataset: retrieved_texts(dataset, nearest_source),
 )
 _MODEL_1 = Baseline(
     "ibm-model-1",
@@ -373,13 +373,13 @@ _FREQUENT_CAPTION = Baseline(
     "frequent-caption",
     "Most frequent caption",
     "the caption that training has most often, for every image",
-    lambda dataset: ready_answers(dataset, most_frequent),
+    lambda dataset: retrieved_texts(dataset, most_frequent),
 )
 _NEAREST_IMAGE = Baseline(
     "nearest-image",
     "Nearest image",
     "a caption of the training image with the nearest pixels",
-    lambda dataset: ready_answers(dataset, nearest_source),
+    lambda dataset: retrieved_texts(dataset, nearest_source),
 )
 
 # ---- language models --------------------------------------------------------------------------------

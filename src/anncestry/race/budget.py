@@ -1,12 +1,11 @@
 """What every entrant of a race is given: seconds, parameters, floating-point operations."""
 
-import math
 from dataclasses import dataclass
 
 import torch
 
 from anncestry.amounts import parse_count, parse_seconds
-from anncestry.errors import require
+from anncestry.rules import Checked, Positive, Size
 from anncestry.signature import Signature
 from anncestry.timeline import Architecture
 
@@ -15,7 +14,7 @@ DEFAULT_EPOCHS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Budget:
+class Budget(Checked):
     """The same for every model and every seed. Whichever limit is met first ends a run.
 
     Attributes:
@@ -24,20 +23,15 @@ class Budget:
         flops: floating-point operations of training: three times those of the forward passes, two for a
             model with a learning rule of its own.
         epochs: passes over the training split.
-        select: the figure that says which weights of a run are kept, and that the race is ranked by; the
-            task's own unless told. It is no limit, but it goes wherever the limits go.
+        select: the metric that says which weights of a run are kept, and that the race is ranked by;
+            default: the task's own. It is no limit, but it goes wherever the limits go.
     """
 
-    seconds: float | None = None
-    params: int | None = None
-    flops: float | None = None
-    epochs: int | None = None
+    seconds: Positive | None = None
+    params: Size | None = None
+    flops: Positive | None = None
+    epochs: Size | None = None
     select: str | None = None
-
-    def __post_init__(self) -> None:
-        for field in ("seconds", "params", "flops", "epochs"):
-            value = getattr(self, field)
-            require(value is None or (value > 0 and math.isfinite(value)), field, value, "must be above 0")
 
     @classmethod
     def of(
@@ -55,9 +49,9 @@ class Budget:
         Raises:
             UserError: text that is no amount, or an amount that is not above 0.
         """
-        seconds = None if seconds is None else parse_seconds(seconds, "--budget")
-        params = None if params is None else round(parse_count(params, "--params"))
-        flops = None if flops is None else parse_count(flops, "--flops")
+        seconds = None if seconds is None else parse_seconds(seconds, "budget")
+        params = None if params is None else round(parse_count(params, "params"))
+        flops = None if flops is None else parse_count(flops, "flops")
         if seconds is None and flops is None and epochs is None:
             if params is None:
                 seconds = DEFAULT_SECONDS

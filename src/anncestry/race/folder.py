@@ -80,7 +80,7 @@ def race_folder(
             if not stack.enter_context(_held(folder)):
                 if numbered:
                     continue
-                raise UserError("--out", str(folder), "is the folder of a race that is running now")
+                raise UserError("out", str(folder), "is the folder of a race that is running now")
             try:
                 results = _taken_up(folder, plan, changed)
             except UserError:
@@ -130,15 +130,15 @@ def _taken_up(folder: Path, plan: Results, changed: bool) -> Results:
     if not (folder / RESULTS).is_file():
         return plan
     before = read_race(folder)
-    free = {"--data"} if changed else set()
+    free = {"data"} if changed else set()
     if changed and plan.seeds >= before.seeds:
-        free.add("--seeds")
+        free.add("seeds")
     differing = [row for row in _differences(before, plan) if row[0] not in free]
     if differing:
-        told = ", ".join(f"{name} was {was} and is {now}" for name, was, now in differing)
-        hint = f"Choose another --out, or go on with it: anncestry compare --resume {folder}"
-        rule = f"holds another race: {told}"
-        raise UserError("--out", str(folder), rule, hint=None if changed else hint)
+        changes = ", ".join(f"`{name}` was {was} and is {now}" for name, was, now in differing)
+        hint = "Choose another `out`, or go on with that race by `resume`."
+        rule = f"holds another race: {changes}"
+        raise UserError("out", str(folder), rule, hint=None if changed else hint)
     if before.seeds != plan.seeds or before.data["name"] != plan.data["name"]:
         before.seeds, before.command = plan.seeds, plan.command
         before.data["name"] = plan.data["name"]
@@ -151,7 +151,7 @@ def _taken_up(folder: Path, plan: Results, changed: bool) -> Results:
 
 
 def _differences(before: Results, plan: Results) -> list[tuple[str, Any, Any]]:
-    """What of one race is otherwise in another: ``(option, was, is)``.
+    """What of one race is otherwise in another: ``(argument, was, is)``.
 
     An older version knew fewer options; what it did not know does not differ.
     """
@@ -161,17 +161,17 @@ def _differences(before: Results, plan: Results) -> list[tuple[str, Any, Any]]:
 
 
 def _arguments(race: Results) -> dict[str, Any]:
-    """What makes a race this one, by the option that sets it."""
+    """What makes a race this one, by the argument that sets it."""
     plain = json.loads(json.dumps(asdict(race), default=str))
     options = asdict(DataOptions()) | plain["data"]["options"]  # a newer version may know more of them
     budget = {"budget" if name == "seconds" else name: value for name, value in plain["budget"].items()}
     return {
-        "--data": plain["data"]["name"],
-        "--models": [row["id"] for row in plain["entrants"] if row["kind"] == "model"],
-        **{f"--{name}": value for name, value in budget.items()},
-        "--seeds": plain["seeds"],
-        "--threads": plain["machine"]["threads"],
-        **{f"--{name.replace('_', '-')}": value for name, value in options.items()},
+        "data": plain["data"]["name"],
+        "models": [row["id"] for row in plain["entrants"] if row["kind"] == "model"],
+        **budget,
+        "seeds": plain["seeds"],
+        "threads": plain["machine"]["threads"],
+        **options,
     }
 
 

@@ -32,7 +32,7 @@ def mistakes(model: nn.Module, dataset: Dataset, seed: int = 0) -> dict[str, Any
 
     Returns:
         Classification: ``wrong`` and ``total``; ``pairs``, the most frequent confusions as
-        ``{"true", "predicted", "count"}``; for images also ``images``, the wrong answers the model was
+        ``{"true", "predicted", "count"}``; for images also ``images``, the wrong predictions the model was
         most sure of, with ``shape`` and base64 ``pixels`` (uint8, C x H x W).
         Multi-label: ``labels``, those that were most often wrong as ``{"label", "missed", "invented",
         "true"}``. Regression and forecasting: ``worst``, the largest errors as ``{"example", "true",
@@ -40,7 +40,7 @@ def mistakes(model: nn.Module, dataset: Dataset, seed: int = 0) -> dict[str, Any
         [...]}``; both in the unit ``unit`` names.
         Reconstruction: ``worst``, the test images that came back with the largest error as ``{"original",
         "drawn"}``, each with ``shape`` and ``pixels``.
-        Language model: ``prompt`` (from the test split) and ``sample``, what the model writes after it.
+        Language model: ``prompt`` (from the test split) and ``sample``, how the model continues it.
         Words as characters: nothing.
     """
     if dataset.signature.inputs == "characters":
@@ -59,7 +59,7 @@ def mistakes(model: nn.Module, dataset: Dataset, seed: int = 0) -> dict[str, Any
 
 
 def wrong_texts(dataset: Dataset, written: Mapping[str, TextScores]) -> dict[str, Any]:
-    """The first test sources whose answer is none of the references.
+    """The first test sources whose generated text is none of the references.
 
     Args:
         written: by split, what was written.
@@ -108,7 +108,7 @@ def _confusions(model: nn.Module, dataset: Dataset) -> dict[str, Any]:
         ],
     }
     if dataset.signature.inputs == "image":
-        # The margin between answer and truth orders the mistakes of any model, with probabilities or not.
+        # The margin between prediction and truth orders the mistakes of any model, with probabilities or not.
         right = outputs[wrong].gather(1, targets[wrong, None]).squeeze(1)
         surest = (outputs[wrong].amax(1) - right).argsort(descending=True)[:MAX_IMAGES]
         result["images"] = [

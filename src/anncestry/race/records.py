@@ -47,7 +47,7 @@ class Run:
         latency: seconds for one prediction, batch 1, the median of several.
         settings: how it was trained.
         config: the sizes it was built with.
-        mistakes: what it got wrong, or a sample of what it writes (`anncestry.race.mistakes`).
+        mistakes: what it got wrong, or a sample of what it generates (`anncestry.race.mistakes`).
         note: what a reader should know: data left out, a size that is fixed.
         error: why it failed.
     """

@@ -1,10 +1,12 @@
 """What a race leaves behind: its runs, and the file they are kept in."""
 
+import io
 import json
 import math
 import os
 import platform
 from dataclasses import asdict, dataclass, field
+from html import escape
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +15,9 @@ from anncestry.checkpoints.store import write_bytes
 from anncestry.race.ranking import rank
 from anncestry.race.records import Entrant, Run
 from anncestry.race.statistics import Design
+from anncestry.report.numbers import metric_label, metric_value, plural
+from anncestry.report.race.findings import findings
+from anncestry.report.race.race import ranking_table
 from anncestry.runs.folder import make_folder
 
 FORMAT = 1
@@ -21,7 +26,10 @@ _OF_THIS_PROCESS = ("folder", "found")
 
 @dataclass(kw_only=True)
 class Results:
-    """A race.
+    """A race: what `anncestry.compare` returns.
+
+    ``print(results)`` shows the ranking as the command line does, and a notebook shows it as a table;
+    ``results.to_json()["ranking"]["standings"]`` holds it as plain data.
 
     Attributes:
         data: name, options, task, sizes of the splits, notes, and a ``fingerprint`` for each seed.
@@ -54,6 +62,31 @@ class Results:
         """Whether the seeds share their test rows, and how many there are for each training row."""
         shared = len(set(self.data.get("fingerprints", ()))) <= 1
         return Design(shared, self.data.get("test", 0) / max(self.data.get("train", 0), 1))
+
+    def __repr__(self) -> str:
+        """One line: the data, how far it came, and the first three of the ranking."""
+        ranking = rank(self.metric, self.entrants, self.runs, self.design)
+        metric = self.metric["name"]
+        best = [row for row in ranking["standings"] if row["kind"] == "model"][:3]
+        names = ", ".join(f"{row['id']} {metric_value(row['mean'], metric)}" for row in best) or "no model"
+        made = f"{len(self.runs)} of {plural(self.seeds * len(self.entrants), 'run')}"
+        return f"<Results: {self.data['name']}, {made}, {self.status}; {metric_label(metric)}: {names}>"
+
+    def __str__(self) -> str:
+        """What was found, and the ranking, as the command line prints them."""
+        from rich.console import Console
+
+        from anncestry.report.race.tables import WIDE, print_ranking
+
+        console = Console(file=io.StringIO(), width=WIDE, color_system=None, force_terminal=False)
+        print_ranking(self.to_json(), console)
+        assert isinstance(console.file, io.StringIO)
+        return console.file.getvalue().rstrip()
+
+    def _repr_html_(self) -> str:
+        """For notebooks: what was found, in sentences, and the ranking as a table."""
+        race = self.to_json()
+        return f"<p>{escape(' '.join(findings(race)))}</p>\n{ranking_table(race)}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain data: this file's contents with the ranking, which is all that the report reads."""

@@ -1,6 +1,6 @@
 """How sure a race can be: intervals of scores, and differences that more seeds would confirm.
 
-A score varies for two reasons. The *test rows* are a sample: 27 of them cannot tell 97 % from 100 %. The
+A score varies for two reasons. The *test rows* are a sample: 27 of them cannot part 97 % from 100 %. The
 *seed* draws weights, the order of the data and often the split. Both count here:
 
 - Rows: each run keeps a value for every test row (`anncestry.race.outcomes`); v is the variance of their
@@ -12,7 +12,7 @@ A score varies for two reasons. The *test rows* are a sample: 27 of them cannot 
 - Three seeds know little of s^2. It is taken to be no less than v times what the entrants have in common: the
   median of their s^2 / v.
 
-Which differences are told is corrected for their number (Holm, "A simple sequentially rejective multiple test
+Reported differences are corrected for their number (Holm, "A simple sequentially rejective multiple test
 procedure", Scandinavian Journal of Statistics 6, 1979).
 """
 
@@ -75,9 +75,9 @@ class Sample:
     def variance_of_mean(self, rows: np.ndarray) -> float:
         """Of independent rows.
 
-        For shares with a right and a wrong answer more, for their differences with one of either sign, so
-        that it is never zero (Agresti and Coull, The American Statistician 52, 1998; Agresti and Min,
-        Statistics in Medicine 24, 2005).
+        For shares with one more right and one more wrong prediction, for their differences with one of
+        either sign, so that it is never zero (Agresti and Coull, The American Statistician 52, 1998; Agresti
+        and Min, Statistics in Medicine 24, 2005).
         """
         count = len(rows)
         if self.bounds == SHARE:
@@ -207,7 +207,7 @@ def holm(chances: Sequence[float], picked: float = 1, level: float = 1 - CONFIDE
     """The level that each of several comparisons is decided at, so that any of them errs with ``level``.
 
     The likeliest difference is held against level / n, the next against level / (n - 1), ... until one fails:
-    it and those after it are not told.
+    it and those after it are not reported.
 
     Args:
         chances: the p-value of each.

@@ -1,7 +1,7 @@
-"""Baselines of tasks that write an answer: they translate or caption without a network.
+"""Baselines of generation tasks: they translate or caption without a network.
 
-Each gives every token of the test split a probability, for the perplexity, and writes a text for each source,
-which is compared as a model's text is. Probabilities are mixed with the frequency of the tokens, in the share
+Each gives every token of the test split a probability, for the perplexity, and a text for each source, which
+is evaluated as a model's text is. Probabilities are mixed with the frequency of the tokens, in the share
 that fits the validation split best; else a token that was not foreseen would have the probability 0.
 """
 
@@ -22,12 +22,12 @@ from anncestry.signature import END
 MAX_PAIRS = 30_000  # that Model 1 learns from
 ROUNDS = 5  # of expectation and maximisation
 SHARES = np.linspace(0.01, 0.99, 99)
-Rows = np.ndarray  # (M,) which training target is the answer to each source
+Rows = np.ndarray  # (M,) which training target each source gets
 Nearest = Callable[[Pairs, Pairs], Rows]  # (training, other split) -> rows
 
 
-def ready_answers(dataset: Dataset, choose: Nearest) -> tuple[Scored, str]:
-    """The figures of answers that are taken from the training split as they are."""
+def retrieved_texts(dataset: Dataset, choose: Nearest) -> tuple[Scored, str]:
+    """The figures of texts that are retrieved from the training split as they are."""
     train, validation, test = _splits(dataset)
     unigram = unigram_log_probabilities(train.targets.tokens.numpy(), dataset.signature.output_size)
     hits, others = _agreement(train, validation, choose(train, validation), unigram)
@@ -35,7 +35,7 @@ def ready_answers(dataset: Dataset, choose: Nearest) -> tuple[Scored, str]:
     rows = choose(train, test)
     likelihoods = _mixed(*_agreement(train, test, rows, unigram), share)
     written = [_text(dataset, train.targets.row(row)) for row in rows.tolist()]
-    note = f"{share:.0%} the answer found, {1 - share:.0%} unigram"
+    note = f"{share:.0%} the text retrieved, {1 - share:.0%} unigram"
     return _with_texts(dataset, likelihoods, written), note
 
 
@@ -54,7 +54,7 @@ def _figures(nats: float) -> dict[str, float]:
 
 
 def _with_texts(dataset: Dataset, log_probabilities: np.ndarray, written: list[str]) -> Scored:
-    """The scores of the tokens, and the figures of the texts beside them."""
+    """The scores of the tokens, and the figures of the texts."""
     scored = scored_tokens(log_probabilities, _figures)
     return replace(scored, metrics=scored.metrics | _compared(dataset, written))
 
@@ -66,7 +66,7 @@ def _compared(dataset: Dataset, texts: list[str]) -> dict[str, float]:
 
 
 def _agreement(train: Pairs, split: Pairs, rows: Rows, unigram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of every token of a split: whether the answer found has it in its place, and its frequency."""
+    """Of every token of a split: whether the retrieved text has it at that position, and its frequency."""
     hits = []
     for target, source in enumerate(split.source_of.tolist()):
         true, found = split.targets.row(target), train.targets.row(int(rows[source]))
@@ -79,7 +79,7 @@ def _mixed(hits: np.ndarray, others: np.ndarray, share: float) -> np.ndarray:
     return np.log(share * hits + (1 - share) * others)
 
 
-# ---- the answer of the nearest source, and the most frequent one ------------------------------------------
+# ---- the target of the nearest source, and the most frequent one ------------------------------------------
 
 
 def nearest_source(train: Pairs, split: Pairs) -> Rows:
@@ -87,11 +87,11 @@ def nearest_source(train: Pairs, split: Pairs) -> Rows:
     first = _first_target(train)
     if isinstance(train.sources, Sequences):
         return first[_nearest_text(train.sources, split.sources)]  # pyright: ignore[reportArgumentType]
-    known, asked = train.sources.flatten(1), split.sources.flatten(1)  # pyright: ignore[reportAttributeAccessIssue]
-    return first[np.concatenate([torch.cdist(part, known).argmin(1).numpy() for part in asked.split(256)])]
+    known, queries = train.sources.flatten(1), split.sources.flatten(1)  # pyright: ignore[reportAttributeAccessIssue]
+    return first[np.concatenate([torch.cdist(part, known).argmin(1).numpy() for part in queries.split(256)])]
 
 
-def _nearest_text(known: Sequences, asked: Sequences) -> np.ndarray:
+def _nearest_text(known: Sequences, queries: Sequences) -> np.ndarray:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     def texts(sequences: Sequences) -> list[str]:
@@ -99,8 +99,8 @@ def _nearest_text(known: Sequences, asked: Sequences) -> np.ndarray:
 
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"\S+", sublinear_tf=True)
     table = vectorizer.fit_transform(texts(known)).T.tocsr()
-    wanted = vectorizer.transform(texts(asked))
-    found = [np.asarray((wanted[a : a + 64] @ table).argmax(1)).ravel() for a in range(0, len(asked), 64)]
+    wanted = vectorizer.transform(texts(queries))
+    found = [np.asarray((wanted[a : a + 64] @ table).argmax(1)).ravel() for a in range(0, len(queries), 64)]
     return np.concatenate(found)
 
 
@@ -122,7 +122,7 @@ def most_frequent(train: Pairs, split: Pairs) -> Rows:
 def model_1(dataset: Dataset) -> tuple[Scored, str]:
     """IBM Model 1: every target token comes from one source token, or from none, wherever they stand.
 
-    Writes for each source token the target token that it most likely becomes, in the order of the source.
+    Generates for each source token the target token that it most likely becomes, in the order of the source.
     Source: P. Brown et al., "The mathematics of statistical machine translation", Computational Linguistics
     19 (1993), section 4.2. Words never met together get a share of the frequency of the target tokens.
     """
@@ -133,22 +133,22 @@ def model_1(dataset: Dataset) -> tuple[Scored, str]:
         chosen = np.random.default_rng(0).choice(len(train), MAX_PAIRS, replace=False)
         note = f"; {MAX_PAIRS:,} of {len(train):,} training pairs"
     V, S = dataset.signature.output_size, dataset.signature.vocab_size + 1  # the last source token is none
-    sources, targets, places, _ = _meetings(train, chosen, S - 1)
+    sources, targets, positions, _ = _meetings(train, chosen, S - 1)
     keys, of = np.unique(sources * V + targets, return_inverse=True)
     chance = np.full(len(keys), 1.0)
     for _ in range(ROUNDS):
         weights = chance[of]
-        weights /= np.bincount(places, weights)[places]
+        weights /= np.bincount(positions, weights)[positions]
         counts = np.bincount(of, weights, len(keys))
         chance = counts / np.bincount(keys // V, counts, S)[keys // V]
     unigram = np.exp(unigram_log_probabilities(train.targets.tokens.numpy(), V))
 
     def likelihoods(split: Pairs) -> tuple[np.ndarray, np.ndarray]:
-        sources, targets, places, lengths = _meetings(split, np.arange(len(split)), S - 1)
+        sources, targets, positions, lengths = _meetings(split, np.arange(len(split)), S - 1)
         wanted = sources * V + targets
         at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
         found = np.where(keys[at] == wanted, chance[at], 0.0)
-        return np.bincount(places, found) / lengths, unigram[split.targets.tokens.numpy()]
+        return np.bincount(positions, found) / lengths, unigram[split.targets.tokens.numpy()]
 
     on_validation = likelihoods(validation)
     share = SHARES[np.argmax([_mixed(*on_validation, share).mean() for share in SHARES])]
@@ -168,7 +168,7 @@ def _meetings(split: Pairs, rows: np.ndarray, none: int) -> tuple[np.ndarray, ..
     """Every target token of some rows with every token of its source, and with ``none``.
 
     Returns:
-        ``(sources, targets, places, lengths)``: the tokens that meet, which target token it is of all, and
+        ``(sources, targets, positions, lengths)``: the tokens that meet, which target token it is of all, and
         for each target token how many it meets.
     """
     assert isinstance(split.sources, Sequences)

@@ -55,7 +55,7 @@ def train_run(
     Args:
         run: with its seed.
         folder: where a run folder of the trained model goes; None for none.
-        watch: told of the progress.
+        watch: called with the progress.
 
     Raises:
         KeyboardInterrupt: training was interrupted.
@@ -149,7 +149,7 @@ def _settings(
 def prediction_latency(model: nn.Module, dataset: Dataset) -> float:
     """Seconds from one input (batch 1, on the CPU) to its outputs: the median of up to 50 repeats.
 
-    Where an answer is written, to its end.
+    Of a generated text, to its end.
     """
     batch = next(iter(dataset.test.batches(dataset.test.scored_batch)))
     inputs, lengths = batch.inputs[:1], None if batch.lengths is None else batch.lengths[:1]

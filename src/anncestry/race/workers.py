@@ -26,7 +26,7 @@ from anncestry.timeline import find
 class Workers:
     """Processes that train models; use as a context.
 
-    A process that is killed costs the run that it was at; another takes its place. Leaving the context by an
+    A process that is killed costs the run that it was at; another replaces it. Leaving the context by an
     error (Ctrl-C is one) ends the processes and drops what is not finished.
 
     Args:

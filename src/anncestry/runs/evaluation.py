@@ -85,7 +85,7 @@ def examples_of(
                 require(known, name, value, rule)
             note = f"these are the run's own data: of them the {split or 'test'} split"
             return Whole((dataset.split(split or "test"),), (note,))
-    require(split is None, "--split", split, f"is of the run's own data; all of {data} is scored")
+    require(split is None, "split", split, f"is of the run's own data; all of {data} is scored")
     if own is None:
         return load_whole(data, options or DataOptions(), run.processor)
     return load_whole(data, options or run.data_options, run.processor, own["seed"])

@@ -43,7 +43,7 @@ from anncestry.runs.onnx_export import write_onnx
 from anncestry.timeline.abilities import NO_ONNX
 from anncestry.tokenizers.files import write_tokenizer
 from anncestry.tokenizers.spec import Special
-from anncestry.tokenizers.target_vocabulary import WrittenPieces
+from anncestry.tokenizers.target_vocabulary import TargetTokenizer
 from anncestry.tokenizers.tokenizer import Tokenizer
 from anncestry.tokenizers.vocabulary import Vocabulary
 
@@ -82,7 +82,7 @@ def export_run(run: RunFolder, to: str, out: Path, **options: Any) -> tuple[str,
             form; the disk is full.
     """
     if to not in EXPORTERS:
-        raise UserError("--to", to, "is not a form of weights", EXPORTERS)
+        raise UserError("to", to, "is not a form of weights", EXPORTERS)
     exporter = EXPORTERS[to]
     for name in options:
         if name not in exporter.options:
@@ -93,9 +93,9 @@ def export_run(run: RunFolder, to: str, out: Path, **options: Any) -> tuple[str,
         able = [form for form, row in EXPORTERS.items() if row.fault(run) is None]
         what = f"{run.architecture.id} ({run.architecture.name}) with the task {run.signature.task}"
         rule = f"{fault}; this run is {what}" + ("" if able else ", which no form holds")
-        raise UserError("--to", to, rule, able or None)
+        raise UserError("to", to, rule, able or None)
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise UserError("--out", str(out), "exists already")
+        raise UserError("out", str(out), "exists already")
     return exporter.write(run, out, **options)
 
 
@@ -115,7 +115,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
             folder.rmdir()  # is empty
         os.replace(beside, folder)
     except OSError as error:
-        raise UserError("--out", str(folder), f"cannot be written: {error.strerror or error}") from error
+        raise UserError("out", str(folder), f"cannot be written: {error.strerror or error}") from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
@@ -152,10 +152,10 @@ def _keras(run: RunFolder, out: Path) -> tuple[str, ...]:
     """By the ending of the file: a whole model, its weights, or arrays with their names."""
     tensors, config = run.model.state_dict(), run.model.config
     ending = next((ending for ending in _KERAS if out.name.endswith(ending)), "")
-    require(bool(ending), "--out", str(out), "must end as Keras's files do", _KERAS)
+    require(bool(ending), "out", str(out), "must end as Keras's files do", _KERAS)
     recurrent = run.architecture.id in RECURRENT
     if ending == ".npz":
-        require(recurrent, "--out", str(out), "is a form of recurrent nets alone", _KERAS[:2])
+        require(recurrent, "out", str(out), "is a form of recurrent nets alone", _KERAS[:2])
         archive = io.BytesIO()
         np.savez(archive, **keras_arrays(tensors, config))  # pyright: ignore[reportArgumentType]
         write_bytes(out, archive.getvalue())
@@ -231,7 +231,10 @@ def _hugging_face(run: RunFolder, out: Path) -> tuple[str, ...]:
     if run.architecture.id != "xlnet":  # which has no positions
         longest = min(longest or config.num_positions, config.num_positions)
     tokenizer, rows = getattr(processor, "tokenizer", None), ()
-    if isinstance(getattr(processor, "source", None), WrittenPieces) and processor.source == processor.target:
+    if (
+        isinstance(getattr(processor, "source", None), TargetTokenizer)
+        and processor.source == processor.target
+    ):
         rows = their_rows(tensors, processor.source.numbers or range(len(processor.source)))
         tokenizer, longest = processor.source.as_published(rows), config.num_positions
     elif tokenizer is not None:

@@ -192,7 +192,7 @@ class RunFolder:
             isinstance(module, Linear | TiedReadout) for module in self.model.modules()
         )
         rule = f"is for Transformers, and this is {self.architecture.name}; `bf16` is for all"
-        require(whole, "--precision", self.prediction.precision, rule)
+        require(whole, "precision", self.prediction.precision, rule)
         return self.prediction.prepared(self.model)
 
     def dataset(self, place: str | None = None) -> Dataset:
@@ -215,13 +215,13 @@ class RunFolder:
             dataset = load_data(name, self.data_options, data["seed"], read_by)
         except UserError as error:
             if place is None and error.rule.startswith("there is no such"):
-                hint = "If it was moved, say where it is with --data."
+                hint = "If it was moved, say where it is with `data`."
                 raise UserError(error.field, error.value, error.rule, hint=hint) from None
             raise
         if dataset.fingerprint() != data["fingerprint"]:
             what = "has changed since" if place is None else f"holds other data than {data['name']} when"
             rule = f"{what} this run was trained; it would go on with other examples"
-            raise UserError("--data", name, rule, hint="Put the old files back, or start a new run.")
+            raise UserError("data", name, rule, hint="Put the old files back, or start a new run.")
         return dataset
 
     def moved(self, dataset: Dataset) -> Self:
@@ -306,11 +306,11 @@ def kept_words(kept: dict[str, Any]) -> str:
 def check_new_folder(folder: Path) -> None:
     """Raise a `UserError` where a run would be written over something."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        hint = "Choose another --out"
+        hint = "Choose another `out`"
         if (folder / "config.json").is_file():
-            hint += f", or go on with it: anncestry train --resume {folder}"
+            hint += ", or go on with that run by `resume`"
         raise UserError(
-            "--out", str(folder), "exists already; a run is never written over another", hint=hint + "."
+            "out", str(folder), "exists already; a run is never written over another", hint=hint + "."
         )
 
 
@@ -323,7 +323,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError("--out", str(folder), f"cannot be made ({error.strerror})") from error
+        raise UserError("out", str(folder), f"cannot be made ({error.strerror})") from error
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -23,7 +23,7 @@ from anncestry.tokenizers.files import Facts
 from anncestry.tokenizers.files import read as read_facts
 from anncestry.tokenizers.library import lowered
 from anncestry.tokenizers.spec import Template, packed_parts
-from anncestry.tokenizers.target_vocabulary import WrittenPieces
+from anncestry.tokenizers.target_vocabulary import TargetTokenizer
 
 
 def with_reader(found: Imported) -> Imported:
@@ -39,7 +39,7 @@ def with_reader(found: Imported) -> Imported:
     try:
         facts, size = read_facts(found.tokenizer), found.config["input_size"]
         if found.reader is not None and found.reader["kind"] == DenoisingProcessor.kind:
-            pieces = WrittenPieces.published(facts.tokenizer, found.reader["rows"])
+            pieces = TargetTokenizer.published(facts.tokenizer, found.reader["rows"])
             made = DenoisingProcessor.around(pieces, found.reader["max_tokens"])
             notes = (*found.notes, *facts.notes)
             return found._replace(processor=made.to_json(), notes=notes)

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from anncestry.arrays import Float, Int, Tensor
-from anncestry.data.processors import MaskedWordsProcessor
+from anncestry.data.processors import MaskedTokensProcessor
 from anncestry.data.processors.given import Given, ReadsTexts, label_of
 from anncestry.data.processors.packed_targets import Asked
 from anncestry.engine.progress import Counter, Progress
@@ -125,8 +125,8 @@ def _rows(run: RunFolder, inputs: Tensor) -> list[dict[str, Any]]:
     if lengths_of is None:
         return _decode(run, outputs(run, inputs))
     lengths = lengths_of(inputs)
-    if isinstance(processor, MaskedWordsProcessor):
-        targets = processor.hidden(inputs)
+    if isinstance(processor, MaskedTokensProcessor):
+        targets = processor.mask_targets(inputs)
         return processor.fill_in(inputs, outputs(run, inputs, lengths, targets))
     rows = _decode(run, outputs(run, inputs, lengths))
     for row, length in zip(rows, lengths.tolist(), strict=True):

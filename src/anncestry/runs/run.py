@@ -48,12 +48,13 @@ class Run(RunFolder):
         UserError: there is no such folder, it is not a run folder, it is of a newer format than is known, or
             there is no such precision.
 
-    Example:
-        >>> import anncestry, tempfile
-        >>> folder = tempfile.mkdtemp()
-        >>> run, _ = anncestry.train("perceptron", "toy2d:xor", out=folder, epochs=1)
-        >>> anncestry.load(folder).architecture.name
-        'Perceptron'
+    >>> run, _ = anncestry.train("mlp", "toy2d:moons", max_steps=20)
+    >>> run.predict([[0.5, 0.25]])[0]["class"] in ("0", "1")
+    True
+    >>> sorted(run.evaluate())
+    ['accuracy', 'balanced_accuracy', 'loss', 'macro_f1', 'roc_auc']
+    >>> run.architecture.name, run.signature.task, run.config["data"]["name"]
+    ('Multi-layer perceptron', 'classification', 'toy2d:moons')
     """
 
     def predict(
@@ -431,19 +432,19 @@ class Run(RunFolder):
 def load(folder: str | Path, precision: str = "32") -> Run:
     """Open a run folder.
 
+    >>> _ = anncestry.train("mlp", "toy2d:moons", max_steps=20)
+    >>> anncestry.load("runs/mlp-toy2d-moons")
+    Run('runs/mlp-toy2d-moons': mlp, trained on toy2d:moons)
+
     Args:
-        folder: as training or `anncestry import` wrote it.
+        folder: of a run, or of an import.
         precision: of predictions and scores: ``32``, ``bf16``, or ``int8`` for Transformers.
 
-    Raises:
-        UserError: as `Run`.
+    Returns:
+        The run; its weights and data are read when they are first used.
 
-    Example:
-        >>> import anncestry, tempfile
-        >>> folder = tempfile.mkdtemp()
-        >>> _ = anncestry.train("perceptron", "toy2d:xor", out=folder, epochs=1)
-        >>> anncestry.load(folder).signature.task
-        'classification'
+    Raises:
+        UserError: it is no run folder, or there is no such precision.
     """
     return Run(folder, precision)
 

@@ -9,15 +9,15 @@ if TYPE_CHECKING:
     from anncestry.tokenizers.learning import learn_tokenizer
     from anncestry.tokenizers.sentencepiece import read_pieces
     from anncestry.tokenizers.spec import TokenizerSpec
-    from anncestry.tokenizers.target_vocabulary import WrittenPieces
+    from anncestry.tokenizers.target_vocabulary import TargetTokenizer
     from anncestry.tokenizers.tokenizer import Tokenizer
     from anncestry.tokenizers.vocabulary import Vocabulary
 
 __all__ = [
+    "TargetTokenizer",
     "Tokenizer",
     "TokenizerSpec",
     "Vocabulary",
-    "WrittenPieces",
     "learn_tokenizer",
     "read_pieces",
     "read_tokenizer",

@@ -105,7 +105,7 @@ def model(
         "fuse_unk": False,
         "byte_fallback": False,
         "ignore_merges": False,
-        "vocab": {token: place for place, token in enumerate(tokens)},
+        "vocab": {token: position for position, token in enumerate(tokens)},
         "merges": [list(pair) for pair in merges],
     }
 

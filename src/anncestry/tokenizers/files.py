@@ -40,8 +40,8 @@ class Facts(NamedTuple):
     Attributes:
         tokenizer: how texts become tokens.
         notes: what was not heeded, and what counts where files differ.
-        types: of the parts of one text, and of those of two, the types that a model is told; all 0 where it
-            is told none.
+        types: of the parts of one text, and of those of two, the types that a model reads; all 0 where it
+            reads none.
         max_tokens: of the longest input; None where no file says it.
         reads_special: whether special tokens that somebody typed are read as such.
     """
@@ -118,7 +118,7 @@ def _wordpiece(path: Path, settings: Settings) -> Tokenizer:
         if settings.names_none(token) and token not in tokens:
             rule = f"a vocabulary of BERT must hold {token}; only tokenizer_config.json can name another"
             raise UserError("file", str(path), rule)
-    # Google's programs are told whether a model is cased; the vocabulary of a cased one shows it.
+    # Google's programs have an option for whether a model is cased; the vocabulary of a cased one shows it.
     cased = any(re.search("[A-Z]", token) for token in tokens if not re.fullmatch(r"\[.*\]|<.*>", token))
     theirs = settings.of_hugging_face
     lowercase = settings.flag("do_lower_case", theirs or not cased)
@@ -193,13 +193,13 @@ def write_tokenizer(tokenizer: Tokenizer, folder: Path, max_tokens: int = 0, num
     _write_json(folder / "special_tokens_map.json", named)
     if t.kind == "wordpiece":
         settings |= {"strip_accents": t.strip_accents, "tokenize_chinese_chars": t.split_cjk}
-        require("\n" not in "".join(t.tokens), "tokens", "a line's end", "has no place in a vocab.txt")
+        require("\n" not in "".join(t.tokens), "tokens", "a line's end", "cannot be in a vocab.txt")
         (folder / "vocab.txt").write_text(
             "".join(f"{token}\n" for token in t.tokens), encoding="utf-8", newline="\n"
         )
     elif t.kind != "unigram":
         settings |= {"add_prefix_space": t.prefix_space}
-        _write_json(folder / "vocab.json", {token: place for place, token in enumerate(t.tokens)})
+        _write_json(folder / "vocab.json", {token: position for position, token in enumerate(t.tokens)})
         lines = ["#version: 0.2", *map(" ".join, t.merges), ""]
         (folder / "merges.txt").write_text("\n".join(lines), encoding="utf-8", newline="\n")
     _write_json(folder / "tokenizer_config.json", settings)
@@ -216,7 +216,7 @@ def _class_of(t: Tokenizer, num_texts: int) -> str:
     if plain and t.kind == "byte-bpe" and not t.lowercase and t.template in ("none", "roberta"):
         if t.template == "none":
             return "GPT2Tokenizer"
-        if num_texts == 1:  # it tells no texts apart
+        if num_texts == 1:  # it does not distinguish texts
             return "RobertaTokenizer"
     return "PreTrainedTokenizerFast"
 

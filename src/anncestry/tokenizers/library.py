@@ -55,8 +55,8 @@ def model(tokenizer: TokenizerSpec, read_special: bool) -> dict[str, Any]:
     unknown, tokens = t.special.unknown, t.tokens[: t.own or None]
     if t.kind == "unigram":
         marks = {t.id_of(mark) for mark in t.marks}
-        hidden = frozenset() if read_special else t.special_ids - marks
-        return unigram.model(tokens, t.scores[: len(tokens)], unknown or 0, hidden)
+        left_out = frozenset() if read_special else t.special_ids - marks
+        return unigram.model(tokens, t.scores[: len(tokens)], unknown or 0, left_out)
     if t.kind == "wordpiece":
         return wordpiece.model(tokens, t.tokens[unknown or 0], t.max_word_length)
     if t.kind == "byte-bpe":
@@ -68,14 +68,14 @@ def added(tokenizer: TokenizerSpec, read_special: bool) -> list[dict[str, Any]]:
     """The tokens that are found whole in a text, by their ids."""
     marks = {tokenizer.id_of(token) for token in tokenizer.marks}
     special = tokenizer.special_ids if read_special else marks
-    places = {tokenizer.id_of(token) for token in tokenizer.added} | special
+    positions = {tokenizer.id_of(token) for token in tokenizer.added} | special
     how = dict(tokenizer.flags)
     listed = []
-    for place in sorted(p for p in places if p is not None):
-        token = tokenizer.tokens[place]
-        flags = how.get(token, usual_flags(tokenizer, place))
+    for position in sorted(p for p in positions if p is not None):
+        token = tokenizer.tokens[position]
+        flags = how.get(token, usual_flags(tokenizer, position))
         found = {flag: flag in flags for flag in FLAGS}
-        listed.append({"id": place, "content": token, **found, "special": place in special})
+        listed.append({"id": position, "content": token, **found, "special": position in special})
     return listed
 
 
@@ -86,15 +86,15 @@ def lowered(tokenizer: Spec) -> Spec:
     if '"Lowercase"' in cleaned or '"lowercase": true' in cleaned:
         return tokenizer
     steps = [{"type": "Lowercase"}, *([known["normalizer"]] if known["normalizer"] else [])]
-    told = {**known, "normalizer": {"type": "Sequence", "normalizers": steps}}
-    return dataclasses.replace(tokenizer, rules=json.dumps(told), lowercase=True)
+    lowered = {**known, "normalizer": {"type": "Sequence", "normalizers": steps}}
+    return dataclasses.replace(tokenizer, rules=json.dumps(lowered), lowercase=True)
 
 
-def usual_flags(tokenizer: TokenizerSpec, place: int) -> tuple[str, ...]:
+def usual_flags(tokenizer: TokenizerSpec, position: int) -> tuple[str, ...]:
     """How a token is found that is found whole, where no file says it.
 
     A blank before a masked word belongs to it, as those were trained whose pieces begin with blanks.
     """
-    if place == tokenizer.special.mask and tokenizer.kind in ("byte-bpe", "unigram"):
+    if position == tokenizer.special.mask and tokenizer.kind in ("byte-bpe", "unigram"):
         return ("lstrip",)
-    return () if place in tokenizer.special_ids else ("normalized",)
+    return () if position in tokenizer.special_ids else ("normalized",)

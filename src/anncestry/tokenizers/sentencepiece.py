@@ -4,7 +4,7 @@ A model is a message in the wire format of protocol buffers: 1, repeated: a piec
 type, 1 where none stands); 2 how it was trained (3 its kind: 1 unigrams); 3 its normaliser (2 the compiled
 map of characters).
 
-ALBERT's and XLNet's ids are the pieces' places. CamemBERT's (and XLM-RoBERTa's) begin with fairseq's own
+ALBERT's and XLNet's ids are the pieces' positions. CamemBERT's (and XLM-RoBERTa's) begin with fairseq's own
 special tokens and end with <mask>.
 
 ALBERT's and XLNet's programs cut a piece again that ends with a digit and a comma (``9,``). Such pieces are
@@ -52,7 +52,7 @@ def read_pieces(path: Path, settings: Settings) -> Tokenizer:
         rule = f"is not a model of SentencePiece, or damaged ({error})"
         raise UserError("file", str(path), rule) from error
     require(kind == _UNIGRAM, "file", str(path), "holds no unigrams; other kinds are not read here")
-    unknown = [place for place, (_, _, type_) in enumerate(found) if type_ == _UNKNOWN]
+    unknown = [position for position, (_, _, type_) in enumerate(found) if type_ == _UNKNOWN]
     require(len(unknown) == 1, "file", str(path), "must have one unknown piece; it is no whole model")
     pieces = [(text, 0.0 if type_ in (_UNKNOWN, _CONTROL) else score, type_) for text, score, type_ in found]
     if path.name == "spiece.model":

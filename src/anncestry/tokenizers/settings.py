@@ -40,7 +40,7 @@ _IDLE = (  # of bookkeeping, of decoding, of padding, or defaults of options tha
     "keep_accents", "remove_space", "unk_id", "auto_map", "_commit_hash", "model_max_length", "max_len",
     "truncation_side", "split_special_tokens", "padding", "truncation",
 )  # fmt: skip
-_PLACES: dict[Template, dict[str, tuple[str, ...]]] = {
+_POSITIONS: dict[Template, dict[str, tuple[str, ...]]] = {
     "bert": {"begin": ("cls",), "separator": ("sep",), "end": ("sep",)},
     "roberta": {"begin": ("cls", "bos"), "separator": ("sep", "eos"), "end": ("sep", "eos")},
     "xlnet": {"begin": ("cls",), "separator": ("sep",), "end": ("eos",)},
@@ -60,7 +60,7 @@ class Settings:
         names: the texts of special tokens by Hugging Face's names (``cls``); None where it says there is
             none.
         added: tokens behind the vocabulary's own, and their ids.
-        marks: special tokens without a place of their own.
+        marks: special tokens without a role of their own.
         whole: tokens that are no special ones, and yet are found whole in a text.
         model: what ``config.json`` or the class says the model is; empty where neither does.
         source: the file that names the special tokens.
@@ -87,17 +87,17 @@ class Settings:
     def read(cls, folder: Path) -> "Settings":
         config, special = folder / _CONFIG, folder / "special_tokens_map.json"
         values, model = Fields(_object(config), _CONFIG, _IDLE), _object(folder / "config.json")
-        told = "added_tokens_decoder" in values  # then transformers reads no other file of added tokens
-        merged = values.values_by_name if told else {**values.values_by_name, **_object(special)}
+        decoded = "added_tokens_decoder" in values  # then transformers reads no other file of added tokens
+        merged = values.values_by_name if decoded else {**values.values_by_name, **_object(special)}
         values.ignore(*(f"{name}_token" for name in USUAL), *_ADDED)
         names = {name: _content(merged[f"{name}_token"]) for name in USUAL if f"{name}_token" in merged}
         added: dict[str, int] = {}
         flags: dict[str, tuple[str, ...]] = {}
         marks: list[str] = []
-        for place, token in _of(merged.get("added_tokens_decoder"), dict).items():
+        for position, token in _of(merged.get("added_tokens_decoder"), dict).items():
             text = _content(token)
             if text is not None:
-                added[text] = int(place) if str(place).isdecimal() else -1
+                added[text] = int(position) if str(position).isdecimal() else -1
             if text is not None and isinstance(token, dict):
                 flags[text] = flags_of(token)
                 marks += [text] if token.get("special") else []
@@ -111,10 +111,10 @@ class Settings:
                 flags.setdefault(text, flags_of({"normalized": False, **token}))
             if token in listed and text:
                 marks.append(text)
-        if not told:
+        if not decoded:
             added = _object(folder / "added_tokens.json")
             whole = [text for text in added if text not in marks and text not in names.values()]
-        wrong = [token for token, place in added.items() if not isinstance(place, int) or place < 0]
+        wrong = [token for token, position in added.items() if not isinstance(position, int) or position < 0]
         require(not wrong, "file", str(folder / "added_tokens.json"), f"must give {wrong[:3]} ids")
         said = str(model.get("model_type") or values.get("tokenizer_class") or "")
         theirs = bool(said) or config.is_file() or special.is_file()
@@ -154,28 +154,29 @@ class Settings:
         """
         own = len(tokens)
         tokens = list(tokens)
-        for token, place in sorted(self.added.items(), key=lambda pair: pair[1]):
-            if place < own:
-                rule = f"says that token {place} is {token!r}, and {path.name} says {tokens[place]!r}"
-                require(tokens[place] == token, "file", str(self.source), rule)
+        for token, position in sorted(self.added.items(), key=lambda pair: pair[1]):
+            if position < own:
+                rule = f"says that token {position} is {token!r}, and {path.name} says {tokens[position]!r}"
+                require(tokens[position] == token, "file", str(self.source), rule)
                 continue
-            rule = f"must add tokens without a gap: {token!r} is {place} and not {len(tokens)}"
-            require(place == len(tokens), "file", str(self.source), rule)
+            rule = f"must add tokens without a gap: {token!r} is {position} and not {len(tokens)}"
+            require(position == len(tokens), "file", str(self.source), rule)
             tokens.append(token)
         tokens += [mark for mark in dict.fromkeys(self.marks) if mark not in tokens]
-        index = {token: place for place, token in enumerate(tokens)}
+        index = {token: position for position, token in enumerate(tokens)}
         if len(index) < len(tokens):
-            place = next(place for place, token in enumerate(tokens) if index[token] != place)
-            rule = (
-                f"no token may stand twice; {tokens[place]!r} has the ids {place} and {index[tokens[place]]}"
-            )
+            position = next(position for position, token in enumerate(tokens) if index[token] != position)
+            token = tokens[position]
+            rule = f"no token may stand twice; {token!r} has the ids {position} and {index[token]}"
             raise UserError("file", str(path), rule)
-        places = {role: self._place(names, index) for role, names in {**_COMMON, **_PLACES[template]}.items()}
-        special = Special(**{**places, **(known or {})})
-        in_place = {tokens[place] for place in vars(special).values() if place is not None}
-        named = (text for text in self.names.values() if text is not None)  # without a place round a text
-        marks = tuple(m for m in dict.fromkeys((*self.marks, *named)) if m in index and m not in in_place)
-        others = {*in_place, *marks}
+        positions = {
+            role: self._position(names, index) for role, names in {**_COMMON, **_POSITIONS[template]}.items()
+        }
+        special = Special(**{**positions, **(known or {})})
+        with_role = {tokens[position] for position in vars(special).values() if position is not None}
+        named = (text for text in self.names.values() if text is not None)  # without a role round a text
+        marks = tuple(m for m in dict.fromkeys((*self.marks, *named)) if m in index and m not in with_role)
+        others = {*with_role, *marks}
         added = [token for token in (*self.whole, *tokens[own:]) if token not in others]
         fields["own"] = own if own < len(tokens) else 0
         if kind == "unigram":
@@ -189,7 +190,7 @@ class Settings:
         except UserError as error:
             raise UserError("file", str(path), f"{error.field} ({error.value}): {error.rule}") from error
 
-    def _place(self, names: tuple[str, ...], index: dict[str, int]) -> int | None:
+    def _position(self, names: tuple[str, ...], index: dict[str, int]) -> int | None:
         """The id of the first of these tokens that there is."""
         for name in names:
             if name in self.names:

@@ -26,7 +26,7 @@ def tokenizer_of(path: str | Path) -> Tokenizer:
     if not isinstance(fields.get("tokenizer"), dict):
         rule = f"is a run without a tokenizer: it reads {fields.get('kind', 'data')} in its own way"
         hint = "Give a run that was trained on pieces of words, or a folder with the files of a tokenizer."
-        raise UserError("--tokenizer", str(folder), rule, hint=hint)
+        raise UserError("tokenizer", str(folder), rule, hint=hint)
     try:
         return Tokenizer.from_json(fields["tokenizer"])
     except (KeyError, TypeError, ValueError) as error:

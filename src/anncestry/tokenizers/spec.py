@@ -56,7 +56,7 @@ class TokenizerSpec:
         merges: the two kinds of bpe: the pairs that are joined, the first ones first.
         scores: unigram: (V,) log probabilities.
         added: tokens that are found whole in a text before anything is cut.
-        marks: further special tokens, which have no place in `Special`. They too are found whole in a text.
+        marks: further special tokens, which have no role in `Special`. They too are found whole in a text.
         flags: how tokens are found in a text that are not found as usual (`usual_flags`): the token, and the
             flags of Hugging Face's that are on for it.
         own: how many of the first tokens words are cut into; those behind them are found whole or not at
@@ -91,8 +91,10 @@ class TokenizerSpec:
             seen: set[str] = set()
             twice = next(token for token in self.tokens if token in seen or seen.add(token))
             raise UserError("tokens", twice, "no token may stand twice")
-        for role, place in self._roles().items():
-            require(0 <= place < len(self), f"special.{role}", place, f"must be one of {len(self)} tokens")
+        for role, position in self._roles().items():
+            require(
+                0 <= position < len(self), f"special.{role}", position, f"must be one of {len(self)} tokens"
+            )
         missing = sorted({*self.added, *self.marks, *(token for token, _ in self.flags)} - self._index.keys())
         require(not missing, "added", missing[:5], "must be among the tokens")
         if self.kind == "unigram":
@@ -112,10 +114,10 @@ class TokenizerSpec:
 
     @functools.cached_property
     def _index(self) -> dict[str, int]:
-        return {token: place for place, token in enumerate(self.tokens)}
+        return {token: position for position, token in enumerate(self.tokens)}
 
     def _roles(self) -> dict[str, int]:
-        return {role: place for role, place in vars(self.special).items() if place is not None}
+        return {role: position for role, position in vars(self.special).items() if position is not None}
 
     @functools.cached_property
     def special_ids(self) -> frozenset[int]:
@@ -154,14 +156,14 @@ class TokenizerSpec:
         special = dataclasses.replace(self.special, **{r: tokens.index(token) for r, token in roles.items()})
         scores = self.scores + (0.0,) * len(new) if self.kind == "unigram" else ()
         # a token which loses its role stays special
-        lost = {place for place in self._roles().values() if place not in vars(special).values()}
+        lost = {position for position in self._roles().values() if position not in vars(special).values()}
         return dataclasses.replace(
             self,
             tokens=tokens,
             special=special,
             scores=scores,
             template=template or self.template,
-            marks=self.marks + tuple(self.tokens[place] for place in sorted(lost)),
+            marks=self.marks + tuple(self.tokens[position] for position in sorted(lost)),
         )
 
     def to_json(self) -> dict[str, Any]:

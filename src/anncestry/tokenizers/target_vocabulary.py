@@ -23,7 +23,7 @@ ROLES = ("pad", "unknown", "begin", "end")
 
 
 @dataclass(frozen=True)
-class WrittenPieces:
+class TargetTokenizer:
     """What `anncestry.tokenizers.vocabulary.Vocabulary` is to words, of the pieces of a tokenizer.
 
     Attributes:
@@ -38,16 +38,16 @@ class WrittenPieces:
     first: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        places = [getattr(self.tokenizer.special, role) for role in ROLES]
+        positions = [getattr(self.tokenizer.special, role) for role in ROLES]
         rule = f"must begin with its {', '.join(ROLES)}; they have the numbers"
-        require(places == list(range(len(ROLES))), "tokenizer", self.tokenizer.kind, rule, places)
+        require(positions == list(range(len(ROLES))), "tokenizer", self.tokenizer.kind, rule, positions)
         fits = len(self.numbers) in (0, len(self.tokenizer))
         require(fits, "numbers", len(self.numbers), f"must be one for each of {len(self.tokenizer)} tokens")
         fits = all(0 <= token < len(self.tokenizer) for token in self.first)
         require(fits, "first", self.first, "must be among the tokens")
 
     @classmethod
-    def of(cls, tokenizer: Tokenizer) -> "WrittenPieces":
+    def of(cls, tokenizer: Tokenizer) -> "TargetTokenizer":
         """The same tokenizer with its tokens in our order.
 
         Raises:
@@ -55,23 +55,23 @@ class WrittenPieces:
         """
         roles = vars(tokenizer.special)
         first = [roles[role] for role in ROLES]
-        lacks = [role for role, place in zip(ROLES, first, strict=True) if place is None]
+        lacks = [role for role, position in zip(ROLES, first, strict=True) if position is None]
         rule = f"has no token for: {', '.join(lacks)}; texts that are written need it"
         require(not lacks, "tokenizer", tokenizer.kind, rule)
         rule = "has one token for two of: filler, unknown word, beginning, end"
         require(len(set(first)) == len(first), "tokenizer", tokenizer.kind, rule)
-        order = [*first, *(place for place in range(len(tokenizer)) if place not in first)]
-        new = {place: number for number, place in enumerate(order)}
-        special = {role: None if place is None else new[place] for role, place in roles.items()}
+        order = [*first, *(position for position in range(len(tokenizer)) if position not in first)]
+        new = {position: number for number, position in enumerate(order)}
+        special = {role: None if position is None else new[position] for role, position in roles.items()}
         changed = {
-            "tokens": tuple(tokenizer.tokens[place] for place in order),
-            "scores": tuple(tokenizer.scores[place] for place in order) if tokenizer.scores else (),
+            "tokens": tuple(tokenizer.tokens[position] for position in order),
+            "scores": tuple(tokenizer.scores[position] for position in order) if tokenizer.scores else (),
             "special": Special(**special),
         }
         return cls(dataclasses.replace(tokenizer, **changed))
 
     @classmethod
-    def published(cls, tokenizer: Tokenizer, rows: Sequence[int]) -> "WrittenPieces":
+    def published(cls, tokenizer: Tokenizer, rows: Sequence[int]) -> "TargetTokenizer":
         """Those of a net that was trained elsewhere.
 
         Args:
@@ -87,12 +87,12 @@ class WrittenPieces:
         if rows[BEGIN] in (rows[PAD], rows[END]):
             numbers[BEGIN] = -1
         own = dict(enumerate(tokenizer.tokens))
-        tokens = [own.get(number) or f"<{_name(place)}>" for place, number in enumerate(numbers)]
-        new = {number: place for place, number in enumerate(numbers) if number >= 0}
+        tokens = [own.get(number) or f"<{_name(position)}>" for position, number in enumerate(numbers)]
+        new = {number: position for position, number in enumerate(numbers) if number >= 0}
         first = () if template == "ended" else (new[special.begin],)  # pyright: ignore[reportArgumentType]
-        roles = {role: place for place, role in enumerate(ROLES)}
-        kept = {role: new.get(place) for role, place in vars(special).items() if place is not None}
-        marks = [*tokenizer.marks, *(tokens[place] for place in first if place >= len(ROLES))]
+        roles = {role: position for position, role in enumerate(ROLES)}
+        kept = {role: new.get(position) for role, position in vars(special).items() if position is not None}
+        marks = [*tokenizer.marks, *(tokens[position] for position in first if position >= len(ROLES))]
         changed = {
             "tokens": tuple(tokens),
             "scores": _of_rows(tokenizer.scores, numbers),
@@ -108,11 +108,13 @@ class WrittenPieces:
             rows: which token of ours has each number there.
         """
         t, new = self.tokenizer, {token: number for number, token in enumerate(rows)}
-        special = {role: new.get(place) for role, place in vars(t.special).items() if place is not None}
+        special = {
+            role: new.get(position) for role, position in vars(t.special).items() if position is not None
+        }
         if self.first:
             special["begin"] = new[self.first[0]]
         tokens = tuple(t.tokens[token] for token in rows)
-        in_place = {tokens[place] for place in special.values() if place is not None}
+        with_role = {tokens[position] for position in special.values() if position is not None}
         rules = t.rules
         if not self.numbers and t.kind == "byte-bpe" and not t.prefix_space:
             rules = json.dumps(_with_blank(tokenizer_backend.rules(t)))
@@ -121,7 +123,7 @@ class WrittenPieces:
             "scores": _of_rows(t.scores, rows),
             "special": Special(**special),
             "template": t.template if self.numbers else "ended",
-            "marks": tuple(mark for mark in t.marks if mark not in in_place),
+            "marks": tuple(mark for mark in t.marks if mark not in with_role),
             "rules": rules,
         }
         return dataclasses.replace(t, **changed)
@@ -176,7 +178,7 @@ class WrittenPieces:
         return fields
 
     @classmethod
-    def from_described(cls, fields: dict[str, Any]) -> "WrittenPieces":
+    def from_described(cls, fields: dict[str, Any]) -> "TargetTokenizer":
         """The way back."""
         tokenizer = Tokenizer.from_json(fields["tokenizer"])
         if "numbers" in fields:
@@ -184,9 +186,9 @@ class WrittenPieces:
         return cls.of(tokenizer)
 
 
-def _name(place: int) -> str:
+def _name(position: int) -> str:
     """What a token is called that others do not have."""
-    return ROLES[place] if place < len(ROLES) else f"unused{place}"
+    return ROLES[position] if position < len(ROLES) else f"unused{position}"
 
 
 def _of_rows(scores: Sequence[float], rows: Sequence[int]) -> tuple[float, ...]:

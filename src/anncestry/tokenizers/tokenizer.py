@@ -58,7 +58,9 @@ class Tokenizer(TokenizerSpec):
         unknown = [] if self.special.unknown is None else [self.special.unknown]
         return [ids or unknown.copy() for ids in self.encode_all([blank + word for word in words], special)]
 
-    def encode_with_places(self, text: str, special: bool = False) -> tuple[list[int], list[tuple[int, int]]]:
+    def encode_with_offsets(
+        self, text: str, special: bool = False
+    ) -> tuple[list[int], list[tuple[int, int]]]:
         """The ids of a text, and from which character to which each was read.
 
         No span begins or ends with a blank. Pieces that share a character (the bytes of an emoji) share its
@@ -70,8 +72,8 @@ class Tokenizer(TokenizerSpec):
 
     def decode(self, ids: Iterable[int], keep_special: bool = False) -> str:
         """The text of ids; exact for byte-bpe but for what normalisation of the rules changed."""
-        hidden = frozenset() if keep_special else self.special_ids
-        return self._special_backend.decode([i for i in ids if i not in hidden], skip_special_tokens=False)
+        left_out = frozenset() if keep_special else self.special_ids
+        return self._special_backend.decode([i for i in ids if i not in left_out], skip_special_tokens=False)
 
 
 def _without_blanks(text: str, start: int, end: int) -> tuple[int, int]:

@@ -26,7 +26,7 @@ class Read(NamedTuple):
     """What a ``tokenizer.json`` says.
 
     Attributes:
-        types: of the parts of one text, and of those of two, the types that models are told.
+        types: of the parts of one text, and of those of two, the types that models read.
         notes: what was not heeded, and what counts where files differ.
     """
 
@@ -121,18 +121,18 @@ def in_order(path: Path, vocab: Any, added: dict[str, int] | None = None) -> lis
     Args:
         added: tokens with ids, which may fill gaps of the vocabulary.
     """
-    ids = isinstance(vocab, dict) and all(isinstance(place, int) for place in vocab.values())
+    ids = isinstance(vocab, dict) and all(isinstance(position, int) for position in vocab.values())
     require(ids and bool(vocab), "file", str(path), "must give each token of the vocab its id")
-    by_place = {place: token for token, place in vocab.items()}
+    by_position = {position: token for token, position in vocab.items()}
     rule = "no id may stand twice in the vocab"
-    require(len(by_place) == len(vocab), "file", str(path), rule)
-    top = max(by_place)
-    for token, place in (added or {}).items():
-        if place < top and token not in vocab:
-            by_place.setdefault(place, token)
-    gap = next((place for place in range(len(by_place)) if place not in by_place), None)
+    require(len(by_position) == len(vocab), "file", str(path), rule)
+    top = max(by_position)
+    for token, position in (added or {}).items():
+        if position < top and token not in vocab:
+            by_position.setdefault(position, token)
+    gap = next((position for position in range(len(by_position)) if position not in by_position), None)
     require(gap is None, "file", str(path), f"ids must go from 0 without a gap; there is no token {gap}")
-    return [by_place[place] for place in range(len(by_place))]
+    return [by_position[position] for position in range(len(by_position))]
 
 
 def _older(model: Mapping[str, Any]) -> str:
@@ -284,11 +284,11 @@ def post_processor(t: Tokenizer, num_texts: int = 1) -> dict[str, Any] | None:
             if part in ("A", "B"):
                 found.append({"Sequence": {"id": part, "type_id": text}})
                 continue
-            place = getattr(t.special, part)
-            token = t.tokens[place]
-            used[token] = {"id": token, "ids": [place], "tokens": [token]}
+            position = getattr(t.special, part)
+            token = t.tokens[position]
+            used[token] = {"id": token, "ids": [position], "tokens": [token]}
             found.append({"SpecialToken": {"id": token, "type_id": text}})
-            ended += place == t.special.separator
+            ended += position == t.special.separator
         return found
 
     single, pair = map(form, packed_parts(t.template))
@@ -302,11 +302,11 @@ def special_tokens_map(t: Tokenizer) -> dict[str, Any]:
     names = {"pad": ("pad",), "unknown": ("unk",), "begin": begin, "separator": ("sep",), "end": ("eos",)}
     found: dict[str, Any] = {}
     for role, aliases in {**names, "mask": ("mask",)}.items():
-        place = getattr(t.special, role)
+        position = getattr(t.special, role)
         for alias in aliases:
-            if place is not None and not (role == "end" and t.template == "bert"):
-                found[f"{alias}_token"] = t.tokens[place]
-            elif place is None and any(t.id_of(text) is not None for text in USUAL[alias]):
+            if position is not None and not (role == "end" and t.template == "bert"):
+                found[f"{alias}_token"] = t.tokens[position]
+            elif position is None and any(t.id_of(text) is not None for text in USUAL[alias]):
                 found[f"{alias}_token"] = None
     if t.marks:
         found["additional_special_tokens"] = list(t.marks)

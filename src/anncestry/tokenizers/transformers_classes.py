@@ -49,7 +49,7 @@ def class_of(config: Mapping[str, Any], model: Mapping[str, Any]) -> str:
 
 
 def sends_types(name: str, config: Fields) -> bool:
-    """Whether a class tells a model which text each token belongs to (``token_type_ids``)."""
+    """Whether a class gives a model the text each token belongs to (``token_type_ids``)."""
     sent = config.get("model_input_names")
     return "token_type_ids" in sent if isinstance(sent, list) else name in _SEND_TYPES
 
@@ -90,8 +90,8 @@ def made_anew(
             notes.append(f"{field} {json.dumps(value)}")
     if not notes:
         return made, ()
-    told = "; ".join(notes)
-    return made, (f"{name} heeds tokenizer_config.json where tokenizer.json says otherwise: {told}",)
+    differences = "; ".join(notes)
+    return made, (f"{name} heeds tokenizer_config.json where tokenizer.json says otherwise: {differences}",)
 
 
 def _bare(part: Any) -> Any:
@@ -121,10 +121,10 @@ def _bert(config: Fields, whole: dict[str, Any], called: _Names) -> dict[str, An
 def _roberta(config: Fields, whole: dict[str, Any], called: _Names) -> dict[str, Any]:
     made = _gpt2(config, whole, called)
     names = _named(called, cls="<s>", sep="</s>")
-    places = {name: _place(whole, name) for name in names}
-    if None in places.values():
+    positions = {name: _position(whole, name) for name in names}
+    if None in positions.values():
         return {**made, "post_processor": whole.get("post_processor")}
-    ends = {"cls": [names[0], places[names[0]]], "sep": [names[1], places[names[1]]]}
+    ends = {"cls": [names[0], positions[names[0]]], "sep": [names[1], positions[names[1]]]}
     return {**made, "post_processor": {"type": "RobertaProcessing", **ends}}
 
 
@@ -220,8 +220,8 @@ def _packed(whole: dict[str, Any], names: list[str], forms: Any, types: Any) -> 
         forms: of each the parts: a text's name, or the number of a special token.
         types: of each part its type.
     """
-    places = [_place(whole, name) for name in names]
-    if None in places:
+    positions = [_position(whole, name) for name in names]
+    if None in positions:
         return whole.get("post_processor")
 
     def form(parts: list[Any], of_parts: list[int]) -> list[dict[str, Any]]:
@@ -233,13 +233,13 @@ def _packed(whole: dict[str, Any], names: list[str], forms: Any, types: Any) -> 
         ]
 
     tokens = {
-        name: {"id": name, "ids": [at], "tokens": [name]} for name, at in zip(names, places, strict=True)
+        name: {"id": name, "ids": [at], "tokens": [name]} for name, at in zip(names, positions, strict=True)
     }
     single, pair = (form(*both) for both in zip(forms, types, strict=True))
     return {"type": "TemplateProcessing", "single": single, "pair": pair, "special_tokens": tokens}
 
 
-def _place(whole: dict[str, Any], token: str) -> int | None:
+def _position(whole: dict[str, Any], token: str) -> int | None:
     """The id of a token of the vocabulary, or of those that are added."""
     vocab = whole["model"]["vocab"]
     if isinstance(vocab, dict) and token in vocab:

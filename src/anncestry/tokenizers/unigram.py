@@ -42,14 +42,14 @@ def _replace(old: str, new: str) -> dict[str, Any]:
 
 
 def model(
-    tokens: Sequence[str], scores: Sequence[float], unknown: int, hidden: Collection[int]
+    tokens: Sequence[str], scores: Sequence[float], unknown: int, unreachable: Collection[int]
 ) -> dict[str, Any]:
     """The pieces and their scores, in the form of a ``tokenizer.json``.
 
     Args:
-        hidden: tokens that no text is cut into, though it holds their characters.
+        unreachable: tokens that no text is cut into, though it holds their characters.
     """
-    # No word holds a blank, so these are never found, and keep their places.
-    texts = [f" {place}" if place in hidden else token for place, token in enumerate(tokens)]
+    # No word holds a blank, so these are never found, and keep their positions.
+    texts = [f" {position}" if position in unreachable else token for position, token in enumerate(tokens)]
     pieces = [[text, score] for text, score in zip(texts, scores, strict=True)]
     return {"type": "Unigram", "unk_id": unknown, "vocab": pieces, "byte_fallback": False}

@@ -126,7 +126,7 @@ class Vocabulary:
         """The vocabulary of a training split; the same texts give the same one.
 
         Args:
-            size: V at most, the special tokens among them; bpe has 8,000 unless told.
+            size: V at most, the special tokens among them; default for bpe: 8,000.
             min_count: how often a word or character, or a pair of subwords, must occur at least.
 
         Raises:
@@ -159,11 +159,11 @@ class Vocabulary:
 
     @functools.cached_property
     def _index(self) -> dict[str, int]:
-        return {token: place for place, token in enumerate(self.tokens) if place > END}
+        return {token: position for position, token in enumerate(self.tokens) if position > END}
 
     @functools.cached_property
     def _bpe(self) -> Any:
-        return _tokenizer({token: place for place, token in enumerate(self.tokens)}, self.merges)
+        return _tokenizer({token: position for position, token in enumerate(self.tokens)}, self.merges)
 
     @functools.cached_property
     def _unigram(self) -> Any:
@@ -249,10 +249,10 @@ class Vocabulary:
         return cls(fields["kind"], tuple(fields["tokens"]), fields["lowercase"], merges, pieces, charsmap)
 
 
-def _tokenizer(places: dict[str, int], merges: Sequence[tuple[str, str]]) -> Any:
+def _tokenizer(positions: dict[str, int], merges: Sequence[tuple[str, str]]) -> Any:
     from tokenizers import Tokenizer, models, pre_tokenizers
 
-    model = models.BPE(vocab=places, merges=list(merges), unk_token=SPECIAL[UNKNOWN], fuse_unk=False)
+    model = models.BPE(vocab=positions, merges=list(merges), unk_token=SPECIAL[UNKNOWN], fuse_unk=False)
     tokenizer = Tokenizer(model)
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(  # pyright: ignore[reportAttributeAccessIssue]
         [

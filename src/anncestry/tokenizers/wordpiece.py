@@ -46,7 +46,7 @@ def model(tokens: tuple[str, ...], unknown: str, max_word_length: int) -> dict[s
         "unk_token": unknown,
         "continuing_subword_prefix": CONTINUES,
         "max_input_chars_per_word": max_word_length,
-        "vocab": {token: place for place, token in enumerate(tokens)},
+        "vocab": {token: position for position, token in enumerate(tokens)},
     }
 
 
@@ -70,8 +70,8 @@ def learn(texts: Iterable[str], size: int, lowercase: bool) -> dict[str, Any]:
     require(bool(alphabet), "texts", len(kept), "hold nothing to learn from")
     require(size >= len(first), "vocab_size", size, rule)
     tokens, _ = train(backend, kept, size, first, alphabet, continuing_subword_prefix=CONTINUES)
-    places = {role: SPECIAL.index(f"[{mark}]") for role, mark in _ROLES.items()}
-    return {"tokens": tokens, "special": places, "template": "bert"}
+    positions = {role: SPECIAL.index(f"[{mark}]") for role, mark in _ROLES.items()}
+    return {"tokens": tokens, "special": positions, "template": "bert"}
 
 
 _ROLES = {"pad": "PAD", "unknown": "UNK", "begin": "CLS", "separator": "SEP", "end": "SEP", "mask": "MASK"}

@@ -1,6 +1,6 @@
-"""Learning hidden words beside a teacher: a larger net that reads the same texts and stays as it is.
+"""Knowledge distillation: masked tokens are learnt from a teacher, a larger frozen net that reads the same.
 
-The student begins with every second layer of its teacher (Sanh et al., 1910.01108, section 2).
+The student starts from every second layer of its teacher (Sanh et al., 1910.01108, section 2).
 """
 
 import re
@@ -28,23 +28,27 @@ _OWN = ("num_layers", "num_segments")  # what the student's config says for itse
 
 
 class Teacher(Start):
-    """The run that teaches, and what the student takes from it.
+    """The teacher's run, and what the student takes from it.
 
     Args:
         folder: a run folder.
         data: the data name of the student's run.
 
     Raises:
-        UserError: it has not learnt hidden words with a net that gives every token a vector and scores.
+        UserError: its task is not masked-LM, or its net does not give every token a vector and logits.
     """
 
     def __init__(self, folder: str | Path, data: str) -> None:
         super().__init__(folder, data)
         task = self.run.signature.task
         require(
-            task == "masked-lm" and self.goes_on, "--teacher", task, "teaches hidden words", ["masked-lm"]
+            task == "masked-lm" and self.goes_on,
+            "teacher",
+            task,
+            "a teacher has learnt masked tokens",
+            ["masked-lm"],
         )
-        self.model = _checked(self.run.model, "--teacher", self.run.architecture.name).eval()
+        self.model = _checked(self.run.model, "teacher", self.run.architecture.name).eval()
         self.model.requires_grad_(False)
 
     def sizes(self, config_class: type, signature: Signature) -> dict[str, Any]:
@@ -63,10 +67,8 @@ class Teacher(Start):
         taken = {name: _of_teacher(name, every) for name in wanted}
         strange = [n for n, t in taken.items() if t not in tensors or tensors[t].shape != wanted[n].shape]
         if strange:
-            hint = "Sizes come from the teacher; leave out --set and --width, or give what it has."
-            raise UserError(
-                "--teacher", str(self.run.folder), f"has other weights in {strange[0]}", hint=hint
-            )
+            hint = "Sizes come from the teacher; give none, or those that it has."
+            raise UserError("teacher", str(self.run.folder), f"has other weights in {strange[0]}", hint=hint)
         student.load_state_dict({name: tensors[theirs] for name, theirs in taken.items()})
         return []
 
@@ -78,12 +80,12 @@ def _of_teacher(name: str, every: int) -> str:
 
 def _checked(model: nn.Module, field: str, name: str) -> Bert:
     fits = isinstance(model, Bert) and isinstance(model.head, MaskedWords)
-    require(fits, field, name, "must be an encoder that scores the words of hidden places")
+    require(fits, field, name, "must be an encoder with a masked-LM head")
     return model  # pyright: ignore[reportReturnType]
 
 
 class _EveryToken(nn.Module):
-    """What a net says of all tokens that are no padding, not only of the hidden ones."""
+    """States and logits of all tokens that are no padding, not only of the masked ones."""
 
     def __init__(self, model: Bert) -> None:
         super().__init__()
@@ -111,7 +113,7 @@ class DistillingStep(GradientStep):
         super().__init__(
             _EveryToken(_checked(model, "NAME", type(model).__name__)), objective, settings, fabric
         )
-        self.teacher = _EveryToken(_checked(teacher, "--teacher", type(teacher).__name__).to(fabric.device))
+        self.teacher = _EveryToken(_checked(teacher, "teacher", type(teacher).__name__).to(fabric.device))
 
     def _backward(
         self, inputs: Tensor, targets: Tensor, lengths: Tensor | None, state: State, share: float

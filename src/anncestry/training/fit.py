@@ -31,7 +31,7 @@ from anncestry.training.signals import StopRequest
 from anncestry.training.snapshot import latest_snapshot, restore, save_snapshot, snapshot_paths
 from anncestry.training.steps import GradientStep, RuleStep, Step
 
-LOGS_PER_EVALUATION = 5  # rows of training loss between two even scores of the validation split
+LOGS_PER_EVALUATION = 5  # rows of training loss between two even evaluations on the validation split
 WATCH_SECONDS = 0.2
 
 # What a snapshot keeps of the loop beside tensors; all of it is JSON.
@@ -266,7 +266,7 @@ class Loop:
             if self.fabric.is_global_zero:
                 self.history.write(self.folder)
         rule = f"step {self.step} (epoch {self.epoch + 1}, batch {self.batch}) {what}; {kept}"
-        error = Diverged(field, value, rule, hint="Try a smaller --learning-rate, or --clip-norm 1.")
+        error = Diverged(field, value, rule, hint="Try a smaller `learning_rate`, or `clip_norm=1`.")
         error.history = self.history.rows
         return error
 
@@ -349,7 +349,7 @@ def fit(
         watch: called a few times a second.
         fabric: already launched; made here for one process otherwise.
         tensorboard: also write the history for TensorBoard (needs the package and a folder).
-        teacher: a net beside which it learns hidden words (`anncestry.training.distilling`).
+        teacher: a net to distil from (`anncestry.training.distilling`).
 
     Returns:
         The model with its best weights, and how it went. After Ctrl-C or SIGTERM the step in hand is
@@ -396,7 +396,7 @@ def make_fabric(settings: TrainingSettings) -> Fabric:
     accelerator = settings.accelerator
     there = accelerator != "cuda" or torch.cuda.is_available()
     require(
-        there, "--accelerator", accelerator, "this machine has no GPU that PyTorch can use", ("auto", "cpu")
+        there, "accelerator", accelerator, "this machine has no GPU that PyTorch can use", ("auto", "cpu")
     )
     if accelerator == "auto":
         accelerator = "cuda" if torch.cuda.is_available() and settings.devices == 1 else "cpu"

@@ -28,7 +28,7 @@ class History:
                 from torch.utils.tensorboard.writer import SummaryWriter
             except ImportError as error:
                 rule = "needs the package tensorboard (pip install 'anncestry[tensorboard]')"
-                raise UserError("--tensorboard", True, rule) from error
+                raise UserError("tensorboard", True, rule) from error
             self._writer = SummaryWriter(str(tensorboard / "tensorboard"))
 
     def add(self, row: dict[str, Any]) -> None:

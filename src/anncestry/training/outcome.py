@@ -15,7 +15,7 @@ Stopped = Literal["epochs", "max_steps", "max_seconds", "converged", "patience",
 
 @dataclass(frozen=True)
 class Progress:
-    """What a watcher is told, a few times a second.
+    """What a progress callback gets, a few times a second.
 
     Attributes:
         step, epoch: done so far.

@@ -58,6 +58,13 @@ NEEDS_WARMUP = relation(
 class TrainingSettings(Checked):
     """The hyper-parameters of the loop.
 
+    >>> settings = anncestry.TrainingSettings(max_steps=20, learning_rate=0.1, optimizer="sgd")
+    >>> run, fit = anncestry.train("mlp", "toy2d:circles", settings=settings)
+    >>> anncestry.TrainingSettings(learning_rate=0)
+    Traceback (most recent call last):
+        ...
+    anncestry.errors.UserError: learning_rate: got 0; must be above 0.
+
     Attributes:
         epochs: passes over the training split; None where steps or seconds decide.
         max_steps: stop after so many steps.
@@ -84,7 +91,7 @@ class TrainingSettings(Checked):
         augment: images: `shift`, `flip`, `cutout`, or several with commas between them; default: none.
         clip_norm: largest norm of all gradients together; 0 for no limit.
         clip_value: largest absolute value of any gradient entry; 0 for no limit.
-        label_smoothing: the share of probability that training asks to be spread evenly over all answers, of
+        label_smoothing: the share of the target probability that is spread evenly over all classes, of
             classes or words (Szegedy et al., 1512.00567); figures are reported without it.
         average: mean of the weights at so many last even evaluations, taken at the end where it scores better
             than the best; 0 for none.
@@ -94,8 +101,8 @@ class TrainingSettings(Checked):
             for long runs alone.
         patience: stop after so many evaluations (even and early ones) without a better validation score; 0
             for never.
-        evaluations: at how many even places of the whole run the validation split is scored; besides, it is
-            scored after each of the first eight passes, and then whenever a quarter more is done.
+        evaluations: how often the validation split is evaluated, evenly over the whole run; besides, it is
+            evaluated after each of the first eight passes, and then whenever a quarter more is done.
         select: which figure of the validation split says what the best weights are; default: the task's own,
             and the loss where one class has three quarters of the examples. Ties go by the loss.
         save_seconds: longest time between two checkpoints.
@@ -147,7 +154,7 @@ class TrainingSettings(Checked):
         return kinds_of(self.augment)
 
     def check_effects(self, given: Iterable[str]) -> None:
-        """Refuse a setting that could have no effect beside the others.
+        """Refuse a setting that could have no effect with the others.
 
         Args:
             given: names of the fields that a person set.
@@ -180,10 +187,10 @@ def _of_adams(settings: TrainingSettings) -> bool:
 
 
 _NEEDS: dict[str, tuple[Callable[[TrainingSettings], bool], str]] = {
-    "momentum": (lambda settings: settings.optimizer == "sgd", "--optimizer sgd"),
+    "momentum": (lambda settings: settings.optimizer == "sgd", "`optimizer=sgd`"),
     "beta2": (_of_adams, "an optimizer of the Adam family"),
     "epsilon": (_of_adams, "an optimizer of the Adam family"),
-    "decay_on": (lambda settings: settings.weight_decay > 0, "--weight-decay"),
-    "decay_after": (lambda settings: settings.decay < 1, "--decay"),
-    "warmup": (lambda settings: settings.warmup_steps == 0, "--warmup-steps 0"),
+    "decay_on": (lambda settings: settings.weight_decay > 0, "`weight_decay`"),
+    "decay_after": (lambda settings: settings.decay < 1, "`decay`"),
+    "warmup": (lambda settings: settings.warmup_steps == 0, "`warmup_steps=0`"),
 }

@@ -12,7 +12,7 @@ SIGNALS = tuple(
 class StopRequest:
     """Within the block the first signal only sets ``requested``; a second Ctrl-C interrupts at once.
 
-    A closed terminal is nothing to a program that was told to ignore it (``nohup``).
+    A closed terminal is nothing to a program that was started to ignore it (``nohup``).
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
 """A snapshot of a run in the middle: everything the rest of it depends on, in one checked file.
 
-Weights, the best so far and the average, optimizer, random state, the carried recurrent state, and the place
-in the data. The order of the data is drawn from (seed, epoch), so a place is two numbers. A snapshot is
+Weights, the best so far, the average, optimizer, random state, carried recurrent state, and the position
+in the data. The order of the data is drawn from (seed, epoch), so a position is two numbers. A snapshot is
 complete or absent (``checkpoints.store`` writes it in one rename, with a checksum).
 """
 
@@ -44,7 +44,7 @@ def save_snapshot(
     Args:
         best, average: the weights that scored best so far, and the mean of the last ones, or None.
         state: the recurrent state carried into the next batch, or None.
-        progress: JSON-able facts of the loop (place in the data, seconds, history).
+        progress: JSON-able facts of the loop (position in the data, seconds, history).
     """
     tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
     for kind, weights in (("best", best), ("average", average)):
@@ -89,7 +89,7 @@ def latest_snapshot(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             trouble = trouble or error
     if trouble is not None:
         raise trouble
-    raise UserError("--resume", str(folder), "holds no checkpoint to go on from")
+    raise UserError("resume", str(folder), "holds no checkpoint to go on from")
 
 
 def restore(

@@ -1,6 +1,6 @@
 """Starting from another run: its weights, its sizes, and how it reads texts.
 
-Two ways, told apart by the task. A run that goes on with its task keeps everything. One that was trained on
+Two ways, by the task. A run that goes on with its task keeps everything. One that was trained on
 running text and now gets a task (Devlin et al., 1810.04805, section 3.2) keeps its body: what lies below the
 task; the parts above are new.
 """
@@ -74,8 +74,8 @@ class Start:
         kept = {name for name in wanted if _part(name) not in fresh}
         if strange or not kept:
             rule = "has other weights than the new model wants in: " + some_of(strange or sorted(wanted))
-            hint = "Sizes come from the run; leave out --set and --width, or give what the run has."
-            raise UserError("--from", source, rule, hint=hint)
+            hint = "Sizes come from the run; give none, or those that it has."
+            raise UserError("from", source, rule, hint=hint)
         with torch.no_grad():
             for name in kept:
                 common = tuple(

@@ -20,7 +20,7 @@ from anncestry.training.settings import TrainingSettings
 
 
 class Step(Protocol):
-    """Learn from a batch; return the loss summed over it, the answers counted, and the state to carry on."""
+    """Learn from a batch; return the loss summed over it, the targets counted, and the state to carry on."""
 
     @property
     def optimizer(self) -> torch.optim.Optimizer | None: ...
@@ -110,7 +110,7 @@ def check_devices(model: object, settings: TrainingSettings) -> None:
     gradient descent."""
     if isinstance(model, OwnRule):
         rule = "this model learns from one example after the other, on 1 device"
-        require(settings.devices == 1, "--devices", settings.devices, rule)
+        require(settings.devices == 1, "devices", settings.devices, rule)
         settings.check_own_rule(type(model).__name__)
 
 

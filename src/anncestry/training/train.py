@@ -41,7 +41,7 @@ BUDGET_FIELDS = ("epochs", "max_steps", "max_seconds")
 
 
 def recipe(name: str, **overrides: Any) -> TrainingSettings:
-    """The settings an architecture or preset is trained with unless told otherwise."""
+    """The settings an architecture or preset is trained with by default."""
     settings = TrainingSettings(**{**usual_settings(name), **overrides})
     settings.check_effects(overrides)
     return settings
@@ -84,20 +84,24 @@ def train(
 ) -> tuple[Run, Fit]:
     """Train an architecture or preset on data and write a run folder.
 
-        run, fit = anncestry.train("mlp", "csv:table.csv", epochs=5)
+    >>> run, fit = anncestry.train("perceptron", "toy2d:moons", epochs=2)
+    >>> run, fit.stopped
+    (Run('runs/perceptron-toy2d-moons': perceptron, trained on toy2d:moons), 'epochs')
 
     Args:
         name: an id, alias or preset of the timeline.
         data: a data name (``digits``, ``csv:PATH``, ...).
-        out: the folder; ``runs/<model>-<data>`` unless told.
-        settings: the architecture's recipe for 20 epochs unless told.
+        out: the folder; default: ``runs/<model>-<data>``.
+        settings: default: the architecture's recipe for 20 epochs.
+        data_options: how to read the data; default: what is usual for the architecture.
         width: the one number that scales the architecture.
         model: overrides of the config's fields.
         start: a run from whose weights it starts (`anncestry.training.starting`).
-        teacher: a run beside whose net it learns hidden words (`anncestry.training.distilling`).
-        watch: told how training goes, a few times a second.
-        tell: told what is learnt, before it is.
-        changes: fields of `TrainingSettings` that differ from the recipe, in place of ``settings``.
+        teacher: a run to distil from, by knowledge distillation (`anncestry.training.distilling`).
+        watch: called with the progress, a few times a second.
+        tell: called with the data before training starts.
+        tensorboard: whether it writes logs for TensorBoard too.
+        changes: fields of `TrainingSettings` that differ from the recipe, instead of ``settings``.
 
     Returns:
         ``(run, fit)``. When ``fit.stopped`` is ``"interrupted"`` the folder holds a snapshot and no
@@ -108,8 +112,8 @@ def train(
         Diverged: the loss became NaN; the folder keeps the last good snapshot.
     """
     architecture = find(name)
-    rule = "says what a new run begins with, as --from does: give one of the two"
-    require(start is None or teacher is None, "--teacher", str(teacher), rule)
+    rule = "says what a new run starts from, as `from` does: give one of the two"
+    require(start is None or teacher is None, "teacher", str(teacher), rule)
     beside = None if teacher is None else Teacher(teacher, data)
     before = beside if start is None else Start(start, data)
     fine_tuning = before is not None and not reads_running_text(data)
@@ -175,7 +179,7 @@ def resume(
     """Go on with a run from its newest snapshot, with nothing but the folder (and its data).
 
     Args:
-        data: where its data are now, if they were moved; the folder is told.
+        data: where its data are now, if they were moved; the folder remembers it.
         watch, tell: as of `train`.
         budget: ``epochs``, ``max_steps`` or ``max_seconds`` where the run shall go further than planned.
 
@@ -196,7 +200,7 @@ def resume(
     network = run.new_model()
     begun = bool(snapshot_paths(run.folder))  # else it was killed at once, and starts again the same way
     if not begun and (run.folder / "model.safetensors").exists():
-        raise UserError("--resume", str(run.folder), "is complete and holds no checkpoint to go on from")
+        raise UserError("resume", str(run.folder), "is complete and holds no checkpoint to go on from")
     with memory_told("model", run.architecture.id, check_memory(network, settings, fabric.device)):
         result = fit(
             network,
@@ -217,14 +221,14 @@ def check_memory(network: nn.Module, settings: TrainingSettings, device: torch.d
     """The bytes that training takes at least: of weights, gradients and what the optimizer keeps of them.
 
     Raises:
-        UserError: beside the weights there is not so much memory.
+        UserError: besides the weights there is not so much memory.
     """
     moments = {"rmsprop": 1, "sgd": int(settings.momentum > 0)}.get(settings.optimizer, 2)
     weights = sum(p.numel() * p.element_size() for p in network.parameters() if p.requires_grad)
     beside = 0 if isinstance(network, OwnRule) else weights * (1 + moments)
     memory = available_memory()
     if device.type == "cpu" and memory is not None:
-        needed = f"its training needs {in_words(beside)} of memory beside the weights"
+        needed = f"its training needs {in_words(beside)} of memory besides the weights"
         rule = f"{needed}; there are {in_words(memory)}"
         require(beside <= memory, "model", type(network).__name__, rule)
     return weights + beside
@@ -240,7 +244,7 @@ def settings_of(run: Run) -> TrainingSettings:
 
 
 def _teacher_of(run: Run) -> nn.Module | None:
-    """The net that teaches, of a run that has one."""
+    """The teacher of a run that has one."""
     return (
         Teacher(run.config["teacher"], run.config["data"]["name"]).model if "teacher" in run.config else None
     )

@@ -8,7 +8,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anncestry.data.corruption.infilling import NOTHING, Noising, infilled, shuffled_sentences, span_lengths
+from anncestry.data.corruption.infilling import (
+    NOTHING,
+    TextCorruption,
+    infilled,
+    shuffled_sentences,
+    span_lengths,
+)
 from anncestry.errors import UserError
 from anncestry.signature import PAD
 from anncestry.tokenizers.spec import Special
@@ -48,12 +54,12 @@ def texts(lengths: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
     return (10 + places).expand(len(lengths), -1).masked_fill(places >= sizes[:, None], PAD), sizes
 
 
-def spans_of(noised: list[int], length: int) -> list[int]:
+def spans_of(corrupted: list[int], length: int) -> list[int]:
     """How many tokens are missing behind each mask of a text whose tokens are their places."""
     spans, after = [], 10
-    for here, token in enumerate(noised):
+    for here, token in enumerate(corrupted):
         if token == MASK:
-            following = noised[here + 1] if here + 1 < len(noised) else 10 + length
+            following = corrupted[here + 1] if here + 1 < len(corrupted) else 10 + length
             spans.append(following - after)
         after = token + 1
     return spans
@@ -62,8 +68,8 @@ def spans_of(noised: list[int], length: int) -> list[int]:
 def test_the_papers_shares() -> None:
     """30 % of the tokens are taken out, in spans of Poisson(3) of which each is one mask."""
     tokens, lengths = texts([400] * 500)
-    noised, sizes = infilled(tokens, lengths, MASK, seeded())
-    spans = [spans_of(row[:size], 400) for row, size in zip(noised.tolist(), sizes.tolist(), strict=True)]
+    corrupted, sizes = infilled(tokens, lengths, MASK, seeded())
+    spans = [spans_of(row[:size], 400) for row, size in zip(corrupted.tolist(), sizes.tolist(), strict=True)]
     assert {sum(row) for row in spans} == {120}
     found = torch.tensor([length for row in spans for length in row[:-1]])
     assert found.double().mean().item() == pytest.approx(3, abs=0.08)
@@ -72,7 +78,7 @@ def test_the_papers_shares() -> None:
         share = math.exp(-3) * 3**length / math.factorial(length)
         assert (found == length).double().mean().item() == pytest.approx(share, abs=0.012), length
     everywhere = torch.zeros(410)
-    for row, size in zip(noised.tolist(), sizes.tolist(), strict=True):
+    for row, size in zip(corrupted.tolist(), sizes.tolist(), strict=True):
         everywhere[row[:size]] += 1
     kept = everywhere[10:410] / 500
     assert kept.mean().item() == pytest.approx(0.7)
@@ -84,9 +90,9 @@ def test_the_papers_shares() -> None:
 @given(lengths=ROWS, seed=st.integers(0, 10**6))
 def test_one_mask_for_each_span_and_all_else_as_it_was(lengths: list[int], seed: int) -> None:
     tokens, sizes = texts(lengths)
-    noised, noised_sizes = infilled(tokens, sizes, MASK, seeded(seed))
-    assert noised.shape[1] == noised_sizes.max()
-    for row, size, length in zip(noised.tolist(), noised_sizes.tolist(), lengths, strict=True):
+    corrupted, corrupted_sizes = infilled(tokens, sizes, MASK, seeded(seed))
+    assert corrupted.shape[1] == corrupted_sizes.max()
+    for row, size, length in zip(corrupted.tolist(), corrupted_sizes.tolist(), lengths, strict=True):
         text, rest = row[:size], row[size:]
         assert 0 < size <= length  # so no source is longer than its window
         assert set(rest) <= {PAD}
@@ -98,14 +104,14 @@ def test_one_mask_for_each_span_and_all_else_as_it_was(lengths: list[int], seed:
         spans = spans_of(text, length)
         assert sum(spans) == round(0.3 * length)  # nothing is missing where there is no mask
     again, _ = infilled(tokens, sizes, MASK, seeded(seed))
-    assert torch.equal(again, noised)
+    assert torch.equal(again, corrupted)
 
 
 def test_spans_of_no_length_put_a_mask_in() -> None:
     tokens, lengths = texts([100] * 300)
-    noised, sizes = infilled(tokens, lengths, MASK, seeded(1))
+    corrupted, sizes = infilled(tokens, lengths, MASK, seeded(1))
     empty = [
-        0 in spans_of(row[:size], 100) for row, size in zip(noised.tolist(), sizes.tolist(), strict=True)
+        0 in spans_of(row[:size], 100) for row, size in zip(corrupted.tolist(), sizes.tolist(), strict=True)
     ]
     assert 0.2 < sum(empty) / 300 < 0.7  # of about 11 spans each is empty with p = 0.05
 
@@ -122,13 +128,13 @@ def test_spans_add_up_to_the_budget_and_are_no_more(budgets: list[int], seed: in
 
 
 def test_sentences_end_behind_a_full_stop_where_a_word_ends() -> None:
-    noising = Noising.of(TOKENIZER)
+    corruption = TextCorruption.of(TOKENIZER)
     row = ["Ġa", "c", ".", "Ġb", '!"', "Ġa", "Ġ...", "Ġa", ".", "3", "Ġe,", "Ġd.", "Ġa", ".)", "Ġb"]
     #       0    0    0    1    1     2    2       3    3    3    3     3      4    4     5
     tokens = torch.tensor([[TOKENS.index(token) for token in row]])
-    assert noising.sentences(tokens).tolist() == [[0, 0, 0, 1, 1, 2, 2, 3, 3, 3, 3, 3, 4, 4, 5]]
+    assert corruption.sentences(tokens).tolist() == [[0, 0, 0, 1, 1, 2, 2, 3, 3, 3, 3, 3, 4, 4, 5]]
     words = Tokenizer("word-bpe", ("<unk>", "<mask>", "a</w>", "a", ".</w>"), Special(unknown=0, mask=1))
-    assert Noising.of(words).sentences(torch.tensor([[3, 4, 2, 4, 4]])).tolist() == [[0, 0, 1, 1, 2]]
+    assert TextCorruption.of(words).sentences(torch.tensor([[3, 4, 2, 4, 4]])).tolist() == [[0, 0, 1, 1, 2]]
 
 
 @settings(deadline=None, max_examples=60)
@@ -170,19 +176,19 @@ def test_spoilt_texts_have_both_kinds_of_noise() -> None:
     sentence = [TOKENS.index(token) for token in ("Ġa", "Ġb", "c", "Ġe,", "Ġb", "Ġd.")]
     last = [TOKENS.index(token) for token in ("Ġb", "c", "c", ".")]
     tokens = torch.tensor([sentence + last] * 200)
-    noised, lengths = Noising.of(TOKENIZER).spoil(tokens, torch.full((200,), 10), seeded())
-    assert (noised == MASK).any(1).all()
-    assert ((noised != MASK) & (noised != PAD)).sum(1).tolist() == [7] * 200
-    assert noised.shape[1] == lengths.max() <= 10
+    corrupted, lengths = TextCorruption.of(TOKENIZER).corrupt(tokens, torch.full((200,), 10), seeded())
+    assert (corrupted == MASK).any(1).all()
+    assert ((corrupted != MASK) & (corrupted != PAD)).sum(1).tolist() == [7] * 200
+    assert corrupted.shape[1] == lengths.max() <= 10
     # what stays is in order, or the second sentence is before the first
     in_order = [
         all(token in iter_ for token in row if token not in (MASK, PAD))
-        for row in noised.tolist()
+        for row in corrupted.tolist()
         for iter_ in [iter(sentence + last)]
     ]
     turned = [
         all(token in iter_ for token in row if token not in (MASK, PAD))
-        for row in noised.tolist()
+        for row in corrupted.tolist()
         for iter_ in [iter(last + sentence)]
     ]
     assert all(a or b for a, b in zip(in_order, turned, strict=True))
@@ -190,5 +196,5 @@ def test_spoilt_texts_have_both_kinds_of_noise() -> None:
 
 
 def test_a_tokenizer_without_a_mask_is_told() -> None:
-    with pytest.raises(UserError, match="has no token that stands for a hidden word"):
-        Noising.of(Tokenizer("byte-bpe", ("a", "b")))
+    with pytest.raises(UserError, match="has no mask token"):
+        TextCorruption.of(Tokenizer("byte-bpe", ("a", "b")))

@@ -39,8 +39,8 @@ def texts(rows: int, length: int, seed: int = 0, padded: bool = True) -> tuple[t
     return tokens.masked_fill(torch.arange(length) >= lengths[:, None], 0), lengths
 
 
-def hide(kind: str, tokens: torch.Tensor, lengths: torch.Tensor, seed: int = 0):
-    return Masking.of(TOKENIZER, kind).hide(tokens, lengths, torch.Generator().manual_seed(seed))
+def apply(kind: str, tokens: torch.Tensor, lengths: torch.Tensor, seed: int = 0):
+    return Masking.of(TOKENIZER, kind).apply(tokens, lengths, torch.Generator().manual_seed(seed))
 
 
 def budget_of(length: int, share: float = 0.15) -> int:
@@ -50,7 +50,7 @@ def budget_of(length: int, share: float = 0.15) -> int:
 @pytest.mark.parametrize("kind", KINDS)
 def test_special_tokens_and_padding_are_never_hidden_nor_put_in(kind: str) -> None:
     tokens, lengths = texts(400, 64)
-    inputs, targets = hide(kind, tokens, lengths)
+    inputs, targets = apply(kind, tokens, lengths)
     special = tokens < WORDS
     assert (targets[special] == IGNORED).all()
     assert torch.equal(inputs[special], tokens[special])
@@ -62,7 +62,7 @@ def test_special_tokens_and_padding_are_never_hidden_nor_put_in(kind: str) -> No
 
 def test_tokens_are_exactly_the_rounded_share() -> None:
     tokens, lengths = texts(300, 50)
-    _, targets = hide("tokens", tokens, lengths)
+    _, targets = apply("tokens", tokens, lengths)
     counts = (targets != IGNORED).sum(1).tolist()
     assert counts == [min(budget_of(n), n - 2) for n in lengths.tolist()]
 
@@ -70,7 +70,7 @@ def test_tokens_are_exactly_the_rounded_share() -> None:
 def test_shares_over_many_tokens() -> None:
     """15 % are hidden; of those 80 % masked, 10 % another word, 10 % as they were."""
     tokens, lengths = texts(1000, 128, padded=False)
-    inputs, targets = hide("tokens", tokens, lengths)
+    inputs, targets = apply("tokens", tokens, lengths)
     asked = targets != IGNORED
     assert asked.float().mean().item() == pytest.approx(0.15, abs=0.002)
     assert (inputs[asked] == 4).float().mean().item() == pytest.approx(0.8, abs=0.01)
@@ -102,17 +102,17 @@ def naive_words(sizes: list[int], order: list[int], budget: int) -> set[int]:
 def test_whole_words_are_those_of_the_naive_loop(sizes: list[int], budget: int, seed: int) -> None:
     numbers = torch.tensor([[word for word, size in enumerate(sizes) for _ in range(size)]])
     free = torch.ones_like(numbers, dtype=torch.bool)
-    hidden = choose_words(free, numbers, torch.tensor([budget]), torch.Generator().manual_seed(seed)).hidden
+    chosen = choose_words(free, numbers, torch.tensor([budget]), torch.Generator().manual_seed(seed)).chosen
     keys = torch.rand(numbers.shape, generator=torch.Generator().manual_seed(seed))[0, : len(sizes)]
-    chosen = naive_words(sizes, keys.argsort().tolist(), budget)
-    assert set(numbers[hidden].tolist()) == chosen
-    assert int(hidden.sum()) == sum(sizes[word] for word in chosen)
+    wanted = naive_words(sizes, keys.argsort().tolist(), budget)
+    assert set(numbers[chosen].tolist()) == wanted
+    assert int(chosen.sum()) == sum(sizes[word] for word in wanted)
 
 
 @pytest.mark.parametrize("kind", ["whole-words", "spans", "n-grams"])
 def test_words_are_hidden_whole_and_within_the_budget(kind: str) -> None:
     tokens, lengths = texts(300, 64)
-    _, targets = hide(kind, tokens, lengths)
+    _, targets = apply(kind, tokens, lengths)
     asked = targets != IGNORED
     numbers = Masking.of(TOKENIZER, kind).word_numbers(tokens)
     for row, words, length in zip(asked, numbers, lengths.tolist(), strict=True):
@@ -126,7 +126,7 @@ def test_words_are_hidden_whole_and_within_the_budget(kind: str) -> None:
 def test_pieces_are_drawn_for_themselves_and_spans_together() -> None:
     tokens, lengths = texts(500, 64, padded=False)
     for kind, together in (("whole-words", False), ("spans", True)):
-        inputs, targets = hide(kind, tokens, lengths)
+        inputs, targets = apply(kind, tokens, lengths)
         numbers = Masking.of(TOKENIZER, kind).word_numbers(tokens)
         mixed = 0
         for row in range(len(tokens)):
@@ -148,16 +148,16 @@ def test_spans_have_the_papers_lengths() -> None:
     choice = choose_spans(
         free, numbers, torch.full((20,), 200), SPAN_LENGTHS, torch.Generator().manual_seed(0)
     )
-    assert choice.hidden.sum(1).tolist() == [200] * 20
+    assert choice.chosen.sum(1).tolist() == [200] * 20
     assert choice.groups is not None
-    sizes = torch.cat([torch.bincount(choice.groups[row][choice.hidden[row]]) for row in range(20)]).float()
+    sizes = torch.cat([torch.bincount(choice.groups[row][choice.chosen[row]]) for row in range(20)]).float()
     assert sizes.max() <= LONGEST_SPAN
     assert sizes.mean().item() == pytest.approx(3.7, abs=0.2)
     ngrams = choose_spans(
         free, numbers, torch.full((20,), 200), NGRAM_LENGTHS, torch.Generator().manual_seed(0)
     )
     assert ngrams.groups is not None
-    sizes = torch.cat([torch.bincount(ngrams.groups[row][ngrams.hidden[row]]) for row in range(20)])
+    sizes = torch.cat([torch.bincount(ngrams.groups[row][ngrams.chosen[row]]) for row in range(20)])
     shares = torch.bincount(sizes)[1:] / len(sizes)
     assert shares.tolist() == pytest.approx([6 / 11, 3 / 11, 2 / 11], abs=0.05)
 
@@ -174,14 +174,14 @@ def test_spans_stop_only_where_nothing_fits(sizes: list[int], budget: int, seed:
     free[numbers == 0] = False
     random = torch.Generator().manual_seed(seed)
     choice = choose_spans(free, numbers, torch.tensor([budget]), SPAN_LENGTHS, random)
-    assert not choice.hidden[~free].any()
-    left = budget - int(choice.hidden.sum())
+    assert not choice.chosen[~free].any()
+    left = budget - int(choice.chosen.sum())
     assert left >= 0
-    open_words = set(numbers[free & ~choice.hidden].tolist())
+    open_words = set(numbers[free & ~choice.chosen].tolist())
     assert all(sizes[word] > left for word in open_words)
     assert choice.groups is not None
-    for group in choice.groups[choice.hidden].unique():
-        words = numbers[choice.hidden & (choice.groups == group)].unique().tolist()
+    for group in choice.groups[choice.chosen].unique():
+        words = numbers[choice.chosen & (choice.groups == group)].unique().tolist()
         assert words == list(range(words[0], words[-1] + 1))  # in one piece
 
 
@@ -192,15 +192,15 @@ def test_a_span_is_in_one_piece() -> None:
     random = torch.Generator().manual_seed(0)
     choice = choose_spans(free, numbers, torch.full((50,), 30), SPAN_LENGTHS, random)
     assert choice.groups is not None
-    for hidden, groups in zip(choice.hidden, choice.groups, strict=True):
-        for group in groups[hidden].unique():
-            words = (hidden & (groups == group)).nonzero().squeeze(1)
+    for chosen, groups in zip(choice.chosen, choice.groups, strict=True):
+        for group in groups[chosen].unique():
+            words = (chosen & (groups == group)).nonzero().squeeze(1)
             assert int(words[-1] - words[0]) == len(words) - 1
 
 
 def test_a_permutation_hides_nothing() -> None:
     tokens, lengths = texts(300, 60)
-    inputs, targets = hide("permutation", tokens, lengths)
+    inputs, targets = apply("permutation", tokens, lengths)
     assert torch.equal(inputs, tokens)
     counts = (targets != IGNORED).sum(1).tolist()
     assert counts == [min(budget_of(n, 1 / 6), n - 2) for n in lengths.tolist()]
@@ -208,10 +208,10 @@ def test_a_permutation_hides_nothing() -> None:
 
 def test_word_order_shuffles_trigrams_of_other_tokens() -> None:
     tokens, lengths = texts(500, 128, padded=False)
-    _, hidden = hide("tokens", tokens, lengths)
-    inputs, targets = hide("word-order", tokens, lengths)
-    masked = hidden != IGNORED
-    assert torch.equal(targets[masked], hidden[masked])  # the same words are hidden
+    _, chosen = apply("tokens", tokens, lengths)
+    inputs, targets = apply("word-order", tokens, lengths)
+    masked = chosen != IGNORED
+    assert torch.equal(targets[masked], chosen[masked])  # the same tokens are masked
     shuffled = (targets != IGNORED) & ~masked
     assert shuffled.sum(1).tolist() == [6] * 500  # 5 % of 128 tokens, in trigrams
     for row in range(0, 500, 50):
@@ -229,7 +229,7 @@ def test_word_order_shuffles_trigrams_of_other_tokens() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_masks_hang_on_the_generator_alone(kind: str) -> None:
     tokens, lengths = texts(20, 40)
-    first, again, other = (hide(kind, tokens, lengths, seed) for seed in (0, 0, 1))
+    first, again, other = (apply(kind, tokens, lengths, seed) for seed in (0, 0, 1))
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
     assert not torch.equal(first[1], other[1])
 
@@ -253,8 +253,10 @@ def test_the_beginnings_of_words() -> None:
 
 
 def test_what_cannot_be_hidden_is_refused() -> None:
-    with pytest.raises(UserError, match=r"masking: got 'letters'; is no way to hide words\. Choices: tokens"):
+    with pytest.raises(
+        UserError, match=r"masking: got 'letters'; is no way to mask tokens\. Choices: tokens"
+    ):
         Masking.of(TOKENIZER, "letters")
     without = Tokenizer("byte-bpe", ("a", "b"))
-    with pytest.raises(UserError, match="has no token that stands for a hidden word"):
+    with pytest.raises(UserError, match="has no mask token"):
         Masking.of(without, "tokens")

@@ -54,5 +54,5 @@ def test_the_likeliest_tokens_up_to_the_end(processor: DenoisingProcessor) -> No
 
 
 def test_a_tokenizer_without_a_mask_is_told() -> None:
-    with pytest.raises(UserError, match="has no token that stands for masked tokens"):
+    with pytest.raises(UserError, match="has no mask token"):
         DenoisingProcessor.of(learn_tokenizer(["a b"], "byte-bpe", 300), 9)

@@ -77,7 +77,7 @@ def test_windows_hold_every_token(length: int, room: int, stride: int) -> None:
 def test_places_are_those_of_the_tokens(tokenizer: Tokenizer) -> None:
     question = Question("where was the film", " ".join(TEXTS))
     processor = dataclasses.replace(PROCESSOR, tokenizer=tokenizer)
-    tokens, places = tokenizer.encode_with_places(question.context)
+    tokens, places = tokenizer.encode_with_offsets(question.context)
     windows = processor.windows([question])
     begin = 0
     for row in range(len(windows.inputs)):

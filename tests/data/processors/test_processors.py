@@ -166,7 +166,7 @@ def test_images_are_read_one_by_one_or_by_the_folder(tmp_path: Path) -> None:
     assert again.equal(inputs[[1, 0, 1]])
     assert notes == ["", "", ""]
     Image.new("RGBA", (3, 2)).save(tmp_path / "c.png")
-    assert IMAGE.read_noted(tmp_path / "c.png")[2] == ["it has transparent places, which were laid on white"]
+    assert IMAGE.read_noted(tmp_path / "c.png")[2] == ["it has transparent parts, which were laid on white"]
 
 
 def test_idx_images_are_read(tmp_path: Path) -> None:

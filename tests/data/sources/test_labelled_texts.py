@@ -159,7 +159,7 @@ def test_texts_that_are_too_long(tmp_path: Path) -> None:
     long = [("a " * 40 + f"fine film {i}", "good") for i in range(3)]
     (tmp_path / "all.tsv").write_text("".join(f"{text}\t{label}\n" for text, label in [*ROWS, *long]))
     name = f"sentences:{tmp_path / 'all.tsv'}"
-    with pytest.raises(UserError, match=r"text: got 'a a a .* has \d+ tokens, and the model reads 28.*--cut"):
+    with pytest.raises(UserError, match=r"text: got 'a a a .* has \d+ tokens, and the model reads 28.*`cut`"):
         load_data(name, DataOptions(max_tokens=30, **SMALL))
     dataset = load_data(name, DataOptions(max_tokens=30, cut=True, **SMALL))
     assert "3 texts were longer than 30 tokens and were cut" in dataset.notes

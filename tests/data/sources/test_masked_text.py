@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from anncestry.data import DataOptions, load_data
-from anncestry.data.processors import MaskedWordsProcessor, processor_from_json
+from anncestry.data.processors import MaskedTokensProcessor, processor_from_json
 from anncestry.data.readers.lines import lines_of_text
 from anncestry.data.sources.catalogue import usual_options
 from anncestry.data.sources.masked_text import masked_text
@@ -43,7 +43,7 @@ def tokens_of(split) -> list[int]:
 def test_the_parts_are_the_documents_again(tmp_path: Path) -> None:
     dataset = load_data(write(tmp_path), options(pairs="next"))
     processor = dataset.processor
-    assert isinstance(processor, MaskedWordsProcessor)
+    assert isinstance(processor, MaskedTokensProcessor)
     assert processor_from_json(processor.to_json()) == processor
     read = [token for part in (dataset.train, dataset.validation, dataset.test) for token in tokens_of(part)]
     assert processor.tokenizer.decode(read).split() == TEXT.split()
@@ -62,7 +62,7 @@ def test_the_parts_are_the_documents_again(tmp_path: Path) -> None:
 def test_the_signature_says_what_is_asked(tmp_path: Path, pairs: str, relations: int, level: str) -> None:
     dataset = load_data(write(tmp_path), options(pairs=pairs, level=level, vocab_size=300))
     processor, signature = dataset.processor, dataset.signature
-    assert isinstance(processor, MaskedWordsProcessor)
+    assert isinstance(processor, MaskedTokensProcessor)
     assert (signature.task, signature.shape, signature.num_relations) == ("masked-lm", (32,), relations)
     assert signature.output_size == signature.vocab_size == len(processor.tokenizer) <= 300
     special = processor.tokenizer.special
@@ -78,7 +78,7 @@ def test_the_signature_says_what_is_asked(tmp_path: Path, pairs: str, relations:
 def test_lower_case_and_a_tokenizer_that_is_given(tmp_path: Path) -> None:
     name = write(tmp_path, TEXT.replace("the", "THE"))
     learnt = load_data(name, options(lowercase=True))
-    assert isinstance(learnt.processor, MaskedWordsProcessor)
+    assert isinstance(learnt.processor, MaskedTokensProcessor)
     assert "THE" not in "".join(learnt.processor.tokenizer.tokens)
     write_tokenizer(learnt.processor.tokenizer, tmp_path / "tokenizer")
     again = load_data(name, DataOptions(task="masked-lm", window=32, tokenizer=str(tmp_path / "tokenizer")))
@@ -99,7 +99,7 @@ def test_a_folder_has_its_own_split(tmp_path: Path) -> None:
     (tmp_path / "x.valid.txt").write_text("\n".join(SENTENCES[:2]))
     (tmp_path / "x.test.txt").write_text("\n".join(SENTENCES[2:]))
     dataset = load_data(f"text:{tmp_path}", options())
-    assert isinstance(dataset.processor, MaskedWordsProcessor)
+    assert isinstance(dataset.processor, MaskedTokensProcessor)
     assert dataset.processor.tokenizer.decode(tokens_of(dataset.test)) == " ".join(SENTENCES[2:])
     assert "the folder's own split: x.train.txt.gz" in dataset.notes[1]
 
@@ -162,19 +162,19 @@ def test_each_encoder_learns_its_own_kind_of_pieces(model: str, kind: str) -> No
     """Bytes for RoBERTa, words' characters for XLM; for those of SentencePiece what BERT has."""
     given = DataOptions(**{**usual_options(model, "pydoc"), "max_chars": 20_000, "vocab_size": 400})
     processor = load_data("pydoc", given).processor
-    assert isinstance(processor, MaskedWordsProcessor)
+    assert isinstance(processor, MaskedTokensProcessor)
     assert processor.tokenizer.kind == kind
 
 
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"level": "char"}, "level: got 'char'; is no level at which words are hidden"),
+        ({"level": "char"}, "level: got 'char'; is no level at which tokens are masked"),
         ({"split": "char-rnn"}, "split: got 'char-rnn'; is for language models"),
         ({"vocab_size": 10}, "vocab_size: got 10; must have room for"),
         ({"window": 3}, "window: got 3; has no room for words"),
-        ({"task": None, "masking": "spans"}, "masking: got 'spans'; is for text of which words are hidden"),
-        ({"task": None, "pairs": "next"}, "pairs: got 'next'; is for text of which words are hidden"),
+        ({"task": None, "masking": "spans"}, "masking: got 'spans'; is for text that is masked or corrupted"),
+        ({"task": None, "pairs": "next"}, "pairs: got 'next'; is for text that is masked or corrupted"),
     ],
 )
 def test_what_does_not_fit_is_told(tmp_path: Path, fields: dict, message: str) -> None:

@@ -107,10 +107,10 @@ def test_data_the_processor_cannot_read_are_refused(tmp_path: Path) -> None:
 
     refused(
         "digits",
-        "--data: got 'digits'; holds other inputs than the model was trained on, which its TableProcessor",
+        "data: got 'digits'; holds other inputs than the model was trained on, which its TableProcessor",
     )
-    refused("pydoc", "--data: got 'pydoc'; holds other inputs")
-    refused("mackey-glass", "--data: got 'mackey-glass'; holds other inputs")
+    refused("pydoc", "data: got 'pydoc'; holds other inputs")
+    refused("mackey-glass", "data: got 'mackey-glass'; holds other inputs")
     refused(write_table(tmp_path / "b.csv", range(9), "x,colour,kind"), "the header must also name 'size'")
     refused(
         write_table(tmp_path / "b.csv", range(9), "x,colour,size"),

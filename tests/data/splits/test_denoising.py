@@ -7,9 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anncestry.data.corruption.infilling import Noising
+from anncestry.data.corruption.infilling import TextCorruption
 from anncestry.data.splits.dataset import epoch_order
-from anncestry.data.splits.denoising import NoisedPairs
+from anncestry.data.splits.denoising import DenoisingPairs
 from anncestry.data.splits.seq2seq import Sequences
 from anncestry.protocols import IGNORED
 from anncestry.signature import END, PAD
@@ -21,15 +21,15 @@ TOKENS = ("<pad>", "<unk>", "<s>", "</s>", "<mask>", *(f"Ġ{i}" for i in range(8
 TOKENIZER = Tokenizer("byte-bpe", TOKENS, Special(0, 1, 2, 3, 3, MASK), "roberta")
 
 
-def split_of(lengths: list[int]) -> NoisedPairs:
+def split_of(lengths: list[int]) -> DenoisingPairs:
     """Texts that are told apart by each of their tokens."""
     starts = torch.tensor([0, *lengths]).cumsum(0).tolist()
     rows = [[*range(FIRST + a, FIRST + b), END] for a, b in pairwise(starts)]
     references = tuple((str(row),) for row in range(len(rows)))
-    return NoisedPairs.of(Sequences.of(rows), Noising.of(TOKENIZER), references)
+    return DenoisingPairs.of(Sequences.of(rows), TextCorruption.of(TOKENIZER), references)
 
 
-def check(batch, split: NoisedPairs) -> list[int]:
+def check(batch, split: DenoisingPairs) -> list[int]:
     """The rows of a batch, each with what noise has left of its own text."""
     rows = {split.targets.row(row)[0]: row for row in range(len(split))}
     found = []

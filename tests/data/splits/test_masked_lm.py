@@ -151,12 +151,12 @@ def test_scores_always_see_the_same_masks(masking: str) -> None:
 
 def test_training_draws_other_masks_in_every_pass() -> None:
     split = blocks(lines=30)
-    hidden = []
+    chosen = []
     for epoch in range(20):
         for batch in split.batches(64, epoch_order(0, epoch)):
             order = originals(batch).tolist()
-            hidden.append([(batch.targets[order.index(row)] != IGNORED).tolist() for row in sorted(order)])
-    assert len({str(row) for row in hidden}) == 20
+            chosen.append([(batch.targets[order.index(row)] != IGNORED).tolist() for row in sorted(order)])
+    assert len({str(row) for row in chosen}) == 20
 
 
 def test_bad_windows_are_refused() -> None:

@@ -30,7 +30,7 @@ X = torch.randn(B, T, N, dtype=torch.float64, generator=torch.Generator().manual
 
 
 def test_the_limits_are_reached_and_never_passed():
-    limited, free = cell(), cell(0, 0)
+    limited, free = cell(), cell(0.0, 0.0)
     free.load_state_dict(limited.state_dict())
     y, state = Unrolled(limited)(X)
     assert y.abs().max() == 0.2

@@ -112,7 +112,7 @@ def test_weights_sum_to_one_over_the_visible_places():
 
 
 def test_rows_lie_with_their_source():
-    rows = torch.arange(N * K).unsqueeze(1)
+    rows = torch.arange(float(N * K)).unsqueeze(1)
     assert side_by_side(rows, N)[:, :, 0].tolist() == [[0, 1], [2, 3], [4, 5]]
 
 

@@ -33,7 +33,7 @@ def test_words_of_a_run_share_no_fate():
     tokenizer = Tokenizer("wordpiece", special + words, Special(0, 1, 2, 3, 3, 4), "bert")
     random = torch.Generator().manual_seed(0)
     tokens = torch.randint(5, len(tokenizer), (200, 40), generator=random)
-    inputs, targets = Masking.of(tokenizer, "n-grams").hide(tokens, torch.full((200,), 40), random)
+    inputs, targets = Masking.of(tokenizer, "n-grams").apply(tokens, torch.full((200,), 40), random)
     asked, mixed = targets != IGNORED, 0
     for row in range(200):
         places = asked[row].nonzero().squeeze(1).tolist()

@@ -105,7 +105,7 @@ def hiding(num_words: int) -> Masking:
 
 def hide(tokens: Int[Tensor, "B T"], masking: Masking, random: torch.Generator) -> tuple[Tensor, Tensor]:
     """``(inputs, targets)``: targets are `IGNORED` where nothing is hidden."""
-    return masking.hide(tokens, torch.full((len(tokens),), tokens.shape[1]), random)
+    return masking.apply(tokens, torch.full((len(tokens),), tokens.shape[1]), random)
 
 
 def cross_entropy(scores: Float[Tensor, "*B V"], targets: Int[Tensor, "*B"]) -> Tensor:

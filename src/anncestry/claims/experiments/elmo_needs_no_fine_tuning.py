@@ -18,7 +18,7 @@ import torch
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.claims.common.claim import Judgement, Rows, Verdict
 from anncestry.claims.common.toy_language import NUM_TAGS, NUM_WORDS, Language, cross_entropy, training
-from anncestry.data.splits.character_words import TEXT_BEGINS, TEXT_ENDS, Speller
+from anncestry.data.splits.character_encoding import TEXT_BEGINS, TEXT_ENDS, CharacterEncoder
 from anncestry.models.create import create
 from anncestry.protocols import IGNORED
 
@@ -31,12 +31,12 @@ AHEAD, NEAR, FAR = 0.05, 0.02, 0.05  # of the tags
 
 def spelling(random: torch.Generator) -> Int[Tensor, "W C"]:
     """How marks and words are written: four random letters each."""
-    speller, known = Speller(NUM_CHARS), set()
+    encoder, known = CharacterEncoder(NUM_CHARS), set()
     while len(known) < NUM_WORDS:
         letters = torch.randint(ord("a"), ord("z") + 1, (LETTERS,), generator=random).tolist()
         known.add("".join(map(chr, letters)))
-    speller.places(sorted(known))
-    return speller.spelling().long()
+    encoder.indices(sorted(known))
+    return encoder.characters().long()
 
 
 def build(task: str, width: int, seed: int, **parts: Any) -> Any:

@@ -21,7 +21,7 @@ import torch
 
 from anncestry.arrays import Float, Tensor
 from anncestry.claims.common.claim import Judgement, Rows, Verdict
-from anncestry.data.splits.character_words import spelt
+from anncestry.data.splits.character_encoding import encode_characters
 from anncestry.models.create import create
 
 SIDES, HALVES = ("left", "right"), ("forward", "backward")
@@ -61,7 +61,7 @@ def build(num_layers: int, seed: int) -> Any:
 
 def vectors(model: Any, word: str, texts: Sequence[Text]) -> Float[Tensor, "L N 2 D"]:
     """Of the word in each text, by layer and half."""
-    inputs, _ = spelt([[*left, word, *right] for left, right in texts], NUM_CHARS)
+    inputs, _ = encode_characters([[*left, word, *right] for left, right in texts], NUM_CHARS)
     with torch.no_grad():
         layers, _ = model.embed(inputs)
     return torch.stack([layer[:, len(texts[0][0])].unflatten(1, (2, -1)) for layer in layers])

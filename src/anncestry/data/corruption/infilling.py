@@ -1,4 +1,4 @@
-"""Noise on texts, for nets that write them as they were: sentences in another order, spans behind one mask.
+"""How denoising autoencoders corrupt a text: sentence permutation and text infilling.
 
 Lewis et al., 1910.13461, section 2.2 and 4:
 
@@ -28,11 +28,11 @@ _STOP = re.compile(r"""[.!?]["')\]]*(</w>)?$""")
 
 
 @dataclass(frozen=True)
-class Noising:
-    """How noise is put on texts of a tokenizer.
+class TextCorruption:
+    """How the texts of a tokenizer are corrupted.
 
     Attributes:
-        words: where they begin, and the token of a mask.
+        words: where words begin, and the mask token.
         stops: (V,) tokens that end with a full stop, an exclamation or a question mark; quotes and brackets
             may follow. A sentence ends behind one that is the last of a word.
     """
@@ -41,18 +41,18 @@ class Noising:
     stops: Bool[Tensor, "V"]
 
     @classmethod
-    def of(cls, tokenizer: Tokenizer) -> "Noising":
+    def of(cls, tokenizer: Tokenizer) -> "TextCorruption":
         """
         Raises:
-            UserError: the tokenizer has no token for hidden words.
+            UserError: the tokenizer has no mask token.
         """
         stops = [_STOP.search(token) is not None for token in tokenizer.tokens]
         return cls(Masking.of(tokenizer, "tokens"), torch.tensor(stops))
 
-    def spoil(
+    def corrupt(
         self, tokens: Int[Tensor, "B T"], lengths: Int[Tensor, "B"], random: torch.Generator
     ) -> tuple[Int[Tensor, "B S"], Int[Tensor, "B"]]:
-        """``(noised, their lengths)`` of texts without special tokens; none becomes longer."""
+        """``(corrupted, their lengths)`` of texts without special tokens; none becomes longer."""
         order = shuffled_sentences(self.sentences(tokens), lengths, random)
         return infilled(tokens.gather(1, order), lengths, self.words.mask, random)
 
@@ -66,7 +66,7 @@ class Noising:
 def shuffled_sentences(
     sentences: Int[Tensor, "B T"], lengths: Int[Tensor, "B"], random: torch.Generator
 ) -> Int[Tensor, "B T"]:
-    """Where each place gets its token from; what is beyond the lengths stays there."""
+    """From which position each position gets its token; what is beyond the lengths stays there."""
     outside = torch.arange(sentences.shape[1]) >= lengths[:, None]
     keys = torch.rand(sentences.shape, generator=random).gather(1, sentences)
     return keys.masked_fill_(outside, 2.0).argsort(dim=1, stable=True)
@@ -75,7 +75,7 @@ def shuffled_sentences(
 def infilled(
     tokens: Int[Tensor, "B T"], lengths: Int[Tensor, "B"], mask: int, random: torch.Generator
 ) -> tuple[Int[Tensor, "B S"], Int[Tensor, "B"]]:
-    """``(texts with masks, their lengths)``, filled up with `PAD`; none is longer than it was."""
+    """``(texts with masks, their lengths)``, padded with `PAD`; none is longer than it was."""
     budget = (SHARE * lengths.double()).round().long()
     stay = lengths - budget
     spans = span_lengths(budget, random)
@@ -89,13 +89,13 @@ def infilled(
     taken, masks = torch.zeros((2, *open_gaps.shape), dtype=torch.int64)
     taken[rows, at], masks[rows, at] = spans[drawn], 1
     before, masks_before = taken.cumsum(1), masks.cumsum(1)
-    noised_lengths = stay + masks_before[:, -1]
-    noised = torch.full((len(tokens), int(noised_lengths.max())), PAD)
+    corrupted_lengths = stay + masks_before[:, -1]
+    corrupted = torch.full((len(tokens), int(corrupted_lengths.max())), PAD)
     rows, here = (open_gaps & (gaps < stay[:, None])).nonzero(as_tuple=True)
-    noised[rows, here + masks_before[rows, here]] = tokens[rows, here + before[rows, here]]
+    corrupted[rows, here + masks_before[rows, here]] = tokens[rows, here + before[rows, here]]
     rows, here = masks.nonzero(as_tuple=True)
-    noised[rows, here + masks_before[rows, here] - 1] = mask
-    return noised, noised_lengths
+    corrupted[rows, here + masks_before[rows, here] - 1] = mask
+    return corrupted, corrupted_lengths
 
 
 def span_lengths(budget: Int[Tensor, "B"], random: torch.Generator) -> Int[Tensor, "B M"]:

@@ -1,10 +1,10 @@
-"""Which tokens are hidden, drawn anew for every batch, and what stands in their place.
+"""Masked language modelling: which tokens are chosen, drawn anew for every batch, and what replaces them.
 
 * ``tokens``: Devlin et al., 1810.04805: 15 % of a text's length, rounded, at least one.
 * ``whole-words``: the same budget, spent on words; one that is too long for what is left is passed over.
 * ``spans``: Joshi et al., 1907.10529: runs of whole words, their number from a geometric distribution.
 * ``n-grams``: Lan et al., 1909.11942: runs of one to three words, with p ~ 1 / n.
-* ``permutation``: Yang et al., 1906.08237: a sixth is predicted, and nothing is hidden: the model draws an
+* ``permutation``: Yang et al., 1906.08237: a sixth is predicted, and nothing is masked: the model draws an
   order in which those come last.
 * ``word-order``: Wang et al., 1908.04577: ``tokens``, and trigrams of other tokens are shuffled, to be put
   right again.
@@ -39,26 +39,26 @@ _ORDERS = torch.tensor(list(permutations(range(3))))
 
 
 class Choice(NamedTuple):
-    """What is hidden.
+    """Which tokens are to be predicted.
 
     Attributes:
-        hidden: (B, T).
-        groups: (B, T) the number of the span that a hidden token is in, which shares its fate; None: each has
-            its own.
+        chosen: (B, T).
+        groups: (B, T) the number of the span that a chosen token is in, which is replaced as a whole; None:
+            each token for itself.
     """
 
-    hidden: Bool[Tensor, "B T"]
+    chosen: Bool[Tensor, "B T"]
     groups: Int[Tensor, "B T"] | None = None
 
 
 @dataclass(frozen=True)
 class Masking:
-    """How texts of a tokenizer are hidden.
+    """How texts of a tokenizer are masked.
 
     Attributes:
         kind: one of `KINDS`.
-        mask: the token that stands for a hidden one.
-        special: (V,) tokens that are no text: never hidden, and never put in place of another.
+        mask: the mask token.
+        special: (V,) tokens that are no text: never masked, and never a random replacement.
         begins, ends: (V,) tokens that begin a word, and those that end one.
     """
 
@@ -72,11 +72,11 @@ class Masking:
     def of(cls, tokenizer: Tokenizer, kind: str) -> "Masking":
         """
         Raises:
-            UserError: there is no such kind, or the tokenizer has no token for a hidden word.
+            UserError: there is no such kind, or the tokenizer has no mask token.
         """
-        require(kind in KINDS, "masking", kind, "is no way to hide words", KINDS)
+        require(kind in KINDS, "masking", kind, "is no way to mask tokens", KINDS)
         mask = tokenizer.special.mask
-        rule = "has no token that stands for a hidden word"
+        rule = "has no mask token"
         if mask is None:
             require(kind == "permutation", "tokenizer", tokenizer.kind, rule)
             mask = 0  # never used
@@ -92,7 +92,7 @@ class Masking:
             begins = torch.tensor([token.startswith(("Ġ", SPACE)) for token in tokens])
         return cls(kind, mask, special, begins, ends)
 
-    def hide(
+    def apply(
         self, tokens: Int[Tensor, "B T"], lengths: Int[Tensor, "B"], random: torch.Generator
     ) -> tuple[Int[Tensor, "B T"], Int[Tensor, "B T"]]:
         """``(inputs, targets)`` of texts between special tokens; nothing is asked at targets of `IGNORED`.
@@ -105,12 +105,12 @@ class Masking:
         share = PREDICTED_LAST if self.kind == "permutation" else SHARE
         budget = (share * lengths.double()).round().long().clamp(min=1)  # half to even, as Python rounds
         choice = self._choose(tokens, free, budget, random)
-        targets = tokens.masked_fill(~choice.hidden, IGNORED)
+        targets = tokens.masked_fill(~choice.chosen, IGNORED)
         if self.kind == "permutation":
             return tokens, targets
         inputs = self._replaced(tokens, choice, random)
         if self.kind == "word-order":
-            order, moved = shuffled_trigrams(free & ~choice.hidden, lengths, random)
+            order, moved = shuffled_trigrams(free & ~choice.chosen, lengths, random)
             return inputs.gather(1, order), torch.where(moved, tokens, targets)
         return inputs, targets
 
@@ -127,7 +127,7 @@ class Masking:
             return choose_spans(free, self.word_numbers(tokens), budget, SPAN_LENGTHS, random)
         if self.kind == "n-grams":
             ngrams = choose_spans(free, self.word_numbers(tokens), budget, NGRAM_LENGTHS, random)
-            return Choice(ngrams.hidden)
+            return Choice(ngrams.chosen)
         return choose_tokens(free, budget, random)
 
     def word_numbers(self, tokens: Int[Tensor, "B T"]) -> Int[Tensor, "B T"]:
@@ -141,19 +141,19 @@ class Masking:
     def _replaced(
         self, tokens: Int[Tensor, "B T"], choice: Choice, random: torch.Generator
     ) -> Int[Tensor, "B T"]:
-        """The tokens with masks and random words where they are hidden."""
+        """The tokens with masks and random words where they were chosen."""
         fate = torch.rand(tokens.shape, generator=random)
         if choice.groups is not None:
             fate = fate.gather(1, choice.groups)
         words = (~self.special).nonzero().squeeze(1)
         others = words[torch.randint(len(words), tokens.shape, generator=random)]
-        masked = choice.hidden & (fate < MASKED)
-        random_word = choice.hidden & (fate >= MASKED) & (fate < MASKED + RANDOM)
+        masked = choice.chosen & (fate < MASKED)
+        random_word = choice.chosen & (fate >= MASKED) & (fate < MASKED + RANDOM)
         return torch.where(random_word, others, tokens).masked_fill_(masked, self.mask)
 
 
 def choose_tokens(free: Bool[Tensor, "B T"], budget: Int[Tensor, "B"], random: torch.Generator) -> Choice:
-    """As many of the free places as the budget allows, each as likely as the others."""
+    """As many of the free positions as the budget allows, each as likely as the others."""
     order = _random_order(free, random)
     chosen = torch.arange(free.shape[1]) < budget[:, None]
     return Choice(torch.zeros_like(free).scatter_(1, order, chosen) & free)
@@ -191,14 +191,14 @@ def choose_spans(
 ) -> Choice:
     """Runs of whole words, one after the other, until no word fits into what is left of the budget.
 
-    A span begins at any word that is still open and fits, and ends before what is hidden already, before a
+    A span begins at any word that is still open and fits, and ends before what is chosen already, before a
     special token, and where the budget does.
 
     Args:
         weights: of runs of 1, 2, ... words.
     """
     sizes, open_words = _words(free, numbers)
-    places, left = torch.arange(free.shape[1]), budget[:, None].clone()
+    positions, left = torch.arange(free.shape[1]), budget[:, None].clone()
     groups = torch.full_like(numbers, -1)
     drawn = torch.multinomial(
         torch.tensor(weights), free.numel(), replacement=True, generator=random
@@ -209,7 +209,7 @@ def choose_spans(
             break
         first = torch.rand(free.shape, generator=random).masked_fill_(~may_begin, -1).argmax(1, keepdim=True)
         closed = (~open_words).cumsum(1)
-        span = open_words & (places >= first) & (places <= first + drawn[:, turn : turn + 1])
+        span = open_words & (positions >= first) & (positions <= first + drawn[:, turn : turn + 1])
         span &= (closed == closed.gather(1, first)) & may_begin.any(1, keepdim=True)
         span &= sizes.mul(span).cumsum(1) <= left
         groups[span] = turn
@@ -222,15 +222,15 @@ def choose_spans(
 def shuffled_trigrams(
     free: Bool[Tensor, "B T"], lengths: Int[Tensor, "B"], random: torch.Generator
 ) -> tuple[Int[Tensor, "B T"], Bool[Tensor, "B T"]]:
-    """``(order, moved)``: where each place gets its token from, and which places were shuffled."""
+    """``(order, moved)``: from which position each gets its token, and which were shuffled."""
     batch_size, length = free.shape
     order = torch.arange(length).expand(batch_size, length).clone()
     moved = torch.zeros_like(free)
     wanted = (SHUFFLED / 3 * lengths.double()).round().long()
     for turn in range(int(wanted.max())):
-        open_places = free & ~moved
+        open_positions = free & ~moved
         begins = torch.zeros_like(free)
-        begins[:, : length - 2] = open_places[:, :-2] & open_places[:, 1:-1] & open_places[:, 2:]
+        begins[:, : length - 2] = open_positions[:, :-2] & open_positions[:, 1:-1] & open_positions[:, 2:]
         begins &= (turn < wanted)[:, None]
         rows = begins.any(1).nonzero().squeeze(1)
         keys = torch.rand(free.shape, generator=random).masked_fill_(~begins, -1)
@@ -242,7 +242,7 @@ def shuffled_trigrams(
 
 
 def _random_order(first: Bool[Tensor, "B T"], random: torch.Generator) -> Int[Tensor, "B T"]:
-    """All places of each row in random order, those that ``first`` marks before the others."""
+    """All positions of each row in random order, those that ``first`` marks before the others."""
     return torch.rand(first.shape, generator=random).masked_fill_(~first, 2.0).argsort(1)
 
 

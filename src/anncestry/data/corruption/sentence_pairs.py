@@ -1,13 +1,14 @@
 """Which sentences stand together in an input of pre-training: one after the other, or two that are compared.
 
-A plan is a table of places in a text that was cut into tokens: row by row where a first text begins and ends,
-where a second one does, and how the second follows the first.
+A plan is a table of positions in a tokenized text: row by row where a first text begins and ends, where a
+second one does, and how the second follows the first.
 
 * ``none``: full sentences, as many as there is room for, over the borders of documents (Liu et al.,
   1907.11692, "full-sentences"). A line that is longer than the room is cut.
-* ``next``: the second text follows (0), or is of another document (1): Devlin et al., 1810.04805, as their
-  ``create_pretraining_data`` does it.
-* ``order``: the second text follows (0), or the two have changed places (1): Lan et al., 1909.11942.
+* ``next``: next-sentence prediction: the second text follows (0), or is of another document (1): Devlin et
+  al., 1810.04805, as their ``create_pretraining_data`` does it.
+* ``order``: sentence-order prediction: the second text follows (0), or the two are swapped (1): Lan et al.,
+  1909.11942.
 * ``three``: it follows (0), comes before (1), or is of another document (2), each as likely: Wang et al.,
   1908.04577.
 """
@@ -50,7 +51,7 @@ def _blocks(starts: np.ndarray, first: int, total: int, room: int) -> list[tuple
         if last >= total:
             last = total
         else:
-            line = int(np.searchsorted(starts, last, "right")) - 1  # the one that holds the last place
+            line = int(np.searchsorted(starts, last, "right")) - 1  # the one that holds the last position
             begin, end = int(starts[line]), int(starts[line + 1])
             if first < begin and end - begin <= room:
                 last = begin

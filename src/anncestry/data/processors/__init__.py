@@ -14,7 +14,7 @@ from anncestry.data.processors.characters import (
 )
 from anncestry.data.processors.denoising import DenoisingProcessor
 from anncestry.data.processors.image import ImageProcessor, PixelProcessor
-from anncestry.data.processors.masked_words import MaskedWordsProcessor
+from anncestry.data.processors.masked_tokens import MaskedTokensProcessor
 from anncestry.data.processors.packed_spans import SpanProcessor
 from anncestry.data.processors.packed_targets import (
     PackedClassesProcessor,
@@ -41,7 +41,7 @@ __all__ = [
     "CharacterWordsProcessor",
     "DenoisingProcessor",
     "ImageProcessor",
-    "MaskedWordsProcessor",
+    "MaskedTokensProcessor",
     "PackedClassesProcessor",
     "PackedLabelsProcessor",
     "PackedTagsProcessor",
@@ -69,7 +69,7 @@ _KINDS: dict[str, type[Processor]] = {
         TextProcessor,
         WordTextProcessor,
         PieceTextProcessor,
-        MaskedWordsProcessor,
+        MaskedTokensProcessor,
         PackedClassesProcessor,
         PackedLabelsProcessor,
         PackedValuesProcessor,

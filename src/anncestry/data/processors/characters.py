@@ -9,7 +9,13 @@ from anncestry.arrays import Float, Int, Tensor
 from anncestry.data.processors.common import decode_classes
 from anncestry.data.processors.given import Given, ReadsSentences, ReadsTexts, label_of
 from anncestry.data.processors.text import UNKNOWN
-from anncestry.data.splits.character_words import NUM_CHARS, TEXT_BEGINS, TEXT_ENDS, Speller, spelt
+from anncestry.data.splits.character_encoding import (
+    NUM_CHARS,
+    TEXT_BEGINS,
+    TEXT_ENDS,
+    CharacterEncoder,
+    encode_characters,
+)
 from anncestry.errors import UserError
 
 MARKS = ("</S>", "<S>")
@@ -43,7 +49,7 @@ class CharacterProcessor(ReadsTexts):
         for sentence in sentences:
             if not sentence:
                 raise UserError("text", " ".join(sentence), "must hold at least one word")
-        return spelt(sentences, self.num_chars)
+        return encode_characters(sentences, self.num_chars)
 
     def read(self, source: Given) -> tuple[list[str], Int[Tensor, "N T C"]]:
         """Texts, with blanks between their words (`anncestry.data.processors.given.given_texts`)."""
@@ -106,21 +112,21 @@ class CharacterWordsProcessor(CharacterProcessor):
         return [index.get(word, UNKNOWN_WORD) for word in line]
 
     def index(self) -> dict[str, int]:
-        """The place of each word that a text can have."""
+        """The class of each word that a text can have."""
         first = UNKNOWN_WORD + 1
-        return {word: first + place for place, word in enumerate(self.vocabulary[first:])}
+        return {word: first + number for number, word in enumerate(self.vocabulary[first:])}
 
     def encode(self, sentences: Sequence[Sequence[str]]) -> tuple[Int[Tensor, "N T C"], Int[Tensor, "N"]]:
         """As for all; where words are asked for, with the marks of the ends of each text."""
         inputs, lengths = super().encode(sentences)
         if not self.vocabulary:
             return inputs, lengths
-        spelling = Speller(self.num_chars).spelling().long()
+        characters = CharacterEncoder(self.num_chars).characters().long()
         N, T, C = inputs.shape
         marked = inputs.new_zeros(N, T + 2, C)
-        marked[:, 0], marked[:, 1:-1] = spelling[TEXT_BEGINS], inputs
+        marked[:, 0], marked[:, 1:-1] = characters[TEXT_BEGINS], inputs
         for row, length in enumerate(lengths.tolist()):
-            marked[row, length + 1] = spelling[TEXT_ENDS]
+            marked[row, length + 1] = characters[TEXT_ENDS]
         return marked, lengths + 2
 
     def decode(self, outputs: Float[Tensor, "B T ..."]) -> list[dict[str, Any]]:

@@ -64,7 +64,7 @@ def expect(processor: object, kind: type[P], name: str) -> P:
     """The processor, or a `UserError` where it is not of the kind that reads the data called ``name``."""
     if not isinstance(processor, kind):
         rule = f"holds other inputs than the model was trained on, which its {type(processor).__name__} reads"
-        raise UserError("--data", name, rule)
+        raise UserError("data", name, rule)
     return processor
 
 
@@ -144,22 +144,24 @@ class Layout:
         """A table from text; a first row with one of the names is its header."""
         return parse_table(text, name, known=self.names if self.has_header else ())
 
-    def check_told(self, field: str, wanted: str) -> None:
-        """Raise a `UserError` where columns that are told for other data are not as the model's are.
+    def check_columns(self, field: str, wanted: str) -> None:
+        """Raise a `UserError` where columns that are given for other data are not as the model's are.
 
         Args:
             field: ``target``, which must be the model's, or ``drop``, which must not be its inputs.
             wanted: names or positions, with commas between them.
         """
-        told = [wanted] if wanted in self.names else [name.strip() for name in wanted.split(",")]
+        given = [wanted] if wanted in self.names else [name.strip() for name in wanted.split(",")]
         if field == "drop":
-            places = [str(column + 1) for column in self.inputs]
-            read = [name for name in told if name in self.input_names or name in places]
+            positions = [str(column + 1) for column in self.inputs]
+            read = [name for name in given if name in self.input_names or name in positions]
             require(not read, field, wanted, "leaves out an input of the model", read)
             return
         named = {self.names[target] for target in self.targets}
-        places = {str(target + 1) for target in self.targets}
-        require(set(told) in (named, places), field, wanted, "is not what the model predicts", sorted(named))
+        positions = {str(target + 1) for target in self.targets}
+        require(
+            set(given) in (named, positions), field, wanted, "is not what the model predicts", sorted(named)
+        )
 
     def find_inputs(self, table: Table, source: Given) -> list[int]:
         """Where each input is in a table; `read` says how."""

@@ -1,25 +1,25 @@
-"""Texts of which something is missing: ``Paris <mask> of France.``"""
+"""Texts whose corruption is undone: ``Paris <mask> of France.``"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from anncestry.data.processors.masked_words import MASK
+from anncestry.data.processors.masked_tokens import MASK
 from anncestry.data.processors.translation import TranslationProcessor
 from anncestry.errors import require
-from anncestry.tokenizers.target_vocabulary import WrittenPieces
+from anncestry.tokenizers.target_vocabulary import TargetTokenizer
 from anncestry.tokenizers.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
 class DenoisingProcessor(TranslationProcessor):
-    """Reads and writes texts by one tokenizer; a mask may stand for any number of words.
+    """Reads and generates texts by one tokenizer; a mask may stand for any number of tokens.
 
-    A net that learns another task from there, answers for texts, goes on with the same processor.
+    A net that is fine-tuned for another task of sequences to sequences goes on with the same processor.
     """
 
-    source: WrittenPieces
-    target: WrittenPieces
+    source: TargetTokenizer
+    target: TargetTokenizer
 
     kind = "denoising"
 
@@ -34,10 +34,10 @@ class DenoisingProcessor(TranslationProcessor):
             UserError: the tokenizer lacks a special token.
         """
         _check_mask(tokenizer)
-        return cls.around(WrittenPieces.of(tokenizer), max_tokens)
+        return cls.around(TargetTokenizer.of(tokenizer), max_tokens)
 
     @classmethod
-    def around(cls, pieces: WrittenPieces, max_tokens: int) -> "DenoisingProcessor":
+    def around(cls, pieces: TargetTokenizer, max_tokens: int) -> "DenoisingProcessor":
         """The same around pieces with numbers."""
         _check_mask(pieces.tokenizer)
         return cls(pieces, pieces, max_tokens, source_end=True)
@@ -60,9 +60,9 @@ class DenoisingProcessor(TranslationProcessor):
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "DenoisingProcessor":
-        return cls.around(WrittenPieces.from_described(fields), fields["max_tokens"])
+        return cls.around(TargetTokenizer.from_described(fields), fields["max_tokens"])
 
 
 def _check_mask(tokenizer: Tokenizer) -> None:
-    rule = "has no token that stands for masked tokens"
+    rule = "has no mask token"
     require(tokenizer.special.mask is not None, "tokenizer", tokenizer.kind, rule)

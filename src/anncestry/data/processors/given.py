@@ -161,7 +161,7 @@ def _table(names: tuple[str, ...] | None, columns: list[list[str]], what: str) -
     rule = f"must have columns of one length, and at least one row ({what})"
     require(len(lengths) == 1 and 0 not in lengths, "input", sorted(lengths), rule)
     header = names is not None
-    names = names if names is not None else tuple(str(place + 1) for place in range(len(columns)))
+    names = names if names is not None else tuple(str(position + 1) for position in range(len(columns)))
     return Table(names, header, tuple(map(tuple, columns)), range(1, len(columns[0]) + 1))
 
 

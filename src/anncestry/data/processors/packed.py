@@ -26,7 +26,7 @@ class PackedProcessor(ReadsTexts):
         max_tokens: the longest input, special tokens among them.
         cut: whether longer texts are cut at their end (of a pair, the longer one first) instead of refused.
         read_special: whether special tokens that somebody typed are read as such, as transformers does.
-        apart: the token between two texts, where the model tells these apart by it; no text holds it.
+        apart: the token between two texts, where the model distinguishes these by it; no text holds it.
     """
 
     tokenizer: Tokenizer
@@ -49,8 +49,8 @@ class PackedProcessor(ReadsTexts):
         if special.pad is not None:
             return special.pad
         others = {"end": special.end, "begin": special.begin}
-        found = (place for role, place in others.items() if role != last and place is not None)
-        return next((place for place in found if place != others.get(last)), 0)
+        found = (position for role, position in others.items() if role != last and position is not None)
+        return next((position for position in found if position != others.get(last)), 0)
 
     def encode(
         self, texts: Sequence[Text], special: bool = False, blank: bool = False
@@ -83,7 +83,7 @@ class PackedProcessor(ReadsTexts):
             if len(tokens) + len(others or ()) > room:
                 if not self.cut:
                     rule = f"has {len(tokens) + len(others or ())} tokens, and the model reads {room}"
-                    hint = "--cut leaves out the end of texts that are too long."
+                    hint = "`cut` leaves out the end of texts that are too long."
                     raise UserError("text", first[:80], rule, hint=hint)
                 tokens, others = shorten(tokens, others, room)
                 num_cut += 1
@@ -100,7 +100,7 @@ class PackedProcessor(ReadsTexts):
         """
         if self.apart is not None and (self.apart in first or self.apart in (second or ())):
             token = self.tokenizer.tokens[self.apart]
-            rule = "stands in a text, where the model would begin its second text"
+            rule = "stands in a text, where the model would begin the second of two texts"
             raise UserError("text", token, rule, hint="Two texts are written with a tab between them.")
         return self.tokenizer.pack(first, second)
 
@@ -119,8 +119,8 @@ class PackedProcessor(ReadsTexts):
 
     def lengths_of(self, inputs: Int[Tensor, "N T"]) -> Int[Tensor, "N"]:
         """How many tokens of each row are no padding."""
-        places = torch.arange(1, inputs.shape[1] + 1, device=inputs.device)
-        return ((inputs != self.filler) * places).amax(1).clamp(min=1)
+        positions = torch.arange(1, inputs.shape[1] + 1, device=inputs.device)
+        return ((inputs != self.filler) * positions).amax(1).clamp(min=1)
 
     def to_json(self) -> dict[str, Any]:
         fields = asdict(self)

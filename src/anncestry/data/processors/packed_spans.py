@@ -28,7 +28,7 @@ from anncestry.errors import UserError
 from anncestry.tokenizers.spec import packed_parts
 
 NEVER = -1e30  # below every score
-CHUNK = 64  # windows whose pairs of places are compared at once
+CHUNK = 64  # windows whose pairs of positions are compared at once
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,13 @@ class SpanProcessor(PackedProcessor):
             UserError: a question or a text holds no token, or a question is too long and not to be cut.
         """
         rows: list[list[int]] = []
-        places: list[list[tuple[int, int]]] = []
+        positions: list[list[tuple[int, int]]] = []
         central, owners, offsets = [], [], []
         texts: dict[str, tuple[list[int], list[tuple[int, int]]]] = {}  # many questions are of one text
         for number, question in enumerate(questions):
             asked = self._question(question.text)
             if question.context not in texts:
-                texts[question.context] = self.tokenizer.encode_with_places(
+                texts[question.context] = self.tokenizer.encode_with_offsets(
                     question.context, self.read_special
                 )
             tokens, spans = texts[question.context]
@@ -77,14 +77,14 @@ class SpanProcessor(PackedProcessor):
             best = _most_context(bounds, len(tokens))
             for window, (begin, end) in enumerate(bounds):
                 rows.append(self.pack(asked, tokens[begin:end]))
-                places.append(spans[begin:end])
-                central.append([best[place] == window for place in range(begin, end)])
+                positions.append(spans[begin:end])
+                central.append([best[position] == window for position in range(begin, end)])
                 owners.append(number)
                 offsets.append(self._offset(len(asked)))
         inputs, lengths = pad(rows, self.filler)
         begins, ends = torch.full_like(inputs, -1), torch.full_like(inputs, -1)
         inside = torch.zeros_like(inputs, dtype=torch.bool)
-        for row, (offset, spans) in enumerate(zip(offsets, places, strict=True)):
+        for row, (offset, spans) in enumerate(zip(offsets, positions, strict=True)):
             begins[row, offset : offset + len(spans)] = torch.tensor([begin for begin, _ in spans])
             ends[row, offset : offset + len(spans)] = torch.tensor([end for _, end in spans])
             inside[row, offset : offset + len(spans)] = torch.tensor(central[row])
@@ -100,7 +100,7 @@ class SpanProcessor(PackedProcessor):
         longest = min(self.max_question, self.room(pair=True) // 2)
         if len(tokens) > longest and not self.cut:
             rule = f"has {len(tokens)} tokens, and a question has at most {longest}"
-            hint = "--cut leaves out the end of questions that are too long."
+            hint = "`cut` leaves out the end of questions that are too long."
             raise UserError("question", text[:80], rule, hint=hint)
         return tokens[:longest]
 
@@ -133,7 +133,7 @@ class SpanProcessor(PackedProcessor):
         self, questions: Sequence[Question], windows: Windows, outputs: Float[Tensor, "W T 2"]
     ) -> list[dict[str, Any]]:
         """``{"answer": text, "score": sum of both scores, "places": [from, to]}`` for each question; an
-        answer that is none is empty and has no places."""
+        answer that is none is empty and has no positions."""
         outputs = outputs.detach().float().cpu()
         scores, firsts, lasts = self._best(windows, outputs)
         rows = torch.arange(len(outputs))
@@ -167,10 +167,10 @@ class SpanProcessor(PackedProcessor):
             end = outputs[rows, :, 1].masked_fill(windows.begins[rows] < 0, NEVER)
             end = torch.nn.functional.pad(end, (0, width - 1), value=NEVER)
             total = (start[..., None] + end.unfold(1, width, 1)).flatten(1)  # (B, T * width)
-            best, place = total.max(1)
+            best, position = total.max(1)
             scores += best.tolist()
-            firsts += (place // width).tolist()
-            lasts += (place // width + place % width).tolist()
+            firsts += (position // width).tolist()
+            lasts += (position // width + position % width).tolist()
         return scores, firsts, lasts
 
     def is_blank(self, text: Text) -> bool:
@@ -239,8 +239,8 @@ def _most_context(bounds: Sequence[tuple[int, int]], length: int) -> list[int]:
     a hundredth of the window's length."""
     best, scores = [0] * length, [-1.0] * length
     for window, (begin, end) in enumerate(bounds):
-        for place in range(begin, end):
-            score = min(place - begin, end - 1 - place) + 0.01 * (end - begin)
-            if score > scores[place]:
-                best[place], scores[place] = window, score
+        for position in range(begin, end):
+            score = min(position - begin, end - 1 - position) + 0.01 * (end - begin)
+            if score > scores[position]:
+                best[position], scores[position] = window, score
     return best

@@ -153,7 +153,7 @@ class Words:
     Attributes:
         inputs: (W, T) pieces between special tokens.
         lengths: (W,) how many of them are no padding.
-        first: for each row, the place of the first piece of each of its words.
+        first: for each row, the position of the first piece of each of its words.
         sentence: for each row, which sentence it is of; rows of a sentence follow each other.
     """
 
@@ -166,17 +166,17 @@ class Words:
         """One value for each word of each sentence, at its first piece; `IGNORED` everywhere else."""
         placed = torch.full_like(self.inputs, IGNORED)
         done = [0] * len(values)
-        for row, (places, sentence) in enumerate(zip(self.first, self.sentence, strict=True)):
+        for row, (positions, sentence) in enumerate(zip(self.first, self.sentence, strict=True)):
             begin = done[sentence]
-            placed[row, places] = torch.tensor(values[sentence][begin : begin + len(places)])
-            done[sentence] += len(places)
+            placed[row, positions] = torch.tensor(values[sentence][begin : begin + len(positions)])
+            done[sentence] += len(positions)
         return placed
 
     def of_words(self, values: Int[Tensor, "W T"], num_sentences: int) -> list[list[int]]:
         """What stands at the first piece of each word, by sentence."""
         found: list[list[int]] = [[] for _ in range(num_sentences)]
-        for row, (places, sentence) in enumerate(zip(self.first, self.sentence, strict=True)):
-            found[sentence] += values[row, places].tolist()
+        for row, (positions, sentence) in enumerate(zip(self.first, self.sentence, strict=True)):
+            found[sentence] += values[row, positions].tolist()
         return found
 
 
@@ -199,7 +199,7 @@ class PackedTagsProcessor(ReadsSentences, PackedProcessor):
         """The rows of sentences.
 
         Args:
-            cut: whether a sentence may be cut; as ``self.cut`` says unless told.
+            cut: whether a sentence may be cut; default: as ``self.cut`` says.
 
         Raises:
             UserError: a sentence has no word, or is too long and not to be cut.
@@ -218,15 +218,15 @@ class PackedTagsProcessor(ReadsSentences, PackedProcessor):
             length = sum(map(len, words))
             if length > room and not cut:
                 rule = f"has {length} tokens, and the model reads {room}"
-                hint = "--cut reads sentences that are too long in several parts."
+                hint = "`cut` reads sentences that are too long in several parts."
                 raise UserError("sentence", " ".join(sentence)[:80], rule, hint=hint)
             for part in _parts(words, room):
-                places, tokens = [], []
+                positions, tokens = [], []
                 for word in part:
-                    places.append(before + len(tokens))
+                    positions.append(before + len(tokens))
                     tokens += word
                 rows.append(self.pack(tokens))
-                first.append(places)
+                first.append(positions)
                 owners.append(number)
         return Words(*pad(rows, self.filler), first, owners)
 

@@ -40,7 +40,7 @@ class PieceTextProcessor(TextProcessor):
 
     @classmethod
     def learn(cls, text: str, level: Kind, vocab_size: int | None = None) -> "PieceTextProcessor":
-        """Around the tokenizer of a text, of at most so many pieces; `VOCAB_SIZE` unless told."""
+        """Around the tokenizer of a text, of at most so many pieces; default: `VOCAB_SIZE`."""
         return cls.of(learn_tokenizer([text], level, vocab_size or VOCAB_SIZE))
 
     def lookup(self, text: str) -> np.ndarray:

@@ -82,7 +82,7 @@ class SentenceProcessor(ReadsTexts):
         Raises:
             UserError: a text has no token.
         """
-        index = {token: place for place, token in enumerate(self.vocabulary)}
+        index = {token: position for position, token in enumerate(self.vocabulary)}
         rows = [[index.get(token, 1) for token in split_text(text, self.level)] for text in texts]
         for text, row in zip(texts, rows, strict=True):
             if not row:
@@ -148,7 +148,7 @@ class TagProcessor(ReadsSentences):
 
     def encode(self, sentences: Sequence[Sequence[str]]) -> tuple[Int[Tensor, "N T"], Int[Tensor, "N"]]:
         """Tokens of sentences, padded, and the length of each."""
-        index = {word: place for place, word in enumerate(self.vocabulary)}
+        index = {word: position for position, word in enumerate(self.vocabulary)}
 
         def token(word: str) -> int:
             found = index.get(word)

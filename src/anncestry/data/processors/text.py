@@ -68,7 +68,7 @@ class TextProcessor:
         them, (len(text),)."""
         known = code_points("".join(self.vocabulary))
         kind = np.min_scalar_type(-max(1, len(known)))
-        table = np.full(int(known[-1]) + 2, -1, kind)  # the last place stands for all larger code points
+        table = np.full(int(known[-1]) + 2, -1, kind)  # the last entry stands for all larger code points
         table[known] = np.arange(len(known))
         tokens = np.empty(len(text), kind)
         for first in range(0, len(text), CHUNK):

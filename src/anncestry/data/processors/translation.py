@@ -13,11 +13,11 @@ from anncestry.data.processors.sentences import pad
 from anncestry.data.splits.seq2seq import Sequences
 from anncestry.errors import UserError
 from anncestry.signature import END, PAD
-from anncestry.tokenizers.target_vocabulary import WrittenPieces
+from anncestry.tokenizers.target_vocabulary import TargetTokenizer
 from anncestry.tokenizers.vocabulary import Vocabulary
 from anncestry.user_files import existing_file, read_bytes
 
-Words = Vocabulary | WrittenPieces
+Words = Vocabulary | TargetTokenizer
 
 
 class Given(NamedTuple):

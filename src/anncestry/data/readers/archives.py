@@ -84,7 +84,7 @@ def read_archives(paths: Sequence[Path]) -> Member:
     Hard links are the files that they name; other links, devices and sparse files are left out, and listed.
 
     Raises:
-        UserError: one is damaged or was cut, names a place outside of itself, or they unpack to more than
+        UserError: one is damaged or was cut, names a path outside of itself, or they unpack to more than
             `MAX_ARCHIVE_BYTES` together.
     """
     root, left = Member(str(paths[0] if len(paths) == 1 else paths[0].parent)), MAX_ARCHIVE_BYTES

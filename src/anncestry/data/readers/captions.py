@@ -48,8 +48,8 @@ def read_caption_file(folder: Path, images: Collection[str]) -> Captions:
     find = _finder(images)
     width = Counter(len(cells) for _, cells in rows).most_common(1)[0][0]
     named = [
-        sum(find(cells[place]) is not None for _, cells in rows if place < len(cells))
-        for place in range(width)
+        sum(find(cells[position]) is not None for _, cells in rows if position < len(cells))
+        for position in range(width)
     ]
     image = named.index(max(named))
     first = [cell.strip() for cell in rows[0][1]]
@@ -117,17 +117,21 @@ def _text_columns(
     header: Sequence[str] | None, rows: Sequence[Sequence[str]], image: int, width: int
 ) -> range:
     """The columns that a caption is made of: one, or all from one on where its commas are not quoted."""
-    rest = [place for place in range(width) if place != image]
+    rest = [position for position in range(width) if position != image]
     if not rest:
         return range(1, width + 1)
     texts = [
-        place
-        for place in rest
-        if not all(cells[place].strip().isdecimal() for cells in rows if place < len(cells))
+        position
+        for position in rest
+        if not all(cells[position].strip().isdecimal() for cells in rows if position < len(cells))
     ] or rest
     if header is not None and len(header) == width and width > 2:
-        called = [place for place in texts if any(word in header[place].lower() for word in _CAPTION_WORDS)]
-        longest = max(texts, key=lambda place: sum(len(cells[place]) for cells in rows if place < len(cells)))
+        called = [
+            position for position in texts if any(word in header[position].lower() for word in _CAPTION_WORDS)
+        ]
+        longest = max(
+            texts, key=lambda position: sum(len(cells[position]) for cells in rows if position < len(cells))
+        )
         chosen = called[-1] if called else longest
         return range(chosen, chosen + 1)
     if image > texts[0]:

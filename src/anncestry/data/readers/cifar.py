@@ -71,9 +71,9 @@ def read_python(path: Path, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _checked(labels: Sequence[int], num_classes: int, path: Path) -> np.ndarray:
     """The labels (N,) int64."""
-    for place, label in enumerate(labels):
+    for position, label in enumerate(labels):
         if not 0 <= label < num_classes:
-            rule = f"must have labels of 0 to {num_classes - 1}; that of image {place + 1} is {label}"
+            rule = f"must have labels of 0 to {num_classes - 1}; that of image {position + 1} is {label}"
             raise UserError("file", str(path), rule)
     return np.asarray(labels, dtype=np.int64)
 

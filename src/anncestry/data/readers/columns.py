@@ -11,7 +11,7 @@ _UNNAMED = re.compile(r"unnamed: 0", re.IGNORECASE)
 _NAMED_AS_ONE = re.compile(r"(^|[\W_])(id|uuid|key|index|nr|no)$|Id$|ID$", re.IGNORECASE)
 STAND_INS = (-9.0, -99.0, -999.0, -9999.0, 999.0, 9999.0, 99999.0)
 SAMPLE = 1000  # rows that are looked at first
-FEWEST = 10  # rows that can tell an identifier from a few numbers that happen to differ
+FEWEST = 10  # rows from which on an identifier differs from a few numbers that happen to differ
 
 
 def is_index(table: Table, column: int) -> bool:
@@ -57,7 +57,7 @@ def tells_target(table: Table, inputs: Sequence[int], target: int) -> list[str]:
     if len(table) < FEWEST:
         return notes
     for column in inputs:
-        few = slice(0, SAMPLE)  # which mostly tell that it is not so
+        few = slice(0, SAMPLE)  # which mostly show that it is not so
         if all(_same_in_other_words(table, column, target, rows) for rows in (few, slice(None))):
             what = f"{table.label(column)} says the same as {table.label(target)}, the target"
             notes.append(f"{what}, in other words; --drop leaves it out")

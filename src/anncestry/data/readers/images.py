@@ -1,7 +1,7 @@
 """Reading image files as pixels: turned upright, on white where transparent, grey or RGB.
 
-What of a file cannot be kept (frames behind the first one, bits of deep colours) is counted, so that it can
-be told.
+What of a file cannot be kept (frames behind the first one, bits of deep colours) is counted, for
+notes to say.
 """
 
 import struct
@@ -33,7 +33,7 @@ FRAMES = "several frames or pages; only the first one is read"
 COLOUR_BITS = "colours of 16 bits, of which 8 are kept: finer levels are lost"
 METADATA = "metadata that cannot be read; if they say how the camera was turned, that is not heeded"
 INKS = "printing inks (CMYK), turned into RGB without a colour profile"
-CLEAR = "transparent places, which were laid on white"
+CLEAR = "transparent parts, which were laid on white"
 
 
 def is_image(path: Path | Member) -> bool:
@@ -65,8 +65,8 @@ def read_images(
 
     Args:
         paths: files.
-        size: height and width; those of the first image unless told.
-        channels: 1 or 3; 1 if every file is grey unless told.
+        size: height and width; default: those of the first image.
+        channels: 1 or 3; default: 1 if every file is grey, else 3.
         skip_bad: leave out what cannot be read.
 
     Raises:

@@ -61,7 +61,7 @@ def label_sets(table: Table, columns: Sequence[int], names: Sequence[str], separ
         for row, cell in enumerate(table.columns[column]):
             if cell.strip().lower() not in _BITS:
                 rule = "must be 0 or 1: whether the label is there (several targets are labels, multi-label)"
-                raise UserError(table.place(row, column), cell, rule)
+                raise UserError(table.location(row, column), cell, rule)
             if _BITS[cell.strip().lower()]:
                 sets[row].append(name)
     return sets
@@ -78,7 +78,7 @@ def _in_brackets(table: Table, row: int, column: int) -> list[str]:
         found = None
     if not isinstance(found, list) or not all(isinstance(label, str | int) for label in found):
         rule = "must be a list of labels like ['a', 'b'], as the other cells are"
-        raise UserError(table.place(row, column), cell, rule)
+        raise UserError(table.location(row, column), cell, rule)
     return [str(label).strip() for label in found if str(label).strip()]
 
 
@@ -100,7 +100,7 @@ def encode_labels(sets: Sequence[Sequence[str]], labels: Sequence[str], field: s
     Raises:
         UserError: a label is none of these.
     """
-    index = {label: place for place, label in enumerate(labels)}
+    index = {label: position for position, label in enumerate(labels)}
     encoded = torch.zeros(len(sets), len(labels))
     for row, names in enumerate(sets):
         for name in names:

@@ -75,7 +75,7 @@ def _unpacked(data: bytes) -> bytes:
 
 
 def _elements(data: bytes, order: str, at: int = 0) -> Iterator[tuple[int, bytes]]:
-    """``(type, data)`` of every element from a place on."""
+    """``(type, data)`` of every element from a position on."""
     while at < len(data):
         (tag,) = struct.unpack_from(f"{order}I", data, at)
         size, kind = tag >> 16, tag & 0xFFFF

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from anncestry.data.readers.watching import told
+from anncestry.data.readers.watching import report_progress
 from anncestry.errors import UserError
 from anncestry.user_files import split_lines
 
@@ -22,7 +22,7 @@ CHUNK = 2**14  # rows that are kept together
 _NO_LIMIT = 2**31 - 1  # characters of a cell: more than a file that is read may have
 _STAND_INS = map(chr, range(0xE000, 0xF900))  # for private use
 _SAID = re.compile(r"sep=(.)\n", re.IGNORECASE)
-"""A first line by which Excel is told what stands between the cells."""
+"""A first line which says to Excel what stands between the cells."""
 _BLANK = re.compile(r"[^\S\n]")
 
 
@@ -56,9 +56,9 @@ class Cells(Sequence[str]):
     def __getitem__(self, row):  # pyright: ignore[reportIncompatibleMethodOverride]
         if isinstance(row, slice):
             return tuple(self[number] for number in range(*row.indices(len(self))))
-        chunk, place = divmod(self._rows[row], CHUNK)
+        chunk, position = divmod(self._rows[row], CHUNK)
         ends = self._ends[chunk]
-        return self._texts[chunk][ends[place - 1] if place else 0 : ends[place]]
+        return self._texts[chunk][ends[position - 1] if position else 0 : ends[position]]
 
     def __iter__(self) -> Iterator[str]:
         for chunk in self.chunks():
@@ -66,11 +66,11 @@ class Cells(Sequence[str]):
 
     def chunks(self) -> Iterator[list[str]]:
         """The cells, chunk after chunk."""
-        hidden = self._rows.start
+        skipped = self._rows.start
         for text, ends in zip(self._texts, self._ends, strict=True):
-            bounds = [0, *ends.tolist()][hidden:]
+            bounds = [0, *ends.tolist()][skipped:]
             yield [text[a:b] for a, b in itertools.pairwise(bounds)]
-            hidden = 0
+            skipped = 0
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and tuple(self) == tuple(other)
@@ -236,12 +236,12 @@ def _collect(reader: _Reader, name: str, strip: bool, ragged: bool, begins_blank
             chunk.append(row)
             if len(chunk) == CHUNK:
                 put_away()
-                told("rows", len(lines), total)
+                report_progress("rows", len(lines), total)
     except csv.Error as error:
         raise UserError(f"row {reader.reached}", name, f"cannot be read as a table ({error})") from None
     if chunk:
         put_away()
-    told("rows", total, total)
+    report_progress("rows", total, total)
     if not lines:
         raise UserError("file", name, "must hold rows of values; there are none")
     notes = [f"left out {empty} rows without any value"] if empty else []

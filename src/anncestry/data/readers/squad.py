@@ -65,8 +65,8 @@ def read_squad(path: str | Path) -> Squad:
     articles, counts = [], {"moved": 0, "lost": 0, "unanswered": 0}
     for number, article in enumerate(_list(whole, "data", str(file)), 1):
         questions = []
-        for place, paragraph in enumerate(_list(article, "paragraphs", f"article {number}"), 1):
-            where = f"article {number}, paragraph {place}"
+        for position, paragraph in enumerate(_list(article, "paragraphs", f"article {number}"), 1):
+            where = f"article {number}, paragraph {position}"
             context = _text(paragraph, "context", where)
             for asked in _list(paragraph, "qas", where):
                 questions.append(_question(asked, context, where, counts))

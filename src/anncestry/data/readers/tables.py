@@ -96,7 +96,7 @@ class Table:
         """How messages name a column: ``column 'age'``, or ``column 5``."""
         return f"column {self.names[column]!r}" if self.has_header else f"column {self.names[column]}"
 
-    def place(self, row: int, column: int) -> str:
+    def location(self, row: int, column: int) -> str:
         """How messages name a cell."""
         return f"row {self.lines[row]}, {self.label(column)}"
 
@@ -154,7 +154,7 @@ class Table:
         count = "1 has none" if len(gaps) == 1 else f"{len(gaps)} have none"
         rule = f"every cell needs a value; {count} ({where})"
         hint = "Fill in such cells or delete their rows; empty, ?, NA, NaN and null count as no value."
-        raise UserError(self.place(row, column), self.columns[column][row], rule, hint=hint)
+        raise UserError(self.location(row, column), self.columns[column][row], rule, hint=hint)
 
     def numbers(self, column: int) -> np.ndarray:
         """A column as float64 (num_rows,).
@@ -170,7 +170,7 @@ class Table:
             rule = "must be a number" if math.isnan(values[row]) else "must be a finite number"
             comma = math.isfinite(as_number(cell.replace(",", ".")))
             hint = "Write decimals with a point." if comma else PLAIN if is_dressed(cell) else None
-            raise UserError(self.place(row, column), cell, rule, hint=hint)
+            raise UserError(self.location(row, column), cell, rule, hint=hint)
         return values
 
 
@@ -229,7 +229,7 @@ def parse_table(
 
 
 def sign_of_header(rows: Sequence[Sequence[str]]) -> Literal["", "numbers", "alone", "counting"]:
-    """What tells that the first row holds names, if something does: no cell of it is a number, or the numbers
+    """What shows that the first row holds names, if something does: no cell of it is a number, or the numbers
     in it are ``counting`` the columns as pandas does, and it stands out from the rows below.
 
     It stands out where a column is made of ``numbers`` below it, or where none of its cells comes again, and
@@ -257,10 +257,10 @@ def _counts_columns(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool
     the row below does not go on as the first one does.
     """
     numbers = [cell for cell in first if not math.isnan(as_number(cell))]
-    if len(numbers) < 2 or numbers != [str(place) for place in range(len(numbers))]:
+    if len(numbers) < 2 or numbers != [str(position) for position in range(len(numbers))]:
         return False
-    names = [place for place, cell in enumerate(first) if cell and cell not in numbers]
+    names = [position for position, cell in enumerate(first) if cell and cell not in numbers]
     if names:
-        return all(first[place] not in (row[place].strip() for row in rest) for place in names)
+        return all(first[position] not in (row[position].strip() for row in rest) for position in names)
     below = as_numbers([cell.strip() for cell in rest[0]])
     return len(numbers) > 2 and not (np.diff(below) == 1).all()

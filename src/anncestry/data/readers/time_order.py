@@ -62,7 +62,7 @@ def _order(table: Table, column: int) -> Order:
         values = table.values(column)
         named = table.has_header and _TIME.search(table.names[column]) is not None
         return _direction(values.tolist()) if named and np.isfinite(values).all() else ""
-    rows = sorted({int(place) for place in np.linspace(0, len(table) - 1, SAMPLE)})
+    rows = sorted({int(position) for position in np.linspace(0, len(table) - 1, SAMPLE)})
     cells = table.columns[column]
     return order_of_dates([cells[row].strip() for row in rows])
 
@@ -70,7 +70,7 @@ def _order(table: Table, column: int) -> Order:
 def order_of_dates(cells: Sequence[str]) -> Order:
     """Whether dates rise, fall or do neither; nothing where a cell is no date, or where all are one.
 
-    Where days and months may be told apart in two ways, that counts in which there is an order.
+    Where days and months may be read in two ways, that counts in which there is an order.
     """
     read = (_dates(cells, how) for how in (None, *_FORMATS))
     orders: list[Order] = [_direction(dates) for dates in read if dates is not None]

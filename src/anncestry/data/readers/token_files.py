@@ -7,7 +7,7 @@ A folder of the cache holds one text cut by one tokenizer, under a checksum of b
     documents   (D + 1,) the first line of each document; blank lines part documents
     about.json  the type and number of the tokens
 
-It is written beside its place and renamed when it is whole. What was interrupted goes on where it was.
+It is written beside its final path and renamed when it is whole. What was interrupted goes on where it was.
 """
 
 import contextlib
@@ -68,10 +68,10 @@ class TokenFile:
     checksum: Int[Tensor, "16"]
 
 
-def cache_folder(told: str | None = None) -> Path:
-    """Where tokens are kept: the folder that was told, or ``anncestry`` in the user's cache folder."""
-    if told is not None:
-        return Path(told).expanduser().absolute()
+def cache_folder(given: str | None = None) -> Path:
+    """Where tokens are kept: the folder that was given, or ``anncestry`` in the user's cache folder."""
+    if given is not None:
+        return Path(given).expanduser().absolute()
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(base).expanduser() / "anncestry"
 
@@ -109,7 +109,7 @@ def cut_text(
                 _cut_into(folder / key, lines, tokenizer, separator)
     except OSError as error:
         rule = f"cannot be written ({error.strerror or error})"
-        raise UserError("cache", str(folder), rule, hint="Name another folder with --cache.") from None
+        raise UserError("cache", str(folder), rule, hint="Name another folder with `cache`.") from None
     return _token_file(_read(folder / key), key)
 
 
@@ -178,27 +178,27 @@ def _chunks(lines: Iterable[str]) -> Iterator[list[str]]:
 def _cut_into(folder: Path, lines: Lines, tokenizer: Cutter, separator: int | None) -> None:
     """Write a folder of the cache, or go on with one that was begun."""
     begun = folder.with_name(f"{folder.name}.part")
-    place = begun / "place.json"
+    progress = begun / "place.json"
     begun.mkdir(exist_ok=True)
     with contextlib.ExitStack() as stack:
         files = {name: stack.enter_context((begun / name).open("ab")) for name in _PARTS}
         writer = _Writer(files, tokenizer, separator)
         sizes = dict.fromkeys(_PARTS, 0)
         with contextlib.suppress(OSError, ValueError, KeyError):
-            kept = json.loads(place.read_text())
+            kept = json.loads(progress.read_text())
             sizes, writer.counts = kept["sizes"], kept["counts"]
         for name, file in files.items():
-            file.truncate(sizes[name])  # what was written behind the last place is written again
+            file.truncate(sizes[name])  # what was written behind the last mark is written again
         for chunk in _chunks(islice(lines(), writer.counts["read"], None)):
             writer.write_chunk(chunk)
             for file in files.values():
                 file.flush()
             sizes = {name: os.fstat(file.fileno()).st_size for name, file in files.items()}
-            _write(place, {"sizes": sizes, "counts": writer.counts})
+            _write(progress, {"sizes": sizes, "counts": writer.counts})
         writer.finish()
     sizes = {name: (begun / name).stat().st_size for name in _PARTS}
     _write(begun / "about.json", {"kinds": writer.kinds, "sizes": sizes})
-    place.unlink(missing_ok=True)
+    progress.unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)  # a damaged one
     begun.rename(folder)
 

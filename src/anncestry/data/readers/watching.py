@@ -23,7 +23,7 @@ def watched(watch: Watch) -> Iterator[None]:
 
 
 def counted(things: Sequence[T], what: str) -> Iterator[T]:
-    """The things, one after the other, while whoever watches is told."""
+    """The things, one after the other, reported to whoever watches."""
     watch = _watch.get()
     for number, thing in enumerate(things):
         if watch is not None:
@@ -33,8 +33,8 @@ def counted(things: Sequence[T], what: str) -> Iterator[T]:
         watch(what, len(things), len(things))
 
 
-def told(what: str, done: int, total: int) -> None:
-    """Tell whoever watches how many are done, of about how many, in steps of half a percent."""
+def report_progress(what: str, done: int, total: int) -> None:
+    """Report to whoever watches how many are done, of about how many, in steps of half a percent."""
     watch = _watch.get()
     if watch is not None:
         done = min(done, total)

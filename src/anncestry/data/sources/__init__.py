@@ -26,6 +26,12 @@ def load_data(
 ) -> Dataset:
     """Open a data set.
 
+    >>> digits = anncestry.load_data("digits")
+    >>> digits.signature.inputs, digits.signature.shape, digits.signature.output_size
+    ('image', (1, 8, 8), 10)
+    >>> len(digits.train), len(digits.test)
+    (1257, 270)
+
     Args:
         name: a source of the catalogue, with its path or variant behind a colon: ``digits``, ``csv:PATH``.
         options: how to read it.
@@ -33,6 +39,9 @@ def load_data(
         processor: that of a trained model, to see other data as it does: with its columns, means, classes
             and vocabulary. The options that these decide are then without effect. The data are split as
             always, so that the held-out parts of its own data stay held out.
+
+    Returns:
+        Its splits, its signature, its processor, and notes on what was understood.
 
     Raises:
         UserError: there is no such source or file, an option is not for this source, the data are bad, or
@@ -72,20 +81,20 @@ def load_whole(name: str, options: DataOptions, processor: Processor, seed: int 
     return made.whole()
 
 
-def check_heeded(name: str, told: Mapping[str, Any], processor: Processor, task: str) -> None:
+def check_heeded(name: str, given: Mapping[str, Any], processor: Processor, task: str) -> None:
     """Raise a `UserError` where an option cannot change how a trained model reads other data.
 
     Args:
         name: as for `load_data`.
-        told: the fields of `DataOptions` that differ from those it was trained with.
+        given: the fields of `DataOptions` that differ from those it was trained with.
         processor: the model's.
         task: what the model does.
     """
     source, _ = _open(name)
     layout = getattr(processor, "layout", None)
-    for field, value in told.items():
+    for field, value in given.items():
         if layout is not None and field in ("target", "drop"):
-            layout.check_told(field, value)
+            layout.check_columns(field, value)
             continue
         heeded = () if layout is not None else source.heeds
         rule = "is decided by the run; of other data it heeds"
@@ -97,9 +106,9 @@ def _open(name: str) -> tuple[Source, str]:
     """The source that a name begins with, and what stands behind the colon."""
     source, argument = find_source(name), name.strip().partition(":")[2]
     if source.argument and not argument:
-        raise UserError("--data", name, f"needs something behind a colon: {source.usage}")
+        raise UserError("data", name, f"needs something behind a colon: {source.usage}")
     if argument and not source.argument:
-        raise UserError("--data", name, f"takes nothing behind a colon: {source.usage}")
+        raise UserError("data", name, f"takes nothing behind a colon: {source.usage}")
     return source, argument
 
 

@@ -77,9 +77,11 @@ def _read_all(
             notes.append(f"left out: {len(lost)} {what}: {shown}")
     read = read_images([files[name] for name in names], size, channels, skip_bad)
     if read.bad:
-        shown = ", ".join(names[place] for place in read.bad[:50]) + (", ..." if len(read.bad) > 50 else "")
+        shown = ", ".join(names[position] for position in read.bad[:50]) + (
+            ", ..." if len(read.bad) > 50 else ""
+        )
         notes.append(f"left out {len(read.bad)} unreadable images: {shown}")
-    kept = [captions[name] for place, name in enumerate(names) if place not in set(read.bad)]
+    kept = [captions[name] for position, name in enumerate(names) if position not in set(read.bad)]
     return read.pixels, kept, [*notes, *read.notes]
 
 
@@ -210,8 +212,8 @@ def _scene(
     along = np.arange(count) * DIGIT_SIZE if along is None else along + random.integers(-2, 3)
     across = (SCENE_SIZE - DIGIT_SIZE) // 2 + random.integers(-4, 5)
     image = np.zeros((SCENE_SIZE, SCENE_SIZE), np.uint8)
-    for number, place in zip(chosen, along, strict=True):
-        top, left = (place, across) if layout in ("above", "column") else (across, place)
+    for number, position in zip(chosen, along, strict=True):
+        top, left = (position, across) if layout in ("above", "column") else (across, position)
         image[top : top + DIGIT_SIZE, left : left + DIGIT_SIZE] = digits[number]
     return image, captions_of(layout, labels[chosen].tolist())
 

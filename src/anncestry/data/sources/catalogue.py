@@ -316,7 +316,7 @@ def find_source(data: str) -> Source:
     choices = [source.usage for source in SOURCES if source.name in near]
     looks_like_path = any(mark in data for mark in "./\\~")
     hint = "A file of your own has its kind in front, as in csv:data.csv." if looks_like_path else None
-    raise UserError("--data", data, "is no data source", choices, hint)
+    raise UserError("data", data, "is no data source", choices, hint)
 
 
 def _head(data: str) -> str:

@@ -9,7 +9,7 @@ from anncestry.arrays import Tensor
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.characters import CharacterWordsProcessor
 from anncestry.data.processors.common import expect
-from anncestry.data.splits.character_words import TEXT_BEGINS, TEXT_ENDS, Speller, Spelt
+from anncestry.data.splits.character_encoding import TEXT_BEGINS, TEXT_ENDS, CharacterEncoder, CharacterSplit
 from anncestry.data.splits.dataset import Dataset, Examples, Processor, Whole
 from anncestry.errors import UserError, require
 from anncestry.protocols import IGNORED
@@ -20,15 +20,17 @@ LEVEL = "characters"
 WINDOW = 64
 
 
-def spelt_examples(sentences: Sequence[Sequence[str]], targets: Tensor, num_chars: int) -> Spelt:
+def character_examples(sentences: Sequence[Sequence[str]], targets: Tensor, num_chars: int) -> CharacterSplit:
     """Sentences with their answers: (N,), or (N, T) for every word."""
-    speller = Speller(num_chars)
-    rows = [torch.tensor(speller.places(sentence)) for sentence in sentences]
-    places = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
-    return Spelt(Examples(places, targets, torch.tensor([len(row) for row in rows])), speller.spelling())
+    encoder = CharacterEncoder(num_chars)
+    rows = [torch.tensor(encoder.indices(sentence)) for sentence in sentences]
+    indices = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+    return CharacterSplit(
+        Examples(indices, targets, torch.tensor([len(row) for row in rows])), encoder.characters()
+    )
 
 
-def spelt_text(
+def character_text(
     parts: list[str],
     options: DataOptions,
     given: Processor | None,
@@ -53,9 +55,7 @@ def spelt_text(
     window = options.window or WINDOW
     train, validation, test = (_pieces(part, processor, window) for part in lines)
     sizes = " / ".join(f"{sum(map(len, part)):,}" for part in lines)
-    unit = (
-        f"words in lines of at most {window}, {len(processor.vocabulary):,} different ones to be told apart"
-    )
+    unit = f"words in lines of at most {window}, {len(processor.vocabulary):,} different ones"
     longest = max(split.rows.inputs.shape[1] for split in (train, validation, test))
     shape = (longest, processor.num_chars)
     return Dataset(
@@ -71,7 +71,7 @@ def spelt_text(
     )
 
 
-def whole_spelt_text(
+def whole_character_text(
     texts: Sequence[str], options: DataOptions, processor: CharacterWordsProcessor, name: str
 ) -> Whole:
     """All lines of some texts for language models in both directions."""
@@ -80,16 +80,16 @@ def whole_spelt_text(
     return Whole((_pieces(lines, processor, options.window or WINDOW),))
 
 
-def _pieces(lines: list[list[str]], processor: CharacterWordsProcessor, window: int) -> Spelt:
-    speller, index = Speller(processor.num_chars), processor.index()
+def _pieces(lines: list[list[str]], processor: CharacterWordsProcessor, window: int) -> CharacterSplit:
+    encoder, index = CharacterEncoder(processor.num_chars), processor.index()
     end, begin = 0, 1  # among the words that are asked for
     inputs, targets = [], []
     for line in lines:
-        read = torch.tensor([TEXT_BEGINS, *speller.places(line), TEXT_ENDS])
+        read = torch.tensor([TEXT_BEGINS, *encoder.indices(line), TEXT_ENDS])
         words = torch.tensor([IGNORED, begin, *processor.words_of(line, index), end, IGNORED])
         inputs += read.split(window)
         targets += torch.stack([words[2:], words[:-2]], dim=1).split(window)  # next and previous
     lengths = torch.tensor([len(piece) for piece in inputs])
     padded = torch.nn.utils.rnn.pad_sequence(inputs, batch_first=True)
     asked = torch.nn.utils.rnn.pad_sequence(targets, batch_first=True, padding_value=IGNORED)
-    return Spelt(Examples(padded, asked, lengths), speller.spelling())
+    return CharacterSplit(Examples(padded, asked, lengths), encoder.characters())

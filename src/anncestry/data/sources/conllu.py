@@ -10,7 +10,7 @@ from anncestry.data.processors.packed_targets import PackedTagsProcessor
 from anncestry.data.processors.sentences import TagProcessor, pad
 from anncestry.data.readers.parts import Part, files_of, part_of, unread
 from anncestry.data.readers.tagged import Sentences, read_tagged
-from anncestry.data.sources.characters import LEVEL, spelt_examples
+from anncestry.data.sources.characters import LEVEL, character_examples
 from anncestry.data.sources.labelled_texts import reads_pieces, stored, task_tokenizer
 from anncestry.data.splits.dataset import Dataset, Examples, Processor, Split, Whole
 from anncestry.data.splits.holdout import cut_in_order
@@ -41,12 +41,12 @@ def load_conllu(
     require(processor is not None or len(known) > 1, "tags", next(iter(known)), rule)
     if reads_pieces(options, processor):
         return _in_pieces(parts, options, processor, path, note, notes)
-    spelt = options.level == LEVEL or isinstance(processor, CharacterTagProcessor)
-    kind = CharacterTagProcessor if spelt else TagProcessor
+    by_characters = options.level == LEVEL or isinstance(processor, CharacterTagProcessor)
+    kind = CharacterTagProcessor if by_characters else TagProcessor
     if processor is None:
         processor = kind.learn([words for words, _ in parts[0]], [tags for _, tags in parts[0]])
     processor = expect(processor, kind, f"conllu:{path}")
-    index = {tag: place for place, tag in enumerate(processor.tags)}
+    index = {tag: position for position, tag in enumerate(processor.tags)}
     splits = [_examples(part, processor) for part in parts]
     sizes = " / ".join(f"{len(part):,} ({sum(len(words) for words, _ in part):,} words)" for part in parts)
     background = index.get(OUTSIDE)
@@ -88,14 +88,14 @@ def read_conllu(argument: str, options: DataOptions, processor: Processor) -> Wh
 
 def _examples(part: Sentences, processor: TagProcessor | CharacterTagProcessor) -> Split:
     """Tagged sentences in words, or in characters."""
-    index = {tag: place for place, tag in enumerate(processor.tags)}
+    index = {tag: position for position, tag in enumerate(processor.tags)}
     unseen = sorted({tag for _, tags in part for tag in tags} - set(index))
     if unseen:
         raise UserError("tags", unseen[0], "does not occur in the training part", processor.tags)
     sentences = [words for words, _ in part]
     targets, _ = pad([[index[tag] for tag in tags] for _, tags in part], IGNORED)
     if isinstance(processor, CharacterTagProcessor):
-        return spelt_examples(sentences, targets, processor.num_chars)
+        return character_examples(sentences, targets, processor.num_chars)
     inputs, lengths = processor.encode(sentences)
     return Examples(inputs, targets, lengths)
 
@@ -126,7 +126,7 @@ def _in_pieces(
         names = tuple(sorted({tag for _, tags in parts[0] for tag in tags}))
         given = PackedTagsProcessor(tokenizer, longest, options.cut, names)
     processor = expect(given, PackedTagsProcessor, f"conllu:{path}")
-    index = {tag: place for place, tag in enumerate(processor.tags)}
+    index = {tag: position for position, tag in enumerate(processor.tags)}
     splits, cut = zip(*(_packed_examples(part, processor) for part in parts), strict=True)
     sizes = " / ".join(f"{len(part):,} ({sum(len(words) for words, _ in part):,} words)" for part in parts)
     notes = (f"{note}: {sizes} sentences for training, validation, test", *more)

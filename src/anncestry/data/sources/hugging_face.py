@@ -50,7 +50,7 @@ def _open(argument: str, needed: Part | None = None) -> dict[Part, Any]:
     splits = _download(name, config or None)
     parts = {PARTS[key]: splits[key] for key in PARTS if key in splits}
     if not parts or (needed is not None and needed not in parts):
-        raise UserError("--data", f"hf:{argument}", "has no training part", list(splits))
+        raise UserError("data", f"hf:{argument}", "has no training part", list(splits))
     return parts
 
 
@@ -84,12 +84,12 @@ def _download(name: str, config: str | None) -> Mapping[str, Any]:
         datasets = importlib.import_module("datasets")
     except ImportError:
         rule = "needs the package `datasets`, which is not installed"
-        raise UserError("--data", f"hf:{name}", rule, hint=f"Install anncestry[hub]. {FILES}") from None
+        raise UserError("data", f"hf:{name}", rule, hint=f"Install anncestry[hub]. {FILES}") from None
     try:
         found = datasets.load_dataset(name, config)
     except Exception as error:  # whatever is wrong with the name, the network or the files
         reason = json.dumps(str(error).split("\n")[0][:200])
-        raise UserError("--data", f"hf:{name}", f"cannot be had: {reason}", hint=FILES) from error
+        raise UserError("data", f"hf:{name}", f"cannot be had: {reason}", hint=FILES) from error
     return found
 
 

@@ -65,28 +65,28 @@ def read_idx_files(argument: str, options: DataOptions, processor: Processor) ->
     return Whole(tuple(made if order is None else [_as_series(split, order) for split in made]))
 
 
-def _as_series(split: Split, places: Sequence[int] | torch.Tensor) -> Examples:
+def _as_series(split: Split, positions: Sequence[int] | torch.Tensor) -> Examples:
     assert isinstance(split, Examples)
-    return Examples(split.inputs.flatten(2).transpose(1, 2)[:, places].contiguous(), split.targets)
+    return Examples(split.inputs.flatten(2).transpose(1, 2)[:, positions].contiguous(), split.targets)
 
 
 def _pixel_by_pixel(dataset: Dataset, order: str) -> Dataset:
     """Each image as a series of its pixels (Le et al., 1504.00941), in rows or in one fixed random order."""
     channels, height, width = dataset.signature.shape
     num_steps = height * width
-    places = torch.arange(num_steps)
+    positions = torch.arange(num_steps)
     if order == "permuted":  # the seed of the dilated networks' own demonstration
-        places = torch.from_numpy(np.random.RandomState(PERMUTATION_SEED).permutation(num_steps))
+        positions = torch.from_numpy(np.random.RandomState(PERMUTATION_SEED).permutation(num_steps))
 
     processor = dataset.processor
     assert isinstance(processor, ImageProcessor)
     return replace(
         dataset,
         signature=Signature("classification", "series", (num_steps, channels), dataset.signature.output_size),
-        processor=PixelProcessor(processor, tuple(places.tolist())),
-        train=_as_series(dataset.train, places),
-        validation=_as_series(dataset.validation, places),
-        test=_as_series(dataset.test, places),
+        processor=PixelProcessor(processor, tuple(positions.tolist())),
+        train=_as_series(dataset.train, positions),
+        validation=_as_series(dataset.validation, positions),
+        test=_as_series(dataset.test, positions),
         notes=(*dataset.notes, f"pixel by pixel, {'permuted' if order == 'permuted' else 'in rows'}"),
     )
 

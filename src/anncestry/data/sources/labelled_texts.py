@@ -103,7 +103,7 @@ def split_parts(
 
 
 def task_tokenizer(options: DataOptions, texts: Iterable[str]) -> tuple[Tokenizer, int]:
-    """The tokenizer of a task, and the longest input: as told, or as the model beside the tokenizer reads.
+    """The tokenizer of a task, and the longest input: as given, or as the model beside the tokenizer reads.
 
     Args:
         texts: to learn one from.
@@ -112,9 +112,9 @@ def task_tokenizer(options: DataOptions, texts: Iterable[str]) -> tuple[Tokenize
     if options.tokenizer is None:
         tokenizer = learn_tokenizer(texts, options.level, options.vocab_size, options.lowercase)
     else:
-        told = {"level": options.level, "vocab_size": options.vocab_size}
-        for name, value in told.items():
-            require(value is None, name, value, "is the tokenizer's, so it is not to be told as well")
+        given = {"level": options.level, "vocab_size": options.vocab_size}
+        for name, value in given.items():
+            require(value is None, name, value, "is the tokenizer's, so it must not be given as well")
         tokenizer = tokenizer_of(options.tokenizer)
         longest = longest or num_positions_of(options.tokenizer)
     longest = longest or MAX_TOKENS
@@ -225,7 +225,7 @@ def _encode(
     for part, labelled in parts.items():
         pairs = not isinstance(labelled.texts[0], str)
         rule = f"holds {'pairs of' if pairs else 'single'} texts, which the model was not trained on"
-        require(processor.pairs in (None, pairs), "--data", name, rule)
+        require(processor.pairs in (None, pairs), "data", name, rule)
         inputs, lengths, cut = processor.encode_counted(labelled.texts)
         if isinstance(processor, PackedClassesProcessor):
             targets = torch.from_numpy(relabel(labelled.answers, processor.classes, target))

@@ -1,4 +1,4 @@
-"""Running text of which words are hidden: what encoders are pre-trained on."""
+"""Running text with masked tokens: what encoders are pre-trained on."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -8,7 +8,7 @@ from typing import Any
 from anncestry.data.corruption.sentence_pairs import NUM_RELATIONS
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.common import expect
-from anncestry.data.processors.masked_words import MaskedWordsProcessor
+from anncestry.data.processors.masked_tokens import MaskedTokensProcessor
 from anncestry.data.readers.lines import Lines
 from anncestry.data.sources.running_text import WINDOW, RunningText
 from anncestry.data.splits.dataset import Dataset, Processor, Whole
@@ -27,7 +27,7 @@ def masked_text(
     source: Path | None = None,
     notes: tuple[str, ...] = (),
 ) -> Dataset:
-    """A text with hidden words.
+    """A text with masked tokens.
 
     Args:
         texts: one, to be split as ``options.split`` says, or one for each part.
@@ -38,11 +38,11 @@ def masked_text(
     """
     window = options.window or WINDOW
     text = RunningText.of(texts, name, options)
-    known = None if given is None else expect(given, MaskedWordsProcessor, name).tokenizer
+    known = None if given is None else expect(given, MaskedTokensProcessor, name).tokenizer
     tokenizer = known or text.tokenizer("wordpiece")
     splits = _blocks(text, tokenizer, window)
     text.check(splits)
-    processor: Any = given or MaskedWordsProcessor(tokenizer, window)
+    processor: Any = given or MaskedTokensProcessor(tokenizer, window)
     train, validation, test = splits if len(splits) == 3 else (*splits, splits[1])
     sizes = " / ".join(f"{len(split):,}" for split in (train, validation, test))
     split = f"{sizes} inputs of at most {window} tokens for training, validation, test"
@@ -70,7 +70,7 @@ def masked_text(
 
 
 def whole_masked_text(
-    texts: Sequence[Lines], name: str, options: DataOptions, processor: MaskedWordsProcessor
+    texts: Sequence[Lines], name: str, options: DataOptions, processor: MaskedTokensProcessor
 ) -> Whole:
     """All of some texts with masked tokens, as a trained model reads them."""
     text = RunningText.of(texts, name, options, whole=True)

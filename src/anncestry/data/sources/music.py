@@ -53,7 +53,7 @@ def read_music(argument: str, options: DataOptions, processor: Processor) -> Who
     pieces, missing = list(parts.values()), [key for key in KEYS if key not in parts]
     width = pieces[0][0].shape[1]
     if width != reader.width:
-        raise UserError("--data", f"music:{path}", f"has {width} keys; the model reads {reader.width}")
+        raise UserError("data", f"music:{path}", f"has {width} keys; the model reads {reader.width}")
     return Whole(tuple(_examples(pieces, path)), (f"it has no {', '.join(missing)}",) if missing else ())
 
 

@@ -52,7 +52,7 @@ def read_parallel(argument: str, options: DataOptions, processor: Processor) -> 
     pairs = _pairs(_read(paths, notes), (), reader, options, notes, drop=False)
     require(
         len(pairs) > 0,
-        "--data",
+        "data",
         f"parallel:{paths[0]},{paths[1]}",
         "has no pair of lines with text on both sides",
     )
@@ -68,7 +68,7 @@ def _paths(argument: str) -> tuple[Path, Path]:
         source, target = (fitting or cuts)[0]
         return existing_file(source.strip()), existing_file(target.strip())
     rule = "must be two files with a comma between them: the source text and its translation"
-    raise UserError("--data", f"parallel:{argument}", rule)
+    raise UserError("data", f"parallel:{argument}", rule)
 
 
 def _read(paths: tuple[Path, Path], notes: list[str]) -> Lines:
@@ -79,7 +79,7 @@ def _read(paths: tuple[Path, Path], notes: list[str]) -> Lines:
             f"both files must have equally many lines; {paths[0].name} has {len(sources)} and "
             f"{paths[1].name} has {len(targets)}"
         )
-        raise UserError("--data", f"parallel:{paths[0]},{paths[1]}", rule)
+        raise UserError("data", f"parallel:{paths[0]},{paths[1]}", rule)
     stripped = zip((line.strip() for line in sources), (line.strip() for line in targets), strict=True)
     pairs = [pair for pair in stripped if all(pair)]
     if len(pairs) < len(sources):
@@ -130,7 +130,7 @@ def _split(train: Lines, official: dict[str, Lines], seed: int, notes: list[str]
         else [range(len(train))]
     )
     if not all(map(len, rows)):
-        raise UserError("--data", name, f"needs at least {len(rows)} pairs of lines; there are {len(train)}")
+        raise UserError("data", name, f"needs at least {len(rows)} pairs of lines; there are {len(train)}")
     drawn = [[train[row] for row in part] for part in rows]
     parts = official | dict(zip(missing, drawn[1:], strict=True))
     if missing:
@@ -161,8 +161,8 @@ def translation_dataset(
     notes = list(notes)
     processor = expect(given or _learn(parts[0], options, level), TranslationProcessor, name)
     splits = [
-        _pairs(lines, names, processor, options, notes, drop=place == 0)
-        for place, (lines, names) in enumerate(zip(parts, groups, strict=True))
+        _pairs(lines, names, processor, options, notes, drop=position == 0)
+        for position, (lines, names) in enumerate(zip(parts, groups, strict=True))
     ]
     if not len(splits[0]):
         rule = f"all pairs are longer than {processor.max_tokens} tokens"

@@ -103,7 +103,7 @@ class RunningText:
             require(ready, "tokenizer", options.tokenizer, rule)
             return found
         level = options.level or usual_level
-        rule = "is no level at which words are hidden"
+        rule = "is no level at which tokens are masked"
         require(level in LEARNT, "level", level, rule, LEARNT)
         size = options.vocab_size or VOCAB_SIZE
         key = key_of("tokenizer", self.facts, level, size, options.lowercase)
@@ -121,7 +121,7 @@ class RunningText:
                 new.write_text(json.dumps(learnt.to_json()), encoding="utf-8")
                 new.replace(kept)
             except OSError as error:
-                rule, hint = f"cannot be written ({error.strerror})", "Name another folder with --cache."
+                rule, hint = f"cannot be written ({error.strerror})", "Name another folder with `cache`."
                 raise UserError("cache", str(folder), rule, hint=hint) from None
         return learnt
 
@@ -136,7 +136,7 @@ def _split(text: Lines, num_chars: int, split: str) -> list[Lines]:
 
 
 def _part(text: Lines, borders: list[tuple[int, int]], number: int) -> Lines:
-    """The lines between two borders: the first place where one may lie, and where it does at the latest."""
+    """The lines between two borders, each the first position where it may lie and the last one."""
 
     def lines() -> Iterator[str]:
         part, seen = 0, 0
@@ -153,7 +153,7 @@ def _part(text: Lines, borders: list[tuple[int, int]], number: int) -> Lines:
 
 
 def learn(lines: Iterable[str], level: str, size: int, lowercase: bool) -> Tokenizer:
-    """A tokenizer with the special tokens that hidden words need.
+    """A tokenizer with the special tokens that masked tokens need.
 
     The two kinds of bpe get those of RoBERTa (Liu et al., 1907.11692) behind their own tokens.
     """

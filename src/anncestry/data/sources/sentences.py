@@ -13,7 +13,7 @@ from anncestry.data.processors.characters import CharacterClassProcessor
 from anncestry.data.processors.common import expect, relabel
 from anncestry.data.processors.sentences import SentenceProcessor, rank, split_text
 from anncestry.data.readers.parts import Part, files_of, on_files, part_of, unread
-from anncestry.data.sources.characters import LEVEL, spelt_examples
+from anncestry.data.sources.characters import LEVEL, character_examples
 from anncestry.data.sources.labelled_texts import Labelled, labelled_texts, read_labelled, reads_pieces
 from anncestry.data.splits.dataset import Dataset, Examples, Processor, Split, Whole
 from anncestry.data.splits.holdout import check_classes, describe_random_split, generator, stratified_split
@@ -52,14 +52,14 @@ def load_sentences(
     parts = _split(parts, labels[0], seed, notes)
     notes += repeats_note(parts[0], parts[2], "texts")
     level = "char" if (options.level or ("char" if by_class else "word")) == "char" else "word"
-    spelt = options.level == LEVEL or isinstance(processor, CharacterClassProcessor)
-    if processor is None and spelt:
+    by_characters = options.level == LEVEL or isinstance(processor, CharacterClassProcessor)
+    if processor is None and by_characters:
         processor = CharacterClassProcessor(classes=classes)
     elif processor is None:
         tokens = (token for text, _ in parts[0] for token in split_text(text, level))
         fewest = 1 if level == "char" else 2
         processor = SentenceProcessor(level, rank(tokens, options.vocab_size, fewest), classes)
-    kind = CharacterClassProcessor if spelt else SentenceProcessor
+    kind = CharacterClassProcessor if by_characters else SentenceProcessor
     processor = expect(processor, kind, f"sentences:{path}")
     splits: list[Any] = [_examples(part, processor) for part in parts]
     if isinstance(processor, CharacterClassProcessor):
@@ -100,7 +100,7 @@ def _examples(part: Pairs, processor: CharacterClassProcessor | SentenceProcesso
     texts = [text for text, _ in part]
     answers = torch.from_numpy(relabel([label for _, label in part], processor.classes, "class"))
     if isinstance(processor, CharacterClassProcessor):
-        return spelt_examples([text.split() for text in texts], answers, processor.num_chars)
+        return character_examples([text.split() for text in texts], answers, processor.num_chars)
     inputs, lengths = processor.encode(texts)
     return Examples(inputs, answers, lengths)
 
@@ -185,7 +185,7 @@ def _read_labelled(path: Path, notes: list[str], known: frozenset[str] = frozens
             line.startswith(sign) if sign == "{" else sign in label
             for (_, line), (_, label) in zip(lines, pairs, strict=True)
         ):
-            hint = f"Is it {kind}? Then read it as such, and say with --text which field holds the texts."
+            hint = f"Is it {kind}? Then read it as such, and say with `text` which field holds the texts."
             raise UserError("file", str(path), f"each of its classes would hold a {sign}", hint=hint)
     if fine:
         notes.append(f"{path.name}: of a label like coarse:fine the part before the colon is the class")
@@ -195,7 +195,7 @@ def _read_labelled(path: Path, notes: list[str], known: frozenset[str] = frozens
 def _at_tabs(path: Path, lines: list[tuple[int, str]], notes: list[str], known: frozenset[str]) -> Pairs:
     """Lines with a tab between text and class. The class comes first where the other order would give nearly
     every line one of its own, and a first line with names of columns is left out; where classes are known,
-    these tell.
+    these decide.
     """
     pairs = []
     for number, line in lines:

@@ -120,7 +120,7 @@ def load_mackey_glass(
     processor = expect(processor, SeriesProcessor, "mackey-glass")
     if len(processor.layout.inputs) != 1:
         raise UserError(
-            "--data", "mackey-glass", f"has one column; the model reads {processor.layout.input_names}"
+            "data", "mackey-glass", f"has one column; the model reads {processor.layout.input_names}"
         )
     note = "tau = 17, Runge-Kutta of order 4 with a step of 0.1, one value per unit of time"
     return series_dataset(values, processor, options, name="mackey-glass", notes=(note,))

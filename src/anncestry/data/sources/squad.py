@@ -18,7 +18,7 @@ from anncestry.signature import Signature
 from anncestry.user_files import absolute, existing_file
 
 WINDOW = 384
-"""Tokens of a window, with the question, unless told."""
+"""Tokens of a window, with the question; the default."""
 FEWEST_ARTICLES = 10
 """With fewer ones, paragraphs are split."""
 Parts = dict[Part, list[Question]]
@@ -47,7 +47,7 @@ def _read(argument: str, train: bool = True) -> tuple[Path, dict[Part, Squad], l
     )
     read = {part: read_squad(file) for part, file in files.items()}
     for field, what in (
-        ("moved", "answers do not begin where the file says; the first place that has them is taken"),
+        ("moved", "answers do not begin where the file says; the first occurrence is taken"),
         ("lost", "answers are not in their text and cannot be trained on"),
         ("unanswered", "questions have no answers and are not said to be impossible; they are read as such"),
     ):
@@ -101,7 +101,7 @@ def question_dataset(
     for part, questions in parts.items():
         if part == "train":
             questions = [question for question in questions if question.starts or not question.answers]
-            require(bool(questions), "--data", name, "has no question whose answer is in its text")
+            require(bool(questions), "data", name, "has no question whose answer is in its text")
         made[part] = _encode(questions, processor)
     if not given:
         count = len(made["train"])
@@ -147,7 +147,7 @@ def _split(read: Mapping[Part, Squad], seed: int, notes: list[str]) -> Parts:
     shares = (0.1,) if others else (0.15, 0.15)
     rows = random_split(len(train), generator(seed), shares)
     if not all(map(len, rows)):
-        raise UserError("--data", f"{len(train)} {unit}", "are too few for training, validation and test")
+        raise UserError("data", f"{len(train)} {unit}", "are too few for training, validation and test")
     split = [_flat([train[row] for row in sorted(chosen)]) for chosen in rows]
     sizes = " / ".join(f"{len(part):,}" for part in split)
     if others:

@@ -60,7 +60,7 @@ def load_csv(argument: str, options: DataOptions, seed: int, processor: Processo
     for name in TEXT_OPTIONS:
         value = getattr(options, name)
         if value != getattr(DataOptions, name) and processor is None:
-            raise UserError(name, value, "is for texts; say with --text which column holds them")
+            raise UserError(name, value, "is for texts; say with `text` which column holds them")
     path, files, notes = _files(argument)
     name = f"csv:{path}"
     train = files.pop("train")
@@ -113,7 +113,7 @@ def _on_reading(table: Table, processor: TableProcessor | SeriesProcessor) -> li
     if not unseen:
         return []
     row, column = unseen[0]
-    first = f"the first is {table.columns[column][row]!r} in {table.place(row, column)}"
+    first = f"the first is {table.columns[column][row]!r} in {table.location(row, column)}"
     return [f"{len(unseen)} cells hold texts that training had not, read as none of its: {first}"]
 
 
@@ -137,7 +137,7 @@ def table_dataset(
 ) -> Dataset:
     """The learning problem in a table.
 
-    The target is the last column that is not empty unless told; `Table.usual_task` finds the task, and
+    The default target is the last column that is not empty; `Table.usual_task` finds the task, and
     several targets are labels. Columns of numbers are standardised with the training split (so is the target
     of a regression), columns of few different texts become one-hot vectors, others are left out with a note.
     A forecast reads all columns of numbers in the order of the rows.
@@ -235,8 +235,8 @@ def learn_table(
     columns = range(len(table.names))
     used = [column for column in columns if not table.is_empty(column)]
     notes = [f"left out {table.label(column)}: it is empty" for column in columns if column not in used]
-    told = [] if options.target is None else find_targets(table, options.target, options.task)
-    if 0 not in told and len(used) > 1 and is_index(table, 0):
+    given = [] if options.target is None else find_targets(table, options.target, options.task)
+    if 0 not in given and len(used) > 1 and is_index(table, 0):
         notes.append(
             "left out column 1: it has no name and a number of its own in every row, as pandas' index"
         )
@@ -250,7 +250,7 @@ def learn_table(
             raise UserError("drop", options.drop, "leaves no column to predict from", table.names)
     if not used:
         raise UserError("columns", ", ".join(table.names), "every cell of the table is empty")
-    targets = told or [used[-1]]
+    targets = given or [used[-1]]
     for target in targets:
         if target not in used:
             choices = [table.names[column] for column in used]

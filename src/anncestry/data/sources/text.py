@@ -12,13 +12,13 @@ from anncestry.data.options import DataOptions
 from anncestry.data.processors.characters import CharacterWordsProcessor
 from anncestry.data.processors.common import expect
 from anncestry.data.processors.denoising import DenoisingProcessor
-from anncestry.data.processors.masked_words import MaskedWordsProcessor
+from anncestry.data.processors.masked_tokens import MaskedTokensProcessor
 from anncestry.data.processors.pieces import LEVELS, PieceTextProcessor
 from anncestry.data.processors.text import TextProcessor, WordTextProcessor, characters_of
 from anncestry.data.readers.lines import lines_of_file, lines_of_text
 from anncestry.data.readers.parts import Part, files_of, part_of, unread
-from anncestry.data.sources import masked_text, noised_text
-from anncestry.data.sources.characters import LEVEL, spelt_text, whole_spelt_text
+from anncestry.data.sources import denoising_text, masked_text
+from anncestry.data.sources.characters import LEVEL, character_text, whole_character_text
 from anncestry.data.splits.dataset import Dataset, ParallelStreams, Processor, Split, Stream, Whole
 from anncestry.errors import UserError, require
 from anncestry.signature import Signature
@@ -34,16 +34,16 @@ MIN_CHARS = 100
 SHARES = {"tail": (0.90, 0.95), "tail-10": (0.90, 0.90)}
 """Where the training part of a text ends, and where the test part begins."""
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
-_HIDING = (masked_text.TASK, noised_text.TASK)
+_CORRUPTING = (masked_text.TASK, denoising_text.TASK)
 _TASKS_OF = {
     "masking": (masked_text.TASK,),
     "pairs": (masked_text.TASK,),
-    "cache": _HIDING,
-    "tokenizer": _HIDING,
-    "lowercase": _HIDING,
+    "cache": _CORRUPTING,
+    "tokenizer": _CORRUPTING,
+    "lowercase": _CORRUPTING,
 }
 """Options that are for some tasks alone."""
-_READ_BY = {MaskedWordsProcessor: masked_text.masked_text, DenoisingProcessor: noised_text.noised_text}
+_READ_BY = {MaskedTokensProcessor: masked_text.masked_text, DenoisingProcessor: denoising_text.denoising_text}
 CHAR_RNN_STREAMS, CHAR_RNN_WINDOW, CHAR_RNN_HELD_OUT = 50, 50, 0.05
 
 
@@ -78,7 +78,7 @@ def _of_parts(
         notes: the first one says how the text was split.
     """
     if options.level == LEVEL or isinstance(given, CharacterWordsProcessor):
-        return spelt_text(parts, options, given, notes, about)
+        return character_text(parts, options, given, notes, about)
     processor = _processor(parts[0], options, given, about["name"])
     window = options.window or WINDOW
     splits, more = _streams(parts, processor, window)
@@ -119,7 +119,7 @@ def _in_streams(
     train, validation = int(chunks * (1 - CHAR_RNN_HELD_OUT)), int(chunks * CHAR_RNN_HELD_OUT)
     if validation < 1:
         rule = f"the text has {chunks} chunks of {CHAR_RNN_STREAMS} streams x {window}, and needs 20"
-        raise UserError("split", options.split, rule, hint="Split it in order: --split tail.")
+        raise UserError("split", options.split, rule, hint="Split it in order: `split=tail`.")
     length = chunks * window
     rows = np.append(tokens, tokens[0])  # the very last target is the first token
     streams = [rows[row * length : (row + 1) * length + 1] for row in range(CHAR_RNN_STREAMS)]
@@ -140,7 +140,7 @@ def _processor(text: str, options: DataOptions, given: Processor | None, name: s
         processor = PieceTextProcessor.learn(text, options.level, options.vocab_size)
     else:
         require(
-            options.vocab_size is None, "vocab_size", options.vocab_size, "is for words and pieces: --level"
+            options.vocab_size is None, "vocab_size", options.vocab_size, "is for words and pieces: `level`"
         )
         processor = TextProcessor(characters_of(text))
     if len(processor.vocabulary) < 2:
@@ -168,7 +168,7 @@ def _dataset(
 
 
 def _line_reader(options: DataOptions, given: Processor | None) -> Callable[..., Dataset] | None:
-    """What reads a text line by line, where words are hidden in it; None for a language model's text.
+    """What reads a text line by line, where it is corrupted; None for a language model's text.
 
     Raises:
         UserError: an option is not for the task.
@@ -178,9 +178,9 @@ def _line_reader(options: DataOptions, given: Processor | None) -> Callable[...,
     usual = DataOptions()
     for name, tasks in _TASKS_OF.items():
         value = getattr(options, name)
-        rule = f"is for text of which words are hidden: --task {' or '.join(tasks)}"
+        rule = f"is for text that is masked or corrupted: --task {' or '.join(tasks)}"
         require(options.task in tasks or value == getattr(usual, name), name, value, rule)
-    readers = {masked_text.TASK: masked_text.masked_text, noised_text.TASK: noised_text.noised_text}
+    readers = {masked_text.TASK: masked_text.masked_text, denoising_text.TASK: denoising_text.denoising_text}
     return readers.get(options.task or "")
 
 
@@ -202,17 +202,17 @@ def read_text_files(argument: str, options: DataOptions, processor: Processor) -
     files = _texts_of(existing_folder(argument)) if path.is_dir() else [existing_file(argument)]
     require(bool(files), "folder", str(path), "must hold .txt or .gz files")
     name = f"text:{path}"
-    if isinstance(processor, MaskedWordsProcessor | DenoisingProcessor):
+    if isinstance(processor, MaskedTokensProcessor | DenoisingProcessor):
         lines = [lines_of_file(file, options.max_chars) for file in files]
-        if isinstance(processor, MaskedWordsProcessor):
+        if isinstance(processor, MaskedTokensProcessor):
             whole = masked_text.whole_masked_text(lines, name, options, processor)
         else:
-            whole = noised_text.whole_noised_text(lines, name, options, processor)
+            whole = denoising_text.whole_denoising_text(lines, name, options, processor)
         require(bool(whole.parts), "text", name, "has nothing to read")
         return whole
     texts = [read_text(file, options.max_chars) for file in files]
     if isinstance(processor, CharacterWordsProcessor):
-        return whole_spelt_text(texts, options, processor, name)
+        return whole_character_text(texts, options, processor, name)
     usual = CHAR_RNN_WINDOW if options.split == "char-rnn" else WINDOW
     reader = expect(processor, TextProcessor, name)
     streams, notes = _streams(texts, reader, options.window or usual)

@@ -30,7 +30,7 @@ _TASKS: dict[type, Task] = {
     PackedValuesProcessor: "regression",
 }
 TEXTS = ("text", "sentence", "sentence1,sentence2", "premise,hypothesis", "question,sentence")
-"""Where texts are looked for in lines of JSON, unless told."""
+"""Where texts are looked for in lines of JSON by default."""
 TARGETS = ("label", "labels", "target", "score", "class")
 """The same for answers."""
 
@@ -119,7 +119,7 @@ def text_table(
 ) -> Dataset:
     """The learning problem in tables of texts.
 
-    The target is the last column unless told, and its cells decide the task unless told. A test file without
+    The target is by default the last column, and its cells decide the task. A test file without
     the target is left out.
 
     Args:
@@ -146,7 +146,7 @@ def read_tables(
 ) -> Whole:
     """All rows of tables of texts, as a trained model reads them; see `text_table`."""
     found = _choose(tables, files, options, processor)
-    require(bool(found.parts), "--data", name, f"has no answers to compare with: {found.target}")
+    require(bool(found.parts), "data", name, f"has no answers to compare with: {found.target}")
     whole = read_labelled(found.parts, processor, name=name, target=found.target)
     return Whole(whole.parts, (*notes, *found.notes, *whole.notes))
 
@@ -263,7 +263,7 @@ def _as_table(rows: Sequence[tuple[int, dict[str, Any]]], columns: list[str], pa
         for name in columns:
             value = row.get(name)
             if name == columns[-1] and _is_list_of_labels(value):
-                row[name] = JOINT.join(map(str, value)) + JOINT  # which tells a list of one from a text
+                row[name] = JOINT.join(map(str, value)) + JOINT  # so that a list of one differs from a text
             elif not isinstance(value, str | int | float):
                 near = nearest(name, list(row))
                 rule = f"line {number} must hold a text or a number '{name}'"
@@ -312,7 +312,7 @@ def _labelled(
         for row, cell in enumerate(table.columns[column]):
             if not cell.strip() or (column == target and is_missing(cell)):
                 rule = f"must not be empty ({name})"
-                raise UserError(table.place(row, column), cell, rule, hint="Fill it in or delete the row.")
+                raise UserError(table.location(row, column), cell, rule, hint="Fill it in or delete the row.")
     # Texts are read as they stand; the name of a class has no blanks round it.
     found: list[Text] = list(table.columns[texts[0]])  # pyright: ignore
     if len(texts) == 2:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from anncestry.lazy import hand_on
 
 if TYPE_CHECKING:
-    from anncestry.data.splits.character_words import Spelt
+    from anncestry.data.splits.character_encoding import CharacterSplit
     from anncestry.data.splits.dataset import (
         Dataset,
         Examples,
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
         Whole,
         epoch_order,
     )
-    from anncestry.data.splits.denoising import NoisedPairs
+    from anncestry.data.splits.denoising import DenoisingPairs
     from anncestry.data.splits.masked_lm import MaskedBlocks
     from anncestry.data.splits.questions import Questions
     from anncestry.data.splits.seq2seq import Pairs, Sequences
 
 __all__ = [
+    "CharacterSplit",
     "Dataset",
+    "DenoisingPairs",
     "Examples",
     "MaskedBlocks",
-    "NoisedPairs",
     "Pairs",
     "ParallelStreams",
     "Processor",
     "Questions",
     "Sequences",
-    "Spelt",
     "Split",
     "Stream",
     "Whole",

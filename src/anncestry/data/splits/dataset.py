@@ -284,7 +284,7 @@ class Dataset:
         """
         found = getattr(self, name.replace("-", "_"))
         if found is None:
-            raise UserError("--split", name, f"nothing is held out of {self.name}", self.scored_splits())
+            raise UserError("split", name, f"nothing is held out of {self.name}", self.scored_splits())
         return found
 
     def scored_splits(self) -> tuple[str, ...]:
@@ -297,7 +297,7 @@ class Dataset:
         return Whole(tuple(part for part in parts if part is not None), self.notes)
 
     def fingerprint(self) -> str:
-        """A checksum of the training inputs and targets: tells whether the data are still the same."""
+        """A checksum of the training inputs and targets: whether the data are still the same."""
         digest = hashlib.blake2b(digest_size=8)
         for split in (self.train, self.validation, self.test):
             for tensor in _tensors(split):

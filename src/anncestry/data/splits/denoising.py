@@ -1,7 +1,7 @@
-"""The split of denoising: texts, and what noise leaves of them.
+"""The split of denoising: texts, and the same corrupted.
 
-The noise of a shuffled pass is drawn anew for every batch. Where nothing is shuffled it is always the same,
-so that figures repeat.
+The corruption of a shuffled pass is drawn anew for every batch. Where nothing is shuffled it is always the
+same, so that figures repeat.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 
 from anncestry.arrays import Int, Tensor
-from anncestry.data.corruption.infilling import Noising
+from anncestry.data.corruption.infilling import TextCorruption
 from anncestry.data.splits.masked_lm import DRAWN_TOGETHER, SCORED_SEED, SEEDS
 from anncestry.data.splits.seq2seq import Pairs, Sequences
 from anncestry.protocols import Batch
@@ -18,17 +18,19 @@ from anncestry.signature import END, PAD
 
 
 @dataclass(frozen=True)
-class NoisedPairs(Pairs):
-    """Texts as targets, and as sources the noised texts that are scored.
+class DenoisingPairs(Pairs):
+    """Texts as targets, and as sources the corrupted texts that are scored.
 
     Attributes:
-        noising: what sources are made by.
+        corruption: how sources are made.
     """
 
-    noising: Noising = field(kw_only=True)
+    corruption: TextCorruption = field(kw_only=True)
 
     @classmethod
-    def of(cls, targets: Sequences, noising: Noising, references: Sequence[tuple[str, ...]]) -> "NoisedPairs":
+    def of(
+        cls, targets: Sequences, corruption: TextCorruption, references: Sequence[tuple[str, ...]]
+    ) -> "DenoisingPairs":
         """
         Args:
             targets: (N, T) texts, each with its end.
@@ -38,11 +40,11 @@ class NoisedPairs(Pairs):
         parts = []
         for number, rows in enumerate(whole.split(DRAWN_TOGETHER)):
             random = torch.Generator().manual_seed(SCORED_SEED + number)
-            parts.append(_noised(targets, rows, noising, random))
+            parts.append(_corrupted(targets, rows, corruption, random))
         tokens = torch.cat([part.tokens for part in parts])
         lengths = torch.cat([part.lengths for part in parts])
         starts = torch.nn.functional.pad(lengths.cumsum(0), (1, 0))
-        return cls(Sequences(tokens, starts), targets, whole, references, noising=noising)
+        return cls(Sequences(tokens, starts), targets, whole, references, corruption=corruption)
 
     def batches(
         self, batch_size: int, order: torch.Generator | None = None, start: int = 0, part: slice | None = None
@@ -54,15 +56,17 @@ class NoisedPairs(Pairs):
         seed = int(torch.randint(SEEDS, (), generator=order))
         for number, rows in enumerate(map(torch.from_numpy, batches[start:]), start):
             random = torch.Generator().manual_seed(seed + number)
-            sources = _noised(self.targets, rows, self.noising, random)
+            sources = _corrupted(self.targets, rows, self.corruption, random)
             targets = Sequences.of_padded(*self.targets.padded(rows, PAD))
             here = torch.arange(len(rows))
             yield Pairs(sources, targets, here, ((),) * len(rows))._batch(here, part)
 
 
-def _noised(texts: Sequences, rows: Int[Tensor, "B"], noising: Noising, random: torch.Generator) -> Sequences:
-    """Some of the texts with noise, each with its end."""
+def _corrupted(
+    texts: Sequences, rows: Int[Tensor, "B"], corruption: TextCorruption, random: torch.Generator
+) -> Sequences:
+    """Some of the texts, corrupted, each with its end."""
     tokens, lengths = texts.padded(rows, PAD)
-    noised, lengths = noising.spoil(tokens, lengths - 1, random)
-    ended = torch.nn.functional.pad(noised, (0, 1), value=PAD).scatter_(1, lengths[:, None], END)
+    corrupted, lengths = corruption.corrupt(tokens, lengths - 1, random)
+    ended = torch.nn.functional.pad(corrupted, (0, 1), value=PAD).scatter_(1, lengths[:, None], END)
     return Sequences.of_padded(ended, lengths + 1)

@@ -51,12 +51,12 @@ def cut_in_order(num_rows: int, ends: Sequence[float]) -> list[slice]:
     Returns:
         A part has one row at least, where there are as many rows as parts.
     """
-    places, parts_left = [0], len(ends)
+    positions, parts_left = [0], len(ends)
     for end in ends:
-        place = min(max(round(end * num_rows), places[-1] + 1), num_rows - parts_left)
-        places.append(max(place, places[-1]))
+        position = min(max(round(end * num_rows), positions[-1] + 1), num_rows - parts_left)
+        positions.append(max(position, positions[-1]))
         parts_left -= 1
-    return [slice(a, b) for a, b in zip(places, [*places[1:], num_rows], strict=True)]
+    return [slice(a, b) for a, b in zip(positions, [*positions[1:], num_rows], strict=True)]
 
 
 def stratified_split(

@@ -1,4 +1,4 @@
-"""The split of pre-training: blocks of a text in which words are hidden.
+"""The split of pre-training: blocks of a text with masked tokens.
 
 The text lies in token files. A batch is gathered from them where it is wanted, and its masks are drawn anew;
 where nothing is shuffled both are always the same.
@@ -29,13 +29,13 @@ _Rows = tuple[Tensor, Tensor, Tensor]  # inputs and targets (B, T), and lengths 
 
 @dataclass(frozen=True, eq=False)
 class MaskedBlocks:
-    """A text in blocks, for models that fill in hidden words.
+    """A text in blocks, for masked language models.
 
     A shuffled pass draws its pairs anew and always has as many blocks as the pairs that are scored.
 
     Attributes:
         text: its tokens.
-        masking: what is hidden.
+        masking: how tokens are masked.
         pairs: which sentences stand together (`anncestry.data.corruption.sentence_pairs`).
         layout: the special tokens of an input, and "A" and "B" where its texts stand.
         window: T, the longest block, special tokens among them.
@@ -111,7 +111,7 @@ class MaskedBlocks:
                 yield _part_of(self._scored_rows(rows), part)
             else:
                 random = torch.Generator().manual_seed(seed + index)
-                yield _part_of(self._hidden(plan[rows.start : rows.stop], random), part)
+                yield _part_of(self._masked(plan[rows.start : rows.stop], random), part)
 
     def _scored_rows(self, rows: range) -> _Rows:
         """Rows with the masks that they always have."""
@@ -120,15 +120,15 @@ class MaskedBlocks:
         for group in range(first, last + 1):
             random = torch.Generator().manual_seed(SCORED_SEED + group)
             at = group * DRAWN_TOGETHER
-            groups.append(self._hidden(self._scored_plan[at : at + DRAWN_TOGETHER], random))
+            groups.append(self._masked(self._scored_plan[at : at + DRAWN_TOGETHER], random))
         begin = rows.start - first * DRAWN_TOGETHER
         joined = [torch.cat(tensors)[begin : begin + len(rows)] for tensors in zip(*groups, strict=True)]
         return joined[0], joined[1], joined[2]
 
-    def _hidden(self, plan: np.ndarray, random: torch.Generator) -> _Rows:
+    def _masked(self, plan: np.ndarray, random: torch.Generator) -> _Rows:
         """Inputs and targets, both (B, T), and lengths (B,) of some rows of a plan."""
         tokens, lengths = self.gather(plan)
-        inputs, targets = self.masking.hide(tokens, lengths, random)
+        inputs, targets = self.masking.apply(tokens, lengths, random)
         if self.pairs != "none":
             targets[:, 0] = torch.from_numpy(plan[:, 4])
         return inputs, targets, lengths
@@ -137,7 +137,7 @@ class MaskedBlocks:
         """The texts of some rows of a plan between special tokens, and the length of each."""
         spans = torch.from_numpy(plan)
         texts = {"A": (spans[:, 0], spans[:, 1]), "B": (spans[:, 2], spans[:, 3])}
-        places = torch.arange(self.window)
+        positions = torch.arange(self.window)
         tokens = torch.full((len(plan), self.window), self.filler)
         source, is_text = torch.zeros_like(tokens), torch.zeros_like(tokens, dtype=torch.bool)
         at = torch.zeros(len(plan), 1, dtype=torch.int64)
@@ -146,9 +146,9 @@ class MaskedBlocks:
                 tokens.scatter_(1, at, name)
                 at = at + 1
                 continue
-            begin, end = (place[:, None] for place in texts[name])
-            inside = (places >= at) & (places < at + end - begin)
-            source = torch.where(inside, begin + places - at, source)
+            begin, end = (position[:, None] for position in texts[name])
+            inside = (positions >= at) & (positions < at + end - begin)
+            source = torch.where(inside, begin + positions - at, source)
             is_text |= inside
             at = at + end - begin
         words = self.text.tokens[source[is_text].numpy()]

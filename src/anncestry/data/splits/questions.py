@@ -1,7 +1,7 @@
 """Questions about texts: what was asked, and the windows in which a long text is read.
 
 A model answers with where an answer begins and where it ends (Rajpurkar et al., 1606.05250; Devlin et al.,
-1810.04805, section 4.2). The answer that counts is the text between these places.
+1810.04805, section 4.2). The answer that counts is the text between these positions.
 """
 
 from collections.abc import Callable, Sequence
@@ -41,7 +41,7 @@ class Windows:
 
 @dataclass(frozen=True)
 class Questions(Examples):
-    """A split of questions: a row for each window, with the places of the first answer.
+    """A split of questions: a row for each window, with the positions of the first answer span.
 
     Attributes:
         questions: what the windows were made of, in their order; so that answers in words can be compared.

@@ -6,7 +6,7 @@ import numpy as np
 
 from anncestry.arrays import Tensor
 
-WORTH_TELLING = 0.1
+NOTEWORTHY = 0.1
 """The share of the test part from which on it is said."""
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
@@ -20,7 +20,7 @@ def repeats_note(train: Iterable[Hashable], test: Iterable[Hashable], what: str)
     """
     known, tested = set(train), list(test)
     count = sum(example in known for example in tested)
-    if count < max(2, WORTH_TELLING * len(tested)):
+    if count < max(2, NOTEWORTHY * len(tested)):
         return []
     note = f"{count} of the {len(tested)} test {what} are also in the training part, the same in all"
     return [f"{note}: the test says less of new ones"]

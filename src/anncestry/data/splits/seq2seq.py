@@ -56,9 +56,9 @@ class Sequences:
         """``(tokens, lengths)`` of some of them, filled up to the longest."""
         first = self.starts[rows]
         lengths = self.starts[rows + 1] - first
-        places = torch.arange(int(lengths.max()))
-        outside = places >= lengths[:, None]
-        at = (first[:, None] + places).masked_fill_(outside, 0)
+        positions = torch.arange(int(lengths.max()))
+        outside = positions >= lengths[:, None]
+        at = (first[:, None] + positions).masked_fill_(outside, 0)
         return self.tokens[at].masked_fill_(outside, filler), lengths
 
 

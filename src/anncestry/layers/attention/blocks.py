@@ -9,7 +9,7 @@ from collections.abc import Callable
 from torch import nn
 
 from anncestry.arrays import Bool, Float, Tensor
-from anncestry.layers.attention.attention import CrossAttention, SelfAttention
+from anncestry.layers.attention.attention import Attention, CrossAttention, SelfAttention
 from anncestry.layers.attention.key_value_cache import KeyValueCache
 from anncestry.layers.linear import Linear
 
@@ -68,7 +68,7 @@ class Block(nn.Module):
     """
 
     def __init__(
-        self, attention: SelfAttention, feed_forward: FeedForward, residual: Callable[[], PostNorm]
+        self, attention: Attention, feed_forward: nn.Module, residual: Callable[[], PostNorm]
     ) -> None:
         super().__init__()
         self.attention, self.around_attention = attention, residual()

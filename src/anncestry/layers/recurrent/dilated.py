@@ -99,12 +99,12 @@ class Dilated(nn.Module):
         visible = None if lengths is None else visible_steps(lengths, x.shape[1])
         return each_step(self.step, x, state, visible)
 
-    def _fold(self, steps: Float[Tensor, "T B D"]) -> Float[Tensor, "dB T/d D"]:
+    def _fold(self, steps: Float[Tensor, "T B D"]) -> Float[Tensor, "chains steps D"]:
         """Row (j, b) holds the steps j, j + d, ... of row b."""
         groups = steps.reshape(-1, self.dilation * steps.shape[1], steps.shape[2])
         return groups.transpose(0, 1)
 
-    def _unfold(self, y: Float[Tensor, "dB T/d H"], batch_size: int) -> Float[Tensor, "T B H"]:
+    def _unfold(self, y: Float[Tensor, "chains steps H"], batch_size: int) -> Float[Tensor, "T B H"]:
         return y.transpose(0, 1).reshape(-1, batch_size, y.shape[2])
 
     def _forward_padded(self, x: Tensor, state: State, lengths: Tensor) -> tuple[Tensor, State]:

@@ -179,6 +179,16 @@ class SequenceNetwork(nn.Module):
     def forward(
         self, x: Tensor, state: State = None, lengths: Int[Tensor, "B"] | None = None
     ) -> tuple[Float[Tensor, "B ... K"], State]:
+        """The outputs of whole sequences, and the state behind them.
+
+        Args:
+            x: (B, T, D), tokens (B, T), or images (B, C, H, W), read row by row: T = H.
+            state: of the wiring, behind what was read before; None where nothing was.
+            lengths: steps of each sequence (default: all); what lies behind them changes nothing.
+
+        Returns:
+            ``(outputs, state)``: outputs (B, K), or (B, T, K) where the task is answered at every step.
+        """
         if self.config.inputs == "image":
             x = x.permute(0, 2, 1, 3).flatten(2)  # (B, C, H, W) -> (B, T=H, D=C*W)
         y, state = self.wiring(self.input_dropout(self.embedding(x)), state, lengths)
@@ -202,6 +212,7 @@ class CausalSequenceNetwork(SequenceNetwork):
     """A sequence network that never looks ahead, and so can also be run one step at a time."""
 
     def initial_state(self, batch_size: int) -> State:
+        """The state of B sequences of which nothing was read yet."""
         return self.wiring.initial_state(batch_size)
 
     def step(self, x_t: Tensor, state: State) -> tuple[Float[Tensor, "B K"], State]:

@@ -20,7 +20,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from anncestry.arrays import Bool, Float, Int, Tensor
+from anncestry.arrays import Bool, Float, Int, Shaped, Tensor
 from anncestry.errors import require
 from anncestry.layers.recurrent.cells import Cell
 from anncestry.layers.recurrent.recurrence import prepared
@@ -98,7 +98,7 @@ def advance_all(
 
 def each_step(
     step: Callable[[Tensor, State], tuple[Tensor, State]],
-    x: Float[Tensor, "B T ..."],
+    x: Shaped[Tensor, "B T ..."],
     state: State,
     visible: Bool[Tensor, "B T"] | None = None,
 ) -> tuple[Float[Tensor, "B T H"], State]:
@@ -231,7 +231,7 @@ def stack(
     return Stacked(layers, dropout)
 
 
-def reverse(x: Float[Tensor, "B T D"], lengths: Int[Tensor, "B"] | None = None) -> Float[Tensor, "B T D"]:
+def reverse(x: Shaped[Tensor, "B T D"], lengths: Int[Tensor, "B"] | None = None) -> Shaped[Tensor, "B T D"]:
     """Every sequence back to front; with lengths, each within its own length, the padding left in place."""
     if lengths is None:
         return x.flip(1)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import torch
 from torch import nn
 
-from anncestry.arrays import Bool, Float, Int, Tensor
+from anncestry.arrays import Bool, Float, Int, Shaped, Tensor
 from anncestry.layers.recurrent.cells import Cell
 from anncestry.layers.recurrent.wirings import check_lengths, each_step, reverse, visible_steps
 from anncestry.layers.watching import any_watched
@@ -128,7 +128,7 @@ def where_ragged(lengths: Int[Tensor, "B"] | None, source: Tensor) -> Int[Tensor
     return None if int(lengths.min()) == source.shape[1] else lengths
 
 
-def visible_places(lengths: Int[Tensor, "B"] | None, source: Int[Tensor, "B S"]) -> Bool[Tensor, "B S"]:
+def visible_places(lengths: Int[Tensor, "B"] | None, source: Shaped[Tensor, "B S"]) -> Bool[Tensor, "B S"]:
     """True where a source has a word."""
     if lengths is None:
         return torch.ones(source.shape[:2], dtype=torch.bool, device=source.device)
@@ -146,11 +146,11 @@ class WritingNetwork(nn.Module):
         self.config: Any = config
 
     def encode(self, source: Tensor, lengths: Int[Tensor, "B"] | None = None) -> State:
-        """The state in which nothing is written yet."""
+        """The state in which nothing is generated yet, of sources (B, S) or (B, C, H, W)."""
         raise NotImplementedError
 
     def step(self, x_t: Int[Tensor, "R"], state: State) -> tuple[Float[Tensor, "R V"], State]:
-        """The scores of what follows the tokens, and the state behind them."""
+        """The logits (R, V) of what follows one token of each row (R,), and the state behind them."""
         raise NotImplementedError
 
     def teach(self, tokens: Int[Tensor, "B T"], state: State) -> Float[Tensor, "B T V"]:
@@ -183,6 +183,13 @@ class WritingNetwork(nn.Module):
     def forward(
         self, source: Tensor, targets: Int[Tensor, "B T"], lengths: Int[Tensor, "B"] | None = None
     ) -> Float[Tensor, "B T V"]:
+        """Teacher forcing: the logits of each target token after those before it.
+
+        Args:
+            source: tokens (B, S), or images (B, C, H, W).
+            targets: tokens with their `END`; the first is predicted from `BEGIN`, the last is not read.
+            lengths: tokens of each source (default: all).
+        """
         state, tokens = self.encode(source, lengths), shifted(targets)
         if self.training and self.config.scheduled_sampling:
             return self.teach_by_step(tokens, state, self.config.scheduled_sampling)

@@ -50,7 +50,7 @@ class MaxoutReadout(nn.Module):
         self,
         state: Float[Tensor, "*B H"],
         embedded: Float[Tensor, "*B E"],
-        share_of_context: Float[Tensor, "*B F2"],
+        share_of_context: Float[Tensor, "*#B F2"],
     ) -> Float[Tensor, "*B V"]:
         pairs = self.of_state(state) + self.of_word(embedded) + share_of_context
         features = self.maxout(pairs)

@@ -68,6 +68,14 @@ def _task(race: Race) -> str:
 
 
 def _ranking(race: Race) -> str:
+    if not ranking_rows(race):
+        return ranking_table(race)
+    remarks = _list(notes(race), "notes")
+    return f'<div class="wide">{ranking_table(race)}</div>\n<p>{escape(_confidence(race))}</p>\n{remarks}'
+
+
+def ranking_table(race: Race) -> str:
+    """The ranking as an HTML table: a row for each finished entrant, best first."""
     rows = ranking_rows(race)
     if not rows:
         return "<p>No run was finished.</p>"
@@ -80,9 +88,7 @@ def _ranking(race: Race) -> str:
             for field, head in columns.items()
         )
         body += f'<tr class="{row["kind"]}">{cells}</tr>\n'
-    table = f'<table class="ranking"><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>'
-    remarks = _list(notes(race), "notes")
-    return f'<div class="wide">{table}</div>\n<p>{escape(_confidence(race))}</p>\n{remarks}'
+    return f'<table class="ranking"><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>'
 
 
 def _confidence(race: Race) -> str:

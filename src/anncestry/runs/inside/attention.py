@@ -119,7 +119,7 @@ def _last_layer(run: RunFolder) -> int:
 def _numbers(layers: tuple[str, ...]) -> tuple[int, ...]:
     """The numbers of a Transformer's layers."""
     for layer in layers:
-        require(str(layer).isdecimal(), "--layer", layer, "must be the number of a layer, 1 being the first")
+        require(str(layer).isdecimal(), "layer", layer, "must be the number of a layer, 1 being the first")
     return tuple(map(int, layers))
 
 
@@ -146,7 +146,7 @@ def _source_and_target(
         notes.append(f"Greedy search, log probability {best.log_prob:.4g}.")
     else:
         tokens = processor.target.encode(options.answer)
-        require(bool(tokens), "--answer", options.answer, "holds no word")
+        require(bool(tokens), "answer", options.answer, "holds no word")
         text, targets = processor.target.decode(tokens), [*tokens, END]
         notes.append("The answer was given; the net did not generate it.")
     targets = targets[: options.max_steps]

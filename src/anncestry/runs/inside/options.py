@@ -55,8 +55,8 @@ def applicable(kind: str, options: Mapping[str, Any], name: str) -> InspectOptio
             rule = f"has no effect on the page of this {name}"
             raise UserError(_flag(option), str(value), rule, choices)
     found = InspectOptions(**options)
-    require(found.units >= 1, "--units", found.units, "must be at least 1")
-    require(found.max_steps >= 2, "--max-steps", found.max_steps, "must be at least 2")
+    require(found.units >= 1, "units", found.units, "must be at least 1")
+    require(found.max_steps >= 2, "max_steps", found.max_steps, "must be at least 2")
     return found
 
 

@@ -86,7 +86,7 @@ BART: tuple[Departure, ...] = (
         "there",
         "there",
         switch="attention_bias",
-        test="parity/test_beyond_bert_bart.py::test_scores_and_the_way_back",
+        test="checkpoints/converters/hugging_face/test_bart.py::test_scores_and_the_way_back",
     ),
     departure(
         "initial weights",
@@ -102,7 +102,7 @@ BART: tuple[Departure, ...] = (
         "a token of its own; an imported one begins with the vector of </s>, which it cannot generate there",
         "</s>",
         why="all models that generate begin so here",
-        test="parity/test_beyond_bert_bart.py::test_scores_and_the_way_back",
+        test="checkpoints/converters/hugging_face/test_bart.py::test_scores_and_the_way_back",
     ),
     departure(
         "classification",
@@ -135,7 +135,7 @@ BART: tuple[Departure, ...] = (
         "sentences of one document, 512 tokens",
         why="what two cores can train",
         switch="--window",
-        test="data/sources/test_noised_text.py::test_documents_are_the_texts",
+        test="data/sources/test_denoising_text.py::test_documents_are_the_texts",
     ),
     departure(
         "the ends of a source",
@@ -143,7 +143,7 @@ BART: tuple[Departure, ...] = (
         "an end, and no beginning",
         "a beginning and an end; the beginning is generated too",
         why="all generated texts have an end alone here",
-        test="data/sources/test_noised_text.py::test_a_source_ends_and_has_no_beginning",
+        test="data/sources/test_denoising_text.py::test_a_source_ends_and_has_no_beginning",
     ),
     departure(
         "label smoothing",
@@ -199,7 +199,7 @@ XLNET: tuple[Departure, ...] = (
         "that of reading",
         "drawn with the data",
         why="logits are then finite",
-        test="parity/test_beyond_bert.py::test_two_streams",
+        test="checkpoints/converters/hugging_face/test_other_encoders.py::test_two_streams",
     ),
     departure(
         "separators and the last token",
@@ -263,7 +263,7 @@ XLNET: tuple[Departure, ...] = (
         "BERT's span: start and end by themselves",
         "a beam of starts, each with its ends",
         why="one head serves all encoders",
-        test="parity/test_beyond_bert.py::test_scores_and_the_way_back",
+        test="checkpoints/converters/hugging_face/test_other_encoders.py::test_scores_and_the_way_back",
     ),
     departure(
         "parameters",
@@ -290,7 +290,7 @@ MOBILEBERT: tuple[Departure, ...] = (
         "as BERT: masked tokens and next-sentence prediction; no teacher",
         "the paper's",
         why="there is no such teacher here",
-        test="parity/test_beyond_bert.py::test_mobilebert_asks_what_follows",
+        test="checkpoints/converters/hugging_face/test_other_encoders.py::test_mobilebert_asks_what_follows",
     ),
     departure(
         "the word beyond a text's ends",
@@ -319,7 +319,7 @@ MOBILEBERT: tuple[Departure, ...] = (
         "not said",
         "the first token's vector as it is",
         "the same; tanh is an option",
-        test="parity/test_beyond_bert.py::test_scores_and_the_way_back",
+        test="checkpoints/converters/hugging_face/test_other_encoders.py::test_scores_and_the_way_back",
     ),
     departure(
         "dropout",

@@ -100,7 +100,7 @@ ALEXNET = (
         "two groups, response normalisation",
         "Krizhevsky, 1404.5997, as torchvision has it: one group, none, fewer channels",
         why="it is what published weights fit",
-        test="checkpoints/test_image_networks.py::test_a_file_comes_in_and_goes_out_byte_for_byte",
+        test="checkpoints/converters/test_image_networks.py::test_a_file_comes_in_and_goes_out_byte_for_byte",
     ),
     _SMALL,
     _FIRST_ANSWERS,
@@ -257,7 +257,7 @@ DENSENET = (
         "-",
         "torchvision's",
         "numbers of a Torch container",
-        test="checkpoints/test_image_networks.py::test_older_names_of_densenet_are_understood",
+        test="checkpoints/converters/test_image_networks.py::test_older_names_of_densenet_are_understood",
     ),
     departure(
         "transition of an odd image",

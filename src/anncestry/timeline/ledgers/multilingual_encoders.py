@@ -20,7 +20,7 @@ XLM: tuple[Departure, ...] = (
         "not there; gpt is that net",
         "there: `causal`",
         why="one net of each kind",
-        test="parity/test_beyond_bert.py::test_what_does_not_come_in",
+        test="checkpoints/converters/hugging_face/test_other_encoders.py::test_what_does_not_come_in",
     ),
     departure(
         "which language a token is of",

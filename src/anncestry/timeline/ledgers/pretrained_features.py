@@ -12,7 +12,7 @@ ELMO: tuple[Departure, ...] = (
         "contained in the stored bias; the published files are changed on the way in and out",
         "1 is added at every step and is not in the stored bias",
         why="all LSTMs of the family run the same equations",
-        test="checkpoints/test_elmo.py::test_texts_one_after_the_other_give_the_published_vectors",
+        test="checkpoints/converters/test_elmo.py::test_texts_one_after_the_other_give_the_published_vectors",
     ),
     departure(
         "gate of the highway layers",
@@ -34,7 +34,7 @@ ELMO: tuple[Departure, ...] = (
         "0 is where no word is, and learns nothing; each number of the code's training is 1 higher",
         "261 in training; 1 higher and a row of zeros in front, which makes 262, for vectors of words",
         why="one numbering for both",
-        test="data/splits/test_character_words.py::test_the_published_numbers",
+        test="data/splits/test_character_encoding.py::test_the_published_numbers",
     ),
     departure(
         "weights of the mixture",
@@ -97,7 +97,7 @@ ELMO: tuple[Departure, ...] = (
         "20 words of sentences one after the other, each direction in a stream of its own; the state goes on",
         why="training reads texts as they are read later on",
         switch="--window",
-        test="data/splits/test_character_words.py::test_a_long_line_is_cut_but_asked_for_whole",
+        test="data/splits/test_character_encoding.py::test_a_long_line_is_cut_but_asked_for_whole",
     ),
     departure(
         "softmax over the words",

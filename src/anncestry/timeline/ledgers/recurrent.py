@@ -84,7 +84,7 @@ LSTM = (
         "i, f, g, o",
         "not consulted; every library has its own: i, f, g, o in PyTorch and Keras, i, g, f, o in TensorFlow",
         why="converters undo the others",
-        test="checkpoints/test_torch_rnn.py::test_outputs_and_states_are_those_of_torch",
+        test="checkpoints/converters/test_torch_rnn.py::test_outputs_and_states_are_those_of_torch",
     ),
     _FORGET_BIAS,
 )

@@ -1,20 +1,14 @@
 """Keras' layers, written out from their formulas in NumPy, against our wirings under converted weights."""
 
-import io
 import itertools
-import json
-import zipfile
 
-import h5py
 import numpy as np
 import pytest
 import torch
 
-from anncestry.checkpoints.converters.keras.configuration import read_model
 from anncestry.checkpoints.converters.keras.weights import from_keras, to_keras
 from anncestry.checkpoints.store import load_weights
 from anncestry.errors import UserError
-from anncestry.formats.keras import read_keras
 from anncestry.layers.recurrent.cells import ElmanCell, GRUCell, LSTMCell
 from anncestry.layers.recurrent.wirings import Bidirectional, Unrolled, stack
 
@@ -159,130 +153,6 @@ def test_no_recurrent_layer_is_an_error():
         from_keras({"dense/kernel": np.zeros((2, 2), np.float32)})
 
 
-def write_keras3(file, arrays):
-    """The layout of Keras 3: variables by number, layers by class and count, optimizer beside them."""
-    order = ("kernel", "recurrent_kernel", "bias")
-    with h5py.File(file, "w") as store:
-        for name, array in arrays.items():
-            layer, *way, part = name.split("/")
-            place = f"layers/{layer}/" + "".join(f"{w}_layer/" for w in way)
-            cell = "cell/" if "dense" not in layer else ""
-            number = order.index(part) if cell else ("kernel", "bias").index(part)
-            store[f"{place}{cell}vars/{number}"] = array
-        store["optimizer/vars/0"] = np.zeros(3, np.float32)
-
-
-def write_keras2(file, arrays, root="model_weights", config=None):
-    """The layout of Keras 2: names with ``:0``, the order of the layers in an attribute."""
-    layers = list(dict.fromkeys(name.split("/")[0] for name in arrays))
-    with h5py.File(file, "w") as store:
-        group = store.create_group(root) if root else store
-        group.attrs["layer_names"] = [layer.encode() for layer in layers]
-        for layer in layers:
-            names = {}
-            for name, array in arrays.items():
-                first, *way, part = name.split("/")
-                if first != layer:
-                    continue
-                inner = f"{way[0]}_lstm/lstm_cell/" if way else ("" if "dense" in layer else "lstm_cell/")
-                names[f"{layer}/{inner}{part}:0"] = array
-            group.create_group(layer).attrs["weight_names"] = [name.encode() for name in names]
-            for name, array in names.items():
-                group[layer][name] = array
-        if config is not None:
-            store.attrs["model_config"] = json.dumps(config)
-
-
-def same(found, expected):
-    return found.keys() == expected.keys() and all(
-        np.array_equal(found[name], expected[name]) for name in found
-    )
-
-
-def with_dense(arrays):
-    return arrays | {"dense/kernel": np.ones((4, 2), np.float32), "dense/bias": np.ones(2, np.float32)}
-
-
-@pytest.mark.parametrize("bidirectional", [False, True])
-@pytest.mark.parametrize("root", ["model_weights", ""])
-def test_reads_hdf5_of_keras_2(tmp_path, bidirectional, root):
-    # Twelve layers: sorted by name, lstm_10 would come before lstm_2.
-    arrays = with_dense(random_arrays("lstm", 12, bidirectional))
-    write_keras2(tmp_path / "weights.h5", arrays, root)
-    found = read_keras(tmp_path / "weights.h5").arrays
-    assert same(found, arrays)
-    assert list(found) == list(arrays)
-
-
-@pytest.mark.parametrize("bidirectional", [False, True])
-def test_reads_hdf5_of_keras_3(tmp_path, bidirectional):
-    arrays = with_dense(random_arrays("lstm", 12, bidirectional))
-    write_keras3(tmp_path / "model.weights.h5", arrays)
-    found = read_keras(tmp_path / "model.weights.h5").arrays
-    assert same(found, arrays)
-    expected = from_keras(arrays)
-    assert all(torch.equal(tensor, expected[name]) for name, tensor in from_keras(found).items())
-
-
-def test_reads_a_keras_archive_with_its_configuration(tmp_path):
-    arrays, weights = random_arrays("simple_rnn", 1, False), io.BytesIO()
-    write_keras3(weights, arrays)
-    with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
-        archive.writestr("config.json", json.dumps(config_of("SimpleRNN", activation="relu")))
-        archive.writestr("model.weights.h5", weights.getvalue())
-    found = read_keras(tmp_path / "model.keras")
-    assert same(found.arrays, arrays)
-    assert read_model(found.config, "f").activation == "relu"
-
-
-def test_reads_npz_and_never_unpickles(tmp_path):
-    arrays = random_arrays("gru", 2, True)
-    np.savez(tmp_path / "weights.npz", **arrays)
-    assert same(read_keras(tmp_path / "weights.npz").arrays, arrays)
-    np.savez(tmp_path / "pickle.npz", a=np.array([{}], dtype=object))
-    with pytest.raises(UserError, match="allow_pickle=False"):
-        read_keras(tmp_path / "pickle.npz")
-
-
-def test_an_archive_of_something_else_is_refused(tmp_path):
-    torch.save({"w": torch.ones(1)}, tmp_path / "model.zip")
-    with pytest.raises(UserError, match="an archive of something else than Keras weights"):
-        read_keras(tmp_path / "model.zip")
-
-
-def config_of(name, **options):
-    layer = {"class_name": name, "config": options}
-    return {
-        "class_name": "Sequential",
-        "config": {"layers": [{"class_name": "InputLayer", "config": {}}, layer]},
-    }
-
-
-def test_a_configuration_that_computes_something_else_is_refused(tmp_path):
-    assert read_model(config_of("SimpleRNN"), "f").activation == "tanh"
-    usual = config_of("LSTM", activation="tanh", recurrent_activation="sigmoid")
-    assert read_model(usual, "f").activation is None
-    ahead = {"class_name": "LSTM", "config": {}}
-    half = {"class_name": "LSTM", "config": {"go_backwards": True}}
-    read_model(config_of("Bidirectional", merge_mode="concat", layer=ahead, backward_layer=half), "f")
-    with pytest.raises(UserError, match="Bidirectional: layer: go_backwards: got True"):
-        read_model(config_of("Bidirectional", layer=half), "f")
-    for name, option, value in [
-        ("LSTM", "recurrent_activation", "hard_sigmoid"),
-        ("LSTM", "go_backwards", True),
-        ("GRU", "reset_after", False),
-        ("SimpleRNN", "activation", "gelu"),
-        ("Bidirectional", "merge_mode", "sum"),
-    ]:
-        with pytest.raises(UserError, match=f"{name}: {option}: got .*{value}"):
-            read_model(config_of(name, **{option: value}), "f")
-    write_keras2(
-        tmp_path / "m.h5", random_arrays("lstm", 1, False), config=config_of("LSTM", go_backwards=True)
-    )
-    with pytest.raises(UserError, match="go_backwards"):
-        read_model(read_keras(tmp_path / "m.h5").config, "f")
-
-
 @pytest.mark.parametrize("kind", ["lstm", "gru"])
 def test_layers_of_cudnn_are_read_as_keras_reads_them(kind):
     ours = random_arrays(kind, 1, False)
@@ -297,43 +167,3 @@ def test_layers_of_cudnn_are_read_as_keras_reads_them(kind):
     found = from_keras({f"cu_dnn{kind}/{part}": array for part, array in theirs.items()})
     for name, tensor in from_keras(ours).items():
         torch.testing.assert_close(found[name], tensor)
-
-
-def test_files_that_are_not_what_they_say(tmp_path):
-    with pytest.raises(UserError, match="there is no such file"):
-        read_keras(tmp_path / "none.h5")
-    (tmp_path / "text.h5").write_text("hello")
-    with pytest.raises(UserError, match="is not a file of Keras weights"):
-        read_keras(tmp_path / "text.h5")
-    write_keras3(tmp_path / "cut.h5", random_arrays("lstm", 2, True))
-    whole = (tmp_path / "cut.h5").read_bytes()
-    for size in (10, 500, len(whole) // 2, len(whole) - 10):
-        (tmp_path / "cut.h5").write_bytes(whole[:size])
-        with pytest.raises(UserError, match="is not a file of Keras weights"):
-            read_keras(tmp_path / "cut.h5")
-
-
-def test_a_file_that_claims_more_than_it_holds_is_refused(tmp_path):
-    with h5py.File(tmp_path / "bomb.h5", "w") as store:  # never written, so it takes no space
-        store.create_dataset("layers/lstm/cell/vars/0", shape=(10**6, 10**6), chunks=(1000, 1000), dtype="f4")
-    with pytest.raises(UserError, match="claims to hold more than 8 times its size"):
-        read_keras(tmp_path / "bomb.h5")
-    with zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("a.npy", bytes(10**6))
-    with pytest.raises(UserError, match="would unpack to more than 8 times its size"):
-        read_keras(tmp_path / "bomb.npz")
-
-
-def test_nothing_outside_the_file_is_read(tmp_path):
-    with h5py.File(tmp_path / "other.h5", "w") as other:
-        other["secret"] = np.ones((3, 16), np.float32)
-    with h5py.File(tmp_path / "link.h5", "w") as store:
-        store["layers/lstm/cell/vars/0"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "secret")
-    assert read_keras(tmp_path / "link.h5").arrays == {}
-    (tmp_path / "raw").write_bytes(bytes(64))
-    with h5py.File(tmp_path / "external.h5", "w") as store:
-        store.create_dataset(
-            "layers/lstm/cell/vars/0", (4, 4), "f4", external=[(str(tmp_path / "raw"), 0, 64)]
-        )
-    with pytest.raises(UserError, match="keeps layers/lstm/cell/vars/0 in another file"):
-        read_keras(tmp_path / "external.h5")

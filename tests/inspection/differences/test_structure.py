@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from anncestry.cli.show import Arguments, configured
 from anncestry.inspection.costs import without_weights
 from anncestry.inspection.differences.declared import declared
 from anncestry.inspection.differences.parts import Part, parts_of
 from anncestry.inspection.differences.structure import structure
 from anncestry.inspection.differences.values import Value, values_apart
+from anncestry.inspection.example_inputs import example_config
 from anncestry.models.create import build
 
 NAMES = (
@@ -24,7 +24,7 @@ NAMES = (
 
 @functools.cache
 def tree(name: str, fold: bool = True) -> Part:
-    config = configured(Arguments(name))[1]
+    config = example_config(name)[1]
     return parts_of(without_weights(lambda: build(config)), fold=fold)
 
 

@@ -4,15 +4,15 @@ import pytest
 import torch
 from torch import nn
 
-from anncestry.cli.show import Arguments, configured
 from anncestry.inspection.costs import costs, without_weights
 from anncestry.inspection.differences.cost import cost
+from anncestry.inspection.example_inputs import example_config
 from anncestry.models.create import build, create
 from anncestry.signature import Signature
 
 
 def cost_of(name: str, **arguments):
-    config = configured(Arguments(name, **arguments))[1]
+    config = example_config(name, **arguments)[1]
     return cost(without_weights(lambda: build(config)), config.signature)
 
 
@@ -43,7 +43,7 @@ def test_a_temporal_net_joins_the_ends_if_it_sees_that_far():
 
 
 def test_memory_of_training():
-    found, known = cost_of("mlp"), costs(configured(Arguments("mlp"))[1])
+    found, known = cost_of("mlp"), costs(example_config("mlp")[1])
     assert found.training_bytes == 16 * known.parameters + known.activation_bytes
     own_rule = cost_of("perceptron")
     assert own_rule.training_bytes == 4 * own_rule.parameters

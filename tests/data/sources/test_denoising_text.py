@@ -11,8 +11,8 @@ from anncestry.data import DataOptions, load_data
 from anncestry.data.processors import DenoisingProcessor
 from anncestry.data.readers.lines import lines_of_text
 from anncestry.data.sources.catalogue import usual_options
-from anncestry.data.sources.noised_text import noised_text
-from anncestry.data.splits.denoising import NoisedPairs
+from anncestry.data.sources.denoising_text import denoising_text
+from anncestry.data.splits.denoising import DenoisingPairs
 from anncestry.errors import UserError
 from anncestry.signature import END
 from anncestry.tokenizers.files import write_tokenizer
@@ -57,9 +57,9 @@ def test_no_token_is_lost_and_no_block_too_long(window: int, data) -> None:
     documents = data.draw(st.lists(st.lists(words, min_size=1, max_size=4), min_size=12, max_size=20))
     lines = ["\n".join(map(" ".join, document)) for document in documents]
     text = lines_of_text("\n\n".join(lines))
-    dataset = noised_text([text] * 3, "text", options(window=window))
+    dataset = denoising_text([text] * 3, "text", options(window=window))
     split, processor = dataset.train, dataset.processor
-    assert isinstance(split, NoisedPairs)
+    assert isinstance(split, DenoisingPairs)
     assert split.targets.lengths.max() <= window
     assert split.sources.lengths.max() <= window  # pyright: ignore[reportAttributeAccessIssue]
     assert split.sources.lengths.shape == (len(split),)  # pyright: ignore[reportAttributeAccessIssue]
@@ -73,7 +73,7 @@ def test_no_token_is_lost_and_no_block_too_long(window: int, data) -> None:
 
 def test_a_source_ends_and_has_no_beginning(tmp_path: Path) -> None:
     split = load_data(write(tmp_path), options()).train
-    assert isinstance(split, NoisedPairs)
+    assert isinstance(split, DenoisingPairs)
     for batch in split.batches(16, torch.Generator().manual_seed(0)):
         rows = torch.arange(len(batch.inputs))
         assert batch.lengths is not None
@@ -107,7 +107,7 @@ def test_a_tokenizer_that_is_given(tmp_path: Path) -> None:
     assert given_.fingerprint() == learnt.fingerprint()  # by the processor's own window
     masked = load_data(name, DataOptions(task="masked-lm", vocab_size=280, level="byte-bpe", window=64))
     with pytest.raises(UserError, match="holds other inputs than the model was trained on"):
-        noised_text([lines_of_text(TEXT)], "text", options(), masked.processor)
+        denoising_text([lines_of_text(TEXT)], "text", options(), masked.processor)
 
 
 @pytest.mark.parametrize("level", ["wordpiece", "byte-bpe", "word-bpe"])
@@ -122,7 +122,7 @@ def test_pydoc_and_the_last_tenth() -> None:
     dataset = load_data("pydoc", options(max_chars=20_000, split="tail-10"))
     assert texts_of(dataset.validation) == texts_of(dataset.test)
     assert "the last 10 % are both validation and test" in dataset.notes
-    assert isinstance(dataset.train, NoisedPairs)
+    assert isinstance(dataset.train, DenoisingPairs)
     assert dataset.train.references[-1] == dataset.train.references[len(dataset.train) - 1]
     assert dataset.train.references[:2] == (dataset.train.references[0], dataset.train.references[1])
 
@@ -139,18 +139,18 @@ def test_the_task_goes_with_models_that_write() -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"level": "char"}, "level: got 'char'; is no level at which words are hidden"),
+        ({"level": "char"}, "level: got 'char'; is no level at which tokens are masked"),
         ({"split": "char-rnn"}, "split: got 'char-rnn'; is for language models"),
         ({"window": 3}, "window: got 3; must have room for a text with its end: at least 4"),
         (
             {"masking": "spans"},
-            "masking: got 'spans'; is for text of which words are hidden: --task masked-lm",
+            "masking: got 'spans'; is for text that is masked or corrupted: --task masked-lm",
         ),
-        ({"pairs": "next"}, "pairs: got 'next'; is for text of which words are hidden: --task masked-lm"),
+        ({"pairs": "next"}, "pairs: got 'next'; is for text that is masked or corrupted: --task masked-lm"),
         ({"vocab_size": 20}, "vocab_size: got 20; must have room for 256 bytes .*, and 5 special tokens"),
         (
             {"task": None, "cache": "x"},
-            "is for text of which words are hidden: --task masked-lm or denoising",
+            "is for text that is masked or corrupted: --task masked-lm or denoising",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Texts in which words are hidden: ``Paris is the [MASK] of France.``"""
+"""Texts with masked tokens: ``Paris is the [MASK] of France.``"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,63 +12,65 @@ from anncestry.errors import UserError
 from anncestry.protocols import IGNORED
 
 MASK = "[MASK]"
-"""How a hidden word may be written, whatever the tokenizer calls it."""
-BEST = 5  # words that are told for each hidden one
+"""How a mask may be written, whatever the tokenizer calls it."""
+BEST = 5  # predictions that are shown for each mask
 
 
 @dataclass(frozen=True)
-class MaskedWordsProcessor(PackedProcessor):
-    """Texts, or pairs of texts, with hidden words, and the likeliest words in their places.
+class MaskedTokensProcessor(PackedProcessor):
+    """Texts, or pairs of texts, with masked tokens, and what a model predicts for each mask.
 
-    What is in the place of a hidden word is one token: a word, or a piece of one.
+    A mask stands for one token: a word, or a piece of one.
     """
 
     kind = "packed-masked"
 
     def is_blank(self, text: Text) -> bool:
-        """Whether a line is blank, so that it hides no word."""
+        """Whether a line is blank, so that it has no mask."""
         return ReadsTexts.is_blank(self, text)
 
     def read(self, source: Given) -> tuple[list[str], Int[Tensor, "N T"]]:
         """Texts, or pairs of them, also with a tab between the two (`given_texts`).
 
         Raises:
-            UserError: a text hides no word, or this tokenizer has no token for hidden ones.
+            UserError: a text has no mask, or this tokenizer has no mask token.
         """
         mask = self._mask
         lines = list(map(label_of, self.texts(source)))
         texts = [line.replace(MASK, self.tokenizer.tokens[mask]) for line in lines]
         inputs, _ = self.encode([as_pair(text) for text in texts], special=True)
-        for line, hides in zip(lines, (inputs == mask).any(1).tolist(), strict=True):
-            if not hides:
+        for line, is_mask in zip(lines, (inputs == mask).any(1).tolist(), strict=True):
+            if not is_mask:
                 hint = f"As in: Paris is the {MASK} of France."
-                raise UserError("text", line, f"must have a {MASK} in place of a word to be found", hint=hint)
+                raise UserError("text", line, f"must have a {MASK} for each token to be predicted", hint=hint)
         return lines, inputs
 
-    def hidden(self, inputs: Int[Tensor, "N T"]) -> Int[Tensor, "N T"]:
-        """Targets that ask for a word where one is hidden, and nowhere else."""
+    def mask_targets(self, inputs: Int[Tensor, "N T"]) -> Int[Tensor, "N T"]:
+        """Targets that ask for a prediction at each mask; `IGNORED` everywhere else."""
         return torch.where(inputs == self._mask, 0, IGNORED)
 
     def decode(self, outputs: Float[Tensor, "M V"]) -> list[dict[str, Any]]:
-        """``{"words": [[word, probability], ...]}`` of the five likeliest, for each hidden word."""
+        """``{"words": [[word, probability], ...]}`` of the five likeliest, for each mask."""
         chances = outputs.detach().float().cpu().softmax(-1)[..., : len(self.tokenizer)]
         chances, tokens = chances.topk(min(BEST, chances.shape[-1]))  # no token has a row beyond
         return [
-            {"words": [[self._shown(token), chance] for token, chance in zip(places, row, strict=True)]}
-            for places, row in zip(tokens.tolist(), chances.tolist(), strict=True)
+            {"words": [[self._shown(token), chance] for token, chance in zip(positions, row, strict=True)]}
+            for positions, row in zip(tokens.tolist(), chances.tolist(), strict=True)
         ]
 
     def fill_in(self, inputs: Int[Tensor, "N T"], outputs: Float[Tensor, "M V"]) -> list[dict[str, Any]]:
         """``{"filled": the text with the likeliest words, "masks": the words of `decode` for each}``.
 
         Args:
-            outputs: scores of words for every hidden one, in reading order.
+            outputs: logits of words for every mask, in reading order.
         """
         inputs = inputs.cpu()
-        hides = inputs == self._mask
-        filled = inputs.masked_scatter(hides, outputs[..., : len(self.tokenizer)].argmax(-1).cpu())
+        is_mask = inputs == self._mask
+        filled = inputs.masked_scatter(is_mask, outputs[..., : len(self.tokenizer)].argmax(-1).cpu())
         words, first, rows = [row["words"] for row in self.decode(outputs)], 0, []
-        for tokens, length, count in zip(filled, self.lengths_of(inputs), hides.sum(1).tolist(), strict=True):
+        for tokens, length, count in zip(
+            filled, self.lengths_of(inputs), is_mask.sum(1).tolist(), strict=True
+        ):
             text = self.tokenizer.decode(tokens[:length].tolist())
             rows.append({"filled": text, "masks": words[first : first + count]})
             first += count
@@ -85,5 +87,5 @@ class MaskedWordsProcessor(PackedProcessor):
     def _mask(self) -> int:
         mask = self.tokenizer.special.mask
         if mask is None:
-            raise UserError("tokenizer", self.tokenizer.kind, "has no token for hidden words")
+            raise UserError("tokenizer", self.tokenizer.kind, "has no mask token")
         return mask

@@ -1,4 +1,4 @@
-"""Running text that noise is put on: what encoder-decoders are pre-trained on (Lewis et al., 1910.13461).
+"""Denoising: running text that is corrupted, for encoder-decoders to restore (Lewis et al., 1910.13461).
 
 A text is cut into blocks of whole lines that go over the border of no document. All of its tokens are held in
 memory.
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from anncestry.data.corruption.infilling import Noising
+from anncestry.data.corruption.infilling import TextCorruption
 from anncestry.data.corruption.sentence_pairs import within_documents
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.common import expect
@@ -20,20 +20,20 @@ from anncestry.data.readers.lines import Lines
 from anncestry.data.readers.token_files import TokenFile
 from anncestry.data.sources.running_text import WINDOW, RunningText
 from anncestry.data.splits.dataset import Dataset, Processor, Whole
-from anncestry.data.splits.denoising import NoisedPairs
+from anncestry.data.splits.denoising import DenoisingPairs
 from anncestry.data.splits.seq2seq import Sequences
 from anncestry.errors import require
 from anncestry.signature import END, Signature
-from anncestry.tokenizers.target_vocabulary import WrittenPieces
+from anncestry.tokenizers.target_vocabulary import TargetTokenizer
 
 TASK = "denoising"
-SMALLEST = 4  # tokens of an input: one that is hidden, and its like
+SMALLEST = 4  # tokens of an input: one that is masked, and its like
 
 
 class Texts(Sequence[tuple[str]]):
     """The texts of tokens, each as the only one of its row; read where they are wanted."""
 
-    def __init__(self, tokens: Sequences, pieces: WrittenPieces) -> None:
+    def __init__(self, tokens: Sequences, pieces: TargetTokenizer) -> None:
         self._tokens, self._pieces = tokens, pieces
 
     def __len__(self) -> int:
@@ -45,7 +45,7 @@ class Texts(Sequence[tuple[str]]):
         return (self._pieces.decode(self._tokens.row(range(len(self))[row])),)
 
 
-def noised_text(
+def denoising_text(
     texts: Sequence[Lines],
     name: str,
     options: DataOptions,
@@ -53,7 +53,7 @@ def noised_text(
     source: Path | None = None,
     notes: tuple[str, ...] = (),
 ) -> Dataset:
-    """A text to be written as it was before noise was put on it.
+    """A corrupted text whose targets are the text itself.
 
     Args:
         texts: one, to be split as ``options.split`` says, or one for each part.
@@ -68,10 +68,10 @@ def noised_text(
     require(window >= SMALLEST, "window", window, rule)
     text = RunningText.of(texts, name, options)
     processor = known or DenoisingProcessor.of(text.tokenizer("byte-bpe"), window - 1)
-    noising = Noising.of(processor.tokenizer)
+    corruption = TextCorruption.of(processor.tokenizer)
     targets = [blocks(cut, window - 1) for cut in text.cut(processor.source)]
     text.check(targets)
-    splits = [NoisedPairs.of(part, noising, Texts(part, processor.target)) for part in targets]
+    splits = [DenoisingPairs.of(part, corruption, Texts(part, processor.target)) for part in targets]
     train, validation, test = splits if len(splits) == 3 else (*splits, splits[1])
     sizes = " / ".join(f"{len(split):,}" for split in (train, validation, test))
     split = f"{sizes} texts of at most {window} tokens for training, validation, test"
@@ -92,15 +92,17 @@ def noised_text(
     )
 
 
-def whole_noised_text(
+def whole_denoising_text(
     texts: Sequence[Lines], name: str, options: DataOptions, processor: DenoisingProcessor
 ) -> Whole:
-    """All of some texts with noise put on them, as a trained model reads them."""
+    """All of some texts, corrupted, as a trained model reads them."""
     text = RunningText.of(texts, name, options, whole=True)
-    noising = Noising.of(processor.tokenizer)
+    corruption = TextCorruption.of(processor.tokenizer)
     room = processor.max_tokens if options.window is None else options.window - 1
     parts = [blocks(cut, room) for cut in text.cut(processor.source)]
-    splits = [NoisedPairs.of(part, noising, Texts(part, processor.target)) for part in parts if len(part)]
+    splits = [
+        DenoisingPairs.of(part, corruption, Texts(part, processor.target)) for part in parts if len(part)
+    ]
     return Whole(tuple(splits))
 
 

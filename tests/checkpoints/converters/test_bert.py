@@ -21,7 +21,7 @@ from anncestry.protocols import IGNORED
 from anncestry.runs.imported import write_import
 from anncestry.runs.run import load
 
-FIXTURE = Path(__file__).resolve().parents[3] / "shared" / "fixtures" / "bert-tf-tiny"
+FIXTURE = Path(__file__).resolve().parents[4] / "shared" / "fixtures" / "bert-tf-tiny"
 real = pytest.mark.skipif(not FIXTURE.is_dir(), reason="needs the checkpoint in ../shared/fixtures")
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "paris", "is", "the", "capital", "of", "france", ".")
 V, D = len(WORDS), 8
@@ -334,112 +334,6 @@ def test_hidden_words_from_the_command_line(tmp_path, capsys):
     wanted, found = load_file(folder / "model.safetensors"), load_file(back / "model.safetensors")
     assert wanted.keys() == found.keys()
     assert all(torch.equal(found[name], tensor) for name, tensor in wanted.items())
-
-
-def sentences(folder, pooling="mean", normalize=True, inner="", longest=7, **changes):
-    """A folder of sentence-transformers."""
-    model = model_of(task="embedding", output_size=D, pooling="pooler")
-    saved(folder / inner, model)
-    kinds = ["Transformer", "Pooling", *(["Normalize"] if normalize else [])]
-    paths = [inner, "1_Pooling", "2_Normalize"]
-    listed = [
-        {"type": f"sentence_transformers.models.{k}", "path": p} for k, p in zip(kinds, paths, strict=False)
-    ]
-    (folder / "modules.json").write_text(json.dumps(listed))
-    (folder / "1_Pooling").mkdir()
-    modes = {"mean": "pooling_mode_mean_tokens", "first": "pooling_mode_cls_token"}
-    said = {name: mode == pooling for mode, name in modes.items()} | {"pooling_mode_max_tokens": False}
-    (folder / "1_Pooling" / "config.json").write_text(json.dumps(said | changes))
-    (folder / inner / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": longest}))
-    return model
-
-
-@pytest.mark.parametrize("inner", ["", "0_Transformer"])
-@pytest.mark.parametrize(("pooling", "normalize"), [("mean", True), ("first", False)])
-def test_vectors_of_texts(tmp_path, capsys, pooling, normalize, inner):
-    model = sentences(tmp_path / "theirs", pooling, normalize, inner)
-    assert main(["import", str(tmp_path / "theirs"), str(tmp_path / "run")]) == 0
-    run = load(tmp_path / "run")
-    assert run.model.pooler is None
-    texts = [
-        "Paris",
-        "the capital of France is Paris.",
-        "is",
-        "Paris is the capital of France, is the capital",
-    ]
-    rows = [[2, 5, 3], [2, 7, 8, 9, 10, 6, 3], [2, 6, 3], [2, 5, 6, 7, 8, 9, 3]]  # at most 7 tokens
-    with torch.no_grad():
-        whole = [model.encode(torch.tensor([row]))[0] for row in rows]
-    wanted = torch.stack([x.mean(0) if pooling == "mean" else x[0] for x in whole])
-    wanted = torch.nn.functional.normalize(wanted, dim=-1) if normalize else wanted
-    found = run.embed(texts)
-    torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
-    assert run.embed([]).shape == (0, D)
-    found_rows = run.predict(texts[0])
-    assert found_rows[0]["vector"] == pytest.approx(wanted[0].tolist(), abs=1e-5)
-
-    lines = tmp_path / "texts.txt"
-    lines.write_text("\n".join(texts) + "\n")
-    out = tmp_path / "vectors.npy"
-    assert main(["predict", str(tmp_path / "run"), str(lines), "--out", str(out)]) == 0
-    array = np.load(out, allow_pickle=False)
-    assert array.dtype == np.float32
-    np.testing.assert_allclose(array, wanted, atol=1e-5)
-    assert "2 of 4 were longer than 7 tokens, the net's limit, and were cut" in capsys.readouterr().err
-    assert main(["predict", str(tmp_path / "run"), str(lines), "--out", str(tmp_path / "vectors.csv")]) == 2
-    capsys.readouterr()
-    assert main(["predict", str(tmp_path / "run"), texts[0], "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["vector"] == pytest.approx(wanted[0].tolist(), abs=1e-5)
-    assert main(["predict", str(tmp_path / "run"), texts[0]]) == 0
-    assert capsys.readouterr().out.startswith(f"Paris\t{D} numbers, length ")
-
-    again = import_weights(exported(tmp_path / "run", tmp_path / "back"))
-    for name in ("pooling", "unit_length"):
-        assert again.config[name] == getattr(run.model.config, name)
-    assert again.reader["max_tokens"] == 7
-    same(again, run.model)
-
-
-def test_a_body_with_a_pooler_gives_what_it_pools(tmp_path, capsys):
-    model = model_of(task="embedding", output_size=D, pooling="pooler")
-    folder = saved(tmp_path / "theirs", model)
-    assert main(["import", str(folder), str(tmp_path / "run")]) == 0
-    assert "pooling=pooler is assumed" in capsys.readouterr().err
-    with torch.no_grad():
-        wanted = model(torch.tensor([[2, 5, 6, 3]]))
-    torch.testing.assert_close(load(tmp_path / "run").embed(["paris is"]), wanted, atol=1e-6, rtol=1e-5)
-    assert main(["import", str(folder), str(tmp_path / "mean"), "--set", "pooling=mean"]) == 0
-    assert "pooling" not in capsys.readouterr().err
-    with torch.no_grad():
-        wanted = model.encode(torch.tensor([[2, 5, 6, 3]])).mean(1)
-    torch.testing.assert_close(load(tmp_path / "mean").embed(["paris is"]), wanted, atol=1e-6, rtol=1e-5)
-
-
-def test_poolings_that_are_not_known(tmp_path):
-    sentences(tmp_path / "a", pooling_mode_max_tokens=True)
-    with pytest.raises(UserError, match="one known way"):
-        import_weights(tmp_path / "a")
-    sentences(tmp_path / "b")
-    listed = json.loads((tmp_path / "b" / "modules.json").read_text())
-    listed[2]["type"] = "sentence_transformers.models.CNN"
-    (tmp_path / "b" / "modules.json").write_text(json.dumps(listed))
-    with pytest.raises(UserError, match="CNN"):
-        import_weights(tmp_path / "b")
-    (tmp_path / "b" / "modules.json").write_text('{"type": 1}')
-    with pytest.raises(UserError, match=r"modules.json.*list of parts"):
-        import_weights(tmp_path / "b")
-    listed[2]["type"] = "sentence_transformers.models.Normalize"
-    listed[1]["path"] = "../a/1_Pooling"
-    (tmp_path / "b" / "modules.json").write_text(json.dumps(listed))
-    with pytest.raises(UserError, match="outside"):
-        import_weights(tmp_path / "b")
-
-
-def test_only_encoders_without_a_head_embed(tmp_path):
-    folder = saved(tmp_path / "theirs")
-    run = write_import(tmp_path / "run", import_weights(folder), folder)
-    with pytest.raises(UserError, match="its task is masked-lm"):
-        run.embed(["paris"])
 
 
 def test_what_cannot_be_exported():

@@ -17,7 +17,7 @@ from anncestry.errors import UserError
 from anncestry.formats.tensorflow_bundle import open_bundle
 from anncestry.runs.imported import write_import
 
-FIXTURE = Path(__file__).resolve().parents[3] / "shared" / "fixtures" / "t2t-transformer-tiny"
+FIXTURE = Path(__file__).resolve().parents[4] / "shared" / "fixtures" / "t2t-transformer-tiny"
 real = pytest.mark.skipif(not FIXTURE.is_dir(), reason="needs the checkpoint in ../shared/fixtures")
 D, HEADS, LAYERS, V = 16, 2, 2, 8190
 

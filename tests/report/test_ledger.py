@@ -3,10 +3,10 @@
 import dataclasses
 import json
 
-from anncestry.cli.ledger import show_ledger
 from anncestry.cli.main import main
-from anncestry.cli.show import Arguments, configured
+from anncestry.inspection.example_inputs import example_config
 from anncestry.models.create import configure
+from anncestry.report.ledger import Ledger
 from anncestry.timeline import TIMELINE, find
 
 
@@ -49,13 +49,13 @@ def test_two_fields_are_two_switches(capsys):
 def test_no_line_is_longer_than_a_page(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
     for architecture in TIMELINE:
-        show_ledger(*configured(Arguments(architecture.id)))
+        Ledger(*example_config(architecture.id)).show()
         told = capsys.readouterr().out
         assert max(map(len, told.splitlines())) <= 100, architecture.id
         assert not [line for line in told.splitlines() if line.strip().startswith("_")], architecture.id
     wide = told
     monkeypatch.setenv("COLUMNS", "250")
-    show_ledger(*configured(Arguments(TIMELINE[-1].id)))
+    Ledger(*example_config(TIMELINE[-1].id)).show()
     assert capsys.readouterr().out == wide
 
 

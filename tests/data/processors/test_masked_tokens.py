@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from anncestry.data.processors import MaskedWordsProcessor, VectorProcessor, processor_from_json
+from anncestry.data.processors import MaskedTokensProcessor, VectorProcessor, processor_from_json
 from anncestry.errors import UserError
 from anncestry.protocols import IGNORED
 from anncestry.tokenizers.spec import Special
@@ -25,11 +25,11 @@ def scores_of(*tokens):
 
 
 def test_hidden_words_are_read_and_filled_in():
-    processor = MaskedWordsProcessor(TOKENIZER)
+    processor = MaskedTokensProcessor(TOKENIZER)
     lines, inputs = processor.read("All [MASK] and no play[MASK]")
     assert lines == ["All [MASK] and no play[MASK]"]
     assert inputs.tolist() == [[2, 5, 4, 7, 8, 9, 4, 3]]
-    targets = processor.hidden(inputs)
+    targets = processor.mask_targets(inputs)
     assert (targets != IGNORED).tolist() == [[False, False, True, False, False, False, True, False]]
     (row,) = processor.fill_in(inputs, scores_of(6, 10))
     assert row["filled"] == "all work and no plays"
@@ -44,7 +44,7 @@ def test_hidden_words_are_read_and_filled_in():
 def test_each_text_gets_its_own_words(tmp_path):
     path = tmp_path / "texts.txt"
     path.write_text("[MASK] work\nall work and [MASK] [MASK]\nplay\t[MASK]\n")
-    processor = MaskedWordsProcessor(TOKENIZER)
+    processor = MaskedTokensProcessor(TOKENIZER)
     _, inputs = processor.read(path)
     rows = processor.fill_in(inputs, scores_of(5, 8, 9, 11))
     assert [row["filled"] for row in rows] == ["all work", "all work and no play", "play dull"]
@@ -53,7 +53,7 @@ def test_each_text_gets_its_own_words(tmp_path):
 
 def test_a_text_that_hides_nothing_is_told():
     with pytest.raises(UserError, match=r"all work.*must have a \[MASK\].*Paris is the"):
-        MaskedWordsProcessor(TOKENIZER).read("all work")
+        MaskedTokensProcessor(TOKENIZER).read("all work")
 
 
 def test_a_mask_of_another_name():
@@ -61,7 +61,7 @@ def test_a_mask_of_another_name():
     special = Special(pad=1, unknown=3, begin=0, separator=2, end=2, mask=4)
     merges = (("Ġ", "a"), ("Ġ", "b"))
     tokenizer = Tokenizer("byte-bpe", tokens, special, "roberta", merges=merges)
-    processor = MaskedWordsProcessor(tokenizer)
+    processor = MaskedTokensProcessor(tokenizer)
     for text in ("a [MASK]", "a <mask>"):
         _, inputs = processor.read(text)
         assert (inputs == 4).sum() == 1
@@ -74,12 +74,12 @@ def test_a_mask_of_another_name():
 
 def test_a_tokenizer_without_a_mask_is_told():
     special = Special(unknown=1, begin=2, separator=3, end=3)
-    processor = MaskedWordsProcessor(Tokenizer("wordpiece", WORDS, special, "bert"))
-    with pytest.raises(UserError, match="no token for hidden words"):
+    processor = MaskedTokensProcessor(Tokenizer("wordpiece", WORDS, special, "bert"))
+    with pytest.raises(UserError, match="has no mask token"):
         processor.read("all [MASK]")
 
 
-@pytest.mark.parametrize("kind", [MaskedWordsProcessor, VectorProcessor])
+@pytest.mark.parametrize("kind", [MaskedTokensProcessor, VectorProcessor])
 def test_processors_travel_as_json(kind):
     processor = kind(TOKENIZER, max_tokens=9, cut=True)
     assert processor_from_json(json.loads(json.dumps(processor.to_json()))) == processor

@@ -1,4 +1,4 @@
-"""Words as characters: how they are spelt, batch by batch, and what sources make of it."""
+"""Words as characters: how they are encoded, batch by batch, and what sources make of it."""
 
 import json
 
@@ -13,7 +13,7 @@ from anncestry.data.processors.characters import (
     CharacterWordsProcessor,
 )
 from anncestry.data.sources.catalogue import usual_options
-from anncestry.data.splits.character_words import Speller, spell, spelt
+from anncestry.data.splits.character_encoding import CharacterEncoder, encode_characters, encode_word
 from anncestry.errors import UserError
 from anncestry.protocols import IGNORED
 from anncestry.signature import BEGIN_TEXT, BEGIN_WORD, END_TEXT, END_WORD, FILLER, Signature
@@ -37,9 +37,9 @@ def read(row: torch.Tensor) -> str:
 
 
 def test_a_word_is_its_bytes_between_marks():
-    assert spell("ab", 6) == [BEGIN_WORD, 98, 99, END_WORD, FILLER, FILLER]
-    assert spell("é", 6) == [BEGIN_WORD, 0xC3 + 1, 0xA9 + 1, END_WORD, FILLER, FILLER]
-    long = spell("x" * 60)
+    assert encode_word("ab", 6) == [BEGIN_WORD, 98, 99, END_WORD, FILLER, FILLER]
+    assert encode_word("é", 6) == [BEGIN_WORD, 0xC3 + 1, 0xA9 + 1, END_WORD, FILLER, FILLER]
+    long = encode_word("x" * 60)
     assert len(long) == 50
     assert (long[0], long[1:-1], long[-1]) == (BEGIN_WORD, [ord("x") + 1] * 48, END_WORD)
 
@@ -47,13 +47,17 @@ def test_a_word_is_its_bytes_between_marks():
 def test_the_published_numbers():
     """258 and 259 around a word, 260 behind it, 256 and 257 for the ends of a text; all 1 higher here."""
     assert (BEGIN_TEXT, END_TEXT, BEGIN_WORD, END_WORD, FILLER) == (257, 258, 259, 260, 261)
-    assert Speller(5).spelling().tolist() == [[0] * 5, [259, 257, 260, 261, 261], [259, 258, 260, 261, 261]]
+    assert CharacterEncoder(5).characters().tolist() == [
+        [0] * 5,
+        [259, 257, 260, 261, 261],
+        [259, 258, 260, 261, 261],
+    ]
 
 
 def test_sentences_are_padded_with_no_word():
-    inputs, lengths = spelt([["ab", "c"], ["ab"]], 6)
+    inputs, lengths = encode_characters([["ab", "c"], ["ab"]], 6)
     assert lengths.tolist() == [2, 1]
-    assert inputs.tolist() == [[spell("ab", 6), spell("c", 6)], [spell("ab", 6), [0] * 6]]
+    assert inputs.tolist() == [[encode_word("ab", 6), encode_word("c", 6)], [encode_word("ab", 6), [0] * 6]]
 
 
 def test_a_text_asks_for_the_word_behind_and_the_one_before(tmp_path):
@@ -83,7 +87,7 @@ def test_a_long_line_is_cut_but_asked_for_whole(tmp_path):
         [data.processor.vocabulary[w] if w != IGNORED else "" for w in way] for way in rows.targets[1].t()
     ]
     assert words == [["the", "mat", "</S>", ""], ["sat", "on", "the", "mat"]]
-    assert [read(row) for row in data.train.spelling[rows.inputs[1]]] == ["on", "the", "mat", "</S>"]
+    assert [read(row) for row in data.train.characters[rows.inputs[1]]] == ["on", "the", "mat", "</S>"]
 
 
 def test_words_that_occur_once_are_asked_for_as_unknown():
@@ -98,8 +102,8 @@ def test_words_that_occur_once_are_asked_for_as_unknown():
 
 def test_the_same_memory_for_a_word_however_often(tmp_path):
     data = load_data(f"text:{text_file(tmp_path)}", SPELT)
-    assert data.train.spelling.shape == (3 + 8, 50)
-    assert data.train.spelling.dtype == torch.int16
+    assert data.train.characters.shape == (3 + 8, 50)
+    assert data.train.characters.dtype == torch.int16
     assert data.fingerprint() == load_data(f"text:{text_file(tmp_path)}", SPELT).fingerprint()
 
 
@@ -109,7 +113,7 @@ def test_tags_for_words_nobody_has_seen(tmp_path):
     data = load_data(f"conllu:{path}", SPELT)
     assert data.signature == Signature("tagging", "characters", (2, 50), 3, 262)
     rows = data.train.rows
-    assert [read(row) for row in data.train.spelling[rows.inputs[0]]] == ["the", "cat"]
+    assert [read(row) for row in data.train.characters[rows.inputs[0]]] == ["the", "cat"]
     assert rows.targets[:2].tolist() == [[0, 1], [2, IGNORED]]
     assert data.processor == CharacterTagProcessor(tags=("D", "N", "V"))
     labels, inputs = data.processor.read("zorgs zorg")

@@ -17,7 +17,7 @@ from anncestry.layers.attention.positions import sinusoids
 from anncestry.runs.imported import write_import
 from anncestry.tokenizers.vocabulary import SPECIAL
 
-FIXTURES = Path(__file__).resolve().parents[3] / "shared" / "fixtures" / "transformer-aren"
+FIXTURES = Path(__file__).resolve().parents[4] / "shared" / "fixtures" / "transformer-aren"
 real = pytest.mark.skipif(not FIXTURES.is_dir(), reason="needs the models in ../shared/fixtures")
 LARGEST = {  # difference from the published log probabilities
     "v1/aren-transliteration": 1e-5,

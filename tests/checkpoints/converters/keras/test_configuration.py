@@ -1,7 +1,9 @@
 """Models that Keras made and saved: what is imported computes the same, and the rest is refused by name."""
 
+import json
 import os
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from anncestry.checkpoints.converters.keras.configuration import read_model
 from anncestry.checkpoints.importing import import_weights
 from anncestry.checkpoints.store import load_weights
 from anncestry.errors import UserError
+from anncestry.formats.keras import read_keras
 from anncestry.models.create import create
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
@@ -201,3 +204,35 @@ def test_notes_and_damage():
     for config in ({}, {"class_name": "Sequential"}, {"class_name": "Sequential", "config": {"layers": [3]}}):
         with pytest.raises(UserError, match="configuration of the Keras model is damaged"):
             read_model(config, "f")
+
+
+def config_of(name, **options):
+    layer = {"class_name": name, "config": options}
+    return {
+        "class_name": "Sequential",
+        "config": {"layers": [{"class_name": "InputLayer", "config": {}}, layer]},
+    }
+
+
+def test_a_configuration_that_computes_something_else_is_refused(tmp_path):
+    assert read_model(config_of("SimpleRNN"), "f").activation == "tanh"
+    usual = config_of("LSTM", activation="tanh", recurrent_activation="sigmoid")
+    assert read_model(usual, "f").activation is None
+    ahead = {"class_name": "LSTM", "config": {}}
+    half = {"class_name": "LSTM", "config": {"go_backwards": True}}
+    read_model(config_of("Bidirectional", merge_mode="concat", layer=ahead, backward_layer=half), "f")
+    with pytest.raises(UserError, match="Bidirectional: layer: go_backwards: got True"):
+        read_model(config_of("Bidirectional", layer=half), "f")
+    for name, option, value in [
+        ("LSTM", "recurrent_activation", "hard_sigmoid"),
+        ("LSTM", "go_backwards", True),
+        ("GRU", "reset_after", False),
+        ("SimpleRNN", "activation", "gelu"),
+        ("Bidirectional", "merge_mode", "sum"),
+    ]:
+        with pytest.raises(UserError, match=f"{name}: {option}: got .*{value}"):
+            read_model(config_of(name, **{option: value}), "f")
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file.attrs["model_config"] = json.dumps(config_of("LSTM", go_backwards=True))
+    with pytest.raises(UserError, match="go_backwards"):
+        read_model(read_keras(tmp_path / "m.h5").config, "f")

@@ -25,7 +25,7 @@ LISTS = 3
 @pytest.fixture(scope="module")
 def files(request) -> Path:
     """The authors' tiny net with its expected outputs."""
-    folder = Path(__file__).resolve().parents[3] / "shared" / "fixtures" / "elmo"
+    folder = Path(__file__).resolve().parents[4] / "shared" / "fixtures" / "elmo"
     if not folder.is_dir():
         pytest.skip("needs the fixtures in ../shared/fixtures/elmo")
     return folder
