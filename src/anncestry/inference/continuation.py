@@ -14,8 +14,6 @@ from anncestry.decoding import Sampling, Search, decode, read_prompt, sample
 from anncestry.engine.prediction import Prediction
 from anncestry.engine.progress import Counter
 
-LENGTH, TEMPERATURE = 200, 0.8
-"""The defaults of a continuation: its tokens, and the temperature they are sampled at."""
 WINDOW = 8  # tokens that are decoded together
 UNFINISHED, MOST_BYTES = "\ufffd", 4  # a character of which a token holds but some bytes, and their number
 
@@ -26,14 +24,14 @@ class Prompt:
 
     Attributes:
         label: how a row names it: the text, or the name of its file.
-        tokens: (T,) of which no more than the model has positions.
-        text: of all its tokens, as the processor joins them.
-        note: says that its beginning was cut; else empty.
+        whole: (P,) all its tokens.
+        tokens: (T,) those that are read: the last ones, no more than the model has positions.
+        note: says that its beginning is not read; else empty.
     """
 
     label: str
+    whole: Int[Tensor, "P"]
     tokens: Int[Tensor, "T"]
-    text: str
     note: str = ""
 
 
@@ -51,7 +49,7 @@ def read_given(model: nn.Module, processor: Any, given: Given) -> Prompt:
     positions = getattr(model.config, "num_positions", len(tokens))
     note = f"only its last {positions} of {len(tokens)} tokens are read; the net has no more positions"
     cut = len(tokens) > positions
-    return Prompt(label, tokens[-positions:], processor.decode_tokens(tokens), note if cut else "")
+    return Prompt(label, tokens, tokens[-positions:], note if cut else "")
 
 
 def sample_rows(
@@ -120,8 +118,8 @@ def search_row(
 
 
 def _row(processor: Any, prompt: Prompt, tokens: Int[Tensor, "L"]) -> dict[str, Any]:
-    whole = processor.decode_tokens(torch.cat([prompt.tokens, tokens]))
-    row = {"input": prompt.label, "continuation": processor.decode_tokens(tokens), "text": whole}
+    text = processor.decode_tokens(torch.cat([prompt.whole, tokens]))
+    row = {"input": prompt.label, "continuation": processor.decode_tokens(tokens), "text": text}
     return row | ({"note": prompt.note} if prompt.note else {})
 
 
@@ -162,7 +160,7 @@ def _pieces(
 ) -> Iterator[str]:
     generated, shown = prompt.tokens.tolist(), len(prompt.tokens)  # tokens, and how many were handed over
     last = shown + length
-    yield prompt.text
+    yield decode_tokens(prompt.whole)
     for (token,) in drawn:
         generated.append(token)
         first = max(0, shown - WINDOW)  # words need those before them for their blanks

@@ -6,8 +6,8 @@ from typing import Any
 
 from anncestry.decoding import Sampling, Search
 from anncestry.errors import UserError, require
-from anncestry.inference.continuation import LENGTH, TEMPERATURE
 from anncestry.inference.generation import default_search
+from anncestry.inference.predict_options import PredictOptions
 from anncestry.signature import GENERATION_TASKS, Signature
 
 SAMPLING = ("samples", "temperature", "top_k", "top_p", "seed")
@@ -104,7 +104,7 @@ def settings_of_continuation(
         UserError: an option is out of range, or the settings say it already.
     """
     given = {name: value for name, value in options.items() if value is not None}
-    length = given.get("length", LENGTH)
+    length = given.get("length", PredictOptions.length)
     if search is not None:
         beside = {"length", "samples", "seed"} if isinstance(search, Sampling) else {"length"}
         for name, value in given.items():
@@ -119,9 +119,8 @@ def settings_of_continuation(
         return Search(
             beam=n_best if beam == 1 else beam, n_best=n_best, max_length=length, length_penalty="none"
         ), length
-    return Sampling(
-        given.get("temperature", TEMPERATURE), given.get("top_k", 0), given.get("top_p", 1.0)
-    ), length
+    names = ("temperature", "top_k", "top_p")
+    return Sampling(**{name: given.get(name, getattr(PredictOptions, name)) for name in names}), length
 
 
 def _flag(name: str) -> str:

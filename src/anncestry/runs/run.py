@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -427,6 +428,24 @@ class Run(RunFolder):
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}: {self.config['architecture']}, {self.source})"
+
+    def _repr_html_(self) -> str:
+        """What it is, in a table, for notebooks: architecture, data, size, metrics."""
+        architecture, scores = self.architecture, self.scores()
+        finished = (self.folder / "model.safetensors").is_file()
+        size = (
+            f"{sum(weight.numel() for weight in self.model.parameters()):,}" if finished else "not finished"
+        )
+        rows = {
+            "architecture": f"{architecture.name} ({architecture.year}), {architecture.paper}",
+            "task": f"{self.signature.task} of {self.signature.inputs} {self.signature.shape}",
+            "weights": self.source,
+            "parameters": size,
+            **{split: ", ".join(f"{n} {v:.4g}" for n, v in row.items()) for split, row in scores.items()},
+            "folder": str(self.folder),
+        }
+        lines = (f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in rows.items())
+        return f"<table>{''.join(lines)}</table>"
 
 
 def load(folder: str | Path, precision: str = "32") -> Run:
