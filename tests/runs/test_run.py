@@ -1,283 +1,224 @@
-"""The run folder: everything later commands need is in it; what is wrong with one is said."""
+"""What a run can do, one method each: predict, generate, stream, embed, evaluate, inspect, export."""
 
 import json
-import pickle
-import shutil
+import string
+from pathlib import Path
 
 import pytest
 import torch
 
-from anncestry.checkpoints.store import read_tensors, write_tensors
+import anncestry
 from anncestry.cli.main import main
+from anncestry.decoding import Sampling
 from anncestry.errors import UserError
-from anncestry.runs.run import Run
-from anncestry.training.settings import TrainingSettings
-from anncestry.training.train import reproduce, resume, train
+
+PLAIN = {"width": 8, "max_steps": 2}
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """An MLP on digits, briefly."""
-    folder = tmp_path_factory.mktemp("runs") / "mlp"
-    run, _ = train(
-        "mlp", "digits", out=folder, width=24, settings=TrainingSettings(epochs=6, learning_rate=5e-3)
-    )
-    return run
+def text(tmp_path_factory):
+    """A language model of characters, hardly trained."""
+    folder = tmp_path_factory.mktemp("methods")
+    (folder / "text.txt").write_text(f"A file: {string.printable}\nThe value of it all.\n" * 20)
+    return anncestry.train("rnn", f"text:{folder / 'text.txt'}", out=folder / "run", **PLAIN)[0]
 
 
-@pytest.fixture
-def copy(trained, tmp_path):
-    """A copy that a test may damage."""
-    return shutil.copytree(trained.folder, tmp_path / "copy")
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    """An encoder-decoder with attention, hardly trained."""
+    folder = tmp_path_factory.mktemp("methods")
+    for name, words in (("x.en", "abcde"), ("x.de", "ABCDE")):
+        lines = [f"{words[n % 5]} {words[n % 3]}" for n in range(60)]
+        (folder / name).write_text("\n".join(lines) + "\n")
+    data = f"parallel:{folder / 'x.en'},{folder / 'x.de'}"
+    return anncestry.train("rnnsearch", data, out=folder / "run", **PLAIN)[0]
 
 
-def test_the_folder_is_whole(trained):
-    names = {path.name for path in trained.folder.iterdir()}
-    wanted = {
-        "config.json",
-        "processor.json",
-        "model.safetensors",
-        "scores.json",
-        "metrics.jsonl",
-        "metrics.csv",
-    }
-    assert wanted | {"README.md", "checkpoints"} == names
+@pytest.fixture(scope="module")
+def points(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("methods") / "points"
+    return anncestry.train("mlp", "toy2d:xor", out=folder, **PLAIN)[0]
 
 
-def test_evaluate_from_the_folder_alone_gives_the_scores_of_training(trained):
-    assert Run(trained.folder).evaluate() == pytest.approx(trained.scores()["test"])
-    assert Run(trained.folder).evaluate(split="validation") == pytest.approx(trained.scores()["validation"])
+# ---- generate and stream --------------------------------------------------------------------------------
 
 
-def test_predict_reads_a_picture_as_training_did(trained, tmp_path):
-    from PIL import Image
-    from sklearn.datasets import load_digits
-
-    digits = load_digits()
-    right = 0
-    for index in range(20):
-        path = tmp_path / f"{index}.png"
-        Image.fromarray((digits.images[index] * 255 / 16).astype("uint8")).save(path)
-        (row,) = Run(trained.folder).predict(path)
-        assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-5)
-        right += row["class"] == str(digits.target[index])
-    assert right >= 16
-
-
-def test_the_card_holds_a_command_that_makes_it_again(trained):
-    card = (trained.folder / "README.md").read_text()
-    assert reproduce(trained) in card
-    assert "--set hidden_sizes=24" in reproduce(trained)
-    assert "--epochs 6" in reproduce(trained)
-
-
-def test_regression_answers_in_the_targets_units(tmp_path):
-    rows = ["x,y"] + [f"{x / 50},{1000 + 300 * x / 50}" for x in range(200)]
-    (tmp_path / "line.csv").write_text("\n".join(rows))
-    settings = TrainingSettings(epochs=120, learning_rate=0.01)
-    data = f"csv:{tmp_path}/line.csv"
-    run, _ = train("mlp", data, out=tmp_path / "run", settings=settings, model={"activation": "tanh"})
-    (row,) = run.predict("2.0")
-    assert row["y"] == pytest.approx(1600, abs=30)
-    assert run.scores()["test"]["rmse"] < 40
-
-
-def test_other_data_are_read_with_the_runs_own_processor(tmp_path):
-    def table(name, shift, count):
-        lines = [f"{i % 7 + shift},{i % 5},{'yes' if i % 7 + shift > 3 else 'no'}" for i in range(count)]
-        (tmp_path / name).write_text("a,b,label\n" + "\n".join(lines) + "\n")
-        return f"csv:{tmp_path / name}"
-
-    run, _ = train(
-        "mlp", table("train.csv", 0, 140), out=tmp_path / "run", settings=TrainingSettings(epochs=60)
-    )
-    assert run.evaluate(table("other.csv", 2, 70))["accuracy"] > 0.8
-
-
-def test_a_changed_file_is_noticed_on_resume(tmp_path):
-    path = tmp_path / "t.csv"
-    path.write_text("a,label\n" + "\n".join(f"{i % 9},{'x' if i % 9 > 4 else 'y'}" for i in range(90)))
-    run, _ = train("mlp", f"csv:{path}", out=tmp_path / "run", settings=TrainingSettings(max_steps=2))
-    path.write_text(path.read_text().replace("8,", "7,"))
-    with pytest.raises(ValueError, match="has changed since this run was trained"):
-        run.dataset()
-
-
-@pytest.fixture
-def tabular(tmp_path):
-    """A net and the table that it was trained on."""
-    path = tmp_path / "old" / "t.csv"
-    path.parent.mkdir()
-    path.write_text("a,label\n" + "\n".join(f"{i % 9}.{i},{'xy'[i % 9 > 4]}" for i in range(90)))
-    run, _ = train("mlp", f"csv:{path}", out=tmp_path / "run", settings=TrainingSettings(epochs=1))
-    return run, path
-
-
-def test_moved_data_are_found_where_they_are_said_to_be(tabular, tmp_path):
-    run, path = tabular
-    other = tmp_path / "other.csv"
-    other.write_text(path.read_text().replace("8.", "7."))
-    path = path.parent.rename(tmp_path / "new") / path.name
-    with pytest.raises(UserError, match=r"there is no such file\. If it was moved, say where"):
-        resume(run.folder, epochs=2)
-    with pytest.raises(UserError, match=r"other\.csv'; holds other data than csv:.*old/t\.csv when this run"):
-        resume(run.folder, data=f"csv:{other}", epochs=2)
-    assert Run(run.folder).config == run.config
-    assert main(["train", "--resume", str(run.folder), "--epochs", "2", "--data", f"csv:{path}"]) == 0
-    again = Run(run.folder)
-    assert again.config["data"]["name"] == f"csv:{path}"
-    assert again.config["data"] == run.config["data"] | {"name": f"csv:{path}"}
-    assert again.evaluate() == again.scores()["test"]
-
-
-def test_its_own_data_by_another_name_are_scored_by_the_split(tabular):
-    run, path = tabular
-    copy = f"csv:{shutil.copy(path, path.with_name('copy.csv'))}"
-    assert len(run.examples(copy)) == len(run.dataset().test)
-    assert run.evaluate(copy) == run.evaluate()
-    assert run.evaluate(copy, "validation") == run.evaluate(split="validation")
-
-
-def test_a_file_of_one_row_is_scored_and_the_row_counted(tabular, tmp_path, capsys):
-    run, _ = tabular
-    (tmp_path / "one.csv").write_text("more,a,label\n?,8.5,y\n")
-    name = f"csv:{tmp_path / 'one.csv'}"
-    assert main(["evaluate", str(run.folder), "--data", name]) == 0
-    assert ["examples", "1"] in [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert main(["evaluate", str(run.folder), "--data", name, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told.pop("by class")["classes"] == ["x", "y"]
-    assert told == run.evaluate(name) | {"examples": 1}
+def test_a_text_is_continued(text):
+    rows = text.generate("The value of", samples=3, top_p=0.9, length=12)
+    assert [row["input"] for row in rows] == ["The value of"] * 3
+    assert all(row["text"] == f"The value of{row['continuation']}" for row in rows)
+    assert {len(row["continuation"]) for row in rows} == {12}
+    assert len({row["continuation"] for row in rows}) == 3
+    assert rows == text.generate("The value of", samples=3, top_p=0.9, length=12, seed=0)
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (
-            ["--split", "train", "--data", "csv:{}"],
-            "--split: got 'train'; is of the run's own data; all of csv:",
-        ),
-        (["--beam", "2"], "--beam: got 2; is for texts that are generated; the task of this run is class"),
-        (["--alpha", "0"], "--alpha: got 0.0; is for texts that are generated"),
-    ],
+    "options", [{"temperature": 3.0}, {"top_k": 1}, {"top_p": 0.01}, {"seed": 1}, {"length": 13}]
 )
-def test_nothing_that_is_asked_of_evaluate_is_passed_over(tabular, tmp_path, capsys, words, message):
-    run, _ = tabular
-    (tmp_path / "one.csv").write_text("a,label\n8.5,y\n")
-    words = [word.format(tmp_path / "one.csv") for word in words]
-    assert main(["evaluate", str(run.folder), *words]) == 2
-    assert message in capsys.readouterr().err
+def test_every_option_of_sampling_counts(text, options):
+    plain = {"length": 30, "temperature": 1.0, "seed": 0}
+    assert text.generate("The ", **{**plain, **options}) != text.generate("The ", **plain)
 
 
-def test_what_is_not_defined_on_one_row_is_said(tmp_path, capsys):
-    (tmp_path / "t.csv").write_text("x,y\n" + "\n".join(f"{i}.5,{i * i}" for i in range(30)))
-    settings = TrainingSettings(max_steps=1, evaluations=1)
-    run, _ = train("mlp", f"csv:{tmp_path / 't.csv'}", out=tmp_path / "run", settings=settings)
-    (tmp_path / "one.csv").write_text("x,y\n1,2\n")
-    words = ["evaluate", str(run.folder), "--data", f"csv:{tmp_path / 'one.csv'}"]
+def test_a_beam_gives_the_best_text_and_the_next_ones(text):
+    (row,) = text.generate("The ", beam=5, n_best=3, length=9)
+    scores = [best["score"] for best in row["n_best"]]
+    assert scores == sorted(scores, reverse=True)
+    assert row["score"] == scores[0]
+    assert row["continuation"] == row["n_best"][0]["continuation"]
+    assert len({best["continuation"] for best in row["n_best"]}) == 3
+    with torch.no_grad():
+        whole = text.processor.encode(row["text"])[None]
+        logits = text.model(whole[:, :-1])[0].log_softmax(-1)[:, -9:]
+    assert logits.gather(2, whole[:, -9:, None]).sum().item() == pytest.approx(scores[0], abs=1e-3)
+
+
+def test_settings_of_decoding_are_taken_whole(text):
+    (row,) = text.generate("The ", search=anncestry.Search(max_length=40, no_repeat_ngram=1))
+    assert (
+        len(set(row["continuation"])) == len(row["continuation"]) == 40 > len(text.processor.vocabulary) / 4
+    )
+    (row,) = text.generate("The ", search=Sampling(top_k=1), length=20)
+    assert row["continuation"] == text.generate("The ", temperature=0, length=20)[0]["continuation"]
+
+
+def test_several_prompts_and_files(text, tmp_path):
+    (tmp_path / "prompt.txt").write_text("A file")
+    told = []
+    rows = text.generate(
+        ["The ", tmp_path / "prompt.txt"], length=4, progress=lambda *parts: told.append(parts)
+    )
+    assert [row["input"] for row in rows] == ["The ", "prompt.txt"]
+    assert rows[1]["text"].startswith("A file")
+    assert told == [(done, 8) for done in range(1, 9)]
+
+
+def test_pieces_come_one_by_one(text):
+    stream = text.stream("The ", length=10, seed=2)
+    assert next(stream) == "The "
+    assert "The " + "".join(stream) == text.generate("The ", length=10, seed=2)[0]["text"]
+
+
+def test_a_source_becomes_a_text(pairs):
+    (row,) = pairs.generate("a b")
+    assert row == pairs.predict("a b")[0]
+    assert row.keys() - {"note"} == {"input", "translation", "score"}
+    (wide,) = pairs.generate("a b", beam=4, n_best=2, alpha=0.0)
+    assert len(wide["n_best"]) == 2
+    assert wide["score"] >= row["score"]
+    told = []
+    assert len(pairs.generate(["a b", "c"], progress=lambda *parts: told.append(parts))) == 2
+    assert told[-1] == (2, 2)
+
+
+def test_attention_weights_come_with_a_text(pairs):
+    (row,) = pairs.generate("a b", alignments=True)
+    weights = row["hypothesis"].alignment
+    assert weights.shape == (row["hypothesis"].length, 2)
+    torch.testing.assert_close(weights.sum(1), torch.ones(len(weights)))
+
+
+def test_what_generates_no_text_says_so(points, text, pairs):
+    with pytest.raises(UserError, match="task: got 'classification'; generates no text"):
+        points.generate("1, 2")
+    with pytest.raises(UserError, match="continues no text; its task is translation"):
+        pairs.stream("a b")
+    with pytest.raises(UserError, match="alignments: got True; has no effect"):
+        text.generate("The ", alignments=True)
+    with pytest.raises(UserError, match=r"--top-p: got '0.9'; has no effect on a run whose task is trans"):
+        pairs.generate("a b", top_p=0.9)
+    with pytest.raises(UserError, match=r"search: got .*; has no effect on a run whose task is class"):
+        points.predict("1, 2", search=anncestry.Search())
+
+
+# ---- the command line -----------------------------------------------------------------------------------
+
+
+def test_the_command_line_prints_what_a_run_generates(text, capsys):
+    folder, prompt = str(text.folder), "The value"
+    capsys.readouterr()
+    assert main(["predict", folder, prompt, "--beam", "4", "--length", "8"]) == 0
+    (row,) = text.generate(prompt, beam=4, length=8)
+    assert capsys.readouterr().out == f"{row['text']}\n"
+    assert main(["predict", folder, prompt, "--n-best", "2", "--length", "8"]) == 0
+    (row,) = text.generate(prompt, n_best=2, length=8)
+    shown = [f"{best['score']:.4f}\t{best['text']}\n\n" for best in row["n_best"]]
+    assert capsys.readouterr().out == "".join(shown)
+    assert main(["predict", folder, prompt, "--beam", "2", "--length", "8", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == text.generate(prompt, beam=2, length=8)[0]
+    assert main(["predict", folder, prompt, "--length", "8", "--seed", "4"]) == 0
+    assert capsys.readouterr().out == f"{text.generate(prompt, length=8, seed=4)[0]['text']}\n"
+
+
+def test_two_prompts_are_sampled_alike_however_they_are_printed(text, capsys):
+    words = ["predict", str(text.folder), "The ", "The ", "--length", "8"]
+    capsys.readouterr()
     assert main(words) == 0
-    assert "r2  not defined on these" in capsys.readouterr().out
+    plain = capsys.readouterr().out
     assert main([*words, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["r2"] is None
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert plain == "".join(f"{row['text']}\n" for row in rows)
+    assert rows[0]["text"] != rows[1]["text"]
 
 
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (lambda f: (f / "config.json").unlink(), "is not a run folder: it has no config.json"),
-        (lambda f: (f / "config.json").write_text("{]"), "is not readable JSON"),
-        (
-            lambda f: (f / "config.json").write_text("{}"),
-            "is not the config of a run: 'architecture' is missing",
-        ),
-        (lambda f: (f / "model.safetensors").unlink(), "has no finished weights yet"),
-        (lambda f: (f / "processor.json").unlink(), "has no processor.json; it is not a whole run folder"),
-        (
-            lambda f: (f / "model.safetensors").write_bytes((f / "model.safetensors").read_bytes()[:-9]),
-            "it is cut short or damaged",
-        ),
-        (lambda f: (f / "model.safetensors").write_bytes(pickle.dumps({"a": 1})), "is a pickle"),
-        (lambda f: write_tensors(f / "model.safetensors", {"x": torch.zeros(2)}), "missing"),
-    ],
-)
-def test_what_is_wrong_with_a_folder_is_said(copy, damage, message):
-    damage(copy)
-    with pytest.raises(ValueError) as caught:
-        Run(copy).evaluate()
-    assert message in str(caught.value)
+# ---- predict, embed, evaluate, inspect, export ----------------------------------------------------------
 
 
-def test_a_folder_of_another_size_lists_what_does_not_fit(copy):
-    config = json.loads((copy / "config.json").read_text())
-    config["model"]["hidden_sizes"] = [25]
-    (copy / "config.json").write_text(json.dumps(config))
-    with pytest.raises(ValueError) as caught:
-        _ = Run(copy).model
-    assert "layers.1.weight" in str(caught.value)
+def test_predictions_tell_their_progress(points):
+    told = []
+    rows = points.predict(["1, 2"] * 5, batch_size=2, progress=lambda *parts: told.append(parts))
+    assert len(rows) == 5
+    assert told == [(2, 5), (4, 5), (5, 5)]
 
 
-def test_an_existing_run_is_never_written_over(trained):
-    before = (trained.folder / "model.safetensors").read_bytes()
-    with pytest.raises(ValueError) as caught:
-        train("mlp", "digits", out=trained.folder)
-    message = str(caught.value)
-    assert "exists already; a run is never written over another" in message
-    assert "go on with that run by `resume`" in message
-    assert (trained.folder / "model.safetensors").read_bytes() == before
+def test_what_has_no_vectors_says_so(points):
+    with pytest.raises(UserError, match="gives no vectors of texts; its task is classification"):
+        points.embed(["a text"])
 
 
-def test_a_complete_run_without_checkpoints_is_not_trained_anew(copy):
-    from anncestry.training.train import resume
-
-    shutil.rmtree(copy / "checkpoints")
-    with pytest.raises(ValueError, match="is complete and holds no checkpoint to go on from"):
-        resume(copy, epochs=9)
-
-
-def test_weights_are_plain_safetensors(trained):
-    tensors, metadata = read_tensors(trained.folder / "model.safetensors")
-    assert metadata["architecture"] == "mlp"
-    assert tensors.keys() == trained.model.state_dict().keys()
-
-
-def test_a_complete_run_goes_further(tmp_path):
-    from anncestry.training.train import resume
-
-    train("mlp", "digits", out=tmp_path / "a", width=8, settings=TrainingSettings(epochs=2))
-    _, fit = resume(tmp_path / "a", epochs=4)
-    assert fit.epochs == 4.0
-    train("mlp", "digits", out=tmp_path / "b", width=8, settings=TrainingSettings(epochs=4))
-    a, b = (Run(tmp_path / name).scores()["test"]["loss"] for name in "ab")
-    assert a == pytest.approx(b, abs=0.05)
+def test_an_evaluation_is_its_metrics_and_knows_more(points, pairs, text):
+    told = []
+    found = points.evaluate(progress=lambda *parts: told.append(parts))
+    assert found == points.scores()["test"]
+    assert told[-1][0] == told[-1][1] == len(told)
+    assert (found.num_examples, found.unit) == (len(points.dataset().test), "examples")
+    assert found.classes == points.class_names()
+    assert sum(found.by_class["true"]) == found.num_examples
+    assert text.evaluate().unit == "tokens"
+    scored = pairs.evaluate()
+    assert len(scored.texts) == pairs.dataset().test.num_sources
+    assert scored.signatures.keys() <= scored.keys()
+    with pytest.raises(UserError, match=r"search: .* is for texts that are generated"):
+        points.evaluate(search=anncestry.Search())
 
 
-def test_a_run_starts_from_the_weights_of_another(trained, tmp_path):
-    tiny = TrainingSettings(max_steps=1, learning_rate=1e-12)
-    run, _ = train("mlp", "digits", out=tmp_path / "next", width=24, settings=tiny, start=trained.folder)
-    assert run.scores()["test"]["accuracy"] == pytest.approx(trained.scores()["test"]["accuracy"])
-    assert f"--from {trained.folder}" in reproduce(run)
-    again = Run(run.folder)
-    assert again.config["from"] == str(trained.folder)
-    with pytest.raises(ValueError, match=r"do not fit MLP; .*wrong shape"):
-        train("mlp", "digits", out=tmp_path / "wide", width=25, settings=tiny, start=trained.folder)
-    assert not (tmp_path / "wide").exists()
+def test_a_notebook_shows_a_run_and_its_metrics(points):
+    assert repr(points.evaluate()).startswith("Evaluation(")
+    assert f"<td>{points.evaluate().num_examples:,}</td>" in points.evaluate()._repr_html_()
+    shown = points._repr_html_()
+    for part in ("Multi-layer perceptron", "1986", "toy2d:xor", "parameters", "accuracy", str(points.folder)):
+        assert part in shown, part
+    assert repr(points) == f"Run({str(points.folder)!r}: mlp, trained on toy2d:xor)"
 
 
-@pytest.mark.parametrize("precision", ["32", "bf16"])
-def test_predictions_have_the_precision_that_was_asked_for(trained, precision):
-    run = Run(trained.folder, precision)
-    split = run.dataset().test
-    inputs = next(iter(split.batches(64))).inputs
-    found, exact = run.outputs(inputs), Run(trained.folder).outputs(inputs)
-    assert found.dtype == torch.float32
-    assert torch.equal(found, exact) == (precision == "32")
-    torch.testing.assert_close(found, exact, atol=0.1, rtol=0.05)
+def test_a_page_of_the_inside(text, tmp_path):
+    page = text.inspect("The value", units=3)
+    assert page.write(tmp_path / "page.html").read_text(encoding="utf-8") == page.html
+    assert page.facts
+    with pytest.raises(UserError, match="--head: got '1'; has no effect on the page"):
+        text.inspect("The value", head=1)
 
 
-def test_a_precision_that_cannot_be_is_named(trained):
-    with pytest.raises(ValueError, match=r"precision: got 'fp8'; must be one of\. Choices: 32, bf16, int8"):
-        Run(trained.folder, "fp8")
-    with pytest.raises(
-        ValueError, match="precision: got 'int8'; is for Transformers, and this is Multi-layer"
+def test_a_run_goes_to_another_program(text, tmp_path):
+    assert text.export("torch", str(tmp_path / "weights.safetensors")) == ()
+    assert Path(tmp_path / "weights.safetensors").is_file()
+    with pytest.raises(UserError, match="--int8: got True; is no option of torch"):
+        text.export("torch", tmp_path / "other.safetensors", int8=True)
+
+
+def test_the_earlier_function_of_elmo_says_what_takes_its_place(points):
+    with (
+        pytest.warns(DeprecationWarning, match=r"is run.embed\(texts\) now"),
+        pytest.raises(UserError, match="gives no vectors"),
     ):
-        _ = Run(trained.folder, "int8").predictor
+        anncestry.embed(points, ["a text"])
