@@ -445,6 +445,7 @@ def test_no_sources_no_texts():
     assert decode(Told({}, [1.0]).step, torch.zeros(0, 3), (), Search()) == []
 
 
+@pytest.mark.wrong_shapes
 def test_what_cannot_be_searched_is_refused(toy_writer):
     model = toy_writer(9)
     assert isinstance(model, EncoderDecoder)

@@ -128,13 +128,13 @@ class MultiLabel(Objective):
         return math.log(2)
 
 
-def class_counts(given: Int[Tensor, "N"], true: Int[Tensor, "N"], num_classes: int) -> Float[Tensor, "3K"]:
+def class_counts(given: Int[Tensor, "N"], true: Int[Tensor, "N"], num_classes: int) -> Float[Tensor, "K3"]:
     """For each class: how often it was right, answered, and true; float64, one behind the other."""
     counted = (true[true == given], given, true)
     return torch.cat([torch.bincount(part, minlength=num_classes) for part in counted]).double()
 
 
-def named_counts(counts: Float[Tensor, "3K"]) -> dict[str, list[int]]:
+def named_counts(counts: Float[Tensor, "K3"]) -> dict[str, list[int]]:
     """What `class_counts` counted, by name."""
     rows = counts.view(3, -1).long().tolist()
     return dict(zip(("right", "answered", "true"), rows, strict=True))

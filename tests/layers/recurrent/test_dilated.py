@@ -153,6 +153,7 @@ def test_a_net_with_a_first_dilation_sees_every_step_once_it_is_fused():
         assert bool(unseen) == gaps
 
 
+@pytest.mark.wrong_shapes
 @pytest.mark.parametrize("kind", KINDS)
 def test_mistakes_are_named(kind):
     with pytest.raises(UserError, match="got 0; must be at least 1"):
@@ -164,3 +165,5 @@ def test_mistakes_are_named(kind):
         wiring(torch.zeros(2, 4, D, dtype=torch.float64), wiring.initial_state(5))
     with pytest.raises(UserError, match="lengths"):
         wiring(torch.zeros(2, 4, D, dtype=torch.float64), None, torch.tensor([4, 0]))
+    with pytest.raises(UserError, match="lengths"):
+        wiring(torch.zeros(2, 4, D, dtype=torch.float64), None, torch.tensor([4]))

@@ -159,9 +159,7 @@ def test_a_config_is_made_for_a_signature_and_says_it_again(signature):
         ({"dropout": 1.0}, r"dropout: got 1.0; is a probability below 1"),
     ],
 )
-def test_a_wrong_size_is_named(fields, text, request):
-    if "task" in fields and request.config.getoption("--shapes"):
-        pytest.skip("the run-time type checker refuses it first")
+def test_a_wrong_size_is_named(fields, text):
     with pytest.raises(UserError, match=text):
         config(**fields)
 
