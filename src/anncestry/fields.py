@@ -1,4 +1,4 @@
-"""The fields of a foreign JSON file: read with care, and what nobody asked for is told at the end.
+"""The fields of a foreign JSON file, each checked when it is read, and a note on those that were not read.
 
 >>> fields = Fields({"hidden_size": 8, "sharpness": 2}, "config.json")
 >>> fields.size("hidden_size"), fields.notes()
@@ -19,24 +19,24 @@ _LONGEST = 40  # characters of a value
 
 
 class Fields(Mapping[str, Any]):
-    """An object of JSON that knows which of its fields were asked for.
+    """An object of JSON that knows which of its fields were read.
 
     Args:
         values: the object.
         source: for messages.
-        idle: fields that change nothing in any result, and need no asking.
+        idle: fields that change no result, and need not be read.
     """
 
     def __init__(self, values: Mapping[str, Any], source: str, idle: Collection[str] = ()) -> None:
         self.values_by_name, self.source = values, source
-        self._asked: set[str] = set(idle)
+        self._read: set[str] = set(idle)
 
     def __getitem__(self, name: str) -> Any:
-        self._asked.add(name)
+        self._read.add(name)
         return self.values_by_name[name]
 
-    def __contains__(self, name: object) -> bool:  # asks too: that it is not there is heeded
-        self._asked.add(str(name))
+    def __contains__(self, name: object) -> bool:  # reads too: that it is missing is heeded
+        self._read.add(str(name))
         return name in self.values_by_name
 
     def __iter__(self) -> Iterator[str]:
@@ -91,17 +91,17 @@ class Fields(Mapping[str, Any]):
 
     def ignore(self, *names: str) -> None:
         """Fields that need not be read."""
-        self._asked |= set(names)
+        self._read |= set(names)
 
     def notes(self) -> tuple[str, ...]:
         """A note on fields that were not read, with their values, if there are any."""
         said = {name for name, value in self.values_by_name.items() if value is not None}
-        unknown = sorted(said - self._asked)
+        unknown = sorted(said - self._read)
         if not unknown:
             return ()
-        told = [f"{name}={_short(self.values_by_name[name])}" for name in unknown[:_SHOWN]]
+        shown = [f"{name}={_short(self.values_by_name[name])}" for name in unknown[:_SHOWN]]
         more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
-        return (f"{self.source} says what is not known here and was not heeded: {', '.join(told)}{more}",)
+        return (f"{self.source} says what is not known here and was not heeded: {', '.join(shown)}{more}",)
 
     def value(self, name: str, default: Any = None) -> Any:
         """The value of a field, required where there is no default."""

@@ -109,5 +109,5 @@ def test_tensors_are_read_one_at_a_time(model, tmp_path):
 def test_a_folder_without_weights_says_what_it_has(tmp_path):
     save_file({"a": torch.ones(1)}, tmp_path / "ema.safetensors")
     (tmp_path / "tf_model.h5").write_bytes(b"")
-    with pytest.raises(UserError, match=r"unless it is named: ema.safetensors, tf_model.h5"):
+    with pytest.raises(UserError, match=r"only where it is named: ema.safetensors, tf_model.h5"):
         import_weights(tmp_path)

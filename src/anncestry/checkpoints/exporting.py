@@ -13,11 +13,12 @@ from anncestry.checkpoints.converters.bert import (
     to_span_bert,
     to_struct_bert,
 )
-from anncestry.checkpoints.converters.encoder_names import UNTOLD, Exported, Reads
+from anncestry.checkpoints.converters.encoder_names import NOTHING_KNOWN, Exported, TextFacts
 from anncestry.checkpoints.converters.gpt import to_gpt
 from anncestry.checkpoints.converters.hugging_face.bart import to_bart
-from anncestry.checkpoints.converters.hugging_face.bert_variants import to_bert_fork
-from anncestry.checkpoints.converters.hugging_face.other_encoders import BEYOND_BERT, to_beyond_bert
+from anncestry.checkpoints.converters.hugging_face.bert_variants import to_bert_variant
+from anncestry.checkpoints.converters.hugging_face.other_encoder_rows import OTHER_ENCODERS
+from anncestry.checkpoints.converters.hugging_face.other_encoders import to_other_encoder
 from anncestry.checkpoints.converters.keras.weights import to_keras
 from anncestry.checkpoints.converters.torch_rnn import to_torch
 from anncestry.checkpoints.store import some_of
@@ -27,16 +28,16 @@ RECURRENT = ("rnn", "lstm", "stacked-lstm", "gru", "bilstm", "brnn")
 """Nets of one stack of equal layers, as PyTorch and Keras have them."""
 IMAGES = ("alexnet", "vgg", "resnet", "densenet")
 """Nets whose names are torchvision's."""
-HUGGING_FACE: Mapping[str, Callable[[Mapping[str, Tensor], Any, Reads], Exported]] = {
+HUGGING_FACE: Mapping[str, Callable[[Mapping[str, Tensor], Any, TextFacts], Exported]] = {
     "bert": to_bert,
     "spanbert": to_span_bert,
     "structbert": to_struct_bert,
     "sentence-bert": to_sentence_bert,
     "bart": to_bart,
     **{name: partial(to_gpt, name) for name in ("gpt", "gpt2")},
-    **{name: partial(to_beyond_bert, name) for name in BEYOND_BERT},
+    **{name: partial(to_other_encoder, name) for name in OTHER_ENCODERS},
     **{
-        name: partial(to_bert_fork, name)
+        name: partial(to_bert_variant, name)
         for name in ("roberta", "camembert", "albert", "distilbert", "electra")
     },
 }
@@ -93,7 +94,7 @@ def to_hugging_face(
     architecture: str,
     tensors: Mapping[str, Tensor],
     config: Any,
-    reads: Reads = UNTOLD,
+    facts: TextFacts = NOTHING_KNOWN,
 ) -> Exported:
     """The files of a network of ours, but for its tokenizer's; see `HUGGING_FACE`.
 
@@ -101,4 +102,4 @@ def to_hugging_face(
         UserError: there is no counterpart of it there.
     """
     require(architecture in HUGGING_FACE, "to", "huggingface", f"has no {architecture}", HUGGING_FACE)
-    return HUGGING_FACE[architecture](tensors, config, reads)
+    return HUGGING_FACE[architecture](tensors, config, facts)

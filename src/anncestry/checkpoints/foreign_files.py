@@ -44,7 +44,7 @@ BOOKKEEPING = frozenset({
 
 
 GENERATION = "generation_config.json"
-_SEARCHES: dict[str, tuple[Any, ...]] = {  # of transformers' generate, and what changes nothing
+_GENERATION_DEFAULTS: dict[str, tuple[Any, ...]] = {  # of transformers' generate, and what changes nothing
     "num_beams": (1,), "do_sample": (False,), "temperature": (1,), "top_k": (0, 50), "top_p": (1,),
     "length_penalty": (1,), "no_repeat_ngram_size": (0,), "repetition_penalty": (1,), "min_length": (0,),
     "max_length": (20,), "early_stopping": (False,), "max_new_tokens": (), "forced_bos_token_id": (),
@@ -122,14 +122,14 @@ class ForeignFiles:
         found = self.config.get("model_type") if self.of_folder else None
         return found if isinstance(found, str) else None
 
-    def searches(self) -> tuple[str, ...]:
-        """A note on how a folder says that answers are searched, which are options here."""
+    def generation_notes(self) -> tuple[str, ...]:
+        """A note on the settings of generation that a folder names, which are options here."""
         given = self.json(GENERATION) if GENERATION in self.names else Fields({}, GENERATION)
-        said = {name: given.get(name, self.config.get(name)) for name in _SEARCHES}
-        odd = [f"{n}={v!r}" for n, v in said.items() if v is not None and v not in _SEARCHES[n]]
+        said = {name: given.get(name, self.config.get(name)) for name in _GENERATION_DEFAULTS}
+        odd = [f"{n}={v!r}" for n, v in said.items() if v is not None and v not in _GENERATION_DEFAULTS[n]]
         if not odd:
             return ()
-        return (f"how answers are searched is told by options here, not by its files: {', '.join(odd)}",)
+        return (f"how texts are generated is set by options here, not by its files: {', '.join(odd)}",)
 
     def value(self, name: str) -> Any:
         """The value in a JSON file of the folder, read once.

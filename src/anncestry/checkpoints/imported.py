@@ -16,10 +16,10 @@ class Imported(NamedTuple):
         processor: the JSON of what reads its inputs, where the file says that; else None.
         notes: what was assumed, for a person to know.
         tokenizer: the folder whose files say how texts become tokens, where there are such files.
-        reader: the JSON of what reads texts with that tokenizer, but for the tokenizer; None where texts are
-            read to go on with them. ``lower``: texts are brought to lower case first; ``told``: its
-            ``max_tokens`` count, whatever the tokenizer's files say.
-        optional: what is in the names of tensors that are left out where the config asks for none.
+        reader: the JSON of the processor of texts, without its tokenizer; None for a language model, which
+            continues texts. Two fields are not the processor's: ``lower``, texts are brought to lower case
+            first, and ``fixed``, its ``max_tokens`` count whatever the tokenizer's files say.
+        optional: parts of the names of tensors that are left out where the config has no use for them.
     """
 
     architecture: str

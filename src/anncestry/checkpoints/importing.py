@@ -16,14 +16,14 @@ from anncestry.checkpoints.converters.ctranslate2 import from_ctranslate2, is_ct
 from anncestry.checkpoints.converters.elmo import from_elmo, is_elmo
 from anncestry.checkpoints.converters.gpt import GPT_TYPES, from_gpt, is_gpt
 from anncestry.checkpoints.converters.hugging_face.bart import from_bart, is_bart
-from anncestry.checkpoints.converters.hugging_face.bert_variant_rows import KIN
-from anncestry.checkpoints.converters.hugging_face.bert_variants import from_bert_fork, is_bert_fork
+from anncestry.checkpoints.converters.hugging_face.bert_variant_rows import BERT_VARIANTS
+from anncestry.checkpoints.converters.hugging_face.bert_variants import from_bert_variant, is_bert_variant
 from anncestry.checkpoints.converters.hugging_face.marian import from_marian, is_marian
-from anncestry.checkpoints.converters.hugging_face.other_encoder_rows import FAMILIES
-from anncestry.checkpoints.converters.hugging_face.other_encoders import from_beyond_bert, is_beyond_bert
+from anncestry.checkpoints.converters.hugging_face.other_encoder_rows import OTHER_ENCODERS
+from anncestry.checkpoints.converters.hugging_face.other_encoders import from_other_encoder, is_other_encoder
 from anncestry.checkpoints.converters.hugging_face.sentence_transformers import (
     encoder_of,
-    is_sentence_bert,
+    is_sentence_transformers,
     with_parts,
 )
 from anncestry.checkpoints.converters.image_networks import from_image_network, is_image_network
@@ -48,7 +48,7 @@ class Row(NamedTuple):
     Attributes:
         what: how the last resort lists it.
         recognise: whether files are of this kind; it raises where they are but cannot be read.
-        read: the network, given the files and the id of what it must be, if that was told.
+        read: the network, given the files and the id of what it must be; None: whatever it is.
     """
 
     what: str
@@ -63,7 +63,7 @@ def import_weights(path: str | Path, architecture: str | None = None) -> Importe
 
     Args:
         path: a safetensors or Keras file; of a Transformer a folder, or a file in it.
-        architecture: the id of what it must be; found from the weights unless told.
+        architecture: the id of what it must be; default: found from the weights.
 
     Raises:
         UserError: the file cannot be read (a pickle never is), holds something else than one network that
@@ -103,15 +103,15 @@ def _from_sentence_transformers(files: ForeignFiles, wanted: str | None) -> Impo
     return with_parts(files, _network(encoder_of(files), wanted, _ROWS[1:]))
 
 
-_MODEL_TYPES = ("bert", *KIN, *FAMILIES, "bart", "marian", *GPT_TYPES)
+_MODEL_TYPES = ("bert", *BERT_VARIANTS, *OTHER_ENCODERS, "bart", "marian", *GPT_TYPES)
 _HUGGING_FACE = "a folder of Hugging Face's (" + ", ".join(_MODEL_TYPES) + ")"
 _ROWS = (
-    Row("a folder of sentence-transformers", is_sentence_bert, _from_sentence_transformers),
+    Row("a folder of sentence-transformers", is_sentence_transformers, _from_sentence_transformers),
     Row("ELMo's options and HDF5", is_elmo, from_elmo),
     Row(_HUGGING_FACE, is_gpt, from_gpt),
     Row(_HUGGING_FACE, is_bert, from_bert),
-    Row(_HUGGING_FACE, is_bert_fork, from_bert_fork),
-    Row(_HUGGING_FACE, is_beyond_bert, from_beyond_bert),
+    Row(_HUGGING_FACE, is_bert_variant, from_bert_variant),
+    Row(_HUGGING_FACE, is_other_encoder, from_other_encoder),
     Row(_HUGGING_FACE, is_bart, from_bart),
     Row("a folder of CTranslate2", is_ctranslate2, from_ctranslate2),
     Row(_HUGGING_FACE, is_marian, from_marian),

@@ -113,7 +113,7 @@ def read_opened(file: Any, path: Path) -> tuple[dict[str, Tensor], dict[str, Any
 
 
 def load_weights(module: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
-    """Copy tensors into a module; every name and shape must fit, and nothing is copied unless all do.
+    """Copy tensors into a module; every name and shape must fit, else nothing is copied.
 
     Args:
         source: where the tensors come from, for the message.
@@ -213,7 +213,7 @@ def _advice(path: Path) -> str:
 
 
 def unreadable(path: Path, error: Exception) -> UserError:
-    """What a file that cannot be read is told by."""
+    """The error of a file that cannot be read."""
     return UserError("file", str(path), f"cannot be read: {_reason(error)}")
 
 

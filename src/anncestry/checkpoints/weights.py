@@ -86,7 +86,7 @@ def _of_folder(folder: Path) -> Path:
     others += [name for name in _ELSEWHERE if (folder / name).is_file() and name not in others]
     rule = f"is a folder without model.bin, {WEIGHTS}, its index of shards, or a checkpoint of TensorFlow"
     if others:
-        rule += f"; what it has instead is not read unless it is named: {some_of(others)}"
+        rule += f"; what it has instead is read only where it is named: {some_of(others)}"
     raise UserError("folder", str(folder), rule)
 
 

@@ -28,7 +28,7 @@ class Arguments:
     """The new folder, for `anncestry show FOLDER` and `anncestry.load(FOLDER).model`; where the source says
     how texts are read, also for `anncestry predict FOLDER "a text"`."""
     architecture: str | None = None
-    """What it must be; found from the weights unless told."""
+    """The id of what it must be; default: found from the weights."""
     set: Overrides = ()
     """A field of the config that weights do not say, as in `--set num_heads=4`. Repeatable."""
 
@@ -41,12 +41,12 @@ def run(arguments: Arguments) -> int:
     from anncestry.timeline import find
 
     found = with_reader(import_weights(arguments.source, arguments.architecture))
-    told = parse_overrides(arguments.set, find(found.architecture).config_class())
-    found = found._replace(config={**found.config, **told})
+    given = parse_overrides(arguments.set, find(found.architecture).config_class())
+    found = found._replace(config={**found.config, **given})
     made = write_import(arguments.folder, found, arguments.source)
     parameters = sum(tensor.numel() for tensor in found.tensors.values())
     for note in found.notes:
-        if note.partition("=")[0] not in told:
+        if note.partition("=")[0] not in given:
             print(note, file=sys.stderr)
     print(f"{made.architecture.name}, {parameters:,} parameters, in {arguments.folder}")
     return 0

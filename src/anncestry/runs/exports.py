@@ -19,8 +19,8 @@ import safetensors.torch
 from torch import Tensor
 
 from anncestry.checkpoints.converters.elmo import OPTIONS, WEIGHTS, elmo_bytes, to_elmo
-from anncestry.checkpoints.converters.encoder_names import Exported, Reads
-from anncestry.checkpoints.converters.hugging_face.bart import their_rows
+from anncestry.checkpoints.converters.encoder_names import Exported, TextFacts
+from anncestry.checkpoints.converters.hugging_face.bart import exported_rows
 from anncestry.checkpoints.converters.hugging_face.marian import to_marian
 from anncestry.checkpoints.converters.keras.writer import layers_of, model_bytes, weights_bytes
 from anncestry.checkpoints.converters.torch_transformer import to_torch_transformer
@@ -235,19 +235,19 @@ def _hugging_face(run: RunFolder, out: Path) -> tuple[str, ...]:
         isinstance(getattr(processor, "source", None), TargetTokenizer)
         and processor.source == processor.target
     ):
-        rows = their_rows(tensors, processor.source.numbers or range(len(processor.source)))
+        rows = exported_rows(tensors, processor.source.numbers or range(len(processor.source)))
         tokenizer, longest = processor.source.as_published(rows), config.num_positions
     elif tokenizer is not None:
         tokenizer = _for_clients(tokenizer, run)
     special = Special() if tokenizer is None else tokenizer.special
-    reads = Reads(
+    facts = TextFacts(
         tuple(getattr(processor, "classes", None) or getattr(processor, "tags", None) or ()),
         longest, special.pad, special.begin, special.end, run.signature.task == "multi-label", rows,
     )  # fmt: skip
     mean, scale = getattr(processor, "mean", 0.0), getattr(processor, "scale", 1.0)
     if run.signature.task == "regression":
         tensors = _in_units(tensors, mean, scale)
-    made = to_hugging_face(run.architecture.id, tensors, config, reads)
+    made = to_hugging_face(run.architecture.id, tensors, config, facts)
     with whole_folder(out) as folder:
         for place, part in {"": made, **made.folders}.items():
             _write_network(folder / place, part)

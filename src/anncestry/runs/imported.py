@@ -66,7 +66,7 @@ def _with_packed(found: Imported, reader: dict[str, Any], facts: Facts) -> Impor
     require(len(tokenizer) <= size, "vocabulary", str(found.tokenizer), rule)
     if reader["kind"] in ("packed-classes", "packed-labels", "packed-values"):
         reader = {"pairs": None, **reader}  # weights do not say whether they were trained on pairs
-    if not reader.pop("told", False) and facts.max_tokens is not None:
+    if not reader.pop("fixed", False) and facts.max_tokens is not None:
         reader = {**reader, "max_tokens": min(facts.max_tokens, reader.get("max_tokens", facts.max_tokens))}
     config, notes = _told_apart(found, facts)
     pad, filler = reader.pop("pad", None), tokenizer.special.pad

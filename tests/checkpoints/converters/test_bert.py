@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from anncestry.checkpoints import foreign_files
 from anncestry.checkpoints.converters import bert as converter
 from anncestry.checkpoints.converters.bert import to_bert
-from anncestry.checkpoints.converters.encoder_names import Reads, bert_names, fitted, foreign
+from anncestry.checkpoints.converters.encoder_names import TextFacts, bert_names, fitted, foreign
 from anncestry.checkpoints.importing import import_weights
 from anncestry.cli.main import main
 from anncestry.errors import UserError
@@ -40,7 +40,7 @@ def model_of(**changes):
 
 def saved(folder, model=None, tensors=None, config=None, words=WORDS, classes=()):
     """A folder of Hugging Face's, with changes."""
-    made = to_bert((model or model_of()).state_dict(), (model or model_of()).config, Reads(classes))
+    made = to_bert((model or model_of()).state_dict(), (model or model_of()).config, TextFacts(classes))
     folder.mkdir(parents=True, exist_ok=True)
     save_file(made.tensors if tensors is None else tensors(made.tensors), folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps(made.config | (config or {})))

@@ -7,7 +7,7 @@ BertForQuestionAnswering. Which one it is shows in its tensors, and the names of
 The authors': ``bert_model.ckpt`` in its three files, ``bert_config.json`` and ``vocab.txt``; also what their
 programs for classes (``output_weights``) and for questions (``cls/squad/...``) write.
 
-The table of words is the readout of hidden words too; a copy of it in a file must equal it.
+The table of words is the readout of masked tokens too; a copy of it in a file must equal it.
 """
 
 import re
@@ -21,16 +21,16 @@ import torch
 from torch import Tensor
 
 from anncestry.checkpoints.converters.encoder_names import (
-    UNTOLD,
+    NOTHING_KNOWN,
     Exported,
-    Reads,
+    TextFacts,
     activation_of,
-    answer_about_text,
     bert_names,
     fitted,
     foreign,
     labels_of,
     modern,
+    sequence_head,
     their_activation,
     without_copies,
 )
@@ -82,13 +82,13 @@ _CLASS_OF = {
 
 
 class _Task(NamedTuple):
-    """What a file's tensors are trained for.
+    """The task of a file's tensors.
 
     Attributes:
-        config: the fields of ours that say it.
-        heads: modules of theirs above the body, and ours.
-        pools: whether the pooler is asked.
-        reader: what reads texts for it, as in `Imported`; None where nothing here does.
+        config: the fields of our config that say it.
+        heads: modules above the body, theirs -> ours.
+        pools: whether the head reads the pooler.
+        reader: the JSON of what reads texts for it, as in `Imported`; None where nothing here does.
         notes: what was assumed.
     """
 
@@ -150,7 +150,7 @@ def _imported(
     names = bert_names(prefix, task.heads)
     if not task.pools and any(name.startswith(f"{prefix}pooler.") for name in theirs):
         theirs = {name: t for name, t in theirs.items() if not name.startswith(f"{prefix}pooler.")}
-        notes += (f"the pooler was left out: {task.config['task']} does not ask it",)
+        notes += (f"the pooler was left out: {task.config['task']} does not use it",)
     ours = {**sizes, **task.config}
     tensors = fitted("bert", ours, theirs, names, source)
     reader = task.reader and {**task.reader, "max_tokens": sizes["num_positions"]}
@@ -193,33 +193,33 @@ def _task(
     sizes: Mapping[str, Any],
     pooler: bool,
 ) -> _Task:
-    """What the tensors above the body are for."""
+    """The task, by the tensors above the body."""
     relation, classes = theirs.get(f"{_RELATION}.weight"), theirs.get(f"{_CLASSES}.weight")
     if any(name.startswith("cls.predictions.") for name in theirs):
-        asks = 0 if relation is None else len(relation)
-        told = {"task": "masked-lm", "output_size": sizes["input_size"], "num_relations": asks}
+        relations = 0 if relation is None else len(relation)
+        task = {"task": "masked-lm", "output_size": sizes["input_size"], "num_relations": relations}
         heads = _WORDS if relation is None else {**_WORDS, _RELATION: "relation"}
-        return _Task(told, heads, relation is not None, {"kind": "packed-masked"})
+        return _Task(task, heads, relation is not None, {"kind": "packed-masked"})
     if relation is not None:
-        told = {"task": "classification", "output_size": len(relation)}
-        rule = f"is asked about {len(_RELATIONS)} relations"
+        task = {"task": "classification", "output_size": len(relation)}
+        rule = f"must have {len(_RELATIONS)} outputs, for the next sentence or not"
         require(len(relation) == len(_RELATIONS), source, tuple(relation.shape), rule)
-        return _Task(told, {_RELATION: "head"}, True, {**_classes_reader(_RELATIONS), "pairs": True})
+        return _Task(task, {_RELATION: "head"}, True, {**_classes_reader(_RELATIONS), "pairs": True})
     if classes is not None:
         return _classifier(config, classes, source, pooler)
     if f"{_SPAN}.weight" in theirs:
-        told = {"task": "span", "output_size": 2}
-        return _Task(told, {_SPAN: "head"}, False, {"kind": "packed-span"})
-    told = {"task": "embedding", "output_size": sizes["hidden_size"], "pooling": "mean"}
+        task = {"task": "span", "output_size": 2}
+        return _Task(task, {_SPAN: "head"}, False, {"kind": "packed-span"})
+    task = {"task": "embedding", "output_size": sizes["hidden_size"], "pooling": "mean"}
     notes = ()
     if pooler:
-        told["pooling"] = "pooler"
+        task["pooling"] = "pooler"
         notes = ("pooling=pooler is assumed: the file holds one (--set pooling=mean leaves it out)",)
-    return _Task(told, {}, pooler, {"kind": "packed-vectors", "cut": True}, notes)
+    return _Task(task, {}, pooler, {"kind": "packed-vectors", "cut": True}, notes)
 
 
 def _classifier(config: Fields, weight: Tensor, source: str, pooler: bool) -> _Task:
-    """One answer about a text, or one about each token."""
+    """A head for a whole text, or for each token."""
     what = _class_of(config)
     require(what != _CHOICE, source, what, "chooses between texts, which is not a task here")
     count, heads = len(weight), {_CLASSES: "head"}
@@ -227,8 +227,8 @@ def _classifier(config: Fields, weight: Tensor, source: str, pooler: bool) -> _T
     if what == _CLASS_OF["tagging"] or not (of_text or pooler):
         reader = {"kind": "packed-tags", "tags": list(labels_of(config, count, source))}
         return _Task({"task": "tagging", "output_size": count}, heads, False, reader)
-    told, reader = answer_about_text(config, count, source)
-    return _Task(told, heads, True, reader)
+    task, reader = sequence_head(config, count, source)
+    return _Task(task, heads, True, reader)
 
 
 def _classes_reader(classes: Sequence[str]) -> dict[str, Any]:
@@ -236,7 +236,7 @@ def _classes_reader(classes: Sequence[str]) -> dict[str, Any]:
 
 
 def _class_of(config: Mapping[str, Any]) -> str | None:
-    """The class of theirs that wrote a config, where it says so."""
+    """The class of transformers that wrote a config, where it says so."""
     listed = config.get("architectures")
     return str(listed[0]) if isinstance(listed, list) and listed else None
 
@@ -244,16 +244,16 @@ def _class_of(config: Mapping[str, Any]) -> str | None:
 # ---- the way back ---------------------------------------------------------------------------------------
 
 
-def to_bert(tensors: Mapping[str, Tensor], config: Any, reads: Reads = UNTOLD) -> Exported:
-    """The files of a BERT of ours, for the class of theirs that has its task.
+def to_bert(tensors: Mapping[str, Tensor], config: Any, facts: TextFacts = NOTHING_KNOWN) -> Exported:
+    """The files of a BERT of ours, for the class of transformers that has its task.
 
     Args:
         tensors: the state dict.
         config: its `BertConfig`.
-        reads: how it reads and answers.
+        facts: how it reads texts and names its classes.
 
     Raises:
-        UserError: they have no such BERT; names the field and what it would have to be.
+        UserError: transformers has no such BERT; names the field and what it would have to be.
     """
     width = config.hidden_size
     for name, fits, wanted in (
@@ -275,53 +275,54 @@ def to_bert(tensors: Mapping[str, Tensor], config: Any, reads: Reads = UNTOLD) -
         "attention_probs_dropout_prob": config.attention_dropout, "layer_norm_eps": config.norm_eps,
         "max_position_embeddings": config.num_positions, "type_vocab_size": config.num_segments or 1,
         "initializer_range": 0.02, "position_embedding_type": "absolute", "pad_token_id": 0,
-        "tie_word_embeddings": True, "dtype": "float32", **reads.ids(), **reads.answers(config),
+        "tie_word_embeddings": True, "dtype": "float32", **facts.special_tokens(), **facts.labels(config),
     }  # fmt: skip
-    return of_sentences(Exported(described, theirs), config, reads, "BertModel")
+    return of_sentences(Exported(described, theirs), config, facts, "BertModel")
 
 
-def to_span_bert(tensors: Mapping[str, Tensor], config: Any, reads: Reads = UNTOLD) -> Exported:
-    """The files of a SpanBERT, whose net is BERT's but for what only training asks."""
+def to_span_bert(tensors: Mapping[str, Tensor], config: Any, facts: TextFacts = NOTHING_KNOWN) -> Exported:
+    """The files of a SpanBERT, which is a BERT but for a head of its training."""
     kept = {name: tensor for name, tensor in tensors.items() if not name.startswith("boundary.")}
-    made = to_bert(kept, config, reads)
+    made = to_bert(kept, config, facts)
     if len(kept) == len(tensors):
         return made
-    lost = "the head that tells words from the ends of their span was left out: there is none there"
+    lost = "the head of the span-boundary objective was left out: there is none there"
     return made._replace(notes=(*made.notes, lost))
 
 
-def to_struct_bert(tensors: Mapping[str, Tensor], config: Any, reads: Reads = UNTOLD) -> Exported:
-    """The files of a StructBERT, whose net is BERT's but that it has a third relation of two texts."""
+def to_struct_bert(tensors: Mapping[str, Tensor], config: Any, facts: TextFacts = NOTHING_KNOWN) -> Exported:
+    """The files of a StructBERT, which is a BERT whose head for two texts has a third class."""
     if not config.num_relations:
-        return to_bert(tensors, config, reads)
+        return to_bert(tensors, config, facts)
     above = ("pooler.", "relation.")
     kept = {name: tensor for name, tensor in tensors.items() if not name.startswith(above)}
-    made = to_bert(kept, replace(config, num_relations=0), reads)
-    lost = "pooler and scores of three relations of two texts were left out: BERT has two relations"
+    made = to_bert(kept, replace(config, num_relations=0), facts)
+    lost = "the pooler and the head for sentence order were left out: it has three classes, BERT's has two"
     return made._replace(notes=(*made.notes, lost))
 
 
-def to_sentence_bert(tensors: Mapping[str, Tensor], config: Any, reads: Reads = UNTOLD) -> Exported:
-    """The encoder of a Sentence-BERT: what gives a text its vector.
+def to_sentence_bert(
+    tensors: Mapping[str, Tensor], config: Any, facts: TextFacts = NOTHING_KNOWN
+) -> Exported:
+    """The encoder of a Sentence-BERT, which gives a text its vector.
 
-    What compares two vectors has no place there: of values it is their cosine, of classes a layer that is
-    left out.
+    The comparison of two vectors is left out: for values it is their cosine, for classes a linear layer.
 
     Raises:
-        UserError: it answers about single texts from vectors that no pooler makes.
+        UserError: it classifies single texts from vectors that no pooler makes.
     """
     if config.task == "embedding":
-        return to_bert(tensors, config, reads)
+        return to_bert(tensors, config, facts)
     if not config.compares:
-        rule = "answers about a text from its pooler there; export one whose task is embedding"
+        rule = "must be the pooler, which the head for a text reads there; export one whose task is embedding"
         require(config.pooling == "pooler", "pooling", config.pooling, rule, ["pooler"])
-        return to_bert(tensors, config, reads)
-    lost = "answers are the cosines of two vectors, which there are compared outside of the net"
+        return to_bert(tensors, config, facts)
+    lost = "predictions are cosines of two vectors, which there are computed outside of the network"
     if config.task == "classification":
-        lost = "the layer that puts pairs of vectors into classes was left out: there is none there"
+        lost = "the layer that classifies pairs of vectors was left out: there is none there"
     kept = {name: tensor for name, tensor in tensors.items() if not name.startswith("head.")}
     encoder = replace(config, task="embedding", output_size=config.hidden_size)
-    made = to_bert(kept, encoder, reads)
+    made = to_bert(kept, encoder, facts)
     return made._replace(notes=(*made.notes, lost))
 
 

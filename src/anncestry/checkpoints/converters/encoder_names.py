@@ -1,4 +1,4 @@
-"""What the converters of BERT and its kin share: names, projections, config, and what fits.
+"""What the converters of BERT and its variants share: tables of tensor names, projections, and checks.
 
 A converter says in which names a file's tensors are written (`bert_names`), and with which config ours is
 built; `fitted` does the rest, `foreign` the way back:
@@ -71,15 +71,15 @@ class Exported(NamedTuple):
     folders: Mapping[str, "Exported"] = {}
 
 
-class Reads(NamedTuple):
-    """What is known of how a run reads texts and names its answers.
+class TextFacts(NamedTuple):
+    """What is known of how a run reads texts and names its classes.
 
     Attributes:
-        classes: the names of classes, tags or values; their numbers where there are none.
-        max_tokens: of the longest text that is read; as many as the network has positions where it is 0.
+        classes: the names of classes, tags or values; default: their numbers.
+        max_tokens: of the longest text that is read; 0: as many as the network has positions.
         pad, begin, end: the ids of these special tokens; None where there are none, or no tokenizer.
         multi_label: whether a text may have several of the classes.
-        rows: of a table of words, which token of ours each is there; empty where they are as ours.
+        rows: (V,) which token of ours each row of their table of words is; empty where the order is ours.
     """
 
     classes: tuple[str, ...] = ()
@@ -90,13 +90,13 @@ class Reads(NamedTuple):
     multi_label: bool = False
     rows: tuple[int, ...] = ()
 
-    def ids(self) -> dict[str, int]:
+    def special_tokens(self) -> dict[str, int]:
         """The fields of a config.json that say which tokens are special."""
         named = {"pad_token_id": self.pad, "bos_token_id": self.begin, "eos_token_id": self.end}
         return {name: place for name, place in named.items() if place is not None}
 
-    def answers(self, config: Any) -> dict[str, Any]:
-        """The fields of a config.json that name answers, of a config of ours; none for other tasks."""
+    def labels(self, config: Any) -> dict[str, Any]:
+        """The fields of a config.json that name classes, given a config of ours; none for other tasks."""
         if config.task not in (*_PROBLEMS, "tagging"):
             return {}
         names = self.classes or [f"LABEL_{place}" for place in range(config.output_size)]
@@ -104,7 +104,7 @@ class Reads(NamedTuple):
         return labelled(names) | ({"problem_type": problem} if problem else {})
 
 
-UNTOLD = Reads()
+NOTHING_KNOWN = TextFacts()
 """Nothing is known."""
 _PROBLEMS = {"classification": "single_label_classification", "regression": "regression"}
 
@@ -117,7 +117,7 @@ def bert_names(
     embeddings: Mapping[str, str] = EMBEDDINGS,
     pooler: Mapping[str, str] = POOLER,
 ) -> KeyMap:
-    """The names of a file of BERT's kin, and ours: of every module its ``weight`` and its ``bias``.
+    """The tensor names of a variant of BERT, theirs to ours: of every module its ``weight`` and its ``bias``.
 
     Ours have queries, keys and values apart: ``blocks.0.attention.q.weight``, ``k``, ``v``.
 
@@ -172,9 +172,9 @@ def fitted(
             if name in found and found[name].shape != tensor.shape
         ],
     }
-    told = [f"{fault}: {some_of(listed)}" for fault, listed in faults.items() if listed]
-    rule = f"they do not fit a {architecture} of the sizes that its config says; {'; '.join(told)}"
-    require(not told, source, f"{len(theirs)} tensors", rule)
+    found_faults = [f"{fault}: {some_of(listed)}" for fault, listed in faults.items() if listed]
+    rule = f"they do not fit a {architecture} of the sizes that its config says; {'; '.join(found_faults)}"
+    require(not found_faults, source, f"{len(theirs)} tensors", rule)
     return join_projections({name: tensor.float() for name, tensor in found.items()}, source)
 
 
@@ -226,8 +226,8 @@ def activation_of(fields: Fields, name: str, default: str = "gelu") -> str:
     return fields.one_of(name, ACTIVATIONS, default)
 
 
-def answer_about_text(fields: Fields, count: int, source: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """``(config, reader)`` of a head that answers once about a text; ``problem_type`` says with what.
+def sequence_head(fields: Fields, count: int, source: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """``(config, reader)`` of a head for a whole text; ``problem_type`` says of which kind.
 
     Args:
         count: its outputs.

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anncestry.checkpoints.converters.encoder_names import UNTOLD, Exported, Reads, answer_about_text
+from anncestry.checkpoints.converters.encoder_names import NOTHING_KNOWN, Exported, TextFacts, sequence_head
 from anncestry.checkpoints.foreign_files import CONFIG, ForeignFiles
 from anncestry.checkpoints.imported import Imported
 from anncestry.checkpoints.rename import KeyMap
@@ -56,7 +56,7 @@ _ACTIVATIONS: dict[str, dict[str, str]] = {  # what GPT calls gelu is the approx
         "relu": "relu", "silu": "silu", "swish": "silu",
     },
 }  # fmt: skip
-_IDLE = (  # the order of a sum; of a head for texts with several answers; n_positions again
+_IDLE = (  # the order of a sum; of a head for multiple choice; n_positions again
     "n_ctx", "reorder_and_upcast_attn", "predict_special_tokens", "summary_type", "summary_use_proj",
     "summary_activation", "summary_proj_to_labels", "summary_first_dropout", "resid_pdrop",
 )  # fmt: skip
@@ -96,7 +96,7 @@ def from_gpt(files: ForeignFiles, _: str | None = None) -> Imported:
         tensors = {name.removeprefix("transformer."): tensor for name, tensor in files.weights.items()}
         found = _imported(_TYPES[str(files.model_type)], tensors, files.config, source, folder)
         writes = found.config["task"] == "language-model"
-        return found._replace(notes=(*found.notes, *(files.searches() if writes else ())))
+        return found._replace(notes=(*found.notes, *(files.generation_notes() if writes else ())))
     assert files.bundle is not None
     arrays = files.bundle.read(lambda name: name.startswith("model/"))
     tensors = {_tf_name(name): torch.from_numpy(np.array(array)) for name, array in arrays.items()}
@@ -129,7 +129,7 @@ def _imported(kind: str, theirs: Mapping[str, Tensor], config: Fields, source: s
     said = _said(kind, config, source)
     task, reader = {"task": "language-model", "output_size": len(table)}, None
     if classes is not None:
-        task, reader = answer_about_text(config, len(classes), source)
+        task, reader = sequence_head(config, len(classes), source)
         reader |= {"max_tokens": sizes["num_positions"], "pad": config.get("pad_token_id")}
     fields = {**sizes, **said, **task, "tie_embeddings": tied}
     if (
@@ -137,9 +137,9 @@ def _imported(kind: str, theirs: Mapping[str, Tensor], config: Fields, source: s
         and readout is None
         and (config.texts("architectures") or ("",))[0].endswith(("GPT2Model", "GPTModel"))
     ):
-        notes += ("task=language-model is assumed: there is no head, so that the table of words reads out",)
+        notes += ("task=language-model is assumed: there is no head, so the table of words is the readout",)
     heads = sorted({name.partition(".")[0] for name in theirs if _OTHER_HEADS.fullmatch(name)})
-    notes += tuple(f"{name} was left out: it is for texts with several answers" for name in heads)
+    notes += tuple(f"{name} was left out: it is for multiple choice" for name in heads)
     tokenizer = folder if any((folder / name).is_file() for name in _TOKENIZERS) else None
     notes += config.notes()
     if tokenizer is None:
@@ -199,21 +199,21 @@ def to_gpt(
     kind: str,
     tensors: Mapping[str, Tensor],
     config: Any,
-    reads: Reads = UNTOLD,
+    facts: TextFacts = NOTHING_KNOWN,
 ) -> Exported:
     """The files of a GPT of ours, for OpenAIGPT... or GPT2..., LMHeadModel or ForSequenceClassification.
 
-    Answers have no biases there. What ours add is put into the biases of the last normalisation, which makes
-    the same answers. A language model that was learnt beside answers is left out.
+    The head has no biases there. What ours add is put into the biases of the last normalisation, which gives
+    the same logits. An auxiliary language model's readout is left out.
 
     Args:
         kind: ``gpt`` or ``gpt2``.
         tensors: the state dict.
         config: its `GPTConfig`.
-        reads: how it reads and answers.
+        facts: how it reads texts and names its classes.
 
     Raises:
-        UserError: its activation is not known there; there are more answers than features, and biases.
+        UserError: its activation is not known there; its head has biases and more outputs than features.
     """
     writes, notes = config.task == "language-model", ()
     if not writes:
@@ -243,26 +243,26 @@ def to_gpt(
     else:
         usual = config.inner_size in (0, 4 * config.hidden_size)
         require(usual, "inner_size", config.inner_size, "Hugging Face's GPT has 4 hidden_size")
-    return Exported(described | reads.ids() | reads.answers(config), theirs, notes=notes)
+    return Exported(described | facts.special_tokens() | facts.labels(config), theirs, notes=notes)
 
 
 def _without_biases(
     kind: str, tensors: Mapping[str, Tensor], config: Any
 ) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """The tensors of a net that answers, its biases moved from the answers into the last normalisation."""
+    """The tensors of a classifier, with the biases of its head moved into the last normalisation."""
     ours, notes = dict(tensors), ()
     bias, weight = ours.pop("answer.linear.bias"), tensors["answer.linear.weight"]
     if ours.pop("readout.weight", None) is not None or config.text_weight:
-        notes = ("the language model beside the answers was left out",)
+        notes = ("the auxiliary language model was left out",)
     if bias.any():
         of_block = f"blocks.{config.num_layers - 1}.around_feed_forward.norm.bias"
         last = "norm.bias" if kind == "gpt2" else of_block
         shift = torch.linalg.pinv(weight.double()) @ bias.double()
         fits = torch.allclose(weight.double() @ shift, bias.double(), atol=1e-6)
-        rule = "has biases, which Hugging Face's GPT does not, and too many answers to put them elsewhere"
+        rule = "has biases, which Hugging Face's GPT does not, and too many outputs to put them elsewhere"
         require(fits, "output_size", config.output_size, rule)
         ours[last] = (ours[last].double() + shift).float()
-        notes += ("the biases of the answers are in the last normalisation there, to the same effect",)
+        notes += ("the biases of the head are in the last normalisation there, to the same effect",)
     return ours, notes
 
 

@@ -9,7 +9,7 @@ The names of our weights are theirs, so that a file goes through unchanged. What
   them as convolutions (``pre_logits.fc1``, ``pre_logits.fc2``, ``head.fc``).
 
 timm's ResNets and DenseNets have torchvision's names, and so have relatives that compute something else: a
-config.json says which one it is (``architecture``); shapes tell wide ResNets and ResNeXt. Sizes are read from
+config.json says which one it is (``architecture``); shapes show wide ResNets and ResNeXt. Sizes are read from
 the shapes of the weights. What nobody says is assumed: images of 224 x 224 behind a first kernel of 7 or 11,
 of 32 x 32 otherwise, and the stride of a bottleneck in its 3x3 convolution.
 """
@@ -130,7 +130,7 @@ def _check_kind(said: Fields) -> None:
 
 
 def _check_resnet(tensors: Mapping[str, Tensor], source: str) -> None:
-    """Raise a `UserError` for the relatives of a ResNet that their tensors tell."""
+    """Raise a `UserError` for relatives of a ResNet, which their tensors show."""
     others = {"convs.": "Res2Net", "se.": "a ResNet with squeeze and excitation", "eca.": "ECA-ResNet"}
     others |= {"downsample.2.": "a ResNet with pooling in its shortcuts (ResNet-D)"}
     for name in tensors:

@@ -38,7 +38,7 @@ Layers = list[tuple[CellWeights, ...]]  # per layer one cell, or two: ahead and 
 
 
 class RecurrentSizes(NamedTuple):
-    """What can be told from the weights alone. The activation of an ``rnn`` cannot.
+    """What weights alone show. The activation of an ``rnn`` they do not.
 
     Attributes:
         cell: ``rnn``, ``gru`` or ``lstm``.

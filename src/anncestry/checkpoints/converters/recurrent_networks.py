@@ -137,7 +137,7 @@ def _network(parts: _Parts, architecture: str | None, source: str, said: KerasMo
 
 
 def _two_classes(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-    """A sigmoid's one output as the scores of two classes: softmax of 0 and z is sigmoid of z."""
+    """A sigmoid's one output as the logits of two classes: softmax of 0 and z is sigmoid of z."""
     if len(weight) != 1:
         return weight, bias
     return torch.cat([torch.zeros_like(weight), weight]), torch.cat([torch.zeros_like(bias), bias])
@@ -151,7 +151,7 @@ def _task(
     sizes: RecurrentSizes,
     source: str,
 ) -> tuple[str, list[str]]:
-    """What is asked of the outputs, and notes on what was assumed of it."""
+    """The task, and notes on what was assumed of it."""
     both_ways, tokens = sizes.bidirectional, config["inputs"] == "tokens"
     if not linear:
         where = "at the last step" if not both_ways else "of both ends"
@@ -160,7 +160,7 @@ def _task(
     if said.every_step:
         return _task_of_every_step(said, next_token, source), []
     if next_token:
-        how = " (Keras answers at the last step alone)" if said.every_step is False else ""
+        how = " (Keras has outputs at the last step alone)" if said.every_step is False else ""
         return "language-model", [f"task=language-model is assumed: outputs are as many as tokens{how}"]
     if outputs > 1 and (said.output == "sigmoid" or (said.output == "linear" and said.loss == "labels")):
         return "multi-label", []
@@ -174,7 +174,7 @@ def _task(
 
 def _task_of_every_step(said: KerasModel, next_token: bool, source: str) -> str:
     classes = said.output == "softmax" or (said.output == "linear" and said.loss in ("", "classes"))
-    rule = "answers with values at every step (return_sequences=True); read are classes of every step"
+    rule = "has values at every step (return_sequences=True); only classes of every step are read"
     require(classes, source, f"{said.output} output", rule)
     return "language-model" if next_token else "tagging"
 
@@ -196,7 +196,7 @@ def _assumed(sizes: RecurrentSizes) -> list[str]:
     )
     where += "backwards at the first" if sizes.bidirectional else ""
     notes.append(
-        f"inputs are read as (batch, time, ...), and the answer is taken {where}; weights do not say"
+        f"inputs are read as (batch, time, ...), and the output is taken {where}; weights do not say"
     )
     return notes
 

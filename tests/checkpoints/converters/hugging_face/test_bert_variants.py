@@ -8,7 +8,7 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
-from anncestry.checkpoints.converters.hugging_face.bert_variants import to_bert_fork
+from anncestry.checkpoints.converters.hugging_face.bert_variants import to_bert_variant
 from anncestry.checkpoints.importing import import_weights
 from anncestry.cli.main import main
 from anncestry.errors import UserError
@@ -114,7 +114,7 @@ def test_outputs_and_the_way_back(tmp_path, kind):
     close(inside(outputs), inside(wanted))
     if kind == "ElectraForMaskedLM":  # a BERT with small tables has no other file
         return
-    made = to_bert_fork(found.architecture, ours.state_dict(), ours.config)
+    made = to_bert_variant(found.architecture, ours.state_dict(), ours.config)
     back = "RobertaForMaskedLM" if kind.startswith("XLM") else kind
     assert made.config["architectures"] == [back]
     close(inside(theirs_of(loaded(back, tmp_path / "back", made), name)), inside(wanted))
@@ -169,7 +169,7 @@ def test_a_discriminator_alone_embeds(tmp_path):
     theirs.save_pretrained(tmp_path)
     found = import_weights(tmp_path)
     assert (found.architecture, found.config["task"]) == ("electra", "embedding")
-    assert any("tells replaced tokens was left out" in note for note in found.notes)
+    assert any("replaced-token detection was left out" in note for note in found.notes)
     with torch.no_grad():
         wanted = theirs.electra(text()).last_hidden_state
         close(ours_of(found).encode(text()), wanted)
@@ -228,4 +228,4 @@ def test_what_does_not_go_out(architecture, changes, message):
     sizes = {"input_size": V, "output_size": V, "hidden_size": D, "num_layers": 1, "num_heads": 4}
     model = create(architecture, **{**sizes, **changes})
     with pytest.raises(UserError, match=message):
-        to_bert_fork(architecture, model.state_dict(), model.config)
+        to_bert_variant(architecture, model.state_dict(), model.config)

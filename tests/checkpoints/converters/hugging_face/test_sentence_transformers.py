@@ -11,7 +11,7 @@ from sentence_transformers import CrossEncoder, SentenceTransformer
 from sentence_transformers.sentence_transformer import modules
 
 from anncestry.checkpoints.converters.bert import to_bert
-from anncestry.checkpoints.converters.encoder_names import Reads
+from anncestry.checkpoints.converters.encoder_names import TextFacts
 from anncestry.checkpoints.importing import import_weights
 from anncestry.cli.main import main
 from anncestry.errors import UserError
@@ -169,7 +169,7 @@ def model_of(**changes):
 
 def saved(folder, model=None, tensors=None, config=None, words=TOKENS, classes=()):
     """A folder of Hugging Face's, with changes."""
-    made = to_bert((model or model_of()).state_dict(), (model or model_of()).config, Reads(classes))
+    made = to_bert((model or model_of()).state_dict(), (model or model_of()).config, TextFacts(classes))
     folder.mkdir(parents=True, exist_ok=True)
     save_file(made.tensors if tensors is None else tensors(made.tensors), folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps(made.config | (config or {})))

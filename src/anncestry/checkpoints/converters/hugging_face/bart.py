@@ -1,8 +1,8 @@
 """BART: Hugging Face's folders of BartForConditionalGeneration, both ways.
 
-One table embeds sources and answers and scores words. A text that is written begins with
+One table embeds sources and targets and is the readout. A generated text begins with
 ``decoder_start_token_id``, which as a rule is the end, </s>; of that row our beginning gets a copy, which is
-never written. Our vocabularies begin with filler, unknown word, beginning and end, so rows change places:
+never generated. Our vocabularies begin with filler, unknown word, beginning and end, so rows change places:
 after these four come the other rows, in the file's order.
 """
 
@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from anncestry.checkpoints.converters.encoder_names import (
-    UNTOLD,
+    NOTHING_KNOWN,
     Exported,
-    Reads,
+    TextFacts,
     activation_of,
     fitted,
     foreign,
@@ -93,12 +93,12 @@ def from_bart(files: ForeignFiles, _: str | None = None) -> Imported:
         theirs[_BIAS] = bias
     tensors = fitted("bart", sizes, theirs, _NAMES, source)
     reader = {"kind": "denoising", "rows": list(words.rows), "max_tokens": sizes["num_positions"] - 2}
-    told = (*files.searches(), *fields.notes())
+    notes = (*files.generation_notes(), *fields.notes())
     if not any(name in files.names for name in _TOKENIZERS):
         numbers = "filler 0, unknown 1, beginning 2, end 3, then the file's others"
-        told = (f"no tokenizer lies beside the weights: the run takes tokens, not texts: {numbers}", *told)
-        return Imported("bart", sizes, tensors, notes=told)
-    return Imported("bart", sizes, tensors, None, told, files.folder, reader)
+        notes = (f"no tokenizer lies beside the weights: the run takes tokens, not texts: {numbers}", *notes)
+        return Imported("bart", sizes, tensors, notes=notes)
+    return Imported("bart", sizes, tensors, None, notes, files.folder, reader)
 
 
 def words_of(fields: Fields, files: ForeignFiles | None = None) -> Words:
@@ -167,8 +167,8 @@ def _sizes(fields: Fields, num_words: int) -> dict[str, Any]:
     }
 
 
-def their_rows(tensors: Mapping[str, Tensor], numbers: Sequence[int]) -> tuple[int, ...]:
-    """Which token of ours each row of their table is.
+def exported_rows(tensors: Mapping[str, Tensor], numbers: Sequence[int]) -> tuple[int, ...]:
+    """(V,) which token of ours each row of their table is.
 
     A beginning that is still as the end, and an unknown token that nothing was ever read for, need no rows
     of their own; other tokens that have no number there follow behind all others.
@@ -186,20 +186,20 @@ def their_rows(tensors: Mapping[str, Tensor], numbers: Sequence[int]) -> tuple[i
 
 
 def _start(table: Tensor) -> int:
-    """The token that a text is begun with: the beginning, unless its vector is still another's."""
+    """The token that a generated text begins with: the beginning, or the one whose vector it still shares."""
     return next((token for token in (END, PAD) if torch.equal(table[token], table[BEGIN])), BEGIN)
 
 
-def to_bart(tensors: Mapping[str, Tensor], config: Any, reads: Reads = UNTOLD) -> Exported:
+def to_bart(tensors: Mapping[str, Tensor], config: Any, facts: TextFacts = NOTHING_KNOWN) -> Exported:
     """The files of a BART of ours, for BartForConditionalGeneration, with the words in our order.
 
     Args:
         tensors: the state dict.
         config: its `BARTConfig`.
-        reads: how it reads texts.
+        facts: how it reads texts.
 
     Raises:
-        UserError: they have no such BART; names the field and what it would have to be.
+        UserError: transformers has no such BART; names the field and what it would have to be.
     """
     width = config.hidden_size
     usual = config.head_size in (0, width / config.num_heads)
@@ -212,7 +212,7 @@ def to_bart(tensors: Mapping[str, Tensor], config: Any, reads: Reads = UNTOLD) -
     ):
         require(fits, name, getattr(config, name), "Hugging Face's BART has another one", [wanted])
     theirs = foreign(tensors, _NAMES)
-    rows = reads.rows or tuple(range(config.input_size))
+    rows = facts.rows or tuple(range(config.input_size))
     number = {token: place for place, token in enumerate(rows)}
     start = number[BEGIN if BEGIN in number else _start(tensors["embedding.weight"])]
     theirs[_SHARED] = theirs[_SHARED][list(rows)].clone()
@@ -227,7 +227,7 @@ def to_bart(tensors: Mapping[str, Tensor], config: Any, reads: Reads = UNTOLD) -
         "attention_dropout": config.attention_dropout, "activation_dropout": config.inner_dropout,
         "scale_embedding": False, "normalize_before": False, "normalize_embedding": True,
         "tie_word_embeddings": True, "pad_token_id": number[PAD],
-        "bos_token_id": start if reads.begin is None else reads.begin, "eos_token_id": number[END],
+        "bos_token_id": start if facts.begin is None else facts.begin, "eos_token_id": number[END],
         "decoder_start_token_id": start, "forced_eos_token_id": number[END], "dtype": "float32",
     }  # fmt: skip
     rows = len(theirs["model.encoder.embed_positions.weight"])

@@ -1,4 +1,5 @@
-"""How Hugging Face writes BERT's forks: what sets the files of each apart, a row for each."""
+"""Tables of the tensor names and config fields of BERT's variants, a row for each, as Hugging Face writes
+them."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -17,33 +18,33 @@ _NUMBERS = {
 }  # fmt: skip
 
 
-class Kin(NamedTuple):
-    """How the files of one fork are written.
+class BertVariant(NamedTuple):
+    """How the files of one variant are written. Modules are given as theirs -> ours.
 
     Attributes:
-        architecture: of ours.
+        architecture: its id on the timeline.
         name: what the names of their classes begin with.
-        prefix: what names of the body begin with.
-        words: modules of theirs above hidden words, and ours.
-        copies: tensors of these that are stored twice, and which they equal.
-        answer: modules of theirs that answer about a text, and ours; two where no pooler is below.
+        prefix: what the names of the body's tensors begin with.
+        lm_head: modules of the head for masked tokens.
+        tied: tensors of that head that are stored twice -> the tensor that they must equal.
+        classifier: modules of the head for a whole text; two where no pooler is below it.
         pooler: the module of the pooler.
         layer, block, embeddings: as for `bert_names`.
-        sizes, numbers: our fields, and what a config calls them; ``numbers`` with what is usual.
-        activation: what a config calls it.
-        fixed: fields of ours that their program does not let choose, and their values.
-        first_position: rows of positions before the first one that is read.
-        gelu: whether what is above hidden words has GELU, whatever the activation is.
+        sizes, numbers: our fields -> the names of theirs in a config; ``numbers`` with their defaults.
+        activation: its name in a config.
+        fixed: fields of ours whose values their program fixes.
+        first_position: rows of the table of positions before that of the first token.
+        gelu: whether the head for masked tokens has GELU, whatever the activation is.
         ids: of special tokens, for a config that is written.
-        ignored: keys of a config that need not be read.
+        ignored: fields of a config that change no result.
     """
 
     architecture: str
     name: str
     prefix: str
-    words: Mapping[str, str]
-    copies: Mapping[str, str]
-    answer: Mapping[str, str] = {"classifier": "head"}
+    lm_head: Mapping[str, str]
+    tied: Mapping[str, str]
+    classifier: Mapping[str, str] = {"classifier": "head"}
     pooler: Mapping[str, str] = POOLER
     layer: str = "encoder.layer.{l}"
     block: Mapping[str, str] = BLOCK
@@ -58,14 +59,14 @@ class Kin(NamedTuple):
     ignored: tuple[str, ...] = ("classifier_dropout",)
 
 
-_ROBERTA = Kin(
+_ROBERTA = BertVariant(
     "roberta", "Roberta", "roberta.",
     {"lm_head.dense": "head.linear", "lm_head.layer_norm": "head.norm", "lm_head.bias": "head.readout.bias"},
     {"lm_head.decoder.weight": "embeddings.word_embeddings.weight", "lm_head.decoder.bias": "lm_head.bias"},
     _TWO_LAYERS, first_position=2, gelu=True,
     ids={"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2},
 )  # fmt: skip
-_ALBERT = Kin(
+_ALBERT = BertVariant(
     "albert", "Albert", "albert.",
     {
         "predictions.dense": "head.linear", "predictions.LayerNorm": "head.norm",
@@ -90,7 +91,7 @@ _ALBERT = Kin(
         "num_memory_blocks",
     ),
 )  # fmt: skip
-_DISTILBERT = Kin(
+_DISTILBERT = BertVariant(
     "distilbert", "DistilBert", "distilbert.",
     {
         "vocab_transform": "head.linear", "vocab_layer_norm": "head.norm",
@@ -118,7 +119,7 @@ _GENERATOR_HEAD = {
     "generator_predictions.dense": "head.linear", "generator_predictions.LayerNorm": "head.norm",
     "generator_lm_head.bias": "head.readout.bias",
 }  # fmt: skip
-ELECTRA = Kin(
+ELECTRA = BertVariant(
     "electra", "Electra", "electra.",
     {
         "discriminator_predictions.dense": "head.linear",
@@ -134,10 +135,10 @@ ELECTRA = Kin(
 )  # fmt: skip
 GENERATOR = ELECTRA._replace(
     architecture="bert",
-    words=_GENERATOR_HEAD,
-    copies={"generator_lm_head.weight": "embeddings.word_embeddings.weight"},
+    lm_head=_GENERATOR_HEAD,
+    tied={"generator_lm_head.weight": "embeddings.word_embeddings.weight"},
 )
-KIN: Mapping[str, Kin] = {
+BERT_VARIANTS: Mapping[str, BertVariant] = {
     "roberta": _ROBERTA,
     "camembert": _ROBERTA._replace(
         architecture="camembert", name="Camembert",
@@ -148,4 +149,4 @@ KIN: Mapping[str, Kin] = {
     "distilbert": _DISTILBERT,
     "electra": ELECTRA,
 }  # fmt: skip
-"""Their ``model_type``, and how its files are written."""
+"""``model_type`` of a config.json -> how its files are written."""

@@ -125,7 +125,7 @@ def from_marian(files: ForeignFiles, _: str | None = None) -> Imported:
         del tensors["readout.bias"]
     config.ignore(*_IDLE)
     return imported(
-        tensors, (words[0], words[1]), ours, source, processor, (*files.searches(), *config.notes())
+        tensors, (words[0], words[1]), ours, source, processor, (*files.generation_notes(), *config.notes())
     )
 
 

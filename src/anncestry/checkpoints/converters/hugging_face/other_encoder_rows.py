@@ -1,7 +1,8 @@
-"""How Hugging Face writes XLM, FlauBERT, XLNet and MobileBERT: a row for each family in `FAMILIES`.
+"""Tables of the tensor names of XLM, FlauBERT, XLNet and MobileBERT as Hugging Face writes them.
 
-A row has names, config, and where tensors lie otherwise than ours. XLNet keeps the matrices of attention by
-heads, (D, h, k); MobileBERT projects queries and keys apart, and its second table of words is turned.
+Each row of `OTHER_ENCODERS` has the names, how a config is read and written, and how tensors are laid out
+where that differs from ours. XLNet keeps the matrices of attention by heads, (D, h, k); MobileBERT projects
+queries and keys apart, and its second table of words is transposed.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,27 +21,29 @@ _QUERY, _KEY, _BOTH = (f"attention.self.{part}" for part in ("query", "key", "qu
 _REST = "cls.predictions.dense.weight"
 
 
-class Family(NamedTuple):
-    """How the files of one family are written.
+class OtherEncoder(NamedTuple):
+    """How the files of one encoder are written.
 
     Attributes:
-        name: what their classes begin with; ``words``: the ending of the one that says words.
-        prefix: what the names of the body begin with.
-        body: modules of theirs and of ours; a name that ends with ``.weight``, ``.bias`` or
-            ``!`` is a tensor's.
+        name: what the names of their classes begin with.
+        lm_class: the ending of the class with a head for masked tokens.
+        prefix: what the names of the body's tensors begin with.
+        body: modules, theirs -> ours; a name that ends with ``.weight``, ``.bias`` or ``!`` is a tensor's.
         heads: the same above the body, for each task.
-        copies: tensors that are stored twice, and which they equal.
-        read: the fields of ours that a config says; ``write``: a config of ours as theirs.
-        summary: what a config must say of how an answer is read from a text.
-        inwards, outwards: tensors as ours lie, and as theirs do.
+        tied: tensors that are stored twice -> the tensor that they must equal.
+        read: the fields of our config, from theirs.
+        write: the fields of their config, from ours.
+        summary: fields of a config with the values that the head for a whole text needs.
+        inwards: tensors as they lay them out, as ours are.
+        outwards: the way back.
     """
 
     name: str
-    words: str
+    lm_class: str
     prefix: str
     body: Mapping[str, str]
     heads: Mapping[str, Mapping[str, str]]
-    copies: Mapping[str, str]
+    tied: Mapping[str, str]
     read: Callable[[Fields], dict[str, Any]]
     write: Callable[[Any], dict[str, Any]]
     summary: Mapping[str, Any] = {}
@@ -108,13 +111,13 @@ def _write_xlm(config: Any) -> dict[str, Any]:
     known = config.activation in ("gelu", "relu")
     require(known, "activation", config.activation, "is not known there", ["gelu", "relu"])
     names = config.languages
-    told = (
+    numbered = (
         {"id2lang": dict(enumerate(names)), "lang2id": {n: i for i, n in enumerate(names)}} if names else {}
     )
     return {
         "vocab_size": config.input_size, "emb_dim": config.hidden_size, "n_layers": config.num_layers,
         "n_heads": config.num_heads, "max_position_embeddings": config.num_positions,
-        "n_langs": max(1, len(names)), "use_lang_emb": bool(names), "dropout": config.dropout, **told,
+        "n_langs": max(1, len(names)), "use_lang_emb": bool(names), "dropout": config.dropout, **numbered,
         "attention_dropout": config.attention_dropout, "gelu_activation": config.activation == "gelu",
         "layer_norm_eps": config.norm_eps, "pre_norm": config.norm == "pre", "layerdrop": config.layer_drop,
         "summary_type": "first", "summary_use_proj": True, "summary_proj_to_labels": True,
@@ -326,30 +329,35 @@ def silent_filler(
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """``(tensors, fields of the config)`` with a vector of zeros for the filler.
 
-    Three words side by side are read together, and there the filler is read as a word: so its vector would
-    change the last word of a text. What scores words keeps the table as it was.
+    The embeddings of three neighbouring tokens are read together, those of the filler too: its vector would
+    change the last token of a text. The readout keeps the table as it was.
+
+    Args:
+        theirs: tensors by their names.
+        prefix: of the names of the body.
+        pad: the row of the filler.
     """
     name = f"{prefix}embeddings.word_embeddings.weight"
     table = theirs[name].clone()
     table[pad] = 0
-    told = {**theirs, name: table}
+    found = {**theirs, name: table}
     if f"{_PREDICTIONS}bias" not in theirs:
-        return told, {}
-    told[f"{_PREDICTIONS}decoder.weight"] = theirs[name]
-    told[f"{_PREDICTIONS}decoder.bias"] = theirs[f"{_PREDICTIONS}bias"].clone()
-    return told, {"tie_word_embeddings": False}
+        return found, {}
+    found[f"{_PREDICTIONS}decoder.weight"] = theirs[name]
+    found[f"{_PREDICTIONS}decoder.bias"] = theirs[f"{_PREDICTIONS}bias"].clone()
+    return found, {"tie_word_embeddings": False}
 
 
 def whole_table(theirs: Mapping[str, Tensor], copies: Mapping[str, str]) -> dict[str, Tensor]:
-    """The way back: the table as the scores have it, where it differs in one row of zeros alone."""
+    """The way back: the table as the readout has it, where the two differ in one row of zeros alone."""
     found = dict(theirs)
     for copy, name in copies.items():
-        table, scored = found.get(name), found.get(copy)
-        if table is None or scored is None or table.dim() != 2 or table.shape != scored.shape:
+        table, readout = found.get(name), found.get(copy)
+        if table is None or readout is None or table.dim() != 2 or table.shape != readout.shape:
             continue
-        other = (table != scored).any(1)
+        other = (table != readout).any(1)
         if other.sum() == 1 and not table[other].any():
-            found[name] = scored.clone()
+            found[name] = readout.clone()
     return found
 
 
@@ -360,21 +368,21 @@ _FIRST: Mapping[str, Any] = {
 }  # fmt: skip
 _LAST: Mapping[str, Any] = {"summary_type": "last", "summary_activation": "tanh"}
 _TIED = {"pred_layer.proj.weight": "embeddings.weight"}
-FAMILIES: Mapping[str, Family] = {
-    "xlm": Family(
+OTHER_ENCODERS: Mapping[str, OtherEncoder] = {
+    "xlm": OtherEncoder(
         "XLM", "WithLMHeadModel", "transformer.", _XLM_BODY, _XLM_HEADS, _TIED, _read_xlm, _write_xlm,
         _FIRST,
     ),
-    "flaubert": Family(
+    "flaubert": OtherEncoder(
         "Flaubert", "WithLMHeadModel", "transformer.", _XLM_BODY, _XLM_HEADS, _TIED, _read_xlm, _write_xlm,
         _FIRST,
     ),
-    "xlnet": Family(
+    "xlnet": OtherEncoder(
         "XLNet", "LMHeadModel", "transformer.", _XLNET_BODY, _XLNET_HEAD,
         {"lm_loss.weight": "word_embedding.weight"}, _read_xlnet, _write_xlnet, _LAST,
         _from_heads, _to_heads,
     ),
-    "mobilebert": Family(
+    "mobilebert": OtherEncoder(
         "MobileBert", "ForMaskedLM", "mobilebert.", mobile_body(), _MOBILE_HEADS,
         {
             "cls.predictions.decoder.weight": "embeddings.word_embeddings.weight",

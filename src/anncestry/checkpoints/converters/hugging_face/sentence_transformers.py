@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from anncestry.checkpoints.converters.encoder_names import Exported, Reads
+from anncestry.checkpoints.converters.encoder_names import Exported, TextFacts
 from anncestry.checkpoints.foreign_files import ForeignFiles
 from anncestry.checkpoints.imported import Imported
 from anncestry.errors import UserError, require
@@ -50,13 +50,13 @@ class _Module(NamedTuple):
     files: ForeignFiles
 
 
-def is_sentence_bert(files: ForeignFiles) -> bool:
+def is_sentence_transformers(files: ForeignFiles) -> bool:
     """Whether a folder says of which parts it is made."""
     return files.is_folder and _MODULES in files.names
 
 
 def encoder_of(files: ForeignFiles) -> ForeignFiles:
-    """The folder of the Transformer that `is_sentence_bert` found.
+    """The folder of the Transformer that `is_sentence_transformers` found.
 
     Raises:
         UserError: the list of parts is damaged, or names another part first.
@@ -65,8 +65,8 @@ def encoder_of(files: ForeignFiles) -> ForeignFiles:
 
 
 def with_parts(files: ForeignFiles, found: Imported) -> Imported:
-    """The encoder of a folder, with what brings its tokens' vectors together; or a cross-encoder, which
-    answers about a pair.
+    """The encoder of a folder, with the pooling of its tokens' vectors; or a cross-encoder, which classifies
+    a pair of texts.
 
     Args:
         found: what was read of `encoder_of` the files.
@@ -84,13 +84,13 @@ def with_parts(files: ForeignFiles, found: Imported) -> Imported:
     said = inner.json(settings, _IDLE) if settings else Fields({}, _SETTINGS)
     reader, longest = dict(found.reader or {}), said.get("max_seq_length")
     if isinstance(longest, int) and longest > 0:  # it counts, whatever the tokenizer says
-        reader |= {"max_tokens": min(longest, reader.get("max_tokens", longest)), "told": True}
+        reader |= {"max_tokens": min(longest, reader.get("max_tokens", longest)), "fixed": True}
     reader |= {"lower": True} if said.flag("do_lower_case", False) else {}
     notes = tuple(note for note in found.notes if not note.startswith("pooling="))
     prompt, more = _prompt(whole)
     if kinds == _PARTS[:1]:
-        answers = task in ("classification", "regression")
-        require(answers, source, task, "must answer about a text where nothing brings vectors together")
+        classifies = task in ("classification", "regression")
+        require(classifies, source, task, "must classify texts where no part pools vectors")
         require(not prompt, whole.source, prompt, "is a prompt of a cross-encoder, which is not read here")
         if reader.get("kind") == "packed-values":
             used = _answers_through(whole.get("activation_fn"), reader, source)
@@ -103,8 +103,8 @@ def with_parts(files: ForeignFiles, found: Imported) -> Imported:
     config = {**found.config, "pooling": pooling, "unit_length": kinds[-1] == "Normalize"}
     kept = {n: t for n, t in found.tensors.items() if not n.startswith("pooler.")}
     if "Dense" in kinds:
-        told, tensors = _dense(modules[2].files, config["hidden_size"])
-        config, kept = {**config, **told}, {**kept, **tensors}
+        dense, tensors = _dense(modules[2].files, config["hidden_size"])
+        config, kept = {**config, **dense}, {**kept, **tensors}
     if prompt:
         reader["prompt"] = prompt
         more = (f"prompt={prompt!r} is put before every text, as {_ALIKE} says", *more)
@@ -120,7 +120,7 @@ def _prompt(whole: Fields) -> tuple[str, tuple[str, ...]]:
     rule = "default_prompt_name must be one of the prompts"
     require(name is None or name in prompts, whole.source, name, rule, prompts)
     others = [f"{key}={text!r}" for key, text in prompts.items() if text and key != name]
-    notes = (f"prompts are not put before texts unless they are written there: {', '.join(others)}",)
+    notes = (f"prompts are put before no text, where they are not written into it: {', '.join(others)}",)
     return (prompts.get(name) or "") if name is not None else "", notes if others else ()
 
 
@@ -157,12 +157,12 @@ def _dense(files: ForeignFiles, width: int) -> tuple[dict[str, Any], dict[str, T
     return {"dense_size": size, "dense_activation": names[kind], "output_size": size}, tensors
 
 
-def of_sentences(made: Exported, config: Any, reads: Reads, poolers: str = "") -> Exported:
+def of_sentences(made: Exported, config: Any, facts: TextFacts, poolers: str = "") -> Exported:
     """The same with the files that make a folder one of sentence-transformers', where it gives vectors.
 
     Args:
         config: of a network of ours.
-        reads: how it reads texts.
+        facts: how it reads texts.
         poolers: the class of theirs, where it has a pooler.
     """
     if config.task != "embedding":
@@ -171,7 +171,7 @@ def of_sentences(made: Exported, config: Any, reads: Reads, poolers: str = "") -
         note = "its vectors are pooler_output there; sentence-transformers would take the mean of all tokens"
         return made._replace(notes=(*made.notes, note))
     note = (f"there is no pooler: {poolers} takes add_pooling_layer=False to load it",) if poolers else ()
-    files = _sentence_files(config, reads.max_tokens or config.num_positions)
+    files = _sentence_files(config, facts.max_tokens or config.num_positions)
     return made._replace(files={**made.files, **files}, notes=(*made.notes, *note))
 
 
@@ -217,13 +217,13 @@ def _modules(files: ForeignFiles) -> list[_Module]:
     require(inside, "file", str(file), "names a folder outside of its own")
     modules = [_Module(kind, files.inside(folder)) for kind, folder in listed if kind != "Dropout"]
     kinds = tuple(module.kind for module in modules)
-    rule = f"must be made of {', '.join(_PARTS)}, the last two or not; or of a Transformer that answers"
+    rule = f"must be made of {', '.join(_PARTS)}, the last two or not; or of a Transformer that classifies"
     require(kinds in _MADE_OF, files.name, list(kinds), rule)
     return modules
 
 
 def _pooling(files: ForeignFiles, source: str, prompt: str) -> str:
-    """How vectors are brought together."""
+    """How the vectors of tokens are pooled."""
     said = files.json("config.json", _DIMENSIONS)
     mode = said.get("pooling_mode")
     modes = [mode] if isinstance(mode, str) else mode if isinstance(mode, list) else []

@@ -44,7 +44,7 @@ class KerasModel(NamedTuple):
         output: the activation above the ``Dense``: linear, softmax or sigmoid; None where there is no Dense.
         loss: ``classes``, ``labels`` (each holds or not) or ``values`` where it was trained with a loss of
             these; else empty.
-        seq_len: the steps of an input; 0 where they are not told.
+        seq_len: the steps of an input; 0 where they are not said.
         notes: what a person must know.
     """
 
@@ -298,8 +298,8 @@ def _feeds(node: Any) -> set[str]:
 
 
 def _loss(config: Mapping[str, Any]) -> str:
-    told = config.get("compile_config") or config.get("training_config") or {}
-    loss = told.get("loss") if isinstance(told, Mapping) else None
+    compiled = config.get("compile_config") or config.get("training_config") or {}
+    loss = compiled.get("loss") if isinstance(compiled, Mapping) else None
     if isinstance(loss, list) and len(loss) == 1:
         loss = loss[0]
     if isinstance(loss, Mapping):
