@@ -24,7 +24,7 @@ from anncestry.runs import create
 from anncestry.runs import folder as run_folder
 from anncestry.runs.run import Run
 from anncestry.timeline import TIMELINE, find
-from anncestry.training.fit import Diverged
+from anncestry.training.outcome import Diverged
 
 QUICK = {"data": "toy2d:xor", "models": ["mlp", "adaline"], "epochs": 1, "seeds": 2}
 ENTRANTS = ["majority", "logistic", "boosted-trees", "adaline", "mlp"]

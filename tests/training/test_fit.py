@@ -14,8 +14,9 @@ from anncestry.objectives import objective_for
 from anncestry.protocols import OwnRule
 from anncestry.signature import Signature
 from anncestry.timeline import find
-from anncestry.training.evaluation_schedule import next_place, unit_of
-from anncestry.training.fit import Diverged, fit
+from anncestry.training.evaluation_schedule import next_evaluation, unit_of
+from anncestry.training.fit import fit
+from anncestry.training.outcome import Diverged
 from anncestry.training.settings import TrainingSettings
 from anncestry.training.snapshot import latest_snapshot, snapshot_paths
 
@@ -47,7 +48,7 @@ class StopAfter:
     """A watcher that asks the loop to stop as Ctrl-C does."""
 
     def __init__(self, monkeypatch, steps: int) -> None:
-        from anncestry.training import fit as module
+        from anncestry.training import loop as module
 
         class Request(module.StopRequest):
             calls = itertools.count(1)
@@ -170,9 +171,9 @@ def test_small_data_are_scored_after_each_of_the_first_passes(digits):
 def test_places_lie_ever_further_apart():
     places = [0]
     while places[-1] < 1000:
-        places.append(next_place(places[-1], 10))
+        places.append(next_evaluation(places[-1], 10))
     assert places[:12] == [0, 10, 20, 30, 40, 50, 60, 70, 80, 100, 120, 150]
-    assert next_place(85, 10) == 100
+    assert next_evaluation(85, 10) == 100
     assert len(places) < 25
     train, large = (
         Examples(torch.zeros(50, 1), torch.zeros(50)),

@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from anncestry.training.optimizers import Place, make_optimizer, rate_factor
+from anncestry.training.optimizers import Position, make_optimizer, rate_factor
 from anncestry.training.settings import TrainingSettings
 
 
 def test_warm_up_rises_in_equal_steps():
     settings = TrainingSettings(warmup_steps=4)
-    assert [rate_factor(settings, Place(step, 0.0, 0)) for step in range(6)] == [
+    assert [rate_factor(settings, Position(step, 0.0, 0)) for step in range(6)] == [
         0.25,
         0.5,
         0.75,
@@ -24,18 +24,18 @@ def test_warm_up_rises_in_equal_steps():
 
 def test_a_warm_up_by_share_rises_with_the_run():
     settings = TrainingSettings(warmup=0.25, schedule="linear")
-    factors = [rate_factor(settings, Place(9, fraction, 0)) for fraction in (0.0, 0.125, 0.25, 0.625)]
+    factors = [rate_factor(settings, Position(9, fraction, 0)) for fraction in (0.0, 0.125, 0.25, 0.625)]
     assert factors == pytest.approx([0.0, 0.5 * 0.875, 0.75, 0.375])
     told = TrainingSettings(warmup=0.25, warmup_steps=20)  # steps that are told count first
-    assert rate_factor(told, Place(9, 0.9, 0)) == 0.5
+    assert rate_factor(told, Position(9, 0.9, 0)) == 0.5
 
 
 @pytest.mark.parametrize(("schedule", "middle"), [("constant", 1.0), ("cosine", 0.5), ("linear", 0.5)])
 def test_schedules_start_at_one(schedule, middle):
     settings = TrainingSettings(schedule=schedule)
-    assert rate_factor(settings, Place(0, 0.0, 0)) == pytest.approx(1.0)
-    assert rate_factor(settings, Place(9, 0.5, 0)) == pytest.approx(middle)
-    assert rate_factor(settings, Place(9, 1.0, 0)) == pytest.approx(
+    assert rate_factor(settings, Position(0, 0.0, 0)) == pytest.approx(1.0)
+    assert rate_factor(settings, Position(9, 0.5, 0)) == pytest.approx(middle)
+    assert rate_factor(settings, Position(9, 1.0, 0)) == pytest.approx(
         1.0 if schedule == "constant" else 0.0, abs=1e-12
     )
 
@@ -48,7 +48,7 @@ def test_the_inverse_root_is_the_transformers():
     assert peak == pytest.approx(6.99e-4, rel=1e-3)
     for step in (1, 17, warmup, warmup + 1, 4 * warmup):
         expected = width**-0.5 * min(step**-0.5, step * warmup**-1.5)
-        assert peak * rate_factor(settings, Place(step - 1, 0.0, 0)) == pytest.approx(expected)
+        assert peak * rate_factor(settings, Position(step - 1, 0.0, 0)) == pytest.approx(expected)
 
 
 def test_the_constants_of_adam_are_the_settings():
@@ -107,13 +107,15 @@ def test_settings_say_what_is_wrong(fields, message):
 
 def test_the_rate_decays_by_the_epoch_after_the_first_few():
     settings = TrainingSettings(decay=0.5, decay_after=4)
-    rates = [rate_factor(settings, Place(7, 0.3, epoch)) for epoch in range(7)]
+    rates = [rate_factor(settings, Position(7, 0.3, epoch)) for epoch in range(7)]
     assert rates == [1.0, 1.0, 1.0, 1.0, 0.5, 0.25, 0.125]
 
 
 def test_steps_fall_at_half_and_at_three_quarters():
     settings = TrainingSettings(schedule="steps")
-    found = [rate_factor(settings, Place(9, fraction, 0)) for fraction in (0.0, 0.49, 0.5, 0.74, 0.75, 1.0)]
+    found = [
+        rate_factor(settings, Position(9, fraction, 0)) for fraction in (0.0, 0.49, 0.5, 0.74, 0.75, 1.0)
+    ]
     assert found == [1.0, 1.0, 0.1, 0.1, 0.01, 0.01]
 
 

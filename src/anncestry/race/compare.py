@@ -36,8 +36,7 @@ def compare(
 ) -> Results:
     """Race architectures on one data set, beside simple baselines.
 
-        results = anncestry.compare("digits", models=["mlp", "lstm"], epochs=3, seeds=2)
-        print(results)  # the ranking; a notebook shows ``results`` as a table
+    ``print(results)`` shows the ranking; a notebook shows it as a table.
 
     >>> results = anncestry.compare("toy2d:moons", models=["perceptron", "adaline"], epochs=1, seeds=1)
     >>> [entrant.id for entrant in results.entrants]

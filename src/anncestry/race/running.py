@@ -23,7 +23,7 @@ from anncestry.race.trial import attempt, run_folder, train_run
 from anncestry.race.workers import Workers
 from anncestry.report.race.race import page
 from anncestry.timeline import Architecture
-from anncestry.training.fit import Progress
+from anncestry.training.outcome import Progress
 
 log = logging.getLogger(__name__)
 

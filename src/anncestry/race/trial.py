@@ -27,8 +27,9 @@ from anncestry.race.records import Run
 from anncestry.runs.create import create_run, finish_run
 from anncestry.signature import GENERATION_TASKS
 from anncestry.timeline import Architecture
-from anncestry.training.fit import Diverged, Progress, fit
+from anncestry.training.fit import fit
 from anncestry.training.history import History
+from anncestry.training.outcome import Diverged, Progress
 from anncestry.training.settings import TrainingSettings
 from anncestry.training.train import reproduce
 

@@ -110,7 +110,7 @@ def _decayed(model: nn.Module, settings: TrainingSettings) -> list[Any]:
     return [group for group in (matrices, others) if group["params"]]
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """How far training has come.
 
     Attributes:
@@ -124,22 +124,22 @@ class Place(NamedTuple):
     epoch: int
 
 
-def rate_factor(settings: TrainingSettings, place: Place) -> float:
+def rate_factor(settings: TrainingSettings, position: Position) -> float:
     """What the learning rate is multiplied by."""
     factor = 1.0
     if settings.warmup_steps:
-        factor = min(1.0, (place.step + 1) / settings.warmup_steps)
+        factor = min(1.0, (position.step + 1) / settings.warmup_steps)
     elif settings.warmup:
-        factor = min(1.0, place.fraction / settings.warmup)
-    factor *= settings.decay ** max(0, place.epoch - settings.decay_after + 1)
+        factor = min(1.0, position.fraction / settings.warmup)
+    factor *= settings.decay ** max(0, position.epoch - settings.decay_after + 1)
     if settings.schedule == "cosine":
-        return factor * 0.5 * (1 + math.cos(math.pi * min(1.0, place.fraction)))
+        return factor * 0.5 * (1 + math.cos(math.pi * min(1.0, position.fraction)))
     if settings.schedule == "linear":
-        return factor * max(0.0, 1 - place.fraction)
+        return factor * max(0.0, 1 - position.fraction)
     if settings.schedule == "inverse-sqrt":
-        return factor * min(1.0, (settings.warmup_steps / (place.step + 1)) ** 0.5)
+        return factor * min(1.0, (settings.warmup_steps / (position.step + 1)) ** 0.5)
     if settings.schedule == "steps":
-        return factor * (1.0 if place.fraction < 0.5 else 0.1 if place.fraction < 0.75 else 0.01)
+        return factor * (1.0 if position.fraction < 0.5 else 0.1 if position.fraction < 0.75 else 0.01)
     return factor
 
 

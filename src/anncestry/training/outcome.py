@@ -68,6 +68,12 @@ class Fit:
     kept: dict[str, Any] = field(default_factory=dict)
     spent: dict[str, float] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        """One line: how long it was trained, why it ended, and the figure that its weights were kept for."""
+        trained = f"{self.epochs:g} epochs ({self.step:,} steps) in {self.seconds:.1f} s"
+        best = f"; best validation {self.kept['by']} {self.kept['value']:.4g}" if self.kept else ""
+        return f"<Fit: {type(self.model).__name__}, {trained}, stopped by {self.stopped}{best}>"
+
 
 class Diverged(UserError):
     """The loss became NaN or infinite. ``history`` holds the rows up to then."""

@@ -75,7 +75,7 @@ class Start:
         if strange or not kept:
             rule = "has other weights than the new model wants in: " + some_of(strange or sorted(wanted))
             hint = "Sizes come from the run; give none, or those that it has."
-            raise UserError("from", source, rule, hint=hint)
+            raise UserError("start", source, rule, hint=hint)
         with torch.no_grad():
             for name in kept:
                 common = tuple(

@@ -15,7 +15,7 @@ from anncestry.objectives.auxiliary_lm import loss_of
 from anncestry.protocols import Batch, OwnRule, State, detach_state, map_state, outputs_of
 from anncestry.training.augment import augment
 from anncestry.training.lone_rows import seen_statistics_for
-from anncestry.training.optimizers import Place, clip_gradients, make_optimizer, rate_factor
+from anncestry.training.optimizers import Position, clip_gradients, make_optimizer, rate_factor
 from anncestry.training.settings import TrainingSettings
 
 
@@ -25,7 +25,7 @@ class Step(Protocol):
     @property
     def optimizer(self) -> torch.optim.Optimizer | None: ...
 
-    def __call__(self, batch: Batch, state: State, place: Place) -> tuple[float, int, State]: ...
+    def __call__(self, batch: Batch, state: State, position: Position) -> tuple[float, int, State]: ...
 
 
 class GradientStep:
@@ -45,13 +45,13 @@ class GradientStep:
             self.model, self.optimizer = fabric.setup(model, self.optimizer)
             self.backward = fabric.backward
 
-    def __call__(self, batch: Batch, state: State, place: Place) -> tuple[float, int, State]:
-        rate = self.settings.learning_rate * rate_factor(self.settings, place)
+    def __call__(self, batch: Batch, state: State, position: Position) -> tuple[float, int, State]:
+        rate = self.settings.learning_rate * rate_factor(self.settings, position)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         inputs, targets = batch.inputs.to(self.fabric.device), batch.targets.to(self.fabric.device)
         if self.augmentations:
-            seed = (self.settings.seed * 1_000_003 + place.step) * 1009 + self.fabric.global_rank
+            seed = (self.settings.seed * 1_000_003 + position.step) * 1009 + self.fabric.global_rank
             inputs = augment(inputs, self.augmentations, torch.Generator().manual_seed(seed))
         count = self.objective.count(targets)
         # DDP takes the mean over processes of what has to be their sum.
@@ -123,7 +123,7 @@ class RuleStep:
         check_devices(model, settings)
         self.rule, self.fabric = model, fabric
 
-    def __call__(self, batch: Batch, state: State, place: Place) -> tuple[float, int, State]:
+    def __call__(self, batch: Batch, state: State, position: Position) -> tuple[float, int, State]:
         inputs, targets = self.fabric.to_device((batch.inputs, batch.targets))
         outputs = self.rule.learn(inputs, targets)
         return self.rule.criterion(outputs, targets).item(), targets.shape[0], None

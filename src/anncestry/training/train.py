@@ -29,8 +29,8 @@ from anncestry.signature import GENERATION_TASKS
 from anncestry.stored import made
 from anncestry.timeline import find, usual_settings
 from anncestry.training.distilling import Teacher
-from anncestry.training.fit import Fit, Progress, fit, make_fabric
-from anncestry.training.outcome import spending
+from anncestry.training.fit import fit, make_fabric
+from anncestry.training.outcome import Fit, Progress, spending
 from anncestry.training.settings import TrainingSettings
 from anncestry.training.snapshot import snapshot_paths
 from anncestry.training.starting import Start
@@ -112,7 +112,7 @@ def train(
         Diverged: the loss became NaN; the folder keeps the last good snapshot.
     """
     architecture = find(name)
-    rule = "says what a new run starts from, as `from` does: give one of the two"
+    rule = "says what a new run starts from, as `start` does: give one of the two"
     require(start is None or teacher is None, "teacher", str(teacher), rule)
     beside = None if teacher is None else Teacher(teacher, data)
     before = beside if start is None else Start(start, data)

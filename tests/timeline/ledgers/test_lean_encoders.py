@@ -16,7 +16,7 @@ from anncestry.timeline import find_preset, usual_settings
 from anncestry.tokenizers.spec import Special
 from anncestry.tokenizers.tokenizer import Tokenizer
 from anncestry.training.distilling import DistillingStep
-from anncestry.training.optimizers import Place, make_optimizer
+from anncestry.training.optimizers import Position, make_optimizer
 from anncestry.training.settings import TrainingSettings
 
 V, D = 13, 16
@@ -85,7 +85,7 @@ def test_a_student_is_compared_at_all_that_is_no_padding():
         )
         targets = torch.full_like(inputs, IGNORED)
         targets[:, 1] = 4
-        found, _, _ = step(Batch(inputs, targets, lengths=torch.tensor([5, 5])), None, Place(0, 0.0, 0))
+        found, _, _ = step(Batch(inputs, targets, lengths=torch.tensor([5, 5])), None, Position(0, 0.0, 0))
         assert seen
         return found
 

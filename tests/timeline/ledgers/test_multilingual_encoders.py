@@ -5,7 +5,7 @@ import torch
 
 from anncestry.models.create import create
 from anncestry.timeline import find_preset, usual_settings
-from anncestry.training.optimizers import Place, rate_factor
+from anncestry.training.optimizers import Position, rate_factor
 from anncestry.training.settings import TrainingSettings
 
 
@@ -14,8 +14,8 @@ def test_published_recipes(name):
     """24,000 steps of warm-up, on a line to 0."""
     settings = TrainingSettings(**usual_settings(name))
     assert settings.warmup_steps == 24_000
-    places = (Place(0, 0.0, 0), Place(23_999, 0.05, 0), Place(200_000, 0.5, 0), Place(400_000, 1.0, 0))
-    factors = [rate_factor(settings, place) for place in places]
+    steps = {0: 0.0, 23_999: 0.05, 200_000: 0.5, 400_000: 1.0}
+    factors = [rate_factor(settings, Position(step, fraction, 0)) for step, fraction in steps.items()]
     assert factors == pytest.approx([1 / 24_000, 0.95, 0.5, 0.0])
 
 

@@ -8,7 +8,7 @@ from anncestry.models.create import configure, create
 from anncestry.protocols import WithText
 from anncestry.signature import Signature
 from anncestry.timeline import find_preset, usual_settings
-from anncestry.training.optimizers import Place, make_optimizer, rate_factor
+from anncestry.training.optimizers import Position, make_optimizer, rate_factor
 from anncestry.training.settings import TrainingSettings
 
 V = 11
@@ -50,7 +50,7 @@ def test_the_first_step_moves_and_decays():
     model = nn.Linear(3, 2)
     before = model.weight.detach().clone()
     optimizer = make_optimizer(model, settings)
-    rate = settings.learning_rate * rate_factor(settings, Place(0, 0.0, 0))
+    rate = settings.learning_rate * rate_factor(settings, Position(0, 0.0, 0))
     assert rate == pytest.approx(2.5e-4 / 2000)
     for group in optimizer.param_groups:
         group["lr"] = rate * 1e6  # to be seen in float32
@@ -64,8 +64,8 @@ def test_the_first_step_moves_and_decays():
 def test_the_cosine_is_not_begun_anew_behind_the_warm_up():
     settings = TrainingSettings(**usual_settings("gpt-base"))
     for fraction, wanted in ((0.25, 0.5 + 0.5**1.5), (0.5, 0.5), (1.0, 0.0)):
-        assert rate_factor(settings, Place(2000, fraction, 9)) == pytest.approx(wanted, abs=1e-12)
-    assert rate_factor(settings, Place(999, 0.5, 9)) == pytest.approx(0.5 * 0.5)
+        assert rate_factor(settings, Position(2000, fraction, 9)) == pytest.approx(wanted, abs=1e-12)
+    assert rate_factor(settings, Position(999, 0.5, 9)) == pytest.approx(0.5 * 0.5)
 
 
 @pytest.mark.parametrize("kind", ["gpt", "gpt2"])
@@ -73,8 +73,8 @@ def test_a_task_is_learnt_as_published(kind):
     settings = TrainingSettings(**usual_settings(kind, fine_tuning=True))
     assert (settings.learning_rate, settings.batch_size, settings.epochs) == (6.25e-5, 32, 3)
     assert (settings.clip_norm, settings.weight_decay, settings.decay_on) == (1.0, 0.01, "matrices")
-    assert rate_factor(settings, Place(9, 0.001, 0)) == pytest.approx(0.5 * 0.999)
-    assert rate_factor(settings, Place(9, 0.5, 1)) == pytest.approx(0.5)
+    assert rate_factor(settings, Position(9, 0.001, 0)) == pytest.approx(0.5 * 0.999)
+    assert rate_factor(settings, Position(9, 0.5, 1)) == pytest.approx(0.5)
 
 
 def test_the_recipe_of_gpt2_is_nanogpts():

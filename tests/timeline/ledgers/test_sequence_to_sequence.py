@@ -11,7 +11,7 @@ from anncestry.models.create import create
 from anncestry.objectives import objective_for
 from anncestry.signature import Signature
 from anncestry.timeline import find, find_preset, usual_settings
-from anncestry.training.optimizers import Place, clip_gradients, make_optimizer, rate_factor
+from anncestry.training.optimizers import Position, clip_gradients, make_optimizer, rate_factor
 from anncestry.training.settings import TrainingSettings
 
 TRANSLATION = Signature("translation", "tokens", (6,), 11, 13, target_len=5)
@@ -61,7 +61,7 @@ def test_the_rate_of_an_epoch_is_the_published_one_of_its_second_half(preset, ep
     assert (settings.optimizer, settings.epochs) == ("sgd", epochs)
     for epoch in range(epochs):
         halvings = max(0, 2 * (epoch - 5) + 2)
-        assert rate_factor(settings, Place(9, epoch / epochs, epoch)) == 0.5**halvings
+        assert rate_factor(settings, Position(9, epoch / epochs, epoch)) == 0.5**halvings
 
 
 @pytest.mark.parametrize("name", ["rnn-encoder-decoder", "rnnsearch"])
