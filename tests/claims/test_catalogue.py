@@ -51,3 +51,8 @@ def test_listing_imports_neither_torch_nor_matplotlib():
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr
     assert all(name in finished.stdout for name in IDS)
+
+
+def test_a_former_name_is_understood_with_a_remark(caplog):
+    assert find("trains_at_once_writes_one_by_one").id == "trains-at-once-generates-one-by-one"
+    assert "is now called trains-at-once-generates-one-by-one" in caplog.text

@@ -46,7 +46,7 @@ SMALL = {
     "path-length-attention": {"lengths": (8, 32), "width": 8, "num_seeds": 1},
     "shared-over-positions": {"num_seeds": 1, "length": 3, "num_steps": 2, "count": 5},
     "masked-attention-hides": {"num_seeds": 1, "length": 2, "num_steps": 2, "count": 5},
-    "trains-at-once-writes-one-by-one": {"lengths": (2, 3, 5)},
+    "trains-at-once-generates-one-by-one": {"lengths": (2, 3, 5)},
     "queries-keys-values-same": {"longest": 3, "num_seeds": 1, "num_steps": (1, 2), "count": 5},
     "post-norm-needs-warmup": {"num_seeds": 1, "num_steps": 2, "count": 5, "num_layers": 1, "hidden_size": 8},
     "elmo-vectors-differ-by-context": {"words": ("class", "value"), "count": 3, "reach": 2},

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 import torch
 
-from anncestry.claims.common import toy_language as hidden_words
+from anncestry.claims.common import toy_language
 from anncestry.claims.common.toy_language import NUM_TAGS, NUM_WORDS, Language
 from anncestry.claims.experiments import (
     albert_shares_parameters,
@@ -24,8 +24,8 @@ from anncestry.protocols import IGNORED
 def test_the_best_guess_is_that_of_every_chain_of_tags():
     language = Language.of(0)
     words, _ = language.sentences(4, 3, torch.Generator().manual_seed(1))
-    told = language.best_guess(words)
-    for row, sentence in zip(told, words, strict=True):
+    tags = language.best_guess(words)
+    for row, sentence in zip(tags, words, strict=True):
         a, b, c = language.emissions[:, sentence].T
         chains = torch.einsum("i,j,k,ij,jk->ijk", a, b, c, language.transitions, language.transitions)
         of_places = [chains.sum(others) for others in ((1, 2), (0, 2), (0, 1))]
@@ -48,7 +48,7 @@ def test_words_of_the_language_come_from_their_tags():
 def test_the_documentation_is_that_of_this_python():
     from pydoc_data.topics import topics
 
-    tokens, V = hidden_words.documentation()
+    tokens, V = toy_language.documentation()
     text = "\n".join(topics[name] for name in sorted(topics))
     assert len(tokens) == len(text)
     assert int(tokens.max()) < V < 130
@@ -59,10 +59,10 @@ def test_the_documentation_is_that_of_this_python():
     assert int(tokens[text.index(rarest)]) == V - 1
 
 
-def test_a_seventh_of_the_words_is_hidden_and_no_other_is_asked_for():
+def test_a_seventh_of_the_words_is_masked_and_no_other_is_a_target():
     tokens = torch.randint(NUM_WORDS, (8, 40), generator=torch.Generator().manual_seed(0))
-    inputs, targets = hidden_words.hide(
-        tokens, hidden_words.hiding(NUM_WORDS), torch.Generator().manual_seed(1)
+    inputs, targets = toy_language.masked(
+        tokens, toy_language.bert_masking(NUM_WORDS), torch.Generator().manual_seed(1)
     )
     hidden = targets != IGNORED
     assert hidden.sum(1).tolist() == [6] * 8
@@ -76,11 +76,11 @@ def test_the_rate_warms_up_and_stays():
     torch.nn.init.zeros_(weight.weight)
     losses = (weight.weight.sum() for _ in itertools.count())
     places = []
-    for step in hidden_words.training(weight, losses, 60, 0.1):
+    for step in toy_language.training(weight, losses, 60, 0.1):
         assert step == len(places)
         places.append(-weight.weight.item())  # Adam goes as far as the rate where a gradient never changes
     moved = [after - before for before, after in itertools.pairwise(places)]
-    wanted = [0.1 * min(1, (step + 1) / hidden_words.WARM_UP) for step in range(60)]
+    wanted = [0.1 * min(1, (step + 1) / toy_language.WARM_UP) for step in range(60)]
     assert moved == pytest.approx(wanted, rel=1e-3)
 
 
@@ -88,7 +88,7 @@ def test_a_linear_map_finds_tags_that_are_linear():
     random = torch.Generator().manual_seed(0)
     tags = torch.randint(NUM_TAGS, (400,), generator=random)
     features = torch.randn(NUM_TAGS, 20, generator=random)[tags]
-    assert torch.equal(hidden_words.probe(features[:200], tags[:200], features[200:]), tags[200:])
+    assert torch.equal(toy_language.probe(features[:200], tags[:200], features[200:]), tags[200:])
 
 
 @pytest.mark.parametrize("net", both_sides_change_a_word.NETS)
@@ -138,7 +138,7 @@ def test_each_net_of_fewer_positions_gets_error_where_it_should():
         model = module.build(net, 30, 20, 8, 1, 0)
         asked = module.question(net, read, 30, torch.Generator().manual_seed(1))
         targets = asked[1]
-        norms = hidden_words.error_at(model.blocks[-1], partial(module.loss, net, model, asked))
+        norms = toy_language.error_at(model.blocks[-1], partial(module.loss, net, model, asked))
         assert ((norms > 0).sum(1) == wanted).all()
         assert torch.equal(norms > 0, targets != IGNORED)
         shown = targets != IGNORED
@@ -161,17 +161,17 @@ def test_who_overtakes_stays_below():
     assert overtakes(curve(1, 0.5, 0.9), curve(1, 0.8, 0.7)) is None
 
 
-def test_a_discriminator_of_few_places_gets_error_there_alone():
+def test_a_discriminator_of_few_positions_gets_error_there_alone():
     module = electra_learns_from_all
-    asked = hidden_words.hide(
+    asked = toy_language.masked(
         torch.randint(NUM_WORDS, (2, module.LENGTH), generator=torch.Generator().manual_seed(0)),
-        hidden_words.hiding(NUM_WORDS),
+        toy_language.bert_masking(NUM_WORDS),
         torch.Generator().manual_seed(1),
     )
     hidden = asked[1] != IGNORED
     for net in module.NETS:
         model = module.build(net, 8, 1, 0)
-        norms = hidden_words.error_at(model.blocks[-1], partial(module.loss, net, model, asked))
+        norms = toy_language.error_at(model.blocks[-1], partial(module.loss, net, model, asked))
         assert torch.equal(norms > 0, torch.ones_like(hidden) if net == "ELECTRA" else hidden)
 
 
@@ -186,8 +186,8 @@ def test_seconds_of_a_step_are_told_and_judged_by_nobody():
     small = {"num_seeds": 1, "num_steps": 1, "every": 1, "width": 8, "num_layers": 2, "count": 4}
     rows = albert_shares_parameters.measure(0, **small, repeats=1)
     assert all(row["seconds"] > 0 for row in rows)
-    told = [{**row, "seconds": 9.0 if row["net"] == "ALBERT" else 3.0} for row in rows]
-    first, second = (albert_shares_parameters.judge(seen) for seen in (rows, told))
+    tags = [{**row, "seconds": 9.0 if row["net"] == "ALBERT" else 3.0} for row in rows]
+    first, second = (albert_shares_parameters.judge(seen) for seen in (rows, tags))
     assert first.verdict is second.verdict
     assert "3.00 times its processor time" in second.because
 

@@ -14,7 +14,7 @@ from anncestry.claims.experiments import (
     post_norm_needs_warmup,
     queries_keys_values_same,
     shared_over_positions,
-    trains_at_once_writes_one_by_one,
+    trains_at_once_generates_one_by_one,
 )
 from anncestry.claims.experiments.sequential_steps import blocks
 from anncestry.inspection.costs import costs
@@ -113,24 +113,25 @@ def test_a_decoder_without_its_mask_sees_what_comes():
     assert masked_attention_hides.gradients(model, 4, 0).triu(1)[:-1].any(1).all()
 
 
-def test_a_writer_reads_its_own_best_words():
+def test_a_generator_reads_its_own_best_words():
     model = transformer(4, 0).eval()
     source = strings(2, 4, "copy", torch.Generator().manual_seed(0)).inputs
     with torch.no_grad():
-        scores = trains_at_once_writes_one_by_one.Writer(model)(source, torch.zeros(2, 5, dtype=torch.int64))
+        unread = torch.zeros(2, 5, dtype=torch.int64)
+        logits = trains_at_once_generates_one_by_one.Generator(model)(source, unread)
         state, token = model.encode(source), torch.full((2,), BEGIN)
         for t in range(5):
             wanted, state = model.step(token, state)
-            assert torch.allclose(scores[:, t], wanted, atol=1e-5)
+            assert torch.allclose(logits[:, t], wanted, atol=1e-5)
             token = wanted.argmax(1)
 
 
 def test_steps_in_sequence_are_those_counted_by_hand():
-    rows = trains_at_once_writes_one_by_one.measure(0, (3, 4))
+    rows = trains_at_once_generates_one_by_one.measure(0, (3, 4))
     before, after = rows[:2]
-    assert before["taught"] == after["taught"]
+    assert before["forced"] == after["forced"]
     # four products of self-attention, four of cross-attention, two of the feed-forward net, twice; the scores
-    assert after["written"] - before["written"] == 2 * (4 + 4 + 2) + 1
+    assert after["generated"] - before["generated"] == 2 * (4 + 4 + 2) + 1
 
 
 def test_attention_of_one_matrix_is_that_of_three_equal_ones():

@@ -1,15 +1,18 @@
 """The claims of the literature that this machine can check, in the order of history.
 
-Listing them imports no torch; the experiment of each (``claim.py`` tells how it is written) is imported when
-it is run.
+Listing them imports no torch; the experiment of each (``claim.py`` says what one consists of) is imported
+when it is run.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
 from anncestry.claims.common.claim import Claim, Evidence, Judgement, Verdict
 from anncestry.errors import UserError, nearest
+
+log = logging.getLogger(__name__)
 
 __all__ = ["CLAIMS", "Claim", "Evidence", "Judgement", "Verdict", "find", "select"]
 
@@ -69,7 +72,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         id="input-need-not-be-a-sequence",
-        sentence="What a sequence is made from need not be a sequence: a net learns to write what it sees.",
+        sentence="What a sequence is generated from need not be a sequence: a net learns to caption images.",
         paper="Vinyals et al., Show and tell, 1411.4555; Xu et al., Show, attend and tell, 1502.03044",
     ),
     Claim(
@@ -107,25 +110,25 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         id="path-length-attention",
-        sentence="Between any two places attention has a path of constant length, dilated convolution one of "
-        "log n, recurrence one of n; so an untrained LSTM loses the gradient and attention does not.",
+        sentence="Between any two positions attention has a path of constant length, dilated convolution one "
+        "of log n, recurrence one of n; so an untrained LSTM loses the gradient and attention does not.",
         paper="Vaswani et al., Attention is all you need, 1706.03762, table 1",
     ),
     Claim(
         id="shared-over-positions",
-        sentence="A Transformer's weights are the same at all places, and without positions it cannot tell "
-        "one place from another.",
+        sentence="A Transformer's weights are the same at all positions, and without position vectors it "
+        "cannot distinguish them.",
         paper="Vaswani et al., Attention is all you need, 1706.03762, sections 3.3 and 3.5",
     ),
     Claim(
         id="masked-attention-hides",
-        sentence="The mask of a decoder's self-attention hides the words that are to be told; without it the "
-        "decoder learns to copy them and cannot write.",
+        sentence="The mask of a decoder's self-attention hides the future tokens; without it the decoder "
+        "learns to copy them and cannot generate.",
         paper="Vaswani et al., Attention is all you need, 1706.03762, section 3.2.3",
     ),
     Claim(
-        id="trains-at-once-writes-one-by-one",
-        sentence="A Transformer learns all words of an answer at once and writes them one by one.",
+        id="trains-at-once-generates-one-by-one",
+        sentence="A Transformer is trained on all target tokens at once and generates them one by one.",
         paper="Vaswani et al., Attention is all you need, 1706.03762, sections 1 and 3.1",
     ),
     Claim(
@@ -157,13 +160,13 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         id="cls-feeds-the-classifier",
-        sentence="BERT's answer about a text depends on the last layer's vector of [CLS] alone, and that "
-        "depends on all tokens.",
+        sentence="BERT's classification of a text depends on the last layer's vector of [CLS] alone, and "
+        "that depends on all tokens.",
         paper="Devlin et al., BERT, 1810.04805, section 3.2 and figure 4",
     ),
     Claim(
         id="bert-learns-from-fewer-positions",
-        sentence="BERT gets error at 15 % of the places and a GPT at all, so BERT is the slower at first.",
+        sentence="BERT gets error at 15 % of the positions and a GPT at all, so BERT is the slower at first.",
         paper="Devlin et al., BERT, 1810.04805, section 3.1 and appendix C.1",
     ),
     Claim(
@@ -197,14 +200,14 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         id="one-by-one",
-        sentence="A 1×1 convolution is a dot product over the channels at every place: a dense layer that "
-        "all places share, with D×K weights whatever the size of the image.",
+        sentence="A 1×1 convolution is a dot product over the channels at every position: a dense layer that "
+        "all positions share, with D×K weights whatever the size of the image.",
         paper="Lin, Chen & Yan, Network in network, 1312.4400",
     ),
     Claim(
         id="two-3x3",
-        sentence="Two 3×3 convolutions see what one 5×5 sees, and three what a 7×7 sees, with fewer weights "
-        "and more non-linearity.",
+        sentence="Two 3×3 convolutions have the field of one 5×5, and three that of a 7×7, with fewer "
+        "weights and more non-linearity.",
         paper="Simonyan & Zisserman, Very deep convolutional networks, 1409.1556",
     ),
     Claim(
@@ -215,7 +218,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         id="bottleneck-savings",
-        sentence="A 1×1 bottleneck around a 3×3 convolution, and 1×F + F×1 in place of F×F, save parameters "
+        sentence="A 1×1 bottleneck around a 3×3 convolution, and 1×F + F×1 instead of F×F, save parameters "
         "and FLOPs alike, at little cost in accuracy.",
         paper="He et al., 1512.03385; Szegedy et al., Rethinking the Inception architecture, 1512.00567",
     ),
@@ -233,6 +236,10 @@ CLAIMS: tuple[Claim, ...] = (
 """Every claim, in the order of its architectures."""
 
 
+_FORMER = {"trains-at-once-writes-one-by-one": "trains-at-once-generates-one-by-one"}
+"""Ids of the last release that were renamed; they are understood for one release more."""
+
+
 def find(name: str) -> Claim:
     """The claim of that id; an underscore is read as a hyphen.
 
@@ -240,6 +247,9 @@ def find(name: str) -> Claim:
         UserError: there is no such claim; the nearest names are given.
     """
     wanted = name.strip().lower().replace("_", "-")
+    if wanted in _FORMER:
+        log.warning("the claim %s is now called %s", wanted, _FORMER[wanted])
+        wanted = _FORMER[wanted]
     for claim in CLAIMS:
         if claim.id == wanted:
             return claim

@@ -42,7 +42,7 @@ class Judgement(NamedTuple):
 
 
 class Experiment(Protocol):
-    """What the file of a claim offers. ``measure`` may take sizes beside the seed, each with a default."""
+    """What the file of a claim offers. ``measure`` may take sizes besides the seed, each with a default."""
 
     def measure(self, seed: int) -> Rows: ...
 

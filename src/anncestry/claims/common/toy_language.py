@@ -1,8 +1,8 @@
-"""Texts, hidden words and a short training, for claims about encoders that are trained before a task.
+"""Texts, masked tokens and a short training, for claims about encoders that are pre-trained.
 
 There are two kinds of text. The characters of Python's documentation are real. The sentences of a made-up
-language are drawn from a hidden chain of tags, and each word can stand for two of them: labels that only the
-context tells cost nothing there, and it is known how often they can be told at best.
+language are drawn from a hidden chain of tags, and each word can stand for two of them: labels that depend
+on the context cost nothing there, and it is known how often they can be predicted at best.
 """
 
 from collections.abc import Callable, Iterator
@@ -53,9 +53,9 @@ class Language:
         tags = [torch.randint(NUM_TAGS, (count,), generator=random)]
         while len(tags) < length:
             tags.append(self.transitions[tags[-1]].multinomial(1, generator=random).squeeze(1))
-        told = torch.stack(tags, dim=1)
-        words = self.emissions[told.flatten()].multinomial(1, generator=random)
-        return words.view(count, length), told
+        tagged = torch.stack(tags, dim=1)
+        words = self.emissions[tagged.flatten()].multinomial(1, generator=random)
+        return words.view(count, length), tagged
 
     def best_guess(self, words: Int[Tensor, "N T"], alone: bool = False) -> Int[Tensor, "N T"]:
         """The likeliest tag of each word from the whole sentence (forward and backward sums), or from the
@@ -84,8 +84,8 @@ def documentation() -> tuple[Int[Tensor, "N"], int]:
     codes = torch.frombuffer(bytearray(text.encode("utf-32-le")), dtype=torch.int32).long()
     counts = codes.unique(return_counts=True)
     usual = counts[0][counts[1] * 10_000 > len(codes)]
-    places = torch.searchsorted(usual, codes).clamp(max=len(usual) - 1)
-    return torch.where(usual[places] == codes, places, len(usual)), len(usual) + 1
+    indices = torch.searchsorted(usual, codes).clamp(max=len(usual) - 1)
+    return torch.where(usual[indices] == codes, indices, len(usual)), len(usual) + 1
 
 
 def windows(
@@ -96,23 +96,23 @@ def windows(
     return text[starts + torch.arange(length)]
 
 
-def hiding(num_words: int) -> Masking:
-    """BERT's: 15 % of all tokens, 80 % of them behind a mask, which is one more token."""
+def bert_masking(num_words: int) -> Masking:
+    """BERT's: 15 % of all tokens, 80 % of them replaced by the mask, which is one more token."""
     special = torch.zeros(num_words + 1, dtype=torch.bool)
     special[num_words] = True
     return Masking("tokens", num_words, special, ~special, ~special)
 
 
-def hide(tokens: Int[Tensor, "B T"], masking: Masking, random: torch.Generator) -> tuple[Tensor, Tensor]:
-    """``(inputs, targets)``: targets are `IGNORED` where nothing is hidden."""
+def masked(tokens: Int[Tensor, "B T"], masking: Masking, random: torch.Generator) -> tuple[Tensor, Tensor]:
+    """``(inputs, targets)``: targets are `IGNORED` where nothing is masked."""
     return masking.apply(tokens, torch.full((len(tokens),), tokens.shape[1]), random)
 
 
-def cross_entropy(scores: Float[Tensor, "*B V"], targets: Int[Tensor, "*B"]) -> Tensor:
-    """Mean over the words that are asked for, in nats."""
-    if scores.dim() == 2:  # of those alone
-        return nn.functional.cross_entropy(scores, targets[targets != IGNORED])
-    return nn.functional.cross_entropy(scores.flatten(0, -2), targets.flatten(), ignore_index=IGNORED)
+def cross_entropy(logits: Float[Tensor, "*B V"], targets: Int[Tensor, "*B"]) -> Tensor:
+    """Mean over the targets that are not `IGNORED`, in nats."""
+    if logits.dim() == 2:  # of those alone
+        return nn.functional.cross_entropy(logits, targets[targets != IGNORED])
+    return nn.functional.cross_entropy(logits.flatten(0, -2), targets.flatten(), ignore_index=IGNORED)
 
 
 def training(
@@ -122,7 +122,7 @@ def training(
     from then on, so that a curve says the same of its middle as of its end. Yields the steps done, from 0.
 
     Args:
-        losses: of one batch after the other. A new one is asked for when the step before it is done.
+        losses: of one batch after the other. A new one is drawn when the step before it is done.
     """
     learnt = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.Adam(learnt, lr=learning_rate)
@@ -150,7 +150,7 @@ def error_at(layer: nn.Module, loss: Callable[[], Tensor]) -> Float[Tensor, "B T
 def probe(
     features: Float[Tensor, "N D"], tags: Int[Tensor, "N"], unseen: Float[Tensor, "M D"]
 ) -> Int[Tensor, "M"]:
-    """What a linear map tells that was fitted by least squares with a penalty: nothing of it is random."""
+    """What a linear map predicts that was fitted by least squares with a penalty: nothing of it is random."""
     mean, deviation = features.mean(0), features.std(0) + 1e-6
     x, y = ((part.double() - mean) / deviation for part in (features, unseen))
     x, y = (torch.cat([part, torch.ones_like(part[:, :1])], dim=1) for part in (x, y))

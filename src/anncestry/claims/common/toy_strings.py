@@ -1,4 +1,4 @@
-"""Random strings, a short training and the scores of what is written, for claims about nets that write."""
+"""Random strings, a short training and the accuracy of generation, for claims about sequence-to-sequence."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, cast
@@ -20,7 +20,7 @@ BATCH = 64
 
 
 def build(name: str, longest: int, **sizes: Any) -> nn.Module:
-    """A new net that reads and writes strings; ``longest`` is of those it is shown."""
+    """A new sequence-to-sequence model of strings; ``longest`` is of those it is trained on."""
     lengths = {"seq_len": longest, "target_len": longest + 1}
     return create(name, input_size=VOCABULARY, output_size=VOCABULARY, **lengths, **sizes)
 
@@ -28,8 +28,8 @@ def build(name: str, longest: int, **sizes: Any) -> nn.Module:
 def strings(count: int, length: int, task: str, random: torch.Generator) -> Batch:
     """Strings of one length, of ten symbols that are equally likely, and their copy or their reverse."""
     source = torch.randint(END + 1, VOCABULARY, (count, length), generator=random)
-    written = source if task == "copy" else source.flip(1)
-    targets = torch.cat([written, torch.full((count, 1), END)], dim=1)
+    wanted = source if task == "copy" else source.flip(1)
+    targets = torch.cat([wanted, torch.full((count, 1), END)], dim=1)
     return Batch(source, targets, lengths=torch.full((count,), length))
 
 
@@ -72,7 +72,7 @@ def train(
     """So many steps of Adam, gradients clipped at norm 1; the loss at each step.
 
     Args:
-        factor: of the learning rate, for each step from 0 on; a cosine down to 0 unless told.
+        factor: of the learning rate, for each step from 0 on; default: a cosine down to 0.
     """
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     if factor is None:
@@ -83,9 +83,9 @@ def train(
     model.train()
     for _ in range(num_steps):
         batch = next(batches)
-        scores = model(batch.inputs, batch.targets, batch.lengths)
+        logits = model(batch.inputs, batch.targets, batch.lengths)
         loss = nn.functional.cross_entropy(
-            scores.flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORED
+            logits.flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORED
         )
         optimizer.zero_grad()
         loss.backward()
@@ -98,7 +98,7 @@ def train(
 
 
 def share_right(model: nn.Module, batch: Batch) -> float:
-    """The share of the symbols that stand in their place in what is written by greedy search.
+    """The share of the symbols that greedy search generates at the right position.
 
     Args:
         batch: strings of one length.
@@ -106,9 +106,9 @@ def share_right(model: nn.Module, batch: Batch) -> float:
     wanted = batch.targets[:, :-1].tolist()
     length = len(wanted[0])
     found = generate(model, batch.inputs, batch.lengths, Search(max_length=length + 1))
-    written = [hypotheses[0].tokens for hypotheses in found]
+    generated = [hypotheses[0].tokens for hypotheses in found]
     right = sum(
-        x == y for row, text in zip(wanted, written, strict=True) for x, y in zip(row, text, strict=False)
+        x == y for row, text in zip(wanted, generated, strict=True) for x, y in zip(row, text, strict=False)
     )
     return right / (len(wanted) * length)
 

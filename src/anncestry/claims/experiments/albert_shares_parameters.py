@@ -4,8 +4,8 @@ A BERT and an ALBERT of one depth and width, with tables as wide as the layers i
 the difference. Counted, without weights: parameters, the products of a training step, those that must wait
 for one another. Timed, and judged by nobody: a step of both in turn, by the processor's own clock.
 
-The cost is measured by training: both fill in hidden words of a made-up language (each word has two tags, of
-which the neighbours tell one) for as many steps. A net that looks at no neighbour stays at the entropy of the
+The cost is measured by training: both predict masked tokens of a made-up language (each word has two tags, of
+which the neighbours decide one) for as many steps. A net that uses no neighbour stays at the entropy of the
 words' frequencies; what a net's loss is below that, on unseen sentences, is what it has gained from the
 context, and ALBERT's gain is compared with BERT's.
 
@@ -24,9 +24,9 @@ from anncestry.claims.common.claim import Judgement, Rows, Verdict
 from anncestry.claims.common.toy_language import (
     NUM_WORDS,
     Language,
+    bert_masking,
     cross_entropy,
-    hide,
-    hiding,
+    masked,
     training,
 )
 from anncestry.inspection.costs import costs
@@ -55,9 +55,9 @@ def build(net: str, width: int, num_layers: int, seed: int) -> Any:
 
 def questions(language: Language, random: torch.Generator, count: int = BATCH) -> Iterator[tuple]:
     """``(inputs, targets)`` of new sentences, without end."""
-    masking = hiding(NUM_WORDS)
+    masking = bert_masking(NUM_WORDS)
     while True:
-        yield hide(language.sentences(count, LENGTH, random)[0], masking, random)
+        yield masked(language.sentences(count, LENGTH, random)[0], masking, random)
 
 
 def loss(model: Any, asked: tuple[Int[Tensor, "B T"], Int[Tensor, "B T"]]) -> Tensor:
@@ -141,9 +141,9 @@ def judge(rows: Rows) -> Judgement:
 
 def draw(axes, rows: Rows) -> None:
     for number, net in enumerate(NETS):
-        for place, row in enumerate(row for row in rows if row["net"] == net):
-            label = f"{net}: {row['parameters']:,} parameters" if place == 0 else None
+        for index, row in enumerate(row for row in rows if row["net"] == net):
+            label = f"{net}: {row['parameters']:,} parameters" if index == 0 else None
             axes.plot(*zip(*row["curve"], strict=True), color=f"C{number}", label=label, alpha=0.7)
     axes.axhline(rows[0]["alone"], color="0.6", linestyle=":", label="the words' frequencies alone")
-    axes.set(xlabel="steps", ylabel="loss of hidden words in unseen sentences (nats)")
+    axes.set(xlabel="steps", ylabel="loss of masked tokens in unseen sentences (nats)")
     axes.legend(title="a curve for each seed")

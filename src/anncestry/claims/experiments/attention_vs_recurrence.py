@@ -1,17 +1,17 @@
 """attention-vs-recurrence: does self-attention cost n^2 d where recurrence costs n d^2?
 
 Counted are the multiplications and additions of our own layers, run without weights: self-attention, a
-simple recurrent layer (Elman's), and an LSTM, over n places of d features. The paper's table tells of what
-grows with the place where the layers differ: the products of queries with keys and weights with values, and
-those of the state with its matrix. It leaves out what both do at each place by itself, projecting their
+simple recurrent layer (Elman's), and an LSTM, over n positions of d features. The paper's table has what
+differs between the layers: the products of queries with keys and weights with values, and
+those of the state with its matrix. It leaves out what both do at each position by itself, projecting their
 inputs (and outputs), which costs n d^2 for either. Both counts are given: the verdict rests on the paper's.
 
 At n = 100 and d = 1000 the paper's terms are a factor of d / n = 10 apart. How far the layers are apart
 depends on what the terms leave out: attention has two products of n^2 d, an LSTM four of n d^2. A crossing
 from n = d / 2 to n = 2 d counts as near d.
 
-The seconds of one core (median of runs that take turns) stand beside; no verdict rests on them. A product
-over all places at once keeps a processor busier than n small ones.
+The seconds of one core (median of runs that take turns) are given too; no verdict rests on them. A product
+over all positions at once keeps a processor busier than n small ones.
 
 Source: Vaswani et al., 1706.03762, table 1 and section 4.
 """
@@ -99,7 +99,7 @@ def exponent(rows: Rows, layer: str, by: str) -> float:
 def crossing(rows: Rows, layer: str) -> tuple[float, float]:
     """From which n / d on attention takes more operations than ``layer``: without and with projections.
 
-    Attention's own products grow like n^2 and all else like n, so any point of the grid tells.
+    Attention's own products grow like n^2 and all else like n, so any point of the grid decides.
     """
     found = {r["layer"]: r for r in rows if (r["length"], r["width"]) == EXAMPLE}
     attention, other = found[ATTENTION], found[layer]
@@ -113,15 +113,15 @@ def timed(rows: Rows) -> str:
     if rows[0]["seconds"] is None:
         return "not timed"
     taken = {(r["layer"], r["length"], r["width"]): r["seconds"] for r in rows}
-    told = []
+    phrases = []
     for layer in LAYERS[1:]:
         lost = [
             n / d for name, n, d in taken if name == layer and taken[layer, n, d] < taken[ATTENTION, n, d]
         ]
         where = f"first loses at n = {min(lost):g} d" if lost else "never loses on the grid"
         factor = taken[layer, *EXAMPLE] / taken[ATTENTION, *EXAMPLE]
-        told.append(f"{layer} takes {factor:.1f} times attention's seconds there, which {where}")
-    return "; ".join(told)
+        phrases.append(f"{layer} takes {factor:.1f} times attention's seconds there, which {where}")
+    return "; ".join(phrases)
 
 
 def judge(rows: Rows) -> Judgement:
@@ -159,7 +159,7 @@ def draw(axes, rows: Rows) -> None:
             points = [(r["length"], r[part]) for r in mine]
             axes.plot(*zip(*points, strict=True), style, color=colour, label=layer + name)
     axes.axvline(width, color="grey", linestyle="--", label="n = d")
-    axes.set(xlabel=f"places n, of d = {width} features", ylabel="multiplications and additions")
+    axes.set(xlabel=f"positions n, of d = {width} features", ylabel="multiplications and additions")
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.legend(fontsize="x-small")

@@ -1,12 +1,12 @@
 """beam-finds-more: does beam search find likelier texts than greedy search, and are they better ones?
 
-Dates written in 37 languages are to be written as ISO 8601 has them, by nets that have not learnt it all:
+Dates in 37 languages are to be generated as ISO 8601 has them, by nets that have not learnt it all:
 sequence to sequence after 1500 steps and RNNsearch after 250. Where a net is sure of every character there is
-nothing to find. Each writes the same unseen dates with beams of 1 (greedy search), 2, 4 and 8, ranked by
+nothing to find. Each generates the same unseen dates with beams of 1 (greedy search), 2, 4 and 8, ranked by
 log P alone. For each beam: the mean log P of what is handed back, for how many dates it is lower than greedy
 search's (a beam may lose the greedy text on the way), how many dates are right, and how many characters are.
 
-All answers have ten characters. So what a beam does to texts of free length, for which log P alone prefers
+All targets have ten characters. So what a beam does to texts of free length, for which log P alone prefers
 the short ones, is not measured here.
 
 Source: Sutskever, Vinyals & Le, 1409.3215, table 1 (a beam of 2 gives most of what 12 give).
@@ -51,8 +51,8 @@ def measure(
         for run in range(seed, seed + num_seeds):
             torch.manual_seed(run)
             read = {"input_size": signature.vocab_size, "seq_len": signature.shape[0]}
-            written = {"output_size": signature.output_size, "target_len": signature.target_len}
-            model = create(name, **read, **written, **sizes)
+            targets = {"output_size": signature.output_size, "target_len": signature.target_len}
+            model = create(name, **read, **targets, **sizes)
             train(model, passes(dataset.train, run), max(1, round(share_of_steps * num_steps)), 5e-3)
             greedy: list[Hypothesis] = []
             for beam in beams:
@@ -91,18 +91,18 @@ def judge(rows: Rows) -> Judgement:
     runs = {}
     for row in sorted(rows, key=lambda row: row["beam"]):
         runs.setdefault((row["net"], row["seed"]), []).append(row)
-    told = []
+    phrases = []
     for (net, _), run in runs.items():
         first, last = run[0], run[-1]
         likely = " ".join(f"{row['log_prob']:.3f}" for row in run)
         right = " ".join(f"{row['exact']:.1%}" for row in run)
-        told.append(
+        phrases.append(
             f"{net}: log P {likely}, right {right}, characters {first['characters']:.1%} -> "
             f"{last['characters']:.1%}; with the largest, log P is higher for {last['higher']} and lower for "
             f"{last['lower']} of {last['count']} dates, {last['gained']} turn right and {last['lost']} wrong"
         )
     beams = ", ".join(str(row["beam"]) for row in next(iter(runs.values())))
-    because = f"with beams of {beams}, run by run: {'; '.join(told)}"
+    because = f"with beams of {beams}, run by run: {'; '.join(phrases)}"
     higher = [run[-1]["log_prob"] > run[0]["log_prob"] + SAME for run in runs.values()]
     better = [run[-1]["exact"] > run[0]["exact"] for run in runs.values()]
     if not any(higher) or not any(better):

@@ -1,17 +1,18 @@
-"""bert-learns-from-fewer-positions: does a loss at 15 % of the places make BERT the slower learner at first?
+"""bert-learns-from-fewer-positions: does a loss at 15 % of the positions make BERT slower at first?
 
-First, by differentiation: at how many places of a text the vector of the last layer gets a gradient.
+First, by differentiation: at how many positions of a text the vector of the last layer gets a gradient.
 
 Second, by training: a BERT and a GPT of one size read the same windows of Python's documentation, character
 by character, in as many steps. Their tasks differ, so their losses cannot be compared as they are: each is
-told on held-out windows as a share of the loss of whoever knows nothing but how often each character occurs,
-on the very characters that it is asked for. That is the same text for both, but BERT has the easier question
-where it has learnt to use the words on both sides; which of them is lower at last says which question is
-easier as much as who learns better. Who is slower is told by the steps down to a level: 0.8, about what
-the character before is worth.
+measured on held-out windows as a share of the loss of whoever knows nothing but how often each character
+occurs, on the very characters that it is asked for. That is the same text for both, but BERT has the easier
+question where it has learnt to use the words on both sides; which of them is lower at last says which
+question is easier as much as who learns better. Who is slower is measured by the steps down to a level: 0.8,
+about what the character before is worth.
 
-Two things could make BERT slow, the few places and the harder start of a net that first must find where its
-neighbours stand. So a third net is run, a GPT whose loss counts 15 % of its places, drawn anew in each step.
+Two things could make BERT slow, the few positions and the harder start of a net that first must find where
+its neighbours stand. So a third net is run, a GPT whose loss counts 15 % of its positions, drawn anew in each
+step.
 
 Source: Devlin et al., 1810.04805, section 3.1 and appendix C.1.
 """
@@ -27,11 +28,11 @@ import torch
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.claims.common.claim import Judgement, Rows, Verdict
 from anncestry.claims.common.toy_language import (
+    bert_masking,
     cross_entropy,
     documentation,
     error_at,
-    hide,
-    hiding,
+    masked,
     training,
     windows,
 )
@@ -62,20 +63,20 @@ def question(
 ) -> tuple[Tensor, Tensor]:
     """``(inputs, targets)`` of windows with one character more than is read."""
     if net == "BERT":
-        return hide(read[:, :-1], hiding(num_words), random)
+        return masked(read[:, :-1], bert_masking(num_words), random)
     targets = read[:, 1:]
     if net == "GPT":
         return read[:, :-1], targets
-    _, drawn = hide(targets, hiding(num_words), random)
+    _, drawn = masked(targets, bert_masking(num_words), random)
     return read[:, :-1], drawn
 
 
-def scores(net: str, model: Any, inputs: Tensor, targets: Tensor) -> Float[Tensor, "*B V"]:
+def logits(net: str, model: Any, inputs: Tensor, targets: Tensor) -> Float[Tensor, "*B V"]:
     return model(inputs, targets=targets) if net == "BERT" else model.scores(model.read(inputs))
 
 
 def loss(net: str, model: Any, asked: tuple[Tensor, Tensor]) -> Tensor:
-    return cross_entropy(scores(net, model, *asked), asked[1])
+    return cross_entropy(logits(net, model, *asked), asked[1])
 
 
 def measure(
@@ -103,7 +104,7 @@ def measure(
             usual = -chances[asked].mean().item()
             trained = question(net, held_out, V, drawn)
             norms = error_at(model.blocks[-1], partial(loss, net, model, trained))
-            reached, curve = {"places": norms.numel(), "with_error": int((norms > 0).sum())}, []
+            reached, curve = {"positions": norms.numel(), "with_error": int((norms > 0).sum())}, []
 
             def losses(net: str = net, model: Any = model, run: int = run) -> Iterator[Tensor]:
                 texts, hidden = (torch.Generator().manual_seed(kind + run) for kind in (3000, 4000))
@@ -139,14 +140,16 @@ def judge(rows: Rows) -> Judgement:
     last = rows[0]["curve"][-1][0]
     steps = {net: [steps_to(row["curve"], LEVEL) for row in mine] for net, mine in by_net.items()}
     share = {
-        net: sum(r["with_error"] for r in mine) / sum(r["places"] for r in mine)
+        net: sum(r["with_error"] for r in mine) / sum(r["positions"] for r in mine)
         for net, mine in by_net.items()
     }
-    told = []
+    phrases = []
     for net, mine in by_net.items():
         taken = ", ".join("more" if value is None else f"{value:.0f}" for value in steps[net])
         ends = ", ".join(f"{row['curve'][-1][1]:.3f}" for row in mine)
-        told.append(f"{net} gets error at {share[net]:.1%} of its places and takes {taken} steps, to {ends}")
+        phrases.append(
+            f"{net} gets error at {share[net]:.1%} of its positions and takes {taken} steps, to {ends}"
+        )
     crossed = [
         overtakes(mine["curve"], other["curve"])
         for mine, other in zip(by_net["BERT"], by_net["GPT"], strict=True)
@@ -154,7 +157,7 @@ def judge(rows: Rows) -> Judgement:
     later = ", ".join("never" if step is None else f"from step {step:.0f} on" for step in crossed)
     because = (
         f"steps to {LEVEL} of the loss of whoever knows the frequencies alone, and what is left of it after "
-        f"{last}, seed by seed: {'; '.join(told)}; BERT's share is the lower one: {later}"
+        f"{last}, seed by seed: {'; '.join(phrases)}; BERT's share is the lower one: {later}"
     )
     taken = {
         net: [last + 1.0 if value is None else value for value in values] for net, values in steps.items()
@@ -172,8 +175,10 @@ def judge(rows: Rows) -> Judgement:
 
 def draw(axes, rows: Rows) -> None:
     for number, net in enumerate(NETS):
-        for place, row in enumerate(row for row in rows if row["net"] == net):
-            label = f"{net} ({row['with_error'] / row['places']:.0%} of the places)" if place == 0 else None
+        for index, row in enumerate(row for row in rows if row["net"] == net):
+            label = (
+                f"{net} ({row['with_error'] / row['positions']:.0%} of the positions)" if index == 0 else None
+            )
             axes.plot(*zip(*row["curve"], strict=True), color=f"C{number}", label=label, alpha=0.7)
     axes.axhline(LEVEL, color="0.8")
     axes.set(xlabel="steps", ylabel="held-out loss, as a share of that of the frequencies")

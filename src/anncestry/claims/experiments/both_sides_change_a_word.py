@@ -1,10 +1,10 @@
 """both-sides-change-a-word: do the words to its right change a word's vector?
 
 Nothing is trained: this is decided by the wiring. In an untrained BERT and an untrained GPT, in double
-precision, for every pair of places t and s, two things are measured: the norm of the derivative of the last
-layer's vector at t by the embedding of the word at s, and how far that vector moves when another word stands
-at s. To the right of t a GPT must have exactly 0 in both, and BERT in neither; to the left, as a control,
-both nets must see every word.
+precision, for every pair of positions t and s, two things are measured: the norm of the derivative of the
+last layer's vector at t by the embedding of the word at s, and how far that vector moves when another word
+stands at s. To the right of t a GPT must have exactly 0 in both, and BERT in neither; to the left, as a
+control, both nets must read every word.
 
 Source: Devlin et al., 1810.04805, section 1 and figure 3.
 """
@@ -30,8 +30,8 @@ def build(net: str, length: int, width: int, num_layers: int, seed: int) -> Any:
     still: dict[str, Any] = {"dropout": 0.0, "attention_dropout": 0.0}
     if net == "GPT":
         still |= {"embedding_dropout": 0.0}
-    places: dict[str, Any] = {"num_positions": length, "seq_len": length}
-    return create(NETS[net], input_size=WORDS, output_size=WORDS, **sizes, **still, **places).double()
+    lengths: dict[str, Any] = {"num_positions": length, "seq_len": length}
+    return create(NETS[net], input_size=WORDS, output_size=WORDS, **sizes, **still, **lengths).double()
 
 
 def vectors(net: str, model: Any, tokens: Int[Tensor, "1 T"]) -> Float[Tensor, "T D"]:
@@ -92,7 +92,7 @@ def judge(rows: Rows) -> Judgement:
         return sum(row[of] for row in rows if (row["net"], row["side"]) == (net, side))
 
     pairs = total("GPT", "right", "pairs")
-    told = [
+    phrases = [
         f"{net}: {total(net, side, 'seen')} of {pairs} to its {side} ({total(net, side, 'still')} do not)"
         for net in NETS
         for side in SIDES
@@ -101,8 +101,8 @@ def judge(rows: Rows) -> Judgement:
         net: mean(row["mean"] for row in rows if (row["net"], row["side"]) == (net, "right")) for net in NETS
     }
     because = (
-        f"words that change a vector, by derivative and by putting another in their place: "
-        f"{'; '.join(told)}; the mean derivative by a word to the right is {strength['BERT']:.2g} in BERT "
+        f"words that change a vector, by derivative and by replacing them by another: "
+        f"{'; '.join(phrases)}; the mean derivative by a word to the right is {strength['BERT']:.2g} in BERT "
         f"and {strength['GPT']:g} in GPT"
     )
     if total("GPT", "right", "still") < pairs or total("BERT", "right", "still") == pairs:
@@ -120,6 +120,6 @@ def draw(axes, rows: Rows) -> None:
         axes.plot(*zip(*sorted(points.items()), strict=True), style, label=net)
     axes.axvline(0, color="0.8")
     axes.set(
-        xlabel="places from the word to the one that it depends on", ylabel="mean norm of the derivative"
+        xlabel="positions from the word to the one that it depends on", ylabel="mean norm of the derivative"
     )
     axes.legend()

@@ -1,7 +1,7 @@
 """bottleneck-savings: what do a 1x1 bottleneck and 1xF + Fx1 save of an FxF convolution, and at what price?
 
-In place of a 3x3 convolution from C to C channels: 1x1 to C/4, 3x3, 1x1 back to C, which is 17/144 of the
-weights; in place of FxF: 1xF, then Fx1, which is 2/F. The weights are counted on the layers (normalisation
+Instead of a 3x3 convolution from C to C channels: 1x1 to C/4, 3x3, 1x1 back to C, which is 17/144 of the
+weights; instead of FxF: 1xF, then Fx1, which is 2/F. The weights are counted on the layers (normalisation
 and its shifts left out) and the FLOPs by PyTorch's counter. The price is measured on handwritten digits:
 nets that differ in these layers alone, each with a shortcut around it as bottlenecks have since the ResNet,
 get the same few images, steps and optimizer. A few hundred images, so that there are mistakes left to make;
@@ -41,7 +41,7 @@ def convolution(in_channels: int, out_channels: int, height: int, width: int) ->
 
 
 def layers(kind: str, C: int, F: int = 3) -> list[nn.Module]:
-    """A layer from C to C channels, or what stands in its place."""
+    """A layer from C to C channels, or what replaces it."""
     match kind:
         case "bottleneck":
             narrow = C // NARROW
@@ -82,8 +82,8 @@ def accuracy(kind: str, seed: int, channels: int, num_train: int, num_steps: int
     torch.manual_seed(seed)
     seen, unseen = digits(seed, num_train)
     body = [Shortcut(*layers(kind, channels)), nn.MaxPool2d(2), Shortcut(*layers(kind, channels))]
-    answer = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10)]
-    net = nn.Sequential(*convolution(1, channels, 3, 3), *body, *answer)
+    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10)]
+    net = nn.Sequential(*convolution(1, channels, 3, 3), *body, *head)
     train(net, seen, seed, num_steps, 0.02)
     parameters = sum(parameter.numel() for parameter in net.parameters())
     return {"right": share_right(net, unseen), "parameters": parameters}
@@ -123,7 +123,7 @@ def judge(rows: Rows) -> Judgement:
         whole, expected = full[row["C"], row["F"]], factor(row["kind"], row["F"])
         exact += all(Fraction(row[part], whole[part]) == expected for part in ("weights", "flops"))
     widest = max(row["C"] for row in counted)
-    told = {row["kind"]: row["weights"] for row in counted if (row["C"], row["F"]) == (widest, 3)}
+    weights = {row["kind"]: row["weights"] for row in counted if (row["C"], row["F"]) == (widest, 3)}
     trained = sorted({row["channels"] for row in rows if "channels" in row})
     price = {kind: gaps(rows, kind, trained[-1]) for kind in (BOTTLENECK, FACTORISED)}
     lost = {
@@ -131,9 +131,11 @@ def judge(rows: Rows) -> Judgement:
         for kind in (BOTTLENECK, FACTORISED)
     }
     because = (
-        f"in place of 3×3 with {told[FULL]} weights at {widest} channels a bottleneck has {told[BOTTLENECK]} "
-        f"({told[FULL] / told[BOTTLENECK]:.2f} times fewer) and 1×3 + 3×1 {told[FACTORISED]} "
-        f"({told[FULL] / told[FACTORISED]:.2f} times); {exact} of {len(counted)} layers have exactly the "
+        f"instead of 3×3 with {weights[FULL]} weights at {widest} channels a bottleneck has "
+        f"{weights[BOTTLENECK]} "
+        f"({weights[FULL] / weights[BOTTLENECK]:.2f} times fewer) and 1×3 + 3×1 {weights[FACTORISED]} "
+        f"({weights[FULL] / weights[FACTORISED]:.2f} times); {exact} of {len(counted)} layers have "
+        "exactly the "
         f"factor of the formula in weights and FLOPs; of unseen digits, at {', '.join(map(str, trained))} "
         f"channels, the bottleneck gets {lost[BOTTLENECK]} points less right than 3×3, and 1×3 + 3×1 "
         f"{lost[FACTORISED]} (medians; up to {100 * LITTLE:.0f} counts as little)"

@@ -1,10 +1,10 @@
-"""cls-feeds-the-classifier: does BERT's answer about a text pass through the vector of [CLS] alone?
+"""cls-feeds-the-classifier: does BERT's classification of a text pass through the vector of [CLS] alone?
 
 Nothing is trained: this is decided by the wiring. In an untrained BERT with a classifier, in double
-precision, the scores are differentiated by the vectors of every place, behind the embeddings and behind each
-layer. Behind the last one every derivative but that of the first place, [CLS], must be exactly 0; and when
-all other vectors there are replaced by noise the scores may not change by a bit. Behind the embeddings every
-place must have a derivative: what the first vector holds was gathered from all words.
+precision, the logits are differentiated by the vectors of every position, behind the embeddings and behind
+each layer. Behind the last one every derivative but that of the first position, [CLS], must be exactly 0; and
+when all other vectors there are replaced by noise the logits may not change by a bit. Behind the embeddings
+every position must have a derivative: what the first vector holds was gathered from all words.
 
 Source: Devlin et al., 1810.04805, section 3.2 and figure 4 b.
 """
@@ -35,22 +35,22 @@ def build(length: int, num_layers: int, seed: int) -> Any:
 
 
 def slopes(model: Any, tokens: Int[Tensor, "1 T"]) -> Float[Tensor, "L T"]:
-    """The norm of the scores' derivatives by each place's vector: row 0 behind the embeddings."""
+    """The norm of the logits' derivatives by each position's vector: row 0 behind the embeddings."""
     kept: list[Any] = []
     parts = [model.embeddings, *model.blocks]
     hooks = [part.register_forward_hook(lambda module, args, output: kept.append(output)) for part in parts]
-    scores = model(tokens)[0]
+    logits = model(tokens)[0]
     for hook in hooks:
         hook.remove()
-    found = torch.zeros(len(kept), tokens.shape[1], dtype=scores.dtype)
-    for score in scores:
-        for layer, gradient in enumerate(torch.autograd.grad(score, kept, retain_graph=True)):
+    found = torch.zeros(len(kept), tokens.shape[1], dtype=logits.dtype)
+    for logit in logits:
+        for layer, gradient in enumerate(torch.autograd.grad(logit, kept, retain_graph=True)):
             found[layer] += gradient[0].square().sum(1)
     return found.sqrt()
 
 
 def change_by_noise(model: Any, tokens: Int[Tensor, "1 T"], first: int) -> float:
-    """The largest change of a score when the last layer's vectors from place ``first`` on are noise."""
+    """The largest change of a logit when the last layer's vectors from position ``first`` on are noise."""
 
     def replaced(module: Any, args: Any, output: Tensor) -> Tensor:
         random = torch.Generator().manual_seed(0)
@@ -87,11 +87,11 @@ def judge(rows: Rows) -> Judgement:
     count = len(others[last])
     noise = {part: [row["noise"][part] for row in rows] for part in ("others", "all")}
     because = (
-        f"of {count} places beside [CLS] the scores depend on "
+        f"of {count} positions besides [CLS] the logits depend on "
         f"{', '.join(str(seen[layer]) for layer in range(last + 1))}, behind the embeddings and behind each "
         f"layer; behind the last the derivative by [CLS] is {min(first):.2g} at least and by any other "
-        f"{max(others[last]):g} at most; noise in place of all others there changes the scores by "
-        f"{max(noise['others']):g}, and in place of [CLS] too by {min(noise['all']):.2g} or more"
+        f"{max(others[last]):g} at most; noise instead of all others there changes the logits by "
+        f"{max(noise['others']):g}, and instead of [CLS] too by {min(noise['all']):.2g} or more"
     )
     if seen[last] or max(noise["others"]) > 0 or not seen[0]:
         return Judgement(Verdict.FAILS, because)
@@ -104,6 +104,6 @@ def draw(axes, rows: Rows) -> None:
     for row in (row for row in rows if row["seed"] == seed):
         name = f"behind layer {row['layer']}" if row["layer"] else "behind the embeddings"
         axes.plot(row["norms"], "o-" if row["layer"] == last else ".:", label=name)
-    axes.set(xlabel="place of the vector (0: [CLS])", ylabel="norm of the scores' derivative by it")
+    axes.set(xlabel="position of the vector (0: [CLS])", ylabel="norm of the logits' derivative by it")
     axes.set_yscale("symlog", linthresh=1e-4)
     axes.legend()

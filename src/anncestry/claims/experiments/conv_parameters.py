@@ -1,7 +1,7 @@
 """conv-parameters: does a convolution from D to K channels with an F x F kernel have F*F*D*K + K parameters?
 
 CNNs are built and the numbers in the tensors of their first layer counted, for a grid of F, D and K and for
-images of different sizes. A fully connected layer between the same two volumes is counted beside it.
+images of different sizes. A fully connected layer between the same two volumes is counted too.
 
 Source: LeCun, Bottou, Bengio & Haffner, "Gradient-based learning applied to document recognition" (1998),
 section II, on shared weights.

@@ -88,10 +88,10 @@ def measure(seed: int, num_seeds: int = 3, num_steps: int = 800, cells: int = 12
 def judge(rows: Rows) -> Judgement:
     losses = {net: [row["loss"] for row in rows if row["net"] == net] for net in NETS}
     middle = {net: median(values) for net, values in losses.items()}
-    told = ", ".join(f"{net} {middle[net]:.2f}" for net in NETS)
+    medians = ", ".join(f"{net} {middle[net]:.2f}" for net in NETS)
     repaired = [net for net in DEEP if net != "plain" and middle[net] < middle["plain"] - CLEAR]
     because = (
-        f"nats per character (medians of {len(losses['plain'])} seeds): {told}; repaired by "
+        f"nats per character (medians of {len(losses['plain'])} seeds): {medians}; repaired by "
         f"{', '.join(repaired) if repaired else 'none'}"
     )
     worse = middle["plain"] - middle["plain, 3 layers"]
@@ -102,8 +102,8 @@ def judge(rows: Rows) -> Judgement:
 
 
 def draw(axes, rows: Rows) -> None:
-    for place, net in enumerate(NETS):
+    for index, net in enumerate(NETS):
         values = [row["loss"] for row in rows if row["net"] == net]
-        axes.plot([place] * len(values), values, "o", alpha=0.7)
+        axes.plot([index] * len(values), values, "o", alpha=0.7)
     axes.set_xticks(range(len(NETS)), [net.replace(" ", "\n", 1) for net in NETS])
     axes.set(xlabel="ten layers, but for the first", ylabel="training loss, nats per character")

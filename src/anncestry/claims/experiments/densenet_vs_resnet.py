@@ -3,7 +3,7 @@
 Nets of both families, of two and of three stages and several widths each, get the same images, steps,
 optimizer and learning rate. The smallest DenseNet that comes within a point of the best ResNet of its seed is
 held against the smallest ResNet that does; a family may choose its number of stages, since the channels of a
-ResNet double with each. What it is with a given number of stages is told beside the verdict.
+ResNet double with each. What it is with a given number of stages is given with the verdict.
 
 As they are, the embedded digits (8, 8) are too easy: a small CNN gets 97 to 99 % of them right within 200
 steps. So each is put anywhere in an image (10, 10) and covered with noise, anew each time it is shown, and a
@@ -39,8 +39,8 @@ WIDTHS = {"ResNet": (6, 10, 16), "DenseNet": (6, 10, 16)}
 def scattered(images: Tensor, random: torch.Generator) -> Tensor:
     """Each image (1, 8, 8) somewhere in one of (1, 10, 10) with noise over all of it."""
     count, side = len(images), images.shape[-1]
-    places = torch.arange(side) + torch.randint(SIDE - side + 1, (2, count, 1), generator=random)
-    rows, columns = places[0].unsqueeze(2), places[1].unsqueeze(1)
+    corners = torch.arange(side) + torch.randint(SIDE - side + 1, (2, count, 1), generator=random)
+    rows, columns = corners[0].unsqueeze(2), corners[1].unsqueeze(1)
     larger = images.new_full((count, 1, SIDE, SIDE), images.min().item())
     larger[torch.arange(count).view(-1, 1, 1), 0, rows, columns] = images[:, 0]
     return larger + NOISE * torch.randn(larger.shape, generator=random)
@@ -110,14 +110,14 @@ def judge(rows: Rows) -> Judgement:
     dense, residual = ([seed[family] for seed in found] for family in ("DenseNet", "ResNet"))
     grid = {family: [row["parameters"] for row in rows if row["family"] == family] for family in WIDTHS}
     shapes = sorted({row["blocks"] for row in rows})
-    told = "; ".join(
+    phrases = "; ".join(
         f"of blocks {blocks} alone, {_counts(needed([row for row in rows if row['blocks'] == blocks]))}"
         for blocks in shapes
     )
     because = (
         f"the best ResNet gets {median(seed['best'] for seed in found):.1%} right (median of {len(found)} "
         f"seeds); parameters of the smallest net within {100 * WITHIN:.0f} point of it, seed by seed: "
-        f"{_counts(found)}; {told}"
+        f"{_counts(found)}; {phrases}"
     )
     # Where the smallest net of a grid is good enough, a smaller one might be.
     too_easy = any(seed[family] == min(grid[family]) for seed in found for family in WIDTHS)

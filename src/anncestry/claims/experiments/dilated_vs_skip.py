@@ -4,7 +4,7 @@ A skip connection adds a way back over d steps and keeps the one over a single s
 the long way alone. For nets of six layers and about as many parameters: the weights of a layer, how many
 chains run side by side, the mean recurrent length (the shortest way from an input to a later output), how
 many products wait for one another, and whether the net solves the copy task: ten symbols, T blanks, then the
-ten symbols again, of which the answers at the last ten steps count. The recurrent matrices of the tanh nets
+ten symbols again, of which the outputs at the last ten steps count. The recurrent matrices of the tanh nets
 start orthogonal, their input matrices as Glorot's, all biases at zero: six layers of the usual smaller start
 pass on too little of the input. A net at chance within this budget may still learn with a larger one.
 
@@ -39,7 +39,7 @@ NETS: dict[str, tuple[str, dict[str, Any], float]] = {  # architecture, sizes, l
 
 
 def sizes(net: str, blanks: int, scale: float) -> dict[str, Any]:
-    """The config of a net that answers at every step; ``scale`` shrinks it."""
+    """The config of a net with an output at every step; ``scale`` shrinks it."""
     task = {"task": "tagging", "inputs": "tokens", "input_size": CLASSES, "output_size": CLASSES}
     own = dict(NETS[net][1])
     own["hidden_size"] = max(2, round(scale * own["hidden_size"]))
@@ -87,13 +87,13 @@ def measure(
 def judge(rows: Rows) -> Judgement:
     made = {row["net"]: row for row in rows if "parameters" in row}
     right = {net: [row["right"] for row in rows if row["net"] == net and "right" in row] for net in NETS}
-    told = [
+    phrases = [
         f"{net} ({made[net]['parameters']:,} parameters, {made[net]['chains']} chains, mean recurrent length "
         f"{made[net]['length']:.1f}, {made[net]['sequential']} sequential products) "
         f"{', '.join(f'{value:.3f}' for value in right[net])}"
         for net in NETS
     ]
-    because = f"right among the last ten: {'; '.join(told)}; guessing {GUESS:.3f}"
+    because = f"right among the last ten: {'; '.join(phrases)}; guessing {GUESS:.3f}"
     shorter = made["dilated"]["length"] < made["skip"]["length"]
     if not shorter or median(right["dilated"]) <= max(median(right["skip"]), median(right["lstm"])):
         return Judgement(Verdict.FAILS, because)

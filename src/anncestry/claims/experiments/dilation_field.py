@@ -2,13 +2,13 @@
 
 Stacks of 3x3 convolutions with ReLU between them, the dilation doubled from layer to layer (1, 2, 4, ...) or
 left at 1: the field of one output is measured as the bounding box of its input gradient with random weights,
-and held against the recursion of `anncestry.inspection.receptive_field`. Counted beside it are the pixels
+and held against the recursion of `anncestry.inspection.receptive_field`. Counted too are the pixels
 within the field that have no share in the output (a dilation may leave holes) and the parameters. The
 context network of the paper, with its own dilations 1, 1, 2, 4, 8, 16, 1, is measured layer by layer with
-its weights opened: as it starts, as the identity, a unit sees one pixel, and the field is what it may learn.
+its weights opened: as it starts, as the identity, a unit reads one pixel, and the field is what it may learn.
 
 A dilation of 1 is a dense kernel here, as in PyTorch and in the paper; the notes of CS231n count the gaps,
-so that their 0 is this 1 (and the paper's code writes 0 for the same). A kernel of F places spans
+so that their 0 is this 1 (and the paper's code has 0 for the same). A kernel of F positions spans
 d (F - 1) + 1 pixels by the first convention, (g + 1) (F - 1) + 1 by the second.
 
 Source: Yu & Koltun, "Multi-scale context aggregation by dilated convolutions", 1511.07122, sections 2 and 3.
@@ -69,7 +69,7 @@ def measure_stack(name: str, depth: int, channels: int, num_images: int) -> dict
 
 
 def measure_context(depth: int) -> dict[str, int]:
-    """The first layers of the context module: what they can see, and what they see before any training."""
+    """The first layers of the context module: their field, and what they read before any training."""
     config = ContextNetConfig(input_shape=(2, 1, 1), output_size=2, channels=2, dilations=DILATIONS[:depth])
     module = ContextNet(config).context.double()
     size = 2 * sum(config.dilations) + 5
@@ -110,7 +110,8 @@ def judge(rows: Rows) -> Judgement:
     added = {*steps(dilated, "parameters"), *steps(undilated, "parameters")}
     fields = {name: ", ".join(str(r["height"]) for r in rows if r["net"] == name) for name in STACKS}
     because = (
-        f"with 1 to {len(dilated)} layers a unit sees {fields['dilated']} pixels across where dilations "
+        f"with 1 to {len(dilated)} layers a unit has a field of {fields['dilated']} pixels across where "
+        "dilations "
         f"double, {fields['undilated']} without; a layer adds {' or '.join(map(str, sorted(added)))} "
         f"parameters; {exact} of {len(rows)} measured fields are those of the recursion, and {holes} pixels "
         f"within them have no share"

@@ -1,17 +1,17 @@
 """electra-learns-from-all: does ELECTRA learn from every token, and more in as many steps?
 
-First, by differentiation: at how many places of a text the last layer's vector gets a gradient of the loss;
-of ELECTRA, that is the discriminator's.
+First, by differentiation: at how many positions of a text the last layer's vector gets a gradient of the
+loss; of ELECTRA, that is the discriminator's.
 
 Second, by training on sentences of a made-up language, in which each word can have two tags and the
-neighbours tell which. On the way each net's encoder is left as it is and reads 40 sentences with their tags;
-a linear map is fitted to its last layer's vectors and tags unseen ones. What is trained on sees no tag; what
-is told is what the vectors hold. Besides BERT and ELECTRA a third net is trained, the paper's control: an
-ELECTRA whose discriminator's loss counts the 15 % of hidden words alone. Nothing else differs.
+neighbours decide which. On the way each net's encoder is left as it is and reads 40 sentences with their
+tags; a linear map is fitted to its last layer's vectors and tags unseen ones. Training uses no tag; what is
+measured is what the vectors hold. Besides BERT and ELECTRA a third net is trained, the paper's control: an
+ELECTRA whose discriminator's loss counts the 15 % of masked tokens alone. Nothing else differs.
 
-Steps are equal and computation is not: ELECTRA runs its generator too. Its products are told.
+Steps are equal and computation is not: ELECTRA runs its generator too. Its products are reported.
 
-Where no net tells more tags than the words alone do, none has learnt to use the context, and nothing is
+Where no net predicts more tags than the words alone do, none has learnt to use the context, and nothing is
 decided. So it was in a first look, with one seed also after 1,000 steps.
 
 Source: Clark et al., 2003.10555, sections 2 and 3.4 (table 5).
@@ -30,9 +30,9 @@ from anncestry.claims.common.claim import Judgement, Rows, Verdict
 from anncestry.claims.common.toy_language import (
     NUM_WORDS,
     Language,
+    bert_masking,
     error_at,
-    hide,
-    hiding,
+    masked,
     probe,
     training,
 )
@@ -58,7 +58,7 @@ def build(net: str, width: int, num_layers: int, seed: int) -> Any:
 
 
 def loss(net: str, model: Any, asked: tuple[Tensor, Tensor]) -> Tensor:
-    """Mean over the hidden words, with 50 times the discriminator's mean over what it is asked for."""
+    """Mean over the masked tokens, with 50 times the discriminator's mean over its targets."""
     inputs, targets = asked
     outputs, objective = model(inputs, targets=targets), MaskedLanguageModel(NUM_WORDS + 1)
     if net == "ELECTRA, 15 %":  # minus infinity is asked for nowhere
@@ -71,11 +71,11 @@ def share_right(
     shown: tuple[Int[Tensor, "N T"], Int[Tensor, "N T"]],
     unseen: tuple[Int[Tensor, "M T"], Int[Tensor, "M T"]],
 ) -> float:
-    """Of the tags that a linear map tells, which saw the first sentences with theirs."""
+    """The share of tags that a linear map predicts, which was fitted on the first sentences."""
     with torch.no_grad():
         features, asked = (model.encode(words).flatten(0, 1) for words in (shown[0], unseen[0]))
-    told = probe(features, shown[1].flatten(), asked)
-    return (told == unseen[1].flatten()).double().mean().item()
+    predicted = probe(features, shown[1].flatten(), asked)
+    return (predicted == unseen[1].flatten()).double().mean().item()
 
 
 def measure(
@@ -89,7 +89,7 @@ def measure(
     count: int = 200,
 ) -> Rows:
     rows: Rows = []
-    masking = hiding(NUM_WORDS)
+    masking = bert_masking(NUM_WORDS)
     for run in range(seed, seed + num_seeds):
         language, random = Language.of(run), torch.Generator().manual_seed(1000 + run)
         labelled, unseen = (language.sentences(size, LENGTH, random) for size in (shown, count))
@@ -106,7 +106,7 @@ def measure(
                 texts: torch.Generator = texts,
                 hidden: torch.Generator = hidden,
             ) -> tuple[Tensor, Tensor]:
-                return hide(language.sentences(BATCH, LENGTH, texts)[0], masking, hidden)
+                return masked(language.sentences(BATCH, LENGTH, texts)[0], masking, hidden)
 
             def losses(net: str = net, model: Any = model, asked: Any = asked) -> Iterator[Tensor]:
                 while True:
@@ -116,7 +116,7 @@ def measure(
             with FlopCounterMode(display=False) as products:
                 norms = error_at(model.blocks[-1], partial(loss, net, model, first))
             row: dict[str, Any] = {"net": net, "seed": run, "best": best, "curve": []}
-            row |= {"places": norms.numel(), "with_error": int((norms > 0).sum())}
+            row |= {"positions": norms.numel(), "with_error": int((norms > 0).sum())}
             row["flops"] = products.get_total_flops()
             for step in training(model, losses(), num_steps, LEARNING_RATE):
                 if step % every == 0 or step == num_steps:
@@ -128,17 +128,19 @@ def measure(
 def judge(rows: Rows) -> Judgement:
     by_net = {net: [row for row in rows if row["net"] == net] for net in NETS}
     share = {
-        net: sum(r["with_error"] for r in of) / sum(r["places"] for r in of) for net, of in by_net.items()
+        net: sum(r["with_error"] for r in of) / sum(r["positions"] for r in of) for net, of in by_net.items()
     }
     ends = {net: [row["curve"][-1][1] for row in of] for net, of in by_net.items()}
-    told = [
-        f"{net} gets error at {share[net]:.1%} of its places, then {', '.join(f'{v:.3f}' for v in ends[net])}"
+    phrases = [
+        f"{net} gets error at {share[net]:.1%} of its positions, then "
+        f"{', '.join(f'{v:.3f}' for v in ends[net])}"
         for net in NETS
     ]
     best = {kind: median(row["best"][kind] for row in rows) for kind in ("word", "sentence")}
     more = by_net["ELECTRA"][0]["flops"] / by_net["BERT"][0]["flops"]
     because = (
-        f"tags that are right after {rows[0]['curve'][-1][0]} steps, seed by seed: {'; '.join(told)} (from "
+        f"tags that are right after {rows[0]['curve'][-1][0]} steps, seed by seed: {'; '.join(phrases)} "
+        "(from "
         f"the word alone {best['word']:.3f} at best, from the sentence {best['sentence']:.3f}); a step of "
         f"ELECTRA takes {more:.2f} times BERT's products"
     )
@@ -157,11 +159,13 @@ def judge(rows: Rows) -> Judgement:
 
 def draw(axes, rows: Rows) -> None:
     for number, net in enumerate(NETS):
-        for place, row in enumerate(row for row in rows if row["net"] == net):
-            label = f"{net} ({row['with_error'] / row['places']:.0%} of the places)" if place == 0 else None
+        for index, row in enumerate(row for row in rows if row["net"] == net):
+            label = (
+                f"{net} ({row['with_error'] / row['positions']:.0%} of the positions)" if index == 0 else None
+            )
             axes.plot(*zip(*row["curve"], strict=True), color=f"C{number}", label=label, alpha=0.7)
     for kind, style in (("word", ":"), ("sentence", "--")):
         best = median(row["best"][kind] for row in rows)
         axes.axhline(best, color="0.6", linestyle=style, label=f"at best, from the {kind}")
-    axes.set(xlabel="steps", ylabel="tags that a linear map of the vectors tells")
+    axes.set(xlabel="steps", ylabel="tags that a linear map of the vectors predicts")
     axes.legend(title="a curve for each seed")

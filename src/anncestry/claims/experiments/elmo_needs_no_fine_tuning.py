@@ -1,7 +1,7 @@
 """elmo-needs-no-fine-tuning: is a frozen biLM as good below a tagger as one that is fine-tuned?
 
 A small ELMo reads sentences of a made-up language without tags, in which each word can have two tags and the
-neighbours tell which; spellings are random letters and tell nothing. Then a tagger, which is no more than a
+neighbours decide which; spellings are random letters and say nothing. Then a tagger, which is no more than a
 linear map of the mixture of all layers, learns from ten sentences with their tags. Four are compared that
 differ in what is below: the biLM as it was pre-trained, frozen, or fine-tuned with the tagger; one that was
 never trained, frozen, or trained with the tagger. A tagger of a word alone would be right for half of them.
@@ -30,7 +30,7 @@ AHEAD, NEAR, FAR = 0.05, 0.02, 0.05  # of the tags
 
 
 def spelling(random: torch.Generator) -> Int[Tensor, "W C"]:
-    """How marks and words are written: four random letters each."""
+    """How marks and words are spelled: four random letters each."""
     encoder, known = CharacterEncoder(NUM_CHARS), set()
     while len(known) < NUM_WORDS:
         letters = torch.randint(ord("a"), ord("z") + 1, (LETTERS,), generator=random).tolist()
@@ -54,19 +54,19 @@ def build(task: str, width: int, seed: int, **parts: Any) -> Any:
 
 
 def between_marks(words: Int[Tensor, "B T"]) -> tuple[Int[Tensor, "B T2"], Int[Tensor, "B T2 2"]]:
-    """``(places, targets)``: rows of the spelling, and the words behind each and before it."""
+    """``(rows, targets)``: rows of the spelling, and the words behind each and before it."""
 
     def framed(inside: Tensor, *ends: int) -> Tensor:
         first, last = (torch.full((len(words), 1), end) for end in ends)
         return torch.cat([first, inside, last], dim=1)
 
-    places = framed(words + TEXT_ENDS + 1, TEXT_BEGINS, TEXT_ENDS)
-    told = framed(framed(words, BEGIN, END), IGNORED, IGNORED)
-    return places, torch.stack([told[:, 2:], told[:, :-2]], dim=2)
+    rows = framed(words + TEXT_ENDS + 1, TEXT_BEGINS, TEXT_ENDS)
+    neighbours = framed(framed(words, BEGIN, END), IGNORED, IGNORED)
+    return rows, torch.stack([neighbours[:, 2:], neighbours[:, :-2]], dim=2)
 
 
 def pre_trained(
-    language: Language, written: Tensor, width: int, num_steps: int, seed: int
+    language: Language, spelled: Tensor, width: int, num_steps: int, seed: int
 ) -> tuple[Any, float]:
     """``(biLM, loss)``: the loss is the mean of the last 20 steps, in nats a word and direction."""
     model, random = build("bidirectional-lm", width, seed), torch.Generator().manual_seed(1000 + seed)
@@ -74,8 +74,8 @@ def pre_trained(
 
     def losses() -> Iterator[Tensor]:
         while True:
-            places, targets = between_marks(language.sentences(BATCH, LENGTH, random)[0])
-            loss = cross_entropy(model(written[places])[0], targets)
+            rows, targets = between_marks(language.sentences(BATCH, LENGTH, random)[0])
+            loss = cross_entropy(model(spelled[rows])[0], targets)
             found.append(loss.item())
             yield loss
 
@@ -85,8 +85,8 @@ def pre_trained(
     return model.bilm, sum(last) / len(last)
 
 
-def tag(model: Any, written: Tensor, words: Int[Tensor, "N T"]) -> Float[Tensor, "N T K"]:
-    return model(written[words + TEXT_ENDS + 1])[0]
+def tag(model: Any, spelled: Tensor, words: Int[Tensor, "N T"]) -> Float[Tensor, "N T K"]:
+    return model(spelled[words + TEXT_ENDS + 1])[0]
 
 
 def measure(
@@ -101,7 +101,7 @@ def measure(
     rows: Rows = []
     for run in range(seed, seed + num_seeds):
         language, random = Language.of(run), torch.Generator().manual_seed(2000 + run)
-        written = spelling(random)
+        spelled = spelling(random)
         (words, tags), (unseen, wanted) = (
             language.sentences(size, LENGTH, random) for size in (shown, count)
         )
@@ -109,17 +109,17 @@ def measure(
             kind: (language.best_guess(unseen, kind == "word") == wanted).double().mean().item()
             for kind in ("word", "sentence")
         }
-        bilm, loss = pre_trained(language, written, width, num_steps, run)
+        bilm, loss = pre_trained(language, spelled, width, num_steps, run)
         for net in NETS:
             model = build("tagging", width, 100 + run, freeze=net.endswith("frozen"))
             if net.startswith("pre-trained"):
                 model.bilm.load_state_dict(bilm.state_dict())
-            losses = (cross_entropy(tag(model, written, words), tags) for _ in range(tagger_steps))
+            losses = (cross_entropy(tag(model, spelled, words), tags) for _ in range(tagger_steps))
             curve = []
             for step in training(model, losses, tagger_steps, LEARNING_RATE):
                 if step % max(1, tagger_steps // 10) == 0:
                     with torch.no_grad():
-                        right = tag(model, written, unseen).argmax(2) == wanted
+                        right = tag(model, spelled, unseen).argmax(2) == wanted
                     curve.append([step, right.double().mean().item()])
             row: dict[str, Any] = {"net": net, "seed": run, "shown": shown, "steps": num_steps}
             rows.append({**row, "loss": loss, "best": best, "curve": curve})
@@ -131,10 +131,10 @@ def judge(rows: Rows) -> Judgement:
     frozen, tuned, untrained, scratch = (right[net] for net in NETS)
     best = {kind: median(row["best"][kind] for row in rows) for kind in ("word", "sentence")}
     losses = ", ".join(f"{row['loss']:.2f}" for row in rows if row["net"] == NETS[0])
-    told = [f"{net} {', '.join(f'{value:.3f}' for value in right[net])}" for net in NETS]
+    phrases = [f"{net} {', '.join(f'{value:.3f}' for value in right[net])}" for net in NETS]
     because = (
         f"tags of unseen sentences that are right with {rows[0]['shown']} labelled ones, seed by seed: "
-        f"{'; '.join(told)} (from the word alone {best['word']:.3f} at best, from the sentence "
+        f"{'; '.join(phrases)} (from the word alone {best['word']:.3f} at best, from the sentence "
         f"{best['sentence']:.3f}); {rows[0]['steps']} steps of pre-training led to {losses} nats a word"
     )
     without = [max(pair) for pair in zip(untrained, scratch, strict=True)]
@@ -147,9 +147,9 @@ def judge(rows: Rows) -> Judgement:
 
 def draw(axes, rows: Rows) -> None:
     for number, net in enumerate(NETS):
-        for place, row in enumerate(row for row in rows if row["net"] == net):
+        for index, row in enumerate(row for row in rows if row["net"] == net):
             style = "-" if net.endswith("frozen") else ":"
-            label = net if place == 0 else None
+            label = net if index == 0 else None
             axes.plot(*zip(*row["curve"], strict=True), style, color=f"C{number // 2}", label=label)
     best = median(row["best"]["sentence"] for row in rows)
     axes.axhline(best, color="0.6", linestyle="--", label="at best")

@@ -32,18 +32,18 @@ Text = tuple[list[str], list[str]]
 
 
 def texts_around(word: str, count: int, reach: int, random: torch.Generator) -> list[Text]:
-    """Some of the places of a word in the documentation: so many words to its left, and to its right."""
+    """Some of the positions of a word in the documentation: so many words to its left, and to its right."""
     from pydoc_data.topics import topics
 
     found: list[Text] = []
     for topic in sorted(topics):
         words = topics[topic].split()
-        places = range(reach, len(words) - reach)
+        positions = range(reach, len(words) - reach)
         found += [
-            (words[at - reach : at], words[at + 1 : at + 1 + reach]) for at in places if words[at] == word
+            (words[at - reach : at], words[at + 1 : at + 1 + reach]) for at in positions if words[at] == word
         ]
     order = torch.randperm(len(found), generator=random)[:count]
-    return [found[place] for place in order.tolist()]
+    return [found[index] for index in order.tolist()]
 
 
 def build(num_layers: int, seed: int) -> Any:
@@ -105,10 +105,10 @@ def judge(rows: Rows) -> Judgement:
     above = [row for row in rows if row["layer"] > 0]
     reads = [row for row in above if READS[row["half"]] == row["changed"]]
     deaf = [row for row in above if READS[row["half"]] != row["changed"]]
-    still, told = max(row["largest"] for row in tokens), []
+    still, phrases = max(row["largest"] for row in tokens), []
     for layer in sorted({row["layer"] for row in above}):
         mine = [row for row in reads if row["layer"] == layer]
-        told.append(
+        phrases.append(
             f"layer {layer} by {mean(row['mean'] for row in mine):.2f} of a vector's length on average and "
             f"{min(row['smallest'] for row in mine):.3f} at least (different words in one text: "
             f"{mean(row['forms'] for row in mine):.2f})"
@@ -117,7 +117,7 @@ def judge(rows: Rows) -> Judgement:
     because = (
         f"one word form in {rows[0]['texts']} pairs of texts, for each of {words} words: "
         f"the token layer differs by {still:.1e} at most; what reads the side that changed differs in "
-        f"{' and in '.join(told)}; the half that reads the other side by {unread:.1e} at most"
+        f"{' and in '.join(phrases)}; the half that reads the other side by {unread:.1e} at most"
     )
     least = min(row["smallest"] for row in reads)
     if still > VISIBLE or max(row["mean"] for row in reads) <= ROUNDING:

@@ -1,9 +1,9 @@
 """fixed-context-length: does a fixed context fail on long inputs where attention does not?
 
 Strings of ten symbols, 1 to 15 of them, are to be copied. Two nets squeeze what they read into a vector: the
-RNN encoder-decoder, and sequence to sequence, which reads back to front. RNNsearch keeps every place and
+RNN encoder-decoder, and sequence to sequence, which reads back to front. RNNsearch keeps every position and
 looks it up. All have about as many parameters and the same number of steps, over strings that are new each
-time, and write by greedy search. Counted is the share of the symbols that stand in their place, for strings
+time, and generate by greedy search. Counted is the share of the symbols at their right position, for strings
 of each length; also for some that are longer than any in training, on which no verdict rests.
 
 A vector of these sizes has room for fifteen symbols: with many times the steps the fixed contexts would come
@@ -61,19 +61,19 @@ def ends(rows: Rows, net: str) -> list[tuple[float, float]]:
 def judge(rows: Rows) -> Judgement:
     longest = max(row["length"] for row in rows if row["trained"])
     last = max(row["length"] for row in rows)
-    falls, told = {}, []
+    falls, phrases = {}, []
     for net in NETS:
         parts = ends(rows, net)
         falls[net] = [short - long for short, long in parts]
         parameters = next(row["parameters"] for row in rows if row["net"] == net)
         beyond = median(row["right"] for row in rows if row["net"] == net and row["length"] == last)
-        told.append(
+        phrases.append(
             f"{net} ({parameters:,} parameters) {', '.join(f'{a:.3f} -> {b:.3f}' for a, b in parts)}"
             f", and {beyond:.3f} (median) at length {last}"
         )
     because = (
-        f"symbols in their place, at the shortest third of the lengths up to {longest} -> at the longest "
-        f"third, seed by seed: {'; '.join(told)}"
+        f"symbols at their position, at the shortest third of the lengths up to {longest} -> at the longest "
+        f"third, seed by seed: {'; '.join(phrases)}"
     )
     fixed = [falls[net] for net in FIXED]
     if min(median(fall) for fall in fixed) <= median(falls[ATTENTION]):
@@ -94,6 +94,6 @@ def draw(axes, rows: Rows) -> None:
         axes.plot(lengths, middle, color=colour, label=net)
     edge = max(row["length"] for row in rows if row["trained"])
     axes.axvline(edge + 0.5, color="grey", linestyle="--", label="longest in training")
-    axes.set(xlabel="symbols of the string", ylabel="share in its place", ylim=(0, 1.05))
+    axes.set(xlabel="symbols of the string", ylabel="share at its position", ylim=(0, 1.05))
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend(title="medians of the seeds")

@@ -2,7 +2,7 @@
 
 Strings of the embedded Reber grammar follow each other without a mark where a state could be reset. The
 second symbol of a string (T or P) decides its last but one, with a whole string of the inner grammar in
-between; what a net answers there is counted, among T and P alone (guessing is right half of the time). Two
+between; what a net predicts there is counted, among T and P alone (guessing is right half of the time). Two
 nets that differ in the forget gate alone learn from the stream with their state carried on and never reset,
 and, as a control, from the same strings one at a time, each from a state of zeros.
 
@@ -46,7 +46,7 @@ CELLS = {"with": LSTMCell, "without": WithoutForgetGate}
 
 
 def reber_string(random: python_random.Random) -> tuple[str, int]:
-    """A string of the embedded grammar, and the place of the symbol that its second one decides."""
+    """A string of the embedded grammar, and the position of the symbol that its second one decides."""
     inner, state = "B", 0
     while state != 5:
         symbol, state = random.choice(GRAMMAR[state])
@@ -60,8 +60,8 @@ def stream(length: int, random: python_random.Random) -> tuple[Tensor, Tensor]:
     """``(tokens, asked)``: (length + 1,) symbols, and whether each is one that an early one decides."""
     text, asked = "", []
     while len(text) <= length:
-        string, place = reber_string(random)
-        asked += [index == place for index in range(len(string))]
+        string, position = reber_string(random)
+        asked += [index == position for index in range(len(string))]
         text += string
     tokens = torch.tensor([SYMBOLS.index(symbol) for symbol in text[: length + 1]])
     return tokens, torch.tensor(asked[: length + 1])
@@ -83,9 +83,9 @@ def strings(count: int, random: python_random.Random) -> tuple[Tensor, Tensor, T
     tokens = torch.zeros(count, longest, dtype=torch.int64)
     asked = torch.zeros(count, longest, dtype=torch.bool)
     lengths = torch.tensor([len(text) - 1 for text, _ in made])
-    for row, (text, place) in enumerate(made):
+    for row, (text, position) in enumerate(made):
         tokens[row, : len(text)] = torch.tensor([SYMBOLS.index(symbol) for symbol in text])
-        asked[row, place] = True
+        asked[row, position] = True
     targets = tokens[:, 1:].masked_fill(torch.arange(longest - 1) >= lengths[:, None], IGNORED)
     return tokens[:, :-1], targets, asked[:, 1:], lengths
 
@@ -173,12 +173,12 @@ def judge(rows: Rows) -> Judgement:
 
 
 def draw(axes, rows: Rows) -> None:
-    places = {("with", True): 0, ("without", True): 1, ("with", False): 2, ("without", False): 3}
+    columns = {("with", True): 0, ("without", True): 1, ("with", False): 2, ("without", False): 3}
     for row in rows:
         colour = "C0" if row["gate"] == "with" else "C1"
-        axes.plot(places[row["gate"], row["resets"]], row["right"], "o", color=colour, alpha=0.6)
+        axes.plot(columns[row["gate"], row["resets"]], row["right"], "o", color=colour, alpha=0.6)
     axes.axhline(GUESS, color="grey", linestyle="--", label="guessing")
-    labels = [f"{gate} gate,\n{'reset' if resets else 'stream'}" for gate, resets in places]
+    labels = [f"{gate} gate,\n{'reset' if resets else 'stream'}" for gate, resets in columns]
     axes.set_xticks(range(4), labels)
     axes.set(
         xlabel="net and how it reads", ylabel="share of the decided symbols that are right", ylim=(0.4, 1.02)

@@ -1,9 +1,10 @@
-"""input-need-not-be-a-sequence: does a net that writes also learn to write what it sees?
+"""input-need-not-be-a-sequence: does a decoder also learn to describe an image?
 
 Scenes of one to three handwritten digits are to be described: by Show and Tell, whose convolutional net says
-once what it sees, and by Show, Attend and Tell, which looks at the places of the image word by word. Beside
-them stand two that cannot see: a Show and Tell that learns from the same captions with a blank image, which
-is what can be known of the language alone, and the training captions' most frequent one, for every scene.
+once the image, and by Show, Attend and Tell, which attends to the positions of the image word by word.
+Besides, there are two that read no image: a Show and Tell that learns from the same captions with a blank
+image, which is what can be known of the language alone, and the training captions' most frequent one, for
+every scene.
 
 The verdict rests on BLEU with all captions of a scene as references, as in the papers: so short a training
 teaches how the digits lie to one another long before it teaches to tell all of them apart. Beside it stands
@@ -63,20 +64,20 @@ def measure(seed: int, num_seeds: int = 2, share_of_steps: float = 1.0) -> Rows:
 
 
 def _blank(split: Pairs) -> Pairs:
-    """The same captions with nothing to see."""
+    """The same captions of blank images."""
     return replace(split, sources=torch.zeros_like(cast(Tensor, split.sources)))
 
 
 def judge(rows: Rows) -> Judgement:
     bleu = {net: [row["bleu"] for row in rows if row["net"] == net] for net in (*NETS, FREQUENT)}
-    told = []
+    phrases = []
     for net in bleu:
         mine = [row for row in rows if row["net"] == net]
         size = f" ({mine[0]['parameters']:,} parameters)" if "parameters" in mine[0] else ""
         shown = ", ".join(f"{row['bleu']:.1f} ({row['right']:.1%})" for row in mine)
-        told.append(f"{net}{size} {shown}")
+        phrases.append(f"{net}{size} {shown}")
     because = "BLEU, and the share of unseen scenes that get one of their captions, seed by seed: "
-    because += "; ".join(told)
+    because += "; ".join(phrases)
     cannot_see = max(bleu[BLIND] + bleu[FREQUENT])
     if min(median(bleu[net]) for net in (TELL, ATTEND)) <= cannot_see:
         return Judgement(Verdict.FAILS, because)
@@ -86,9 +87,9 @@ def judge(rows: Rows) -> Judgement:
 
 def draw(axes, rows: Rows) -> None:
     names = (FREQUENT, BLIND, TELL, ATTEND)
-    for place, net in enumerate(names):
+    for index, net in enumerate(names):
         points = [row["bleu"] for row in rows if row["net"] == net]
-        axes.plot([place] * len(points), points, "o", color=f"C{place}", alpha=0.6)
+        axes.plot([index] * len(points), points, "o", color=f"C{index}", alpha=0.6)
     axes.set_xticks(range(len(names)), names)
-    axes.set(xlabel="what writes", ylabel="BLEU of the captions of unseen scenes", ylim=(-2, 100))
+    axes.set(xlabel="what generates", ylabel="BLEU of the captions of unseen scenes", ylim=(-2, 100))
     axes.margins(x=0.1)

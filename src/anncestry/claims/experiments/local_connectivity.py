@@ -1,6 +1,6 @@
-"""local-connectivity: how much of a 32x32x3 image does a unit see in a 5x5 convolution, how much in an MLP?
+"""local-connectivity: how much of a 32x32x3 image does a unit of a 5x5 convolution read, and of an MLP?
 
-What a unit sees is measured, not counted: the gradient of its output with respect to every value of the
+What a unit reads is measured, not counted: the gradient of its output with respect to every value of the
 input, and with respect to every weight and bias of its layer. Whatever is not exactly zero is connected.
 
 Source: LeCun, Bottou, Bengio & Haffner, "Gradient-based learning applied to document recognition" (1998),
@@ -67,7 +67,7 @@ def judge(rows: Rows) -> Judgement:
         f"{layer} {row['inputs']} values through {row['weights']} weights + {row['biases']} bias"
         for layer, row in per_layer.items()
     )
-    because = f"{exact} of {len(rows)} units saw exactly what the formula says ({seen})"
+    because = f"{exact} of {len(rows)} units read exactly what the formula says ({seen})"
     return Judgement(Verdict.HOLDS if exact == len(rows) else Verdict.FAILS, because)
 
 

@@ -1,7 +1,7 @@
 """lstm-long-lags: does an LSTM learn over lags that defeat a simple recurrent net of the same size?
 
-The adding problem: of T random numbers in [0, 1] two are marked, one in each half; the answer, asked at
-the end, is their sum. Always answering 1 costs a mean squared error of 1/6. Both nets have the same number
+The adding problem: of T random numbers in [0, 1] two are marked, one in each half; the target, at
+the end, is their sum. Always predicting 1 costs a mean squared error of 1/6. Both nets have the same number
 of parameters (the LSTM 16 units, the RNN 33), the same optimizer, the same batches.
 
 Source: Hochreiter & Schmidhuber, "Long short-term memory", Neural Computation 9 (1997), experiment 4
@@ -37,7 +37,7 @@ def error_after_training(net: str, seq_len: int, seed: int, max_steps: int) -> t
     random = torch.Generator().manual_seed(seed)
     model = build(net)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
-    unseen, answers = adding(1000, seq_len, random)
+    unseen, targets = adding(1000, seq_len, random)
     error, step = float("inf"), 0
     for step in range(1, max_steps + 1):
         inputs, targets = adding(32, seq_len, random)
@@ -47,7 +47,7 @@ def error_after_training(net: str, seq_len: int, seed: int, max_steps: int) -> t
         optimizer.step()
         if step % 250 == 0 or step == max_steps:
             with torch.no_grad():
-                error = nn.functional.mse_loss(model(unseen)[0], answers).item()
+                error = nn.functional.mse_loss(model(unseen)[0], targets).item()
             if error < SOLVED / 3:
                 break
     return error, step
@@ -68,17 +68,17 @@ def measure(
 def judge(rows: Rows) -> Judgement:
     longest = max(row["length"] for row in rows)
     errors = {net: [r["mse"] for r in rows if r["net"] == net and r["length"] == longest] for net in SIZES}
-    told = []
+    phrases = []
     for length in sorted({row["length"] for row in rows}):
         solved = {
             n: [r["mse"] < SOLVED for r in rows if r["net"] == n and r["length"] == length] for n in SIZES
         }
-        told.append(
+        phrases.append(
             f"T = {length}: LSTM {sum(solved['lstm'])} of {len(solved['lstm'])}, "
             f"RNN {sum(solved['rnn'])} of {len(solved['rnn'])}"
         )
     because = (
-        f"runs that brought the error below a tenth of guessing: {'; '.join(told)}; median "
+        f"runs that brought the error below a tenth of guessing: {'; '.join(phrases)}; median "
         f"error at T = {longest}: {median(errors['lstm']):.4f} against {median(errors['rnn']):.4f} "
         f"(guessing {GUESS:.4f})"
     )

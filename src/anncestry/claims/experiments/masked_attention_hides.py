@@ -1,12 +1,12 @@
-"""masked-attention-hides: does the mask hide the answer, and is a decoder without it useless?
+"""masked-attention-hides: does the mask hide future tokens, and is a decoder without it useless?
 
-First, by differentiation: in an untrained Transformer's decoder no score may depend on a word of the answer
+First, by differentiation: in an untrained Transformer's decoder no logit may depend on a target token
 behind the one it has read. With the mask each such gradient must be 0, not merely small; as a control the
 same weights run without the mask, where the gradients must be there.
 
 Second, by training: strings are to be reversed, by a decoder with the mask and by one without. The one
-without sees in training, one place further, the very symbol it is asked for. Its loss falls to almost
-nothing; but what it writes, one symbol after the other, has no place further to be read from.
+without reads in training, one position further, the very symbol it is to predict. Its loss falls to almost
+nothing; but in generation, one symbol after the other, there is no further position to read.
 
 Source: Vaswani et al., 1706.03762, section 3.2.3.
 """
@@ -25,11 +25,11 @@ from anncestry.models.transformer import Transformer
 
 DECODERS = ("with the mask", "without")
 LITTLE = 0.1  # nats
-RIGHT, USELESS = 0.95, 0.5  # of the symbols in their place
+RIGHT, USELESS = 0.95, 0.5  # of the symbols at their position
 
 
 class Unmasked(SelfAttention):
-    """Self-attention that sees what it should not."""
+    """Self-attention that reads what it should not."""
 
     def forward(self, x, visible=None, causal=False, cache=None, layer=0):
         return super().forward(x, visible, False, cache, layer)
@@ -44,16 +44,16 @@ def take_mask_away(model) -> None:
 
 
 def gradients(model: Transformer, length: int, seed: int) -> Float[Tensor, "T T"]:
-    """The largest |d score / d embedding|: of the scores of step t (rows) by the word read at s (columns)."""
+    """The largest |d logit / d embedding|: of the logits of step t (rows) by the word read at s (columns)."""
     batch = strings(1, length - 1, "reverse", torch.Generator().manual_seed(seed))
     read: list[Any] = []
     hook = model.embedding.register_forward_hook(lambda module, args, output: read.append(output))
-    scores = model(batch.inputs, batch.targets)[0]  # (T, V)
+    logits = model(batch.inputs, batch.targets)[0]  # (T, V)
     hook.remove()
     found = torch.zeros(length, length)
     for t in range(length):
-        for score in scores[t]:
-            (gradient,) = torch.autograd.grad(score, read[-1], retain_graph=True)
+        for logit in logits[t]:
+            (gradient,) = torch.autograd.grad(logit, read[-1], retain_graph=True)
             found[t] = torch.maximum(found[t], gradient[0].abs().amax(1))
     return found
 
@@ -87,16 +87,17 @@ def judge(rows: Rows) -> Judgement:
     because = (
         f"of {pairs} pairs of a step and a later word the gradient is exactly 0 in {hidden} with the mask "
         f"and in {seen} without; training loss after {rows[0]['steps']} steps -> symbols that are then "
-        f"written in their place, seed by seed: with the mask {shown[0]}; without {shown[1]} (at chance the "
+        f"generated at their position, seed by seed: with the mask {shown[0]}; without {shown[1]} (at "
+        "chance the "
         f"loss is {math.log(10):.1f})"
     )
-    written = [row["right"] for row in without]
-    if hidden < pairs or median(written) >= median(row["right"] for row in masked):
+    generated = [row["right"] for row in without]
+    if hidden < pairs or median(generated) >= median(row["right"] for row in masked):
         return Judgement(Verdict.FAILS, because)
     clear = (
         seen == 0
         and max(row["losses"][-1] for row in without) <= LITTLE
-        and max(written) <= USELESS
+        and max(generated) <= USELESS
         and min(row["right"] for row in masked) >= RIGHT
     )
     return Judgement(Verdict.HOLDS if clear else Verdict.UNDECIDED, because)
@@ -105,10 +106,10 @@ def judge(rows: Rows) -> Judgement:
 def draw(axes, rows: Rows) -> None:
     for decoder, colour in zip(DECODERS, ("C0", "C1"), strict=True):
         mine = [row for row in rows if row["decoder"] == decoder]
-        written = median(row["right"] for row in mine)
+        generated = median(row["right"] for row in mine)
         for number, row in enumerate(mine):
-            steps = [10 * (place + 1) for place in range(len(row["losses"]))]
-            label = f"{decoder}: writes {written:.0%} right" if number == 0 else None
+            steps = [10 * (index + 1) for index in range(len(row["losses"]))]
+            label = f"{decoder}: generates {generated:.0%} right" if number == 0 else None
             axes.plot(steps, row["losses"], color=colour, label=label, alpha=0.7)
     axes.set(xlabel="steps", ylabel="training loss (nats, mean of 10 steps)", yscale="log")
     axes.legend(title="a curve for each seed")

@@ -1,10 +1,10 @@
-"""one-by-one: is a 1x1 convolution a dense layer over the channels that all places share?
+"""one-by-one: is a 1x1 convolution a dense layer over the channels that all positions share?
 
 A 1x1 convolution and a dense layer with the same weights are compared in float64, outputs and gradients, at
 image sizes from one pixel up. What it is for, and what not, is counted: how many channels and how many
-places of the input one output depends on, and the weights, D K whatever the size of the image. As a control
-the centre of a 3x3 kernel is taken for a dense layer: that must differ, or the comparison could not see a
-difference.
+positions of the input one output depends on, and the weights, D K whatever the size of the image. As a
+control the centre of a 3x3 kernel is taken for a dense layer: that must differ, or the comparison could not
+show a difference.
 
 Source: Lin, Chen & Yan, "Network in network", 1312.4400 (2013), section 3.1.
 """
@@ -22,7 +22,7 @@ ROUNDING, VISIBLE = 1e-12, 1e-6
 
 
 def dense(convolution: nn.Conv2d, x: Tensor) -> Tensor:
-    """The centre of the kernel as the matrix of a dense layer, applied to the channels of every place."""
+    """The centre of the kernel as the matrix of a dense layer, applied to the channels of every position."""
     centre = convolution.kernel_size[0] // 2
     matrix = convolution.weight[:, :, centre, centre]
     return nn.functional.linear(x.permute(0, 2, 3, 1), matrix, convolution.bias).permute(0, 3, 1, 2)
@@ -35,7 +35,7 @@ def difference(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> float:
 
 
 def look(convolution: nn.Conv2d, x: Tensor) -> dict[str, int]:
-    """How many channels of the input one output in the middle depends on; height and width of the places."""
+    """How many channels of the input an output in the middle depends on, and the size of its field."""
     y = convolution(x)
     (gradient,) = torch.autograd.grad(y[0, 0, y.shape[2] // 2, y.shape[3] // 2], x)
     channels, rows, columns = ((gradient[0] != 0).any(a).any(b).sum() for a, b in ((1, 1), (0, 1), (0, 0)))
@@ -74,7 +74,8 @@ def judge(rows: Rows) -> Judgement:
     because = (
         f"over {len(claimed)} shapes the largest relative difference from a dense layer is {outputs:.1e} in "
         f"the outputs and {gradients:.1e} in the gradients; {as_said} of {len(claimed)} read all D channels "
-        f"of 1×1 place through D×K weights; a 3×3 kernel sees {widest}×{widest} and differs from its centre "
+        f"of 1×1 position through D×K weights; a 3×3 kernel reads {widest}×{widest} and differs from its "
+        "centre "
         f"by at least {apart:.1e}"
     )
     if as_said < len(claimed) or max(outputs, gradients) > VISIBLE:

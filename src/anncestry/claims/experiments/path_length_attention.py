@@ -6,8 +6,8 @@ from the first input to the last output is counted in edges: for an LSTM those o
 others, whose edges all lead up, the number of layers of the smallest stack whose last output depends on its
 first input, which is found by differentiation (a block of two convolutions counts as one).
 
-Last, what is left of a gradient on that path in an untrained net: the norm of d y_n / d x_1 against that of
-d y_n / d x_{n-1}. Attention shares its weight among n places, so that both fall as n grows, about like 1/n;
+Last, what is left of a gradient on that path in an untrained net: the norm of d y_n / d x_1 against that of d
+y_n / d x_{n-1}. Attention shares its weight among n positions, so that both fall as n grows, about like 1/n;
 what does not fall is the one against the other.
 
 Source: Vaswani et al., 1706.03762, table 1 and section 4.
@@ -57,7 +57,7 @@ class Encoder(nn.Module):
 
 
 def build(net: str, length: int, width: int, num_layers: int) -> SequenceNetwork:
-    """A net that reads a series of ``width`` features and answers once."""
+    """A net that reads a series of ``width`` features and has one output."""
     sizes: dict[str, Any] = {"input_size": width, "hidden_size": width, "output_size": 1, "seq_len": length}
     if net == "encoder":
         return SequenceNetwork(SequenceConfig(**sizes), Encoder(width, num_layers))
@@ -67,7 +67,7 @@ def build(net: str, length: int, width: int, num_layers: int) -> SequenceNetwork
 
 
 def layers_needed(net: str, length: int, width: int) -> int:
-    """Of a net whose edges all lead up: how many, until the last output sees the first input."""
+    """Of a net whose edges all lead up: how many, until the last output depends on the first input."""
     x = torch.randn(1, length, width)
     for count in range(1, length):
         if influence(build(net, length, width, count), x, 1)[-1, 0] > 0:
@@ -106,7 +106,7 @@ def left(row: dict[str, Any]) -> float:
 def judge(rows: Rows) -> Judgement:
     longest = max(row["length"] for row in rows)
     mine = {net: sorted((r for r in rows if r["net"] == net), key=lambda r: r["length"]) for net in NETS}
-    told = [
+    phrases = [
         f"{name} takes {' '.join(str(row['steps']) for row in mine[net])} steps in sequence over paths of "
         f"{' '.join(str(row['path']) for row in mine[net])} edges, and {left(mine[net][-1]):.1e} of the "
         f"gradient is left at n = {longest}"
@@ -114,7 +114,8 @@ def judge(rows: Rows) -> Judgement:
     ]
     diluted = [{**row, "far": row["by_lag"][-1]} for row in mine["encoder"]]
     because = (
-        f"for n = {', '.join(str(row['length']) for row in mine['lstm'])}: {'; '.join(told)}; the encoder's "
+        f"for n = {', '.join(str(row['length']) for row in mine['lstm'])}: {'; '.join(phrases)}; the "
+        "encoder's "
         f"own gradient falls like n^{growth(diluted, 'encoder', 'far', 'length'):.2f}"
     )
     constant = all(len({row[of] for row in mine["encoder"]}) == 1 for of in ("steps", "path"))

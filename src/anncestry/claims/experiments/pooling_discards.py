@@ -3,7 +3,7 @@
 A CNN is trained briefly on handwritten digits; the maps of its convolutions for unseen digits are pooled, and
 an activation counts as kept where a gradient reaches it. The maximum of a window may be attained more than
 once (behind a ReLU whole windows are zero, and an even background is even in every map). PyTorch then sends
-the gradient to one of the places; what is discarded there equals what is kept, so these are counted apart.
+the gradient to one of the positions; what is discarded there equals what is kept, so these are counted apart.
 The same is measured for overlapping windows, 3x3 with stride 2 as in AlexNet: as many maxima are handed on,
 but one activation can be the maximum of several windows.
 
@@ -27,7 +27,7 @@ KEPT = 1 / 4
 
 
 def windows(maps: Tensor, size: int) -> Tensor:
-    """(B, C, h, w, size, size): what each window sees; -infinity beyond the lower and the right border."""
+    """(B, C, h, w, size, size): what each window holds; -infinity beyond the lower and the right border."""
     over = size - STRIDE
     padded = nn.functional.pad(maps, (0, over, 0, over), value=-torch.inf)
     return padded.unfold(2, size, STRIDE).unfold(3, size, STRIDE)
@@ -37,7 +37,7 @@ def reached(maps: Tensor, size: int, ties: str) -> Tensor:
     """(B, C, H, W): which activations get a gradient from the maxima of their windows.
 
     Args:
-        ties: where a maximum is attained more than once, the gradient goes to ``one`` place, as in
+        ties: where a maximum is attained more than once, the gradient goes to ``one`` position, as in
             max-pooling, or to ``all``.
     """
     maps = maps.detach().clone().requires_grad_()
@@ -72,8 +72,8 @@ def measure(seed: int, num_seeds: int = 3, num_steps: int = 200, num_images: int
         for (layer, side), index in MAPS.items():
             maps = net.layers[: index + 1](unseen.inputs[:num_images])
             for size in WINDOWS:
-                place = {"seed": run, "right": right, "layer": layer, "relu": side, "window": size}
-                rows.append({**place, **look(maps, size)})
+                where = {"seed": run, "right": right, "layer": layer, "relu": side, "window": size}
+                rows.append({**where, **look(maps, size)})
     return rows
 
 

@@ -24,8 +24,8 @@ from anncestry.claims.common.toy_strings import share_right, strings, strings_of
 
 NORMS, RATES = ("post", "pre"), ("constant", "warm-up")
 LEARNING_RATE, LENGTH = 2e-3, 6
-LEARNT, NOT_LEARNT = 0.95, 0.5  # of the symbols in their place
-STEP = 20  # losses are told as means over so many steps
+LEARNT, NOT_LEARNT = 0.95, 0.5  # of the symbols at their position
+STEP = 20  # losses are reported as means over so many steps
 
 
 def warmed_up(warmup_steps: int, step: int) -> float:
@@ -58,14 +58,14 @@ def measure(
 
 
 def judge(rows: Rows) -> Judgement:
-    right, told = {}, []
+    right, phrases = {}, []
     for norm in NORMS:
         for rate in RATES:
             mine = [row for row in rows if (row["norm"], row["rate"]) == (norm, rate)]
             right[norm, rate] = [row["right"] for row in mine]
             shown = ", ".join(f"{row['right']:.3f} (loss {row['losses'][-1]:.2f})" for row in mine)
-            told.append(f"{norm}-norm, {rate} {shown}")
-    because = f"symbols in their place after {rows[0]['steps']} steps, seed by seed: {'; '.join(told)}"
+            phrases.append(f"{norm}-norm, {rate} {shown}")
+    because = f"symbols at their position after {rows[0]['steps']} steps, seed by seed: {'; '.join(phrases)}"
     post, warmed = right["post", "constant"], right["post", "warm-up"]
     pre = right["pre", "constant"]
     if median(post) >= LEARNT or median(pre) <= NOT_LEARNT or median(warmed) <= median(post):
@@ -79,7 +79,7 @@ def draw(axes, rows: Rows) -> None:
         for rate, style in zip(RATES, ("-", ":"), strict=True):
             curves = [row["losses"] for row in rows if (row["norm"], row["rate"]) == (norm, rate)]
             for number, curve in enumerate(curves):
-                steps = [STEP * (place + 1) for place in range(len(curve))]
+                steps = [STEP * (index + 1) for index in range(len(curve))]
                 label = f"{norm}-norm, {rate}" if number == 0 else None
                 axes.plot(steps, curve, style, color=colour, label=label, alpha=0.7)
     axes.set(xlabel="steps", ylabel=f"training loss (nats, mean of {STEP} steps)")

@@ -1,12 +1,12 @@
 """queries-keys-values-same: may queries, keys and values be one projection at little cost in accuracy?
 
 Strings of ten symbols, 1 to 10 of them, are to be reversed by Transformers of two layers. In one all
-attention has one matrix for queries, keys and values, where the usual one has three: its scores are those of
+attention has one matrix for queries, keys and values, where the usual one has three: its logits are those of
 the same features on both sides. A third, narrower in its feed-forward nets, has three matrices and about as
-many parameters as the one that shares. Counted is the share of the symbols of unseen strings in their place,
-half-way and at the end of the training, for where all is learnt no difference is left to see.
+many parameters as the one that shares. Counted is the share of the symbols of unseen strings at their
+position, half-way and at the end of the training, for where all is learnt no difference is left.
 
-The paper has three matrices throughout, and says of self-attention that all three come of the same place.
+The paper has three matrices throughout, and says of self-attention that all three come from the same place.
 
 Source: Vaswani et al., 1706.03762, sections 3.2.2 and 3.2.3; Kitaev, Kaiser & Levskaya, "Reformer",
 2001.04451, section 2, shares the matrices of queries and keys, and finds no cost.
@@ -51,7 +51,7 @@ class CrossAttentionOfOne(CrossAttention):
 
 
 def share_matrices(model: nn.Module) -> None:
-    """Put attention of one matrix in place of all the attention there is."""
+    """Replace all attention by attention of one matrix."""
     for module in list(model.modules()):
         for name, part in list(module.named_children()):
             if isinstance(part, Attention):
@@ -85,7 +85,7 @@ def measure(
 
 def judge(rows: Rows) -> Judgement:
     last = max(row["steps"] for row in rows)
-    right, told = {}, []
+    right, phrases = {}, []
     for net in NETS:
         mine = [row for row in rows if row["net"] == net]
         right[net] = [row["right"] for row in mine if row["steps"] == last]
@@ -93,8 +93,8 @@ def judge(rows: Rows) -> Judgement:
         for steps in sorted({row["steps"] for row in mine}):
             values = ", ".join(f"{row['right']:.3f}" for row in mine if row["steps"] == steps)
             shown.append(f"{values} after {steps} steps")
-        told.append(f"{net} ({mine[0]['parameters']:,} parameters) {'; '.join(shown)}")
-    because = f"symbols in their place, seed by seed: {' | '.join(told)}"
+        phrases.append(f"{net} ({mine[0]['parameters']:,} parameters) {'; '.join(shown)}")
+    because = f"symbols at their position, seed by seed: {' | '.join(phrases)}"
     costs = [usual - same for usual, same in zip(right[USUAL], right[SAME], strict=True)]
     if min(right[USUAL]) < LEARNT:
         return Judgement(Verdict.UNDECIDED, because)
@@ -112,5 +112,5 @@ def draw(axes, rows: Rows) -> None:
         budgets = sorted({row["steps"] for row in mine})
         middle = [median(row["right"] for row in mine if row["steps"] == steps) for steps in budgets]
         axes.plot(budgets, middle, color=colour, label=net)
-    axes.set(xlabel="steps of training", ylabel="share in its place", ylim=(0, 1.05))
+    axes.set(xlabel="steps of training", ylabel="share at its position", ylim=(0, 1.05))
     axes.legend(title="medians of the seeds")

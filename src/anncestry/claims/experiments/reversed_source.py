@@ -4,7 +4,7 @@ Strings of ten symbols, 1 to 12 of them, are to be copied, by a sequence to sequ
 they are or back to front; all else is equal, the strings too. Read back to front, the first symbols are near
 their copies, and the net has something to hold on to when it begins to learn.
 
-If short lags are the reason, then it must hurt where the target itself is reversed. That is measured beside
+If short lags are the reason, then it must hurt where the target itself is reversed. That is measured next to
 it. The verdict rests on the copies alone: but for the strings drawn, to reverse is the same problem mirrored.
 
 Source: Sutskever, Vinyals & Le, "Sequence to sequence learning with neural networks", 1409.3215, section 3.3
@@ -53,15 +53,15 @@ def effect(gains: list[float]) -> str:
 
 
 def judge(rows: Rows) -> Judgement:
-    gains, told = {}, []
+    gains, phrases = {}, []
     for task in TASKS:
         turned, plain = (means(rows, task, way) for way in WAYS)
         gains[task] = [x - y for x, y in zip(turned, plain, strict=True)]
         shown = (", ".join(f"{value:.3f}" for value in values) for values in (turned, plain))
-        told.append(f"to {task}, {' against '.join(shown)}: it {effect(gains[task])}")
+        phrases.append(f"to {task}, {' against '.join(shown)}: it {effect(gains[task])}")
     because = (
-        "symbols in their place, seed by seed, where the source is read back to front against as it is: "
-        + "; ".join(told)
+        "symbols at their position, seed by seed, where the source is read back to front against as it is: "
+        + "; ".join(phrases)
     )
     if median(gains["copy"]) <= 0:
         return Judgement(Verdict.FAILS, because)
@@ -75,6 +75,6 @@ def draw(axes, rows: Rows) -> None:
             lengths = sorted({row["length"] for row in mine})
             middle = [median(row["right"] for row in mine if row["length"] == length) for length in lengths]
             axes.plot(lengths, middle, line, color=colour, label=f"to {task}, read {way}")
-    axes.set(xlabel="symbols of the string", ylabel="share in its place", ylim=(0, 1.05))
+    axes.set(xlabel="symbols of the string", ylabel="share at its position", ylim=(0, 1.05))
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend(title="medians of the seeds")

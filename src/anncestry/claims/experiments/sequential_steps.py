@@ -20,7 +20,7 @@ NETS = ("lstm", "tcn")
 
 
 def blocks(length: int) -> int:
-    """How many blocks a convolutional net needs for its last output to see the first of T inputs."""
+    """How many blocks a convolutional net needs for its last output to depend on the first of T inputs."""
     return math.ceil(math.log2((length - 1) / (2 * (KERNEL - 1)) + 1))
 
 

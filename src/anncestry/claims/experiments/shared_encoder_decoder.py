@@ -1,9 +1,9 @@
 """shared-encoder-decoder: may one LSTM be encoder and decoder, at little cost?
 
 Strings of ten symbols, 1 to 12 of them, are to be copied by sequence to sequence nets that read back to
-front: with an LSTM that reads and another that writes, with a single one as wide, and with a single one so
-wide that the net has as many parameters as with two. What is read and what is written have embeddings of
-their own in all of them; these tell a shared LSTM which of the two it is doing.
+front: with one LSTM as encoder and another as decoder, with a single one as wide, and with a single one so
+wide that the net has as many parameters as with two. Source and target have embeddings of
+their own in all of them, from which a shared LSTM knows which of the two it is doing.
 
 Source: Dai & Le, "Semi-supervised sequence learning", 1511.01432, section 2 (a sequence autoencoder has one
 LSTM for both); Sutskever, Vinyals & Le, 1409.3215, section 2 (two of them, at little cost in time).
@@ -39,16 +39,17 @@ def measure(
 
 def judge(rows: Rows) -> Judgement:
     right = {net: [row["right"] for row in rows if row["net"] == net] for net in NETS}
-    told = []
+    phrases = []
     for net in NETS:
         made = next(row for row in rows if row["net"] == net)
         values = ", ".join(f"{value:.3f}" for value in right[net])
-        told.append(f"{net} ({made['units']} units, {made['parameters']:,} parameters) {values}")
+        phrases.append(f"{net} ({made['units']} units, {made['parameters']:,} parameters) {values}")
     # Nets of the same seed differ in their weights: the medians are compared, and the worst with the worst.
     cost = {net: median(right[TWO]) - median(right[net]) for net in (ONE, WIDE)}
     worst = {net: min(right[TWO]) - min(right[net]) for net in (ONE, WIDE)}
     because = (
-        f"symbols in their place, seed by seed: {'; '.join(told)}; sharing costs {cost[ONE]:+.3f} at the "
+        f"symbols at their position, seed by seed: {'; '.join(phrases)}; sharing costs {cost[ONE]:+.3f} "
+        "at the "
         f"same width and {cost[WIDE]:+.3f} with as many parameters (of the medians)"
     )
     if min(cost.values()) > WITHIN:
@@ -62,5 +63,5 @@ def draw(axes, rows: Rows) -> None:
         mine = [row for row in rows if row["net"] == net]
         points = [(row["parameters"] / 1000, row["right"]) for row in mine]
         axes.plot(*zip(*points, strict=True), "o", alpha=0.6, label=f"{net}: {mine[0]['units']} units")
-    axes.set(xlabel="thousand parameters", ylabel="share of the symbols in its place")
+    axes.set(xlabel="thousand parameters", ylabel="share of the symbols at their position")
     axes.legend()

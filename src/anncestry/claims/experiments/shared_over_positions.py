@@ -1,13 +1,13 @@
-"""shared-over-positions: are the places of a Transformer told apart by their positions alone?
+"""shared-over-positions: are the positions of a Transformer distinguished by their position vectors alone?
 
-By computation, in double precision: a feed-forward net gives each place what it would give it anywhere else,
-and so does self-attention, whose outputs are reordered when its inputs are. So is a whole encoder without
-positions; with them it must not be. The number of weights does not depend on the length either.
+By computation, in double precision: a feed-forward net gives each position what it would give it anywhere
+else, and so does self-attention, whose outputs are reordered when its inputs are. So is a whole encoder
+without positions; with them it must not be. The number of weights does not depend on the length either.
 
 By training: strings are to be reversed by a Transformer with positions, and by one whose position vectors
 are all zero. The latter's encoder knows which symbols there are, and not where. What could be right without
-any order is written beside it: the most that is right on average for someone who knows how often each symbol
-occurs and cannot tell the places apart.
+any order is given too: the most that is right on average for someone who knows how often each symbol
+occurs and cannot distinguish the positions.
 
 Source: Vaswani et al., 1706.03762, sections 3.3 and 3.5.
 """
@@ -38,7 +38,7 @@ RIGHT = 0.95
 
 
 class Nowhere(nn.Module):
-    """Positions that tell nothing: zeros, which nothing fills again."""
+    """Position vectors of zeros, which nothing fills again."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class Nowhere(nn.Module):
 
 
 def take_positions_away(model) -> None:
-    """All position vectors zero, of sources and of answers."""
+    """All position vectors zero, of sources and of targets."""
     for name in ("source_positions", "positions"):
         setattr(model, name, Nowhere(getattr(model, name).width))
 
@@ -59,7 +59,7 @@ def encoded(model, tokens: Tensor) -> Float[Tensor, "N S D"]:
 
 
 def moved(part: Callable[[Tensor], Tensor], x: Tensor, order: Tensor) -> float:
-    """How far the output of reordered places is from the reordered output, over the largest value."""
+    """How far the output of reordered positions is from the reordered output, over the largest value."""
     with torch.no_grad():
         after, before = part(x[:, order]), part(x)[:, order]
     return ((after - before).abs().max() / before.abs().max()).item()
@@ -85,7 +85,7 @@ def symmetry(seed: int, length: int) -> Rows:
 
 
 def best_without_order(source: Tensor) -> float:
-    """The share in its place of the best constant guess for strings whose symbols alone are known."""
+    """The share at its position of the best constant guess for strings whose symbols alone are known."""
     return mean(torch.bincount(row).max().item() / len(row) for row in source)
 
 
@@ -102,8 +102,8 @@ def measure(seed: int, num_seeds: int = 2, length: int = 6, num_steps: int = 500
             losses = train(model, strings_of(length, "reverse", run), num_steps, 5e-3)
             unseen = strings(count, length, "reverse", torch.Generator().manual_seed(1000 + run))
             seen = {"net": net, "part": "trained", "seed": run, "steps": num_steps, "sizes": len(sizes)}
-            scores = {"right": share_right(model, unseen), "guess": best_without_order(unseen.inputs)}
-            rows.append({**seen, **scores, "losses": losses[9::10]})
+            figures = {"right": share_right(model, unseen), "guess": best_without_order(unseen.inputs)}
+            rows.append({**seen, **figures, "losses": losses[9::10]})
     return rows
 
 
@@ -115,9 +115,10 @@ def judge(rows: Rows) -> Judgement:
     guess = mean(row["guess"] for row in trained)
     shown = {net: ", ".join(f"{value:.3f}" for value in values) for net, values in right.items()}
     because = (
-        f"outputs of reordered places are the reordered outputs of feed-forward net, self-attention and "
+        f"outputs of reordered positions are the reordered outputs of feed-forward net, self-attention and "
         f"encoder up to {same:.1e} of the largest value without positions, and {apart:.1e} or more away from "
-        f"them with positions; symbols in their place after {trained[0]['steps']} steps of reversing: "
+        f"them with position vectors; symbols at their position after {trained[0]['steps']} steps of "
+        "reversing: "
         f"{shown[WITH]} with positions, {shown[WITHOUT]} without, where {guess:.3f} can be had with no order"
     )
     if (
@@ -134,10 +135,10 @@ def judge(rows: Rows) -> Judgement:
 def draw(axes, rows: Rows) -> None:
     for net, colour in zip((WITH, WITHOUT), ("C0", "C1"), strict=True):
         mine = [row for row in rows if row["net"] == net and row["part"] == "trained"]
-        written = median(row["right"] for row in mine)
+        generated = median(row["right"] for row in mine)
         for number, row in enumerate(mine):
-            steps = [10 * (place + 1) for place in range(len(row["losses"]))]
-            label = f"{net}: writes {written:.0%} right" if number == 0 else None
+            steps = [10 * (index + 1) for index in range(len(row["losses"]))]
+            label = f"{net}: generates {generated:.0%} right" if number == 0 else None
             axes.plot(steps, row["losses"], color=colour, label=label, alpha=0.7)
     axes.set(xlabel="steps", ylabel="training loss (nats)")
     axes.legend(title="a curve for each seed")

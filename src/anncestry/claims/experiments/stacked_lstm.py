@@ -3,7 +3,7 @@
 The stacked network runs on its fast path. Beside it, separate one-layer LSTMs with the same weights are
 unrolled step by step, each fed by hand with the whole output sequence of the one before. Outputs, states
 and gradients must agree to the rounding of float64. As a control the hand-over is spoilt: each layer gets
-the sequence one step late; an experiment that could not see that would prove nothing.
+the sequence one step late; an experiment that could not show that would prove nothing.
 
 Source: Graves, Mohamed & Hinton, "Speech recognition with deep recurrent neural networks", 1303.5778
 (2013), equation 11.
@@ -49,7 +49,7 @@ def one_after_the_other(
 
 
 def largest_difference(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> float:
-    """Largest absolute difference between tensors of the same place, over the largest value of all."""
+    """Largest absolute difference between corresponding tensors, over the largest value of all."""
     scale = max(tensor.abs().max().item() for tensor in ours)
     return max((a - b).abs().max().item() for a, b in zip(ours, theirs, strict=True)) / scale
 

@@ -2,7 +2,7 @@
 
 The copy task: ten symbols out of eight, then T blanks, then a marker for ten steps, during which the ten
 symbols must be put out. Both nets have about 8,500 parameters, the same optimizer, the same fresh batches
-and the same number of steps. Counted are the last ten answers alone: over all T + 20 steps, answering blank
+and the same number of steps. Counted are the last ten outputs alone: over all T + 20 steps, predicting blank
 everywhere looks good. An LSTM at chance within this budget is no proof that it never learns.
 
 Source: Bai, Kolter & Koltun, 1803.01271, section 4.2 and table 1 (T = 500 to 2000).
@@ -25,7 +25,7 @@ NETS: dict[str, dict] = {
 
 
 def build(net: str) -> nn.Module:
-    """A new net of that name that answers at every step."""
+    """A new net of that name with an output at every step."""
     sizes = {"task": "tagging", "inputs": "tokens", "input_size": CLASSES, "output_size": CLASSES}
     return create(net, **sizes, **NETS[net])
 
@@ -33,10 +33,10 @@ def build(net: str) -> nn.Module:
 def train(
     model: nn.Module, blanks: int, seed: int, max_steps: int, learning_rate: float
 ) -> tuple[float, int]:
-    """The share of the last ten answers that is right on 500 unseen sequences, and the steps it took."""
+    """The share of the last ten outputs that is right on 500 unseen sequences, and the steps it took."""
     random = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
-    unseen, answers = copy_memory(500, blanks, torch.Generator().manual_seed(1000 + seed))
+    unseen, targets = copy_memory(500, blanks, torch.Generator().manual_seed(1000 + seed))
     right, step = 0.0, 0
     for step in range(1, max_steps + 1):
         inputs, targets = copy_memory(32, blanks, random)
@@ -48,7 +48,7 @@ def train(
         if step % 100 == 0 or step == max_steps:
             with torch.no_grad():
                 given = model(unseen)[0][:, -COPIED:].argmax(-1)
-            right = (given == answers[:, -COPIED:]).double().mean().item()
+            right = (given == targets[:, -COPIED:]).double().mean().item()
             if right > 0.999:
                 break
     return right, step
@@ -82,9 +82,9 @@ def judge(rows: Rows) -> Judgement:
 
 
 def draw(axes, rows: Rows) -> None:
-    for place, net in enumerate(NETS):
+    for index, net in enumerate(NETS):
         points = [row["right"] for row in rows if row["net"] == net]
-        axes.plot([place] * len(points), points, "o", alpha=0.6)
+        axes.plot([index] * len(points), points, "o", alpha=0.6)
     axes.axhline(GUESS, color="grey", linestyle="--", label="guessing")
     axes.set_xticks(range(len(NETS)), [net.upper() for net in NETS])
     axes.set(xlabel="net", ylabel="share of the last ten symbols that is right", ylim=(0, 1.05))

@@ -1,10 +1,10 @@
-"""two-3x3: do two 3x3 convolutions see what one 5x5 sees, and three what a 7x7 sees, with fewer weights and
+"""two-3x3: do two 3x3 convolutions have the field of one 5x5, and three that of a 7x7, with fewer weights and
 more non-linearity?
 
 The field of one output is measured as the bounding box of its input gradient in a stack of 3x3 convolutions
 with ReLU between them; the weights (biases left out) are counted at an equal number of channels. Such a net
 is linear in pieces: for its non-linearity a unit behind the last ReLU is followed along straight lines
-between two random images of the size of its field, and the places are counted where it bends. A
+between two random images of the size of its field, and the points are counted where it bends. A
 single convolution with its ReLU has one at most, however large its kernel.
 
 Source: Simonyan & Zisserman, "Very deep convolutional networks for large-scale image recognition",
@@ -37,7 +37,7 @@ def convolutions(kernel_size: int, depth: int, channels: int, image_size: int) -
 
 
 def field(net: nn.Module, channels: int, image_size: int, num_images: int) -> tuple[int, int]:
-    """Height and width of what the middle output depends on, over several images (a ReLU may hide a path)."""
+    """Height and width of what the middle output depends on, over several images (a ReLU may cut a path)."""
     shape = (num_images, channels, image_size, image_size)
     images = torch.randn(shape, dtype=torch.float64, requires_grad=True)
     middle = image_size // 2
@@ -50,11 +50,11 @@ def field(net: nn.Module, channels: int, image_size: int, num_images: int) -> tu
 def kinks(net: nn.Module, channels: int, image_size: int, num_lines: int) -> float:
     """In how many parts of a line between two random images one output in the middle bends: the mean."""
     middle, found = image_size // 2, []
-    places = torch.linspace(0, 1, 2 * PARTS + 1, dtype=torch.float64).view(-1, 1, 1, 1)
+    points = torch.linspace(0, 1, 2 * PARTS + 1, dtype=torch.float64).view(-1, 1, 1, 1)
     for _ in range(num_lines):
         start, end = torch.randn(2, channels, image_size, image_size, dtype=torch.float64)
         with torch.no_grad():
-            y = net(torch.lerp(start, end, places))[:, :, middle, middle]  # (2 PARTS + 1, C)
+            y = net(torch.lerp(start, end, points))[:, :, middle, middle]  # (2 PARTS + 1, C)
         bend = y[1::2] - (y[:-1:2] + y[2::2]) / 2  # off the straight line between the ends of a part
         found.append((bend.abs() > ROUNDING).double().sum(0).mean().item())
     return sum(found) / num_lines
@@ -83,18 +83,18 @@ def measure(
 
 
 def judge(rows: Rows) -> Judgement:
-    holds, told = [], []
+    holds, phrases = [], []
     for depth in sorted({row["depth"] for row in rows}):
         stack, single = (row for row in rows if row["depth"] == depth)
         holds.append((stack["height"], stack["width"]) == (single["height"], single["width"]))
         holds.append(stack["weights"] < single["weights"] and stack["kinks"] > single["kinks"])
-        told.append(
-            f"{depth} layers of 3×3 see {stack['height']}×{stack['width']} with {stack['weights']} weights "
+        phrases.append(
+            f"{depth} layers of 3×3 span {stack['height']}×{stack['width']} with {stack['weights']} weights "
             f"and {stack['kinks']:.1f} kinks on a line, one {single['kernel_size']}×{single['kernel_size']} "
-            f"sees {single['height']}×{single['width']} with {single['weights']} and {single['kinks']:.1f}"
+            f"spans {single['height']}×{single['width']} with {single['weights']} and {single['kinks']:.1f}"
         )
     verdict = Verdict.HOLDS if holds and all(holds) else Verdict.FAILS
-    return Judgement(verdict, "; ".join(told))
+    return Judgement(verdict, "; ".join(phrases))
 
 
 def draw(axes, rows: Rows) -> None:

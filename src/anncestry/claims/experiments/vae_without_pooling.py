@@ -2,9 +2,9 @@
 
 Four nets for scikit-learn's digits with exactly the same number of weights, which get the same steps of Adam
 on the same batches. One halves the image by strides, and comes back by transposed convolutions; two halve it
-by taking the maximum or the average of four places, and come back by doubling every pixel. The fourth tells
-the two ends apart: it pools on the way down, and comes back as the first. A step of the pooled nets takes
-more arithmetic, as their convolutions run before the image is halved: equal steps favour no strides.
+by taking the maximum or the average of four positions, and come back by doubling every pixel. The fourth
+tells the two ends apart: it pools on the way down, and comes back as the first. A step of the pooled nets
+takes more arithmetic, as their convolutions run before the image is halved: equal steps favour no strides.
 
 Measured on the test split: the evidence lower bound (ELBO, nats for an image, codes drawn; without the
 constant of the normal distribution), its KL term, and the squared error of a pixel with the code at its mean.
@@ -47,7 +47,7 @@ def build(net: str, dataset: Dataset) -> VAE:
     return model
 
 
-def scores(model: VAE, dataset: Dataset) -> dict[str, float]:
+def metrics(model: VAE, dataset: Dataset) -> dict[str, float]:
     """ELBO, KL and squared error of a pixel over the test split."""
     assert isinstance(dataset.test, Examples)
     images = dataset.test.inputs
@@ -61,7 +61,7 @@ def scores(model: VAE, dataset: Dataset) -> dict[str, float]:
 
 
 def train(net: str, seed: int, steps: Sequence[int]) -> Rows:
-    """The test scores after so many steps each."""
+    """The test metrics after so many steps each."""
     dataset = load_data("digits", DataOptions(task="reconstruction"), seed)
     objective = objective_for(dataset.signature, dataset.processor.target_scale)
     torch.manual_seed(seed)
@@ -79,7 +79,7 @@ def train(net: str, seed: int, steps: Sequence[int]) -> Rows:
             step += 1
             if step in steps:
                 sizes = {"net": net, "seed": seed, "steps": step, "parameters": parameters}
-                rows.append({**sizes, **scores(model, dataset)})
+                rows.append({**sizes, **metrics(model, dataset)})
             if step == max(steps):
                 break
         epoch += 1
@@ -99,7 +99,7 @@ def judge(rows: Rows) -> Judgement:
     last = [row for row in rows if row["steps"] == steps]
     bound = {net: [row["elbo"] for row in last if row["net"] == net] for net in NETS}
     error = {net: [row["mse"] for row in last if row["net"] == net] for net in NETS}
-    told = ", ".join(f"{net} {fmean(bound[net]):.2f} ({fmean(error[net]):.4f})" for net in NETS)
+    means = ", ".join(f"{net} {fmean(bound[net]):.2f} ({fmean(error[net]):.4f})" for net in NETS)
     better, worse, gains = [], [], []
     for rival in POOLED:
         differences = [a - b for a, b in zip(bound["strides"], bound[rival], strict=True)]
@@ -109,7 +109,7 @@ def judge(rows: Rows) -> Judgement:
         gains.append(f"{gain:+.2f} ± {band:.2f} from {rival}")
     because = (
         f"test ELBO in nats, and the squared error of a pixel, after {steps} steps of nets of "
-        f"{last[0]['parameters']:,} weights (means of {len(bound['strides'])} seeds): {told}; seed by seed, "
+        f"{last[0]['parameters']:,} weights (means of {len(bound['strides'])} seeds): {means}; seed by seed, "
         f"strides are {' and '.join(gains)}"
     )
     if any(worse):
@@ -119,8 +119,8 @@ def judge(rows: Rows) -> Judgement:
 
 def draw(axes, rows: Rows) -> None:
     steps = sorted({row["steps"] for row in rows})
-    for place, net in enumerate(NETS):
-        colour = f"C{place}"
+    for index, net in enumerate(NETS):
+        colour = f"C{index}"
         of_net = [row for row in rows if row["net"] == net]
         means = [fmean(row["elbo"] for row in of_net if row["steps"] == step) for step in steps]
         axes.plot(steps, means, "-", color=colour, label=net)

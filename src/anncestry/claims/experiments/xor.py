@@ -88,10 +88,10 @@ def judge(rows: Rows) -> Judgement:
     for row in rows[1:]:
         nets.setdefault(row["net"], []).append(f"{row['solved']} with {row['hidden']}")
     best = max(row["solved"] / row["runs"] for row in rows[1:])
-    told = "; ".join(f"{net} {', '.join(found)} hidden units" for net, found in nets.items())
+    phrases = "; ".join(f"{net} {', '.join(found)} hidden units" for net, found in nets.items())
     because = (
         f"of {perceptron['runs']} seeds each, the perceptron had an error-free pass in "
-        f"{perceptron['solved']}; solved by {told}"
+        f"{perceptron['solved']}; solved by {phrases}"
     )
     if perceptron["solved"] or best == 0:
         return Judgement(Verdict.FAILS, because)

@@ -105,7 +105,7 @@ def test_ends_are_the_thirds_of_the_lengths_in_training():
     assert fixed_context_length.ends(rows, "RNNsearch") == [(1.5, 5.5)]
 
 
-def test_an_effect_is_told_by_every_seed():
+def test_an_effect_needs_every_seed():
     assert effect([0.1, 0.2]) == "helps with every seed"
     assert effect([-0.1, -0.2]) == "hurts with every seed"
     assert effect([-0.1, 0.2]) == effect([0.0, 0.1]) == "does not do the same with every seed"

@@ -1,12 +1,12 @@
-"""trains-at-once-writes-one-by-one: does a Transformer learn an answer at once and write it word by word?
+"""trains-at-once-generates-one-by-one: is a Transformer trained at once and generates word by word?
 
-Counted, without weights, are the products that must wait for one another: where the answer is known, and
-where each word is the best one behind those written so far. Beside the Transformer stands sequence to
-sequence of recurrent nets, which takes one step after the other either way. The source has the same length
-throughout.
+Counted, without weights, are the products that must wait for one another: where the target is known (teacher
+forcing), and where each word is the best one behind those generated so far. Next to the Transformer stands
+sequence to sequence of recurrent nets, which takes one step after the other either way. The source has the
+same length throughout.
 
-Both ways of running must be one function: an untrained net writes an answer in double precision, word by
-word with its cache; the scores that it had are compared with those of the same answer taught at once.
+Both ways of running must be one function: an untrained net generates a text in double precision, word by
+word with its cache; its logits are compared with those of the same text by teacher forcing.
 
 Source: Vaswani et al., 1706.03762, section 3.1 (the decoder is auto-regressive) and table 1.
 """
@@ -32,8 +32,8 @@ SOURCE = 8  # words
 ROUNDING, VISIBLE = 1e-9, 1e-5
 
 
-class Writer(nn.Module):
-    """Runs a net as it writes: each step reads the best word of the step before, whatever the targets are."""
+class Generator(nn.Module):
+    """Runs a net as it generates: each step reads the best word of the last one, whatever the targets are."""
 
     def __init__(self, model: WritingNetwork) -> None:
         super().__init__()
@@ -53,13 +53,13 @@ class Writer(nn.Module):
 
 
 def difference(model: WritingNetwork, length: int, seed: int) -> float:
-    """The largest between the scores of what is written, and of the same taught at once."""
+    """The largest difference between the logits of generation, and of the same text by teacher forcing."""
     random = torch.Generator().manual_seed(seed)
     source = torch.randint(4, VOCABULARY, (4, SOURCE), generator=random)
     with torch.no_grad():
-        written = Writer(model)(source, torch.zeros(4, length, dtype=torch.int64))
-        taught = model(source, written.argmax(2))
-    return ((written - taught).abs().max() / written.abs().max()).item()
+        generated = Generator(model)(source, torch.zeros(4, length, dtype=torch.int64))
+        forced = model(source, generated.argmax(2))
+    return ((generated - forced).abs().max() / generated.abs().max()).item()
 
 
 def measure(seed: int, lengths: Sequence[int] = (4, 8, 16, 32, 64)) -> Rows:
@@ -69,7 +69,7 @@ def measure(seed: int, lengths: Sequence[int] = (4, 8, 16, 32, 64)) -> Rows:
             torch.manual_seed(seed)
             vocabularies = {"input_size": VOCABULARY, "output_size": VOCABULARY}
             model: Any = create(name, **vocabularies, seq_len=SOURCE, target_len=length, **sizes)
-            counts = {"taught": costs(model), "written": costs(Writer(model))}
+            counts = {"forced": costs(model), "generated": costs(Generator(model))}
             steps = {way: found.sequential_steps for way, found in counts.items()}
             apart = difference(model.double().eval(), length, seed)
             rows.append({"net": net, "length": length, **steps, "apart": apart})
@@ -77,28 +77,28 @@ def measure(seed: int, lengths: Sequence[int] = (4, 8, 16, 32, 64)) -> Rows:
 
 
 def growth(rows: Rows, net: str, way: str) -> float:
-    """The products that each further word adds, between the two longest answers."""
+    """The products that each further word adds, between the two longest targets."""
     before, last = sorted((row["length"], row[way]) for row in rows if row["net"] == net)[-2:]
     return (last[1] - before[1]) / (last[0] - before[0])
 
 
 def judge(rows: Rows) -> Judgement:
     longest = max(row["length"] for row in rows)
-    told = []
+    phrases = []
     for net in NETS:
         row = next(row for row in rows if (row["net"], row["length"]) == (net, longest))
-        told.append(
-            f"{net}: {row['taught']} taught at once ({growth(rows, net, 'taught'):g} more for each word), "
-            f"{row['written']} written ({growth(rows, net, 'written'):g} more)"
+        phrases.append(
+            f"{net}: {row['forced']} in training ({growth(rows, net, 'forced'):g} more for each word), "
+            f"{row['generated']} in generation ({growth(rows, net, 'generated'):g} more)"
         )
     apart = max(row["apart"] for row in rows)
     because = (
-        f"products that wait for one another, for an answer of {longest} words: {'; '.join(told)}; the "
-        f"scores of both ways differ by at most {apart:.1e} of the largest"
+        f"products that wait for one another, for a target of {longest} words: {'; '.join(phrases)}; the "
+        f"logits of both ways differ by at most {apart:.1e} of the largest"
     )
     mine = [row for row in rows if row["net"] == "Transformer"]
-    constant = len({row["taught"] for row in mine}) == 1
-    by_word = [(row["length"], row["written"]) for row in mine]
+    constant = len({row["forced"] for row in mine}) == 1
+    by_word = [(row["length"], row["generated"]) for row in mine]
     slopes = {round((b - a) / (n - m), 9) for (m, a), (n, b) in pairwise(by_word)}
     if not constant or max(slopes) <= 0 or apart > VISIBLE:
         return Judgement(Verdict.FAILS, because)
@@ -109,10 +109,10 @@ def judge(rows: Rows) -> Judgement:
 def draw(axes, rows: Rows) -> None:
     for net, colour in zip(NETS, ("C0", "C1"), strict=True):
         mine = [row for row in rows if row["net"] == net]
-        for way, style in (("taught", "o-"), ("written", "s:")):
+        for way, style in (("forced", "o-"), ("generated", "s:")):
             points = [(row["length"], row[way]) for row in mine]
             axes.plot(*zip(*points, strict=True), style, color=colour, label=f"{net}, {way}")
-    axes.set(xlabel="words of the answer", ylabel="products that wait for one another")
+    axes.set(xlabel="words of the target", ylabel="products that wait for one another")
     axes.set_xscale("log", base=2)
     axes.set_yscale("log", base=2)
     axes.legend()
