@@ -1,1 +1,1 @@
-"""Speed beside the peers. Not tests: timings are noisy, so every comparison is interleaved in one run."""
+"""Speed against the peers. Not tests: timings are noisy, so every comparison is interleaved in one run."""

@@ -1,4 +1,4 @@
-"""DenseNet beside its peers: DenseNet-121 predicting on 224 x 224, DenseNet-BC 100-12 training on 32 x 32.
+"""DenseNet against its peers: DenseNet-121 predicting on 224 x 224, DenseNet-BC 100-12 training on 32 x 32.
 
 The peer is torchvision's definition as its users run it: layer by layer with a concatenation in front of each
 layer, float32, maps with the channels first; the same weights (`DenseBlock.plain` computes what torchvision's

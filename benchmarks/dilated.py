@@ -1,6 +1,6 @@
-"""Dilated networks beside the implementation that is found first: zalandoresearch/pytorch-dilated-rnn.
+"""Dilated networks against the implementation that is found first: zalandoresearch/pytorch-dilated-rnn.
 
-It is not a package. Put its ``drnn.py`` somewhere and name the place:
+It is not a package. Put its ``drnn.py`` somewhere and name that folder:
 
     PYTORCH_DILATED_RNN=/path/to/drnn.py python -m benchmarks.dilated
 

@@ -1,4 +1,4 @@
-"""Sentences into vectors, text in and vectors out, beside what people run.
+"""Sentences into vectors, text in and vectors out, against what people run.
 
 BERT of base size with random weights, and the real all-MiniLM-L6-v2 with its trained ones; sentences of
 natural lengths (from the documentation of Python). All load the same folder. Peers are shown as people run

@@ -2,7 +2,7 @@
 
 The hand-written loop is the shortest honest one: shuffle, index, forward, backward, step, read the loss.
 It gets the same optimizer kernel and the same float32 setting, so that only the loop is compared; the
-loop as most people write it (DataLoader, default Adam) stands beside it.
+loop as most people write it (DataLoader, default Adam) is measured too.
 """
 
 import torch

@@ -1,4 +1,4 @@
-"""Our LSTM beside ``torch.nn.LSTM``, forward and training: the same kernel, so the same speed is the goal."""
+"""Our LSTM against ``torch.nn.LSTM``, forward and training: the same kernel, so equal speed is the goal."""
 
 import torch
 from torch import nn

@@ -1,4 +1,4 @@
-"""One pass of the perceptron over MNIST, beside scikit-learn's.
+"""One pass of the perceptron over MNIST, against scikit-learn's.
 
     python -m benchmarks.perceptron DIR        (the four idx files of MNIST, gzipped or not)
 

@@ -1,8 +1,8 @@
-"""Training steps of a GPT and of a BERT, beside what people run.
+"""Training steps of a GPT and of a BERT, against what people run.
 
 GPT: six layers of 384, 256 tokens, 12 texts a step, as in a small setting of nanoGPT; a plain definition in
-the same style stands for it: fused attention, one projection, AdamW. BERT: hidden words, four layers of
-256, 32 inputs of 128 tokens, beside transformers, at equal precision.
+the same style stands for it: fused attention, one projection, AdamW. BERT: masked tokens, four layers of
+256, 32 inputs of 128 tokens, against transformers, at equal precision.
 
     python -m benchmarks.pretraining [--compile]
 """
@@ -53,14 +53,14 @@ class PlainGPT(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.words, self.places = nn.Embedding(VOCABULARY, WIDTH), nn.Embedding(CONTEXT, WIDTH)
+        self.words, self.positions = nn.Embedding(VOCABULARY, WIDTH), nn.Embedding(CONTEXT, WIDTH)
         self.blocks = nn.Sequential(*(PlainBlock() for _ in range(LAYERS)))
-        self.norm, self.scores = nn.LayerNorm(WIDTH), nn.Linear(WIDTH, VOCABULARY, bias=False)
-        self.scores.weight = self.words.weight
+        self.norm, self.readout = nn.LayerNorm(WIDTH), nn.Linear(WIDTH, VOCABULARY, bias=False)
+        self.readout.weight = self.words.weight
 
     def forward(self, tokens: Tensor) -> Tensor:
-        places = torch.arange(tokens.shape[1])
-        return self.scores(self.norm(self.blocks(self.words(tokens) + self.places(places))))
+        positions = torch.arange(tokens.shape[1])
+        return self.readout(self.norm(self.blocks(self.words(tokens) + self.positions(positions))))
 
 
 def stepper(model: nn.Module, loss_of: Callable[[], Tensor], rounded: bool, fused: bool, fast: bool) -> Step:
@@ -108,8 +108,8 @@ def gpt_table(rounds: int, compiled: bool) -> str:
 
         def loss() -> Tensor:
             found: Any = run(inputs)
-            scores = found[0] if kind == "ours" else found if kind == "plain" else found.logits
-            return nn.functional.cross_entropy(scores.flatten(0, 1).float(), targets)
+            logits = found[0] if kind == "ours" else found if kind == "plain" else found.logits
+            return nn.functional.cross_entropy(logits.flatten(0, 1).float(), targets)
 
         return stepper(model, loss, rounded, fused, fast)
 
@@ -168,7 +168,7 @@ def bert_table(rounds: int) -> str:
     }
     results = interleave(worth_running(contestants), rounds, warm_up=2)
     rates = ", ".join(f"{row.name} {INPUTS * LENGTH / row.seconds:,.0f}" for row in results)
-    title = f"Training a BERT of 4 x 256 on hidden words, {INPUTS} x {LENGTH} tokens, {WORDS:,} words"
+    title = f"Training a BERT of 4 x 256 on masked tokens, {INPUTS} x {LENGTH} tokens, {WORDS:,} words"
     return table(title, results, f"Tokens a second: {rates}.")
 
 

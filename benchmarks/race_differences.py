@@ -1,7 +1,7 @@
 """Does a race announce only differences that more seeds confirm?
 
 ``python -m benchmarks.race_differences --data DIR --out FOLDER``: eight small tables are raced at the default
-seeds, and what is said to be behind the leader is looked at again with 20 seeds that the race has not seen.
+seeds, and what is said to be behind the leader is measured again with 20 seeds that the race did not use.
 Each difference is *confirmed* if the fresh seeds have it with the same sign and their own t-interval leaves
 out zero. What was finished is kept in FOLDER, so the same command goes on where it was stopped.
 """
@@ -36,14 +36,14 @@ class Difference:
     """What a race says, and what fresh seeds say of it.
 
     Attributes:
-        told, told_band: how far the entrant is behind the leader, by the race.
+        announced, announced_band: how far the entrant is behind the leader, by the race.
         fresh, fresh_band: the same over the fresh seeds alone.
     """
 
     table: str
     leader: str
     entrant: str
-    told: float
+    announced: float
     told_band: float
     fresh: float
     fresh_band: float
@@ -51,7 +51,7 @@ class Difference:
     @property
     def confirmed(self) -> bool:
         """Whether fresh seeds have the same sign, and are sure of it."""
-        return self.fresh * self.told > 0 and abs(self.fresh) > self.fresh_band
+        return self.fresh * self.announced > 0 and abs(self.fresh) > self.fresh_band
 
 
 def written(name: str, folder: Path) -> Path:
@@ -97,17 +97,17 @@ def differences(table: str, first: Results, more: Results) -> list[Difference]:
         best, own = scores[ranking["leader"]], scores[row["id"]]
         gaps = [sign * (best[seed] - own[seed]) for seed in best if seed in own]
         fresh, band = fmean(gaps), half_interval(gaps) or float("inf")
-        told = (row["behind"], row["behind_band"])
-        found.append(Difference(table, ranking["leader"], row["id"], *told, fresh, band))
+        announced = (row["behind"], row["behind_band"])
+        found.append(Difference(table, ranking["leader"], row["id"], *announced, fresh, band))
     return found
 
 
 def line(difference: Difference) -> str:
     """A row of the table."""
-    told = f"{difference.told:.4g} ± {difference.told_band:.2g}"
+    announced = f"{difference.announced:.4g} ± {difference.announced_band:.2g}"
     fresh = f"{difference.fresh:.4g} ± {difference.fresh_band:.2g}"
     verdict = "yes" if difference.confirmed else "NO"
-    cells = (difference.table, difference.leader, difference.entrant, told, fresh, verdict)
+    cells = (difference.table, difference.leader, difference.entrant, announced, fresh, verdict)
     return "| " + " | ".join(cells) + " |"
 
 
@@ -117,13 +117,13 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="holds tabular/ and made/")
     parser.add_argument("--out", type=Path, default=Path("reports/race-differences"))
     parser.add_argument("--epochs", type=int, default=40, help="passes of every run")
-    parser.add_argument("--fresh", type=int, default=FRESH, help="seeds that look again")
+    parser.add_argument("--fresh", type=int, default=FRESH, help="seeds that measure again")
     parser.add_argument(
         "--models", type=lambda text: text.split(","), help="all that fit a table unless given"
     )
     parser.add_argument("--tables", type=lambda text: text.split(","), default=list(TABLES))
     arguments = parser.parse_args()
-    told: list[Difference] = []
+    announced: list[Difference] = []
     print("| table | leader | behind it | by (3 seeds) | by (fresh seeds) | confirmed |", flush=True)
     print("|---|---|---|---|---|---|", flush=True)
     for table in arguments.tables:
@@ -131,14 +131,15 @@ def main() -> int:
         path = arguments.data / TABLES[table] if TABLES[table] else written(table, folder)
         first, more = raced(f"csv:{path}", folder, arguments.epochs, arguments.models, arguments.fresh)
         found = differences(table, first, more)
-        told += found
+        announced += found
         for difference in found:
             print(line(difference), flush=True)
         rest = sum(row["tied"] is True for row in first.to_json()["ranking"]["standings"])
         print(f"| {table} | | {rest} tied | | | |", flush=True)
-    confirmed = sum(difference.confirmed for difference in told)
-    print(f"\n{len(told)} differences announced, {confirmed} confirmed by {arguments.fresh} fresh seeds.")
-    return 0 if confirmed == len(told) else 1
+    confirmed = sum(difference.confirmed for difference in announced)
+    count = f"{len(announced)} differences announced"
+    print(f"\n{count}, {confirmed} confirmed by {arguments.fresh} fresh seeds.")
+    return 0 if confirmed == len(announced) else 1
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-"""Recurrent layers at the size of Zaremba et al.'s medium model: the LSTM beside its peers in prediction, and
-cells that have no fused kernel beside their own plain loop and beside ``torch.nn.LSTM``.
+"""Recurrent layers at the size of Zaremba et al.'s medium model: the LSTM against its peers in prediction,
+and cells that have no fused kernel against their own plain loop and against ``torch.nn.LSTM``.
 
 All contestants run on two threads and get the float32 setting that ours runs with (``fast_float32``).
 """
@@ -96,7 +96,7 @@ def onnx_lstm(peer: nn.LSTM, batch: int, steps: int) -> Callable[[Tensor], objec
 
 
 def predict_standard(x: Tensor, hidden_size: int, num_layers: int, rounds: int) -> str:
-    """Our LSTM in prediction beside ``torch.nn.LSTM`` and ONNX Runtime, in float32 and bfloat16."""
+    """Our LSTM in prediction against ``torch.nn.LSTM`` and ONNX Runtime, in float32 and bfloat16."""
     peer = nn.LSTM(x.shape[2], hidden_size, num_layers, batch_first=True)
     ours = stack(lambda size: Unrolled(LSTMCell(size, hidden_size)), x.shape[2], num_layers)
     runtime = onnx_lstm(peer, x.shape[0], x.shape[1])

@@ -7,6 +7,7 @@ from pathlib import Path
 import benchmarks.densenet
 import benchmarks.dilated
 import benchmarks.encoding
+import benchmarks.generation
 import benchmarks.loop
 import benchmarks.lstm
 import benchmarks.perceptron
@@ -15,7 +16,6 @@ import benchmarks.recurrent
 import benchmarks.startup
 import benchmarks.transformer
 import benchmarks.translation
-import benchmarks.writing
 from benchmarks.timing import machine
 
 ABOUT = """`make bench` (`python -m benchmarks.run`), everything interleaved in one run. The ratio is the
@@ -44,7 +44,7 @@ def main() -> None:
         benchmarks.translation.main(arguments.quick),
         benchmarks.transformer.main(arguments.quick),
         benchmarks.encoding.main(arguments.quick),
-        benchmarks.writing.main(arguments.quick),
+        benchmarks.generation.main(arguments.quick),
         benchmarks.pretraining.main(arguments.quick),
     ]
     mnist = arguments.data / "mnist"

@@ -54,8 +54,8 @@ def interleave(contestants: Mapping[str, Callable[[], object]], rounds: int, war
             run()
     times: dict[str, list[float]] = {name: [] for name in names}
     for turn in range(rounds):
-        for place in range(len(names)):
-            name = names[(place + turn) % len(names)]
+        for index in range(len(names)):
+            name = names[(index + turn) % len(names)]
             time.sleep(PAUSE)
             start = time.perf_counter()
             contestants[name]()

@@ -1,7 +1,7 @@
-"""The Transformer beside Hugging Face's Marian, CTranslate2 and ``torch.nn.Transformer``.
+"""The Transformer against Hugging Face's Marian, CTranslate2 and ``torch.nn.Transformer``.
 
 Translation: base size, a vocabulary of 32,000, one set of random weights that all three load, beam of 4, 64
-sources with lengths as of Multi30k's English sentences and others up to 40, answers of exactly 32 tokens: all
+sources with lengths as of Multi30k's English sentences and others up to 40, targets of exactly 32 tokens: all
 do the same steps. Peers are shown as people run them and as well tuned as ours: sorted input, two workers.
 Training: one step of base size on 48 pairs, in the order they come (padded) and in batches by length.
 
@@ -64,7 +64,7 @@ def marian(folder: Path) -> Any:
         forced_eos_token_id=None, **size,
     )  # fmt: skip
     peer: Any = MarianMTModel(config).eval()
-    with torch.no_grad():  # scores that differ, so that all write the same
+    with torch.no_grad():  # logits that differ, so that all generate the same
         peer.model.shared.weight.mul_(5)
         peer.model.shared.weight[VOCABULARY - 1] = 0
     peer.save_pretrained(folder)
@@ -122,8 +122,8 @@ def translate_table(rounds: int) -> str:
             part = rows[first : first + size]
             longest = max(lengths[row] for row in part) + 1
             ids = torch.full((len(part), longest), VOCABULARY - 1)
-            for place, row in enumerate(part):
-                ids[place, : lengths[row] + 1] = torch.tensor([*sentences[row], 0])
+            for index, row in enumerate(part):
+                ids[index, : lengths[row] + 1] = torch.tensor([*sentences[row], 0])
             with torch.no_grad():
                 texts = peer.generate(
                     input_ids=ids, attention_mask=ids != VOCABULARY - 1, num_beams=BEAM, do_sample=False,
@@ -189,12 +189,13 @@ def memory_note() -> str:
         sources = torch.randint(4, 1000, (count, 12))
         generate(model, sources, torch.full((count,), 12), search)
         sizes.append(resident())
-    places = 1 + BEAM * (STEPS - 1)
-    cache = 2 * 6 * 512 * places * 4
+    positions = 1 + BEAM * (STEPS - 1)
+    cache = 2 * 6 * 512 * positions * 4
     grown = (sizes[1] - sizes[0]) / 2**20
     note = f"Resident memory after 2,000 sentences {sizes[0] / 2**20:.0f} MiB, after 8,000 more "
     note += f"{grown:+.0f} MiB. The cache of a source of base size takes {cache / 2**20:.1f} MiB in float32 "
-    return note + f"after {STEPS} steps with a beam of {BEAM}: 2 L d numbers for each of {places} places."
+    note += f"after {STEPS} steps with a beam of {BEAM}: 2 L d numbers for each of {positions} positions."
+    return note
 
 
 def resident() -> int:
@@ -207,7 +208,7 @@ def resident() -> int:
 
 
 class PlainTransformer(nn.Module):
-    """``torch.nn.Transformer`` with embeddings, positions and scores of words around it."""
+    """``torch.nn.Transformer`` with embeddings, positions and a readout around it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -280,13 +281,13 @@ def train_table(rounds: int) -> str:
         visible = torch.arange(source.shape[1]) < lengths.unsqueeze(1)
         tokens = torch.cat([torch.full((len(targets), 1), 2), targets[:, :-1].clamp(min=0)], 1)
         if model is plain:
-            scores = plain(source, tokens, visible)
+            logits = plain(source, tokens, visible)
         else:
-            scores = marian(
+            logits = marian(
                 input_ids=source, attention_mask=visible.long(), decoder_input_ids=tokens, use_cache=False
             ).logits
         return nn.functional.cross_entropy(
-            scores.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum"
+            logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum"
         )
 
     def steps(model: nn.Module, by_length: bool, tuned: bool) -> Run:
@@ -317,7 +318,7 @@ def train_table(rounds: int) -> str:
     mine = next(result for result in results if result.name == "anncestry")
     with torch.device("meta"):
         weights = sum(parameter.numel() for parameter in create("transformer-base").parameters())
-    work = 6 * weights * count  # every weight meets about every token of the answer once
+    work = 6 * weights * count  # every weight meets about every target token once
     note = (
         f"{count / mine.seconds:.0f} target tokens a second; about {work / mine.seconds / 1e9:.0f} GFLOP/s."
     )

@@ -1,8 +1,8 @@
-"""Attention beside the same nets written plainly: training tokens per second, and beam search.
+"""Attention against the same nets written plainly: training tokens per second, and beam search.
 
 The plain nets write as tutorials of torchtext's time do: a loop over the target, in each step of which a word
-is embedded, the keys are projected anew from the annotations, and the cell and the scores are computed. Their
-LSTM reads with PyTorch's kernel. There is none for RNNsearch's cell, so it reads in a loop; beside it stands
+is embedded, the keys are projected anew from the annotations, and the cell and the logits are computed. Their
+LSTM reads with PyTorch's kernel. There is none for RNNsearch's cell, so it reads in a loop; next to it stands
 the plain decoder behind our encoder. The plain search takes one sentence after the other, keeps its
 hypotheses in Python lists and sorts them there. Both have our weights. Outputs, gradients and translations
 are compared before anything is timed. All contestants run on two threads and get what ours trains with: the
@@ -10,7 +10,7 @@ float32 setting (``fast_float32``) and freed memory that is kept (``keep_freed_m
 
     python -m benchmarks.translation --run FOLDER
 
-searches with a trained run (rnnsearch or luong-attention) on its own test sources in place of a random net.
+searches with a trained run (rnnsearch or luong-attention) on its own test sources instead of a random net.
 """
 
 import argparse
@@ -44,7 +44,7 @@ THREADS = 2
 CPU = torch.device("cpu")
 VOCABULARY, UNITS, BATCH, STEPS = 8000, 256, 64, 15
 SEARCH = Search(beam=4, max_length=30)
-SPREAD = 8.0  # the deviation of random scores, with which the best word has about 0.8
+SPREAD = 8.0  # the deviation of random logits, with which the best word has about 0.8
 Run = Callable[[], object]
 State = tuple[Tensor, ...]
 
@@ -152,12 +152,12 @@ def plain(ours: nn.Module) -> PlainRNNSearch | PlainLuong:
 
 
 def written(net: Any, source: Tensor, targets: Tensor) -> Float[Tensor, "B T V"]:
-    """The scores of every step, one step after the other."""
+    """The logits of every step, one step after the other."""
     annotations, state = net.read(source)
     outputs = []
     for tokens in shifted(targets).unbind(1):
-        scores, state = net.step(tokens, annotations, state)
-        outputs.append(scores)
+        logits, state = net.step(tokens, annotations, state)
+        outputs.append(logits)
     return torch.stack(outputs, dim=1)
 
 
@@ -210,23 +210,23 @@ def train(name: str, rounds: int, batch: int = BATCH) -> str:
         contestants = {key: training_step(net, source, targets) for key, net in nets.items()}
         results = interleave(contestants, rounds)
     rates = ", ".join(f"{row.name} {targets.numel() / row.seconds:,.0f}" for row in results)
-    note = f"Target tokens per second: {rates}. Their scores are at most {apart:.1g} apart."
+    note = f"Target tokens per second: {rates}. Their logits are at most {apart:.1g} apart."
     size = f"{UNITS} units, {VOCABULARY:,} words, batch {batch}, S = T = {STEPS}"
     return table(f"{name}, a training step, {size}", results, note)
 
 
 def furthest(ours: nn.Module, peer: nn.Module, source: Tensor, targets: Tensor) -> float:
-    """The largest difference of the scores. It and that of the source embedding's gradients are small."""
+    """The largest difference of the logits. It and that of the source embedding's gradients are small."""
     found = []
     for net in (ours, peer):
-        scores = net(source, targets)
-        nn.functional.cross_entropy(scores.flatten(0, 1), targets.flatten()).backward()
-        found.append((scores.detach(), net.source_embedding.weight.grad))  # pyright: ignore
+        logits = net(source, targets)
+        nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten()).backward()
+        found.append((logits.detach(), net.source_embedding.weight.grad))  # pyright: ignore
         net.zero_grad()
-    (scores, gradient), (same_scores, same_gradient) = found
-    torch.testing.assert_close(scores, same_scores, rtol=0, atol=1e-4)
+    (logits, gradient), (same_logits, same_gradient) = found
+    torch.testing.assert_close(logits, same_logits, rtol=0, atol=1e-4)
     torch.testing.assert_close(gradient, same_gradient, rtol=0, atol=1e-4 * float(gradient.abs().max()))
-    return float((scores - same_scores).abs().max())
+    return float((logits - same_logits).abs().max())
 
 
 def training_step(net: nn.Module, source: Tensor, targets: Tensor) -> Run:
@@ -235,8 +235,8 @@ def training_step(net: nn.Module, source: Tensor, targets: Tensor) -> Run:
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3, fused=True)
 
     def run() -> None:
-        scores = net(source, targets)
-        nn.functional.cross_entropy(scores.flatten(0, 1), targets.flatten()).backward()
+        logits = net(source, targets)
+        nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten()).backward()
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
@@ -272,8 +272,8 @@ def plain_beam(net: Any, source: Int[Tensor, "1 S"], search: Search) -> tuple[li
         rows = torch.tensor([text.row for text in live])
         state = tuple(part[rows] for part in state)
         tokens = torch.tensor([text.tokens[-1] if text.tokens else BEGIN for text in live])
-        scores, state = net.step(tokens, annotations.repeat(len(live), 1, 1), state)
-        log_probs = scores.log_softmax(dim=1)
+        logits, state = net.step(tokens, annotations.repeat(len(live), 1, 1), state)
+        log_probs = logits.log_softmax(dim=1)
         log_probs[:, [PAD, BEGIN]] = -math.inf
         options = []
         for row, text in enumerate(live):
@@ -336,11 +336,11 @@ def random_net(sources: Tensor, lengths: Tensor) -> nn.Module:
         for layer in (readout.of_state, readout.of_word, readout.of_context):
             layer.weight[:2] = 0
         readout.of_state.weight[:2, unit], readout.of_state.bias[:2] = 1, 0
-        scores = first_scores(model, sources[:64], lengths[:64])
-        readout.scores.weight.mul_(SPREAD / scores.std())
+        logits = first_logits(model, sources[:64], lengths[:64])
+        readout.scores.weight.mul_(SPREAD / logits.std())
         readout.scores.weight[END] = 0
         readout.scores.bias[END] = -math.inf
-        others = first_scores(model, sources[:64], lengths[:64]).logsumexp(1).mean()
+        others = first_logits(model, sources[:64], lengths[:64]).logsumexp(1).mean()
         readout.scores.weight[END, 0] = steepness
         readout.scores.bias[END] = others - steepness * level
     return model
@@ -355,8 +355,8 @@ def let_count(cell: ResetFirstGRUCell, unit: int) -> None:
         cell.bias[2 * cell.hidden_size + unit] = 20
 
 
-def first_scores(model: Any, sources: Tensor, lengths: Tensor) -> Float[Tensor, "N V"]:
-    """The scores of the first word."""
+def first_logits(model: Any, sources: Tensor, lengths: Tensor) -> Float[Tensor, "N V"]:
+    """The logits of the first word."""
     return read_source(model, sources, lengths)[0]
 
 

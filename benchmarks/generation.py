@@ -1,8 +1,8 @@
-"""GPT-2 writing on, beside transformers and CTranslate2: the shape of the small one, greedy, random weights.
+"""GPT-2 generating a continuation, against transformers and CTranslate2; the small shape, random weights.
 
 A prompt of 64 tokens, 64 more, one text at a time and eight together. All load the same folder.
 
-    python -m benchmarks.writing
+    python -m benchmarks.generation
 """
 
 import tempfile
@@ -26,7 +26,7 @@ Run = Callable[[], Tensor]
 
 
 def write_folder(folder: Path) -> Any:
-    """A GPT-2 with random weights, whose scores differ enough that rounding seldom changes a token."""
+    """A GPT-2 with random weights, whose logits differ enough that rounding seldom changes a token."""
     from transformers import GPT2Config, GPT2LMHeadModel
 
     torch.manual_seed(0)
@@ -58,7 +58,7 @@ def tables(rounds: int) -> str:
         imported = import_weights(folder / "gpt2")
         ours = create(imported.architecture, **imported.config).eval()
         ours.load_state_dict(imported.tensors)
-        writers = {
+        generators = {
             kind: ctranslate2.Generator(str(folder / "ct2"), compute_type=kind, intra_threads=THREADS)
             for kind in ("float32", "int8")
         }
@@ -80,7 +80,7 @@ def tables(rounds: int) -> str:
             return texts[:, PROMPT:]
 
         def native(kind: str, named: list[list[str]] = named) -> Tensor:
-            results = writers[kind].generate_batch(
+            results = generators[kind].generate_batch(
                 named, max_length=STEPS, min_length=STEPS, beam_size=1, sampling_topk=1,
                 include_prompt_in_result=False,
             )  # fmt: skip
@@ -90,8 +90,8 @@ def tables(rounds: int) -> str:
             search = Search(beam=1, min_length=STEPS, max_length=STEPS)
             model: Any = models[precision]
             with predictions[precision].scope(torch.device("cpu")):
-                scores, state = read_prompt(model, prompts)
-                best = decode(model.step, scores, state, search, never=(0,))
+                logits, state = read_prompt(model, prompts)
+                best = decode(model.step, logits, state, search, never=(0,))
             return torch.tensor([hypotheses[0].tokens for hypotheses in best])
 
         every: dict[str, Run] = {
