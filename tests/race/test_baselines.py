@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from anncestry.data import DataOptions, load_data
-from anncestry.race import baselines
+from anncestry.race import class_baselines, sequence_baselines
+from anncestry.race.baseline import tree_limits
 from anncestry.race.baselines import baselines_for
 from anncestry.signature import Signature
 
@@ -54,16 +55,16 @@ def test_text(text):
 
 
 def test_work_on_large_data_is_capped_and_said(text, monkeypatch):
-    monkeypatch.setattr(baselines, "MAX_TEXT", 100)
+    monkeypatch.setattr(sequence_baselines, "MAX_TEXT", 100)
     assert "the last 100 of 600 training tokens" in scores(text)["kneser-ney"][1]
-    rows, iterations, note = baselines._tree_limits(np.zeros((50_000, 784)), 10)
+    rows, iterations, note = tree_limits(np.zeros((50_000, 784)), 10)
     assert (len(rows), len(set(rows)), iterations) == (10_204, 10_204, 25)
     assert note == "10,204 of 50,000 training rows, 25 iterations"
 
 
 def test_a_fit_that_is_cut_short_says_so_without_a_warning(classes, monkeypatch):
-    monkeypatch.setattr(baselines, "MAX_LINEAR_WORK", 0)
-    monkeypatch.setattr(baselines, "MIN_ITERATIONS", 2)
+    monkeypatch.setattr(class_baselines, "MAX_LINEAR_WORK", 0)
+    monkeypatch.setattr(class_baselines, "MIN_ITERATIONS", 2)
     assert scores(classes)["logistic"][1] == "stopped after 2 iterations"
 
 

@@ -74,7 +74,7 @@ def test_a_perfect_answer_has_almost_no_perplexity():
     figures, note = scores(data)["nearest-source"]
     assert figures["exact"] == 1
     assert figures["perplexity"] < 1.02
-    assert note == "99% the answer found, 1% unigram"
+    assert note == "99% the text retrieved, 1% unigram"
 
 
 def test_captions():

@@ -9,7 +9,8 @@ from typing import Any
 from anncestry.data import DataOptions, Dataset, load_data
 from anncestry.errors import UserError, require
 from anncestry.objectives import objective_of
-from anncestry.race.baselines import Baseline, baselines_for
+from anncestry.race.baseline import Baseline
+from anncestry.race.baselines import baselines_for
 from anncestry.race.budget import Budget
 from anncestry.race.records import Entrant
 from anncestry.race.results import Results, machine

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from anncestry.checkpoints.store import write_bytes
 from anncestry.data import Dataset, load_data
 from anncestry.errors import UserError, require
-from anncestry.race.baselines import Baseline
+from anncestry.race.baseline import Baseline
 from anncestry.race.budget import Budget
 from anncestry.race.folder import RESULTS, race_folder, remove_leftover
 from anncestry.race.plan import Plan
