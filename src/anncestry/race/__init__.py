@@ -1,4 +1,4 @@
-"""The race: every architecture that fits the data under an equal budget, beside baselines, ranked with its
+"""The race: every architecture that fits the data under an equal budget, with baselines, ranked with its
 uncertainty."""
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""The race: every architecture that fits the data, under an equal budget, beside the baselines.
+"""The race: every architecture that fits the data, under an equal budget, and baselines.
 
 Runs go seed by seed: everybody with seed 0, then everybody with seed 1, ... so that a race that is cut
 short still compares like with like. After every run ``results.json`` is whole and up to date, and a race that
@@ -34,7 +34,7 @@ def compare(
     numbered: bool = False,
     watch: Watch | None = None,
 ) -> Results:
-    """Race architectures on one data set, beside simple baselines.
+    """Race architectures on one data set, with simple baselines.
 
     ``print(results)`` shows the ranking; a notebook shows it as a table.
 

@@ -52,8 +52,8 @@ class _Table:
         known = contexts >= 0
         contexts = np.where(known, contexts, 0)
         wanted = contexts * vocab_size + tokens
-        places = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
-        counts = np.where(self.keys[places] == wanted, self.counts[places], 0)
+        indices = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
+        counts = np.where(self.keys[indices] == wanted, self.counts[indices], 0)
         totals = self.totals[contexts]
         kept = (counts - self.discounts[np.minimum(counts, 3)]) / np.maximum(totals, 1)
         return np.where(known & (totals > 0), kept + self.reserved[contexts] * lower, lower)
@@ -140,7 +140,7 @@ class _Asked:
 
     Args:
         tokens: (N,) the tokens.
-        before: the token so many places before each of them, (N,); -1 where there is none.
+        before: the token so many positions before each of them, (N,); -1 where there is none.
     """
 
     def __init__(self, tokens: Tokens, before: Callable[[int], Tokens], vocab_size: int) -> None:
@@ -164,9 +164,9 @@ class _Asked:
             return self.contexts
         before = self.before(self.length)
         wanted = self.contexts * self.vocab_size + before
-        places = np.minimum(np.searchsorted(level.extensions, wanted), len(level.extensions) - 1)
-        known = (self.contexts >= 0) & (before >= 0) & (level.extensions[places] == wanted)
-        return np.where(known, places, -1)
+        indices = np.minimum(np.searchsorted(level.extensions, wanted), len(level.extensions) - 1)
+        known = (self.contexts >= 0) & (before >= 0) & (level.extensions[indices] == wanted)
+        return np.where(known, indices, -1)
 
     def top(self, level: _Level) -> np.ndarray:
         """The probabilities if this level were the longest: it counts occurrences."""

@@ -54,7 +54,7 @@ def _figures(nats: float) -> dict[str, float]:
 
 
 def _with_texts(dataset: Dataset, log_probabilities: np.ndarray, written: list[str]) -> Scored:
-    """The scores of the tokens, and the figures of the texts."""
+    """The metrics of the tokens and of the texts."""
     scored = scored_tokens(log_probabilities, _figures)
     return replace(scored, metrics=scored.metrics | _compared(dataset, written))
 

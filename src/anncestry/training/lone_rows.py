@@ -15,9 +15,7 @@ from anncestry.arrays import Tensor
 
 @contextmanager
 def seen_statistics_for(rows: int, model: nn.Module) -> Iterator[None]:
-    """While a batch of so many rows is learnt from: normalisations that meet lone values use what they
-    saw.
-    """
+    """While a batch of so many rows is learnt: normalisations of lone values use their running statistics."""
     if rows != 1:
         yield
         return

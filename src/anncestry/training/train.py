@@ -114,8 +114,8 @@ def train(
     architecture = find(name)
     rule = "says what a new run starts from, as `start` does: give one of the two"
     require(start is None or teacher is None, "teacher", str(teacher), rule)
-    beside = None if teacher is None else Teacher(teacher, data)
-    before = beside if start is None else Start(start, data)
+    distilled = None if teacher is None else Teacher(teacher, data)
+    before = distilled if start is None else Start(start, data)
     fine_tuning = before is not None and not reads_running_text(data)
     if settings is None:
         known = [field.name for field in dataclasses.fields(TrainingSettings)]
@@ -161,7 +161,7 @@ def train(
     with memory_told("model", architecture.id, check_memory(network, settings, fabric.device)):
         result = fit(
             network, dataset, settings, folder=folder, watch=watch, fabric=fabric, tensorboard=tensorboard,
-            teacher=None if beside is None else beside.model,
+            teacher=None if distilled is None else distilled.model,
         )  # fmt: skip
     _finish(run, result, dataset, fabric)
     return run, result
@@ -225,13 +225,13 @@ def check_memory(network: nn.Module, settings: TrainingSettings, device: torch.d
     """
     moments = {"rmsprop": 1, "sgd": int(settings.momentum > 0)}.get(settings.optimizer, 2)
     weights = sum(p.numel() * p.element_size() for p in network.parameters() if p.requires_grad)
-    beside = 0 if isinstance(network, OwnRule) else weights * (1 + moments)
+    needed = 0 if isinstance(network, OwnRule) else weights * (1 + moments)
     memory = available_memory()
     if device.type == "cpu" and memory is not None:
-        needed = f"its training needs {in_words(beside)} of memory besides the weights"
-        rule = f"{needed}; there are {in_words(memory)}"
-        require(beside <= memory, "model", type(network).__name__, rule)
-    return weights + beside
+        needs = f"its training needs {in_words(needed)} of memory besides the weights"
+        rule = f"{needs}; there are {in_words(memory)}"
+        require(needed <= memory, "model", type(network).__name__, rule)
+    return weights + needed
 
 
 def settings_of(run: Run) -> TrainingSettings:

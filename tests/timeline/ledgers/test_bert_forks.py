@@ -31,7 +31,7 @@ def test_rows_of_segments(name, rows):
 @pytest.mark.parametrize(
     ("name", "times"), [("bert", 1), ("roberta", 2), ("camembert", 2), ("distilbert", 1)]
 )
-def test_dropout_before_an_answer(name, times):
+def test_dropout_before_the_classifier(name, times):
     """What drops features of one vector for each text, and how often it is asked."""
     model, asked = create(name, **SIZES, task="classification", output_size=3, dropout=0.25), []
     for module in model.modules():

@@ -1,7 +1,7 @@
 """What a claim is: a sentence of the literature, an experiment, and a verdict computed from its numbers.
 
-The experiment of the claim ``tanh-gradients`` is the file ``tanh_gradients.py`` beside this one. Each such
-file has three functions, kept apart so that no verdict can be written down in advance:
+The experiment of the claim ``tanh-gradients`` is the file ``tanh_gradients.py`` of ``claims/experiments``.
+Each such file has three functions, kept apart so that no verdict can be written down in advance:
 
 - ``measure(seed, ...)`` runs the experiment and returns rows of plain numbers and words;
 - ``judge(rows)`` sees nothing but those rows;

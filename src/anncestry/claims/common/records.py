@@ -20,7 +20,7 @@ Result = tuple[Claim, Evidence]
 
 
 def to_json(claim: Claim, evidence: Evidence) -> dict[str, Any]:
-    """One claim and its evidence as plain data; ``figure`` names the picture beside the file."""
+    """One claim and its evidence as plain data; ``figure`` names the picture next to the file."""
     return {
         "id": claim.id,
         "sentence": claim.sentence,

@@ -1,15 +1,15 @@
-"""input-need-not-be-a-sequence: does a decoder also learn to describe an image?
+"""input-need-not-be-a-sequence: does a decoder also learn to caption images?
 
-Scenes of one to three handwritten digits are to be described: by Show and Tell, whose convolutional net says
-once the image, and by Show, Attend and Tell, which attends to the positions of the image word by word.
+Scenes of one to three handwritten digits are to be captioned: by Show and Tell, whose decoder is
+given the image once, and by Show, Attend and Tell, which attends to the positions of the image word by word.
 Besides, there are two that read no image: a Show and Tell that learns from the same captions with a blank
 image, which is what can be known of the language alone, and the training captions' most frequent one, for
 every scene.
 
 The verdict rests on BLEU with all captions of a scene as references, as in the papers: so short a training
-teaches how the digits lie to one another long before it teaches to tell all of them apart. Beside it stands
-the share of the scenes whose text is one of their captions, word for word. No handwritten digit of the
-training scenes is in the test scenes.
+trains where the digits are relative to one another long before it trains to distinguish all of them. Next to
+it stands the share of the scenes whose text is one of their captions, word for word. No handwritten digit of
+the training scenes is in the test scenes.
 
 Source: Vinyals et al., "Show and tell", 1411.4555; Xu et al., "Show, attend and tell", 1502.03044.
 """

@@ -6,7 +6,7 @@ first step on, or rises to that over the first third of the steps and then falls
 paper's does. The highest rate is the same, so that only its course makes the difference. Gradients are
 clipped at norm 1, which the paper does not do; it would help whoever has no warm-up.
 
-Length and steps were chosen after a look at the first two seeds with the norm behind: in 700 steps a warm-up
+Length and steps were chosen on the first two seeds with the norm behind: in 700 steps a warm-up
 brought it to 0.82 and 0.67 of the symbols, without one it was at 0.34.
 
 Source: Vaswani et al., 1706.03762, section 5.3; Xiong et al., "On layer normalization in the Transformer

@@ -96,7 +96,7 @@ _ROBERTA_DEPARTURES = (
         "`dropout`, before each of its two layers",
         "its own value for classifiers, by default the same",
         switch="dropout",
-        test="timeline/ledgers/test_bert_forks.py::test_dropout_before_an_answer",
+        test="timeline/ledgers/test_bert_forks.py::test_dropout_before_the_classifier",
     ),
     departure(
         "eps of the normalisation",

@@ -117,7 +117,7 @@ DISTILBERT: tuple[Departure, ...] = (
         "`dropout`, 0.1",
         "0.2 before the last layer of classifiers",
         switch="dropout",
-        test="timeline/ledgers/test_bert_forks.py::test_dropout_before_an_answer",
+        test="timeline/ledgers/test_bert_forks.py::test_dropout_before_the_classifier",
     ),
 )
 

@@ -146,7 +146,7 @@ GPT2: tuple[Departure, ...] = (
         "asked for in words",
         "also a linear layer on the last token, as in GPT",
         "not there",
-        why="small nets answer no questions in words",
+        why="small nets cannot do it",
         test="models/test_gpt.py::test_answers_are_read_at_the_last_token",
     ),
     departure(

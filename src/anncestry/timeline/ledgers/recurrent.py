@@ -145,7 +145,7 @@ STACKED_LSTM = (
         "no paper",
         "the same in the preset; the end of the whole text elsewhere",
         "the last 5 % of each of 50 streams, not of the text",
-        why="scores of the two are not comparable",
+        why="metrics of the two are not comparable",
         switch="--split",
         test="data/sources/test_text.py::test_char_rnns_split_takes_the_end_of_every_stream",
     ),
