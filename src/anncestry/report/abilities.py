@@ -16,8 +16,8 @@ What goes for all:
 
 - What is exported predicts: no gradient goes through a recurrent loop of it. Export in evaluation, and run
   under `torch.no_grad()`.
-- A model that writes (translation, captions) is exported as it is trained: scores of a given answer's words,
-  each from those before it. A language model scores a text. Neither searches.
+- A model that generates (translation, captions) is exported as it is trained: the logits of a given target's
+  tokens, each from those before it. A language model gives the logits of a text. Neither searches.
 - With learnt positions no sequence is longer than `num_positions`.
 - `torch.compile` goes around PyTorch's fused recurrent kernels, as for `torch.nn.LSTM`; with
   `fullgraph=True` nets that run on one (rnn, lstm, gru and what is made of them) are refused.
@@ -29,7 +29,7 @@ What goes for all:
 
 def abilities_page() -> str:
     """Markdown: a row for each architecture, and the exceptions with their reasons below."""
-    told = "\n".join(f"- **{name}**: {text}." for name, text in COLUMNS.items())
+    columns = "\n".join(f"- **{name}**: {text}." for name, text in COLUMNS.items())
     notes: list[str] = []
     rows = ["| architecture | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
     for architecture in TIMELINE:
@@ -41,4 +41,4 @@ def abilities_page() -> str:
             cells.append("yes" if reason is None else f"[{notes.index(reason) + 1}]")
         rows.append(f"| {architecture.id} | " + " | ".join(cells) + " |")
     reasons = [f"- [{number}] {reason}." for number, reason in enumerate(notes, 1)]
-    return HEAD % told + "\n".join([*rows, "", *reasons]) + "\n"
+    return HEAD % columns + "\n".join([*rows, "", *reasons]) + "\n"

@@ -44,7 +44,7 @@ ASKED = (
     "training does, or `find_unused_parameters=True`"
 )
 LOOKED_UP = (
-    "its blocks are asked for keys and values before they are called: "
+    "keys and values are taken from its blocks before they are called: "
     "`register_fsdp_forward_method(block, 'look_up')` for each of `%s`"
 )
 _RULES = ("perceptron", "adaline", "averaged-perceptron", "voted-perceptron")
