@@ -30,15 +30,26 @@ def read_json(path: Path) -> Any:
         size = path.stat().st_size
         rule = f"has {size:,} bytes; it must not have more than {LARGEST_FILE:,}"
         require(size <= LARGEST_FILE, "file", str(path), rule)
-        return json.loads(path.read_bytes().decode("utf-8-sig"))
+        text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError as error:
         raise UserError("file", str(path), "cannot be read: there is no such file") from error
     except OSError as error:
         raise UserError("file", str(path), f"cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise UserError("file", str(path), f"is not readable JSON ({error})") from error
+    return parse_json(text, path)
+
+
+def parse_json(text: str, path: Path) -> Any:
+    """The value of the text of a file of JSON, which may have been compressed.
+
+    Raises:
+        UserError: it is no JSON, or is nested too deeply.
+    """
+    try:
+        return json.loads(text)
     except RecursionError as error:
         raise UserError("file", str(path), "is not readable JSON: it is nested too deeply") from error
-    except UserError:
-        raise
     except ValueError as error:
         raise UserError("file", str(path), f"is not readable JSON ({error})") from error
 

@@ -55,7 +55,7 @@ def test_a_recurrent_net_reads_padded_batches_of_any_length(tmp_path, capsys, mo
     signature = Signature("classification", "tokens", (6,), 2, 6)
     model = create("lstm", signature=signature, width=5)
     notes = write_onnx("lstm", model, signature, processor, tmp_path)
-    assert "onnxruntime answers as the model does" in notes[0]
+    assert "onnxruntime computes the model's outputs" in notes[0]
     assert printed(tmp_path, capsys, monkeypatch, *TEXTS) == expected(model, processor, TEXTS)
     about = json.loads((tmp_path / "preprocessing.json").read_text())
     assert [part["shape"] for part in about["inputs"]] == [["batch", "length"], ["batch"]]
@@ -74,7 +74,7 @@ def test_a_pretrained_reader_brings_its_tokenizer_and_integers_are_told(tmp_path
     signature = Signature("classification", "tokens", (12,), 2, len(tokenizer))
     model = create("bert", signature=signature, num_layers=1, hidden_size=16, num_heads=2).eval()
     (note,) = write_onnx("bert", model, signature, processor, tmp_path, int8=True)
-    assert note.startswith("--int8 moves answers by")
+    assert note.startswith("8-bit weights change outputs by")
     moved = float(note.split("by ")[1].split()[0])
     assert 0 < moved < 0.1
     assert b"DynamicQuantizeLinear" in (tmp_path / "model.onnx").read_bytes()

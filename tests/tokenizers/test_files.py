@@ -308,11 +308,14 @@ def changed(**model):
             {"vocab.txt": VOCAB, "tokenizer_config.json": '{"do_lower_case": "no"}'},
             "tokenizer_config.json: got 'no'; do_lower_case must be true or false",
         ),
-        ({"vocab.txt": VOCAB, "tokenizer_config.json": "{"}, "tokenizer_config.json'; must be JSON"),
-        ({"vocab.txt": VOCAB, "tokenizer_config.json": "[" * 100000}, "tokenizer_config.json'; must be JSON"),
+        ({"vocab.txt": VOCAB, "tokenizer_config.json": "{"}, "tokenizer_config.json'; is not readable JSON"),
+        (
+            {"vocab.txt": VOCAB, "tokenizer_config.json": "[" * 100000},
+            "tokenizer_config.json'; is not readable JSON",
+        ),
         (
             {"vocab.txt": VOCAB, "special_tokens_map.json": "[]"},
-            "special_tokens_map.json'; must be an object",
+            "special_tokens_map.json'; must hold an object",
         ),
         (
             {"vocab.txt": VOCAB, "added_tokens.json": '{"c": 9}'},
@@ -332,7 +335,7 @@ def changed(**model):
         ({**PAIRS, "merges.txt": "a b c\n"}, "merges.txt'; must have two pieces on each line"),
         ({**PAIRS, "merges.txt": "a c\n"}, "merges.txt'; is damaged"),
         ({**PAIRS, "merges.txt": "a b 9\n"}, "merges.txt'; counts its pairs, as XLM's and FlauBERT's do"),
-        ({"tokenizer.json": "not JSON"}, "tokenizer.json'; must be JSON"),
+        ({"tokenizer.json": "not JSON"}, "tokenizer.json'; is not readable JSON"),
         ({"tokenizer.json": "{}"}, "tokenizer.json'; must have a model with a vocab"),
         ({"tokenizer.json": '{"model": 3}'}, "tokenizer.json'; must have a model with a vocab"),
         ({"tokenizer.json": changed(type="WordLevel")}, "has a model of type WordLevel; known are BPE"),

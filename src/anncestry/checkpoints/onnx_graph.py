@@ -123,21 +123,21 @@ def onnx_bytes(graph: Graph, int8: bool = False) -> tuple[bytes, str]:
             (onnxruntime's dynamic quantisation).
 
     Raises:
-        UserError: the packages are missing; onnxruntime's answers differ from the model's.
+        UserError: the packages are missing; onnxruntime's outputs differ from the model's.
     """
     _require_packages()
     made = _exported(graph)
     worst = distance(made, graph)
-    rule = f"onnxruntime's answers differ from the model's by {worst:.2g} of the largest value, more than"
+    rule = f"onnxruntime's outputs differ from the model's by {worst:.2g} of the largest value, more than"
     require(worst <= ROUNDING, "to", "onnx", f"{rule} the {ROUNDING:g} of rounding; no file is kept")
     if not int8:
-        return made, f"onnxruntime answers as the model does, to {worst:.1e} of the largest value"
+        return made, f"onnxruntime computes the model's outputs, to {worst:.1e} of the largest value"
     made = _quantised(made)
-    return made, f"--int8 moves answers by {distance(made, graph):.1e} of the largest value"
+    return made, f"8-bit weights change outputs by {distance(made, graph):.1e} of the largest value"
 
 
 def distance(made: bytes, graph: Graph) -> float:
-    """The largest difference between onnxruntime's answers and the model's at `Graph.sizes`, over the largest
+    """The largest difference between onnxruntime's outputs and the model's at `Graph.sizes`, over the largest
     value; infinity where one is not a number."""
     import onnxruntime
 

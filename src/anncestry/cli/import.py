@@ -47,6 +47,6 @@ def run(arguments: Arguments) -> int:
     parameters = sum(tensor.numel() for tensor in found.tensors.values())
     for note in found.notes:
         if note.partition("=")[0] not in given:
-            print(note, file=sys.stderr)
+            print(note.replace("(set ", "(--set "), file=sys.stderr)  # as the shell spells it
     print(f"{made.architecture.name}, {parameters:,} parameters, in {arguments.folder}")
     return 0

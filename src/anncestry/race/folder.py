@@ -21,6 +21,7 @@ from anncestry.data import DataOptions
 from anncestry.errors import UserError
 from anncestry.race.results import FORMAT, Results
 from anncestry.runs.folder import check_format, check_new_folder, make_folder
+from anncestry.stored import read_object
 
 RESULTS = "results.json"
 
@@ -42,7 +43,7 @@ def read_race(folder: Path) -> Results:
         rule = f"holds no race: it has no {RESULTS}" if folder.is_dir() else "is not a folder"
         raise UserError("race", str(folder), rule)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_object(path)
         check_format(found, FORMAT, str(path), found.get("machine", {}).get("anncestry"))
         return Results.from_json(found)
     except UserError:

@@ -99,7 +99,7 @@ def _told_apart(found: Imported, facts: Facts) -> tuple[dict[str, Any], tuple[st
     if not any(map(any, facts.types)):
         if separator is None or "B" not in packed_parts(tokenizer.template)[1]:
             return {**config, "separator": -1}, ()
-        note = f"separator=-1: the tokenizer tells no texts apart (--set separator={separator} does)"
+        note = f"separator=-1: the tokenizer tells no texts apart (set separator={separator} does)"
         return {**config, "separator": -1}, (note,)
     wanted = tuple(_by_separators(form, tokenizer.template, count) for form in (0, 1))
     found_types = tuple(tuple(min(kind, count - 1) for kind in form) for form in facts.types)

@@ -5,13 +5,13 @@ missing.
 """
 
 import dataclasses
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from anncestry.errors import UserError, require
 from anncestry.fields import Fields
+from anncestry.stored import read_object
 from anncestry.tokenizers.library import FLAGS, usual_flags
 from anncestry.tokenizers.spec import Kind, Special, Template
 from anncestry.tokenizers.tokenizer import Tokenizer
@@ -219,14 +219,7 @@ def octets_of(path: Path) -> bytes:
 
 def parsed(path: Path) -> dict[str, Any]:
     """The object of a JSON file."""
-    try:
-        found = json.loads(octets_of(path).decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, UserError):
-            raise
-        raise UserError("file", str(path), f"must be JSON ({error})") from error
-    require(isinstance(found, dict), "file", str(path), "must be an object of JSON")
-    return found
+    return read_object(path)
 
 
 def _object(path: Path) -> dict[str, Any]:

@@ -86,13 +86,13 @@ def test_answers_in_other_places(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "must be JSON of SQuAD's form"),
+        ("{", "is not readable JSON"),
         ("[]", "must hold a list 'data'"),
         ('{"data": [{}]}', "article 1'; must hold a list 'paragraphs'"),
         ('{"data": [{"paragraphs": [{"qas": []}]}]}', "article 1, paragraph 1'; must hold a text 'context'"),
         ('{"data": [{"paragraphs": [{"context": "a", "qas": [{}]}]}]}', "must hold a text 'question'"),
         ('{"data": []}', "holds no question"),
-        ("[" * 100_000, "must be JSON of SQuAD's form"),
+        ("[" * 100_000, "is not readable JSON"),
     ],
 )
 def test_damaged_files(tmp_path: Path, content: str, message: str) -> None:

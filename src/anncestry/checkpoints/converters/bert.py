@@ -126,7 +126,7 @@ def from_bert(files: ForeignFiles, _: str | None = None) -> Imported:
     notes = ()
     if config.get("hidden_act", "gelu") == "gelu":
         why = "the authors' program computes x Phi(x) by a tanh since February 2019"
-        notes = (f"activation=gelu is assumed: {why} (--set activation=gelu-tanh)",)
+        notes = (f"activation=gelu is assumed: {why} (set activation=gelu-tanh)",)
     return _imported(config, theirs, files.name, files.folder, notes)
 
 
@@ -214,7 +214,7 @@ def _task(
     notes = ()
     if pooler:
         task["pooling"] = "pooler"
-        notes = ("pooling=pooler is assumed: the file holds one (--set pooling=mean leaves it out)",)
+        notes = ("pooling=pooler is assumed: the file holds one (set pooling=mean leaves it out)",)
     return _Task(task, {}, pooler, {"kind": "packed-vectors", "cut": True}, notes)
 
 

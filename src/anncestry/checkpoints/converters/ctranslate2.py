@@ -167,7 +167,7 @@ def _config(
     pre = bool(said("pre_norm", 1))
     notes = []
     if model.spec == "TransformerSpec" and "encoder/num_heads" not in facts:
-        notes.append(f"num_heads={USUAL_HEADS} is assumed: the file does not say (--set num_heads=...)")
+        notes.append(f"num_heads={USUAL_HEADS} is assumed: the file does not say (set num_heads=...)")
     return {
         "num_heads": int(said("num_heads", SPECS[model.spec])),
         "norm": "pre" if pre else "post",

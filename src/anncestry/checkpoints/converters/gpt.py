@@ -162,7 +162,7 @@ def _sizes(ours: Mapping[str, Tensor], config: Fields, source: str) -> tuple[dic
     num_heads, notes = config.size("n_head") if "n_head" in config else None, ()
     if num_heads is None:
         num_heads = max(1, width // 64)
-        notes = (f"num_heads={num_heads} is assumed: weights do not say (--set num_heads=N)",)
+        notes = (f"num_heads={num_heads} is assumed: weights do not say (set num_heads=N)",)
     num_positions = len(ours["positions.embedding.weight"])
     held = {"vocab_size": vocab_size, "n_embd": width, "n_layer": len(layers), "n_positions": num_positions}
     for name, size in {**held, "n_inner": inner}.items():

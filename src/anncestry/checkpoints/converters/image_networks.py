@@ -113,7 +113,7 @@ def from_torchvision(
     notes = _notes(said)
     if shape is None:
         shape = sizes["input_shape"]
-        notes.append(f"input_shape={shape} is assumed: weights do not say (--set input_shape=...)")
+        notes.append(f"input_shape={shape} is assumed: weights do not say (set input_shape=...)")
     return Imported(found, {**sizes, "input_shape": shape}, ours, notes=(*notes, *said.notes()))
 
 

@@ -169,7 +169,7 @@ def _task(
     if said.loss == "values":
         return "regression", []
     task, other = ("regression", "classification") if outputs == 1 else ("classification", "regression")
-    return task, [f"task={task} is assumed of {outputs} linear output(s) (--set task={other})"]
+    return task, [f"task={task} is assumed of {outputs} linear output(s) (set task={other})"]
 
 
 def _task_of_every_step(said: KerasModel, next_token: bool, source: str) -> str:
@@ -183,7 +183,7 @@ def _assumed(sizes: RecurrentSizes) -> list[str]:
     """What weights alone do not say."""
     notes = []
     if sizes.cell == "rnn":
-        notes.append("activation=tanh is assumed: weights do not say (--set activation=relu)")
+        notes.append("activation=tanh is assumed: weights do not say (set activation=relu)")
     else:
         gates = (
             "i, f, g, o" if sizes.cell == "lstm" else "r, z, n, the reset gate behind the recurrent product"

@@ -143,7 +143,7 @@ def _config(files: ForeignFiles, tensors: dict[str, Tensor], source: str) -> tup
     if _HPARAMS in files.names:
         said = files.json(_HPARAMS)
     else:
-        notes.append(f"num_heads={USUAL_HEADS} is assumed: there is no {_HPARAMS} (--set num_heads=...)")
+        notes.append(f"num_heads={USUAL_HEADS} is assumed: there is no {_HPARAMS} (set num_heads=...)")
     final = "encoder_norm.weight" in tensors
     before = said.get("layer_preprocess_sequence", "n" if final else "none")
     after = said.get("layer_postprocess_sequence", "da" if final else "dan")

@@ -112,16 +112,16 @@ def from_torch_transformer(files: ForeignFiles, _: str | None = None) -> Importe
         "last_norm": "encoder_norm.weight" in ours,
     }  # fmt: skip
     notes = [
-        f"num_heads={USUAL_HEADS} is assumed: weights do not say (--set num_heads=...)",
-        "norm=post is assumed, PyTorch's usual place: weights do not say (--set norm=pre)",
-        "activation=relu is assumed: weights do not say (--set activation=gelu)",
+        f"num_heads={USUAL_HEADS} is assumed: weights do not say (set num_heads=...)",
+        "norm=post is assumed, PyTorch's usual place: weights do not say (set norm=pre)",
+        "activation=relu is assumed: weights do not say (set activation=gelu)",
     ]
     if positions:
         tables = [table.reshape(-1, width) for table in (positions[0], positions[-1])]
         found, learnt = positions_of(tables)
         config, ours = config | found, ours | learnt
     else:
-        notes.append("positions=interleaved is assumed: the file has none (--set positions=...)")
+        notes.append("positions=interleaved is assumed: the file has none (set positions=...)")
     if NOTE in metadata:
         config, notes = config | dict(metadata[NOTE]), []
     for name in [name for name in ours if name.endswith("weight") and "embedding" not in name]:

@@ -1,12 +1,12 @@
 """Files of SQuAD's form, 1.1 and 2.0 (Rajpurkar et al., 1606.05250 and 1806.03822): articles of paragraphs,
 each with questions."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from anncestry.errors import UserError, require
+from anncestry.stored import parse_json
 from anncestry.user_files import existing_file, read_text, whole_characters
 
 MAX_NAME = 200
@@ -56,12 +56,7 @@ def read_squad(path: str | Path) -> Squad:
         UserError: there is no such file, it is no JSON, or a part of it is missing.
     """
     file = existing_file(str(path))
-    try:
-        whole = json.loads(read_text(file))
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, UserError):
-            raise
-        raise UserError("file", str(file), f"must be JSON of SQuAD's form ({error})") from error
+    whole = parse_json(read_text(file), file)
     articles, counts = [], {"moved": 0, "lost": 0, "unanswered": 0}
     for number, article in enumerate(_list(whole, "data", str(file)), 1):
         questions = []

@@ -104,7 +104,7 @@ def from_bert_variant(files: ForeignFiles, _: str | None = None) -> Imported:
     if len(kept) < len(theirs):
         notes += (f"the pooler was left out: {task.config['task']} does not use it",)
     if task.config.get("pooling") == "pooler":
-        notes += ("pooling=pooler is assumed: the file holds one (--set pooling=mean leaves it out)",)
+        notes += ("pooling=pooler is assumed: the file holds one (set pooling=mean leaves it out)",)
     ours = {"output_size": sizes["hidden_size"], **sizes, **task.config}
     names = _names(variant, prefix, task.heads, task.pools, bool(generator))
     tensors = fitted(variant.architecture, ours, {**kept, **generator}, names, source)

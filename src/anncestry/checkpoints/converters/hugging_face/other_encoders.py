@@ -89,7 +89,7 @@ def from_other_encoder(files: ForeignFiles, _: str | None = None) -> Imported:
     tensors = _own_projections(kind, fitted(kind, ours, inner, names, source))
     notes += fields.notes()
     if kind == "xlnet":
-        notes += (f"separator={ours['separator']} is assumed: no config says it (--set separator=N)",)
+        notes += (f"separator={ours['separator']} is assumed: no config says it (set separator=N)",)
     reader = reader and {**reader, "max_tokens": sizes.get("num_positions", 512)}
     optional = _OF_TEXTS if kind == "xlnet" else ()
     return Imported(kind, ours, tensors, None, notes, folder if reader else None, reader, optional)
