@@ -49,7 +49,7 @@ def run(arguments: Arguments) -> int:
     drawn_alone = arguments.diagram is not None and not arguments.json
     if arguments.ledger or drawn_alone:
         rule = "has no effect: neither a ledger nor a drawing counts FLOPs"
-        require(arguments.batch_size == Arguments.batch_size, "--batch-size", arguments.batch_size, rule)
+        require(arguments.batch_size == Arguments.batch_size, "batch_size", arguments.batch_size, rule)
     if arguments.diagram is not None:
         from anncestry.drawings.architecture import write_diagram
 

@@ -87,9 +87,9 @@ class Log(Shown):
         Raises:
             UserError: there is nothing to draw, or the file cannot be written.
         """
-        require(bool(self.entries), "--svg", str(path), "nothing is left to draw")
-        check_drawing(path, "--svg")
-        write_text(path, self.svg(), "--svg")
+        require(bool(self.entries), "svg", str(path), "nothing is left to draw")
+        check_drawing(path, "svg")
+        write_text(path, self.svg(), "svg")
 
 
 def log(
@@ -125,7 +125,7 @@ def log(
     Raises:
         UserError: nothing has that name, none is given where one is needed, or a filter is unknown.
     """
-    require(not (form == "graph" and reverse), "--reverse", True, "a graph grows upwards only")
+    require(not (form == "graph" and reverse), "reverse", True, "a graph grows upwards only")
     entries = history(name, all=all, forks=forks, first_parent=first_parent)
     chosen = tuple(select(task, kind, since, until, among=entries))
     return Log(entries=chosen, head=name, first_parent=first_parent, form=form, reverse=reverse)

@@ -35,7 +35,7 @@ def parse_input(text: str) -> tuple[str, tuple[int, ...], int]:
     """
     if text.startswith("characters:"):
         kind, shape, _ = parse_input(text.removeprefix("characters:"))
-        require(kind == "series", "--input", text, "must be words x characters, as in characters:24x50")
+        require(kind == "series", "input", text, "must be words x characters, as in characters:24x50")
         return "characters", shape, NUM_CHARACTERS
     words, tokens = text.removeprefix("tokens:").split("x"), text.startswith("tokens:")
     kind = {1: "vector", 2: "tokens" if tokens else "series", 3: "image"}.get(len(words))
@@ -46,7 +46,7 @@ def parse_input(text: str) -> tuple[str, tuple[int, ...], int]:
     ):
         rule = "must be a shape of whole numbers above 0"
         choices = ("64 (vector)", "50x8 (series)", "1x28x28 (image)", "tokens:35x10000 (steps x vocabulary)")
-        raise UserError("--input", text, rule, choices)
+        raise UserError("input", text, rule, choices)
     sizes = tuple(map(int, words))
     return (kind, sizes[:1], sizes[1]) if kind == "tokens" else (kind, sizes, 0)
 
@@ -82,7 +82,7 @@ def example_config(
     architecture, preset = find(name), find_preset(name)
     if preset is not None and input is None and task is None:
         if width is not None:
-            raise UserError("--width", width, "a preset has its own widths")
+            raise UserError("width", width, "a preset has its own widths")
         return architecture, configure(name, fields or {})
     # A preset has as many classes as it was published with, whatever the images' size.
     num_classes = preset.config.get("output_size", NUM_CLASSES) if preset is not None else NUM_CLASSES
@@ -99,7 +99,7 @@ def example_signature(
         UserError: there is no such task or input, or the architecture is not for this task.
     """
     if task is not None and task not in TASKS:
-        raise UserError("--task", task, "is not a task", TASKS)
+        raise UserError("task", task, "is not a task", TASKS)
     if input is None:
         kinds = {inputs for inputs, known in architecture.fits if task in (None, known)}
         # What reads vectors is shown with one; a model of sequences rather with a series than an image.
@@ -107,7 +107,7 @@ def example_signature(
         preferred = tuple(DEFAULT_INPUTS) if reads_vectors else OF_SEQUENCES
         kind = next((kind for kind in preferred if kind in kinds), None)
         if kind is None:
-            raise UserError("--task", task, f"{architecture.id} is not for this task", architecture.tasks)
+            raise UserError("task", task, f"{architecture.id} is not for this task", architecture.tasks)
         input = DEFAULT_INPUTS[kind]
     inputs, shape, vocab_size = parse_input(input)
     task = task or _usual_task(architecture, inputs)

@@ -46,7 +46,7 @@ def configured(
         UserError: a name, shape or field is not what it must be, or a run is given a size.
     """
     if not isinstance(subject, str) or is_run(subject):
-        given = {"--input": input, "--task": task, "--width": width, "--set": values or None}
+        given = {"input": input, "task": task, "width": width, **(values or {})}
         for option, value in given.items():
             if value is not None:
                 rule = "a run has its size; name its architecture to try another one"
@@ -54,7 +54,7 @@ def configured(
         run = subject if isinstance(subject, RunFolder) else RunFolder(subject)
         return run.architecture, configure(run.architecture.id, run.config["model"])
     if Path(subject).is_dir() and "/" in subject:
-        raise UserError("NAME", subject, "is a folder, but no run folder: it has no config.json")
+        raise UserError("model", subject, "is a folder, but no run folder: it has no config.json")
     return example_config(subject, input=input, task=task, width=width, fields=values)
 
 
@@ -131,12 +131,12 @@ def require_fits(name: str, input: str | None, task: str | None) -> None:
         kind = parse_input(input)[0]
         if kind not in kinds:
             choices = [f"{known} ({DEFAULT_INPUTS[known]})" for known in kinds]
-            raise UserError("--input", input, f"reads as {kind}, which does not fit {name}", choices)
+            raise UserError("input", input, f"reads as {kind}, which does not fit {name}", choices)
         kinds = [kind]
     if task is not None and not any((kind, task) in architecture.fits for kind in kinds):
         choices = sorted({known for kind, known in architecture.fits if kind in kinds})
         of = f" with {kinds[0]} inputs" if input is not None else ""
-        raise UserError("--task", task, f"does not fit {name}{of}", choices)
+        raise UserError("task", task, f"does not fit {name}{of}", choices)
 
 
 def _shared(

@@ -23,11 +23,11 @@ def select(
     """
     tasks = list(dict.fromkeys(known for architecture in TIMELINE for known in architecture.tasks))
     if task is not None and task not in tasks:
-        raise UserError("--task", task, "is not a task", tasks)
+        raise UserError("task", task, "is not a task", tasks)
     if kind is not None and kind not in KINDS:
-        raise UserError("--kind", kind, "is not a kind", nearest(kind, list(KINDS)))
+        raise UserError("kind", kind, "is not a kind", nearest(kind, list(KINDS)))
     if since is not None and until is not None and since > until:
-        raise UserError("--since", since, f"must not come after --until {until}")
+        raise UserError("since", since, f"must not come after `until={until}`")
     return [
         entry
         for entry in among
@@ -53,12 +53,12 @@ def history(
         UserError: nothing has that name, or none is given where one is needed.
     """
     if name is None:
-        rule = "say whose history, as in `anncestry log bert`, or ask for --all"
-        require(all and not forks, "NAME", None, rule)
+        rule = "say whose history, as in `anncestry log bert`, or ask for `all`"
+        require(all and not forks, "name", None, rule)
         return in_order()
     name = find(name).id
     if all:
-        require(not forks, "--forks", True, "is a part of --all; take one of them")
+        require(not forks, "forks", True, "is a part of `all`; take one of them")
         return in_order()
     if forks:
         found = descendants(name)

@@ -51,14 +51,9 @@ def applicable(kind: str, options: Mapping[str, Any], name: str) -> InspectOptio
         if option not in known:
             raise UserError("option", option, "there is no such option", nearest(option, known))
         if option not in HEEDED[kind]:
-            choices = [_flag(other) for other in HEEDED[kind]]
-            rule = f"has no effect on the page of this {name}"
-            raise UserError(_flag(option), str(value), rule, choices)
+            heeded = ", ".join(f"`{other}`" for other in HEEDED[kind])
+            raise UserError(option, value, f"has no effect on the page of this {name}, which heeds {heeded}")
     found = InspectOptions(**options)
     require(found.units >= 1, "units", found.units, "must be at least 1")
     require(found.max_steps >= 2, "max_steps", found.max_steps, "must be at least 2")
     return found
-
-
-def _flag(option: str) -> str:
-    return f"--{option.replace('_', '-')}"
