@@ -83,5 +83,5 @@ def test_mistakes_about_images_are_named(images, run, capsys, tmp_path):
     assert "bad.png'; cannot be read (no known image format)" in said
     assert "layer: got 'layer.0'; there is no such layer. Choices: layers.0" in said
     assert "digit.png'; is an image; this Dilated" in said
-    assert "--layer: got \"('layers.0',)\"; has no effect on the page of this Dilated" in said
+    assert "--layer: got ('layers.0',); has no effect on the page of this Dilated" in said
     assert "Multi-layer perceptron'; has no page" in said

@@ -42,7 +42,5 @@ def test_one_task_as_json(capsys):
 
 
 def test_an_unknown_task():
-    with pytest.raises(
-        UserError, match=r"--task: got 'teleportation'; is not a task. Choices: classification"
-    ):
+    with pytest.raises(UserError, match=r"task: got 'teleportation'; is not a task. Choices: classification"):
         run(Arguments(task="teleportation"))

@@ -64,8 +64,8 @@ def test_a_picture(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "NAME: got None; say whose history, as in `anncestry log bert`, or ask for --all."),
-        (["--forks", "--all"], "NAME: got None; say whose history"),
+        ([], "name: got None; say whose history, as in `anncestry log bert`, or ask for --all."),
+        (["--forks", "--all"], "name: got None; say whose history"),
         (["bert", "--forks", "--all"], "--forks: got True; is a part of --all"),
         (["brt"], "model: got 'brt'; is not on the timeline. Choices: bert"),
         (["bert", "--kind", "convolutionl"], "--kind: got 'convolutionl'; is not a kind. Choices: convol"),

@@ -37,10 +37,10 @@ def test_json(capsys):
     [
         ({"name": "lsmt"}, "model: got 'lsmt'; is not on the timeline"),
         ({"name": "lstm", "input": "64"}, "does not fit vector inputs with the task classification"),
-        ({"name": "lstm", "task": "sorting"}, "--task: got 'sorting'; is not a task"),
-        ({"name": "cnn", "task": "forecasting"}, "--task: got 'forecasting'; cnn is not for this task"),
+        ({"name": "lstm", "task": "sorting"}, "task: got 'sorting'; is not a task"),
+        ({"name": "cnn", "task": "forecasting"}, "task: got 'forecasting'; cnn is not for this task"),
         ({"name": "lstm", "set": (("depth=2",),)}, "--set depth: got '2'; there is no such field"),
-        ({"name": "mlp-300", "width": 8}, "--width: got 8; a preset has its own widths"),
+        ({"name": "mlp-300", "width": 8}, "width: got 8; a preset has its own widths"),
         ({"name": "lstm", "batch_size": 0}, "batch_size: got 0; must be at least 1"),
     ],
 )

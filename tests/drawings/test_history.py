@@ -71,7 +71,7 @@ def test_a_notebook_shows_it_in_colours():
 
 
 def test_mistakes():
-    with pytest.raises(UserError, match="NAME: got None; say whose history"):
+    with pytest.raises(UserError, match="name: got None; say whose history"):
         log()
     with pytest.raises(UserError, match="a graph grows upwards only"):
         log("bert", form="graph", reverse=True)

@@ -445,7 +445,7 @@ def test_overfit():
         def forward(self, x):
             return super().forward(x * 0)
 
-    assert_broken(Blind(), "overfit", "the best constant answer has 0.69", VECTORS)
+    assert_broken(Blind(), "overfit", "the best constant output has 0.69", VECTORS)
 
     class Probabilities(Plain):
         def forward(self, x):
@@ -606,15 +606,15 @@ def writer(base):
     return base(create(name, signature=TEXTS, width=8).config)
 
 
-def test_a_writer_that_sees_what_it_is_to_write():
+def test_a_generator_that_sees_its_target():
     class Peeking(Seq2Seq):
         def forward(self, source, targets, lengths=None):
             return self.teach(targets.clamp(min=0), self.encode(source, lengths))
 
-    assert_broken(writer(Peeking), "causality", "scores up to step 0, with another target from there on")
+    assert_broken(writer(Peeking), "causality", "logits up to step 0, with another target from there on")
 
 
-def test_a_writer_that_looks_at_padding():
+def test_a_generator_that_reads_padding():
     class Blind(RNNSearch):
         def forward(self, source, targets, lengths=None):
             return super().forward(source, targets)
@@ -625,7 +625,7 @@ def test_a_writer_that_looks_at_padding():
         def forward(self, source, targets, lengths=None):
             return super().forward(source, targets, lengths) * targets.shape[1]
 
-    assert_broken(writer(Counting), "padding-invariance", "scores of a target, padded and alone")
+    assert_broken(writer(Counting), "padding-invariance", "logits of a target, padded and alone")
 
 
 def test_a_writer_whose_step_is_another_function():

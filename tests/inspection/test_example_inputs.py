@@ -58,7 +58,7 @@ def test_shapes(text, expected):
     "text", ["", "x", "0", "3x", "3x-1", "1x2x3x4", "tokens:5", "tokens:1x2x3", "words:5x9", "²"]
 )
 def test_what_is_no_shape(text):
-    with pytest.raises(UserError, match=r"--input: .* must be a shape of whole numbers above 0. Choices: 64"):
+    with pytest.raises(UserError, match=r"input: .* must be a shape of whole numbers above 0. Choices: 64"):
         parse_input(text)
 
 

@@ -95,5 +95,5 @@ def test_padding_moves_the_first_field():
 def test_a_layer_that_is_not_there():
     with pytest.raises(UserError, match="no such layer"):
         measured_field(nn.Sequential(nn.Conv2d(1, 1, 3)), "7", (1, 8, 8))
-    with pytest.raises(UserError, match="no maps"):
+    with pytest.raises(UserError, match="no feature maps"):
         measured_field(nn.Sequential(nn.Conv2d(1, 1, 3), nn.Flatten()), "1", (1, 8, 8))

@@ -30,9 +30,9 @@ def test_a_run_folder_has_its_size(run):
         assert configured(subject) == (find("gru"), config)
         assert config_class(subject) is type(config)
         assert summary(subject).config == config
-        with pytest.raises(UserError, match="--width: got 7; a run has its size"):
+        with pytest.raises(UserError, match="width: got 7; a run has its size"):
             summary(subject, width=7)
-        with pytest.raises(UserError, match=r"--set: .* a run has its size"):
+        with pytest.raises(UserError, match="num_layers: got 2; a run has its size"):
             summary(subject, num_layers=2)
 
 

@@ -48,14 +48,14 @@ def family_tree(entries: Sequence[Architecture], family: Mapping[str, Sequence[K
     layout = lay_out(years, parents, widths, WIDTH - AXIS - MARGIN)
     row_of = {item[0]: number for number, row in enumerate(layout.rows) for item in row if len(item) == 1}
     height = _top(len(layout.rows)) - ROW_GAP + MARGIN
-    told = _title(entries)
+    title = _title(entries)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:.0f} {height:.0f}" '
-        f'width="{WIDTH:.0f}" height="{height:.0f}" role="img" aria-label="{escape(told, quote=True)}">',
-        f"<title>{escape(told)}</title>",
+        f'width="{WIDTH:.0f}" height="{height:.0f}" role="img" aria-label="{escape(title, quote=True)}">',
+        f"<title>{escape(title)}</title>",
         f"<style>{STYLE}</style>",
         f'<rect width="100%" height="100%" rx="6" fill="{PAPER}"/>',
-        *_head(told, entries),
+        *_head(title, entries),
         *_axis(layout, years),
     ]
     for main in (False, True):  # the main lines lie above the others
@@ -113,9 +113,9 @@ def _top(row: int) -> float:
     return HEAD + row * (BOX_HEIGHT + ROW_GAP)
 
 
-def _head(told: str, entries: Sequence[Architecture]) -> list[str]:
+def _head(title: str, entries: Sequence[Architecture]) -> list[str]:
     """The title, and below it what colours and lines mean."""
-    parts = [f'<text class="title" x="{MARGIN}" y="30">{escape(told)}</text>', _line_legend()]
+    parts = [f'<text class="title" x="{MARGIN}" y="30">{escape(title)}</text>', _line_legend()]
     x, y = MARGIN, 48.0
     for kind in dict.fromkeys(map(kind_of, entries)):
         colour = COLOURS[kind]
@@ -164,15 +164,15 @@ def _edge(kin: Kin, child: str, layout: Layout, row_of: Mapping[str, int]) -> st
         path += f"C{places[row - first - 1]:.1f} {y - ROW_GAP / 2} {x:.1f} {y - ROW_GAP / 2} {x:.1f} {y}"
         path += f"V{y + BOX_HEIGHT}" if row < last else ""
     idea = IDEAS.get(child, {}).get(kin.id, "")
-    told = f"{kin.id} to {child}" + (f": {idea}" if idea else "")
+    about = f"{kin.id} to {child}" + (f": {idea}" if idea else "")
     style = "main" if kin.main else "idea"
-    return f'<path class="{style}" id="{kin.id}--{child}" d="{path}"><title>{escape(told)}</title></path>'
+    return f'<path class="{style}" id="{kin.id}--{child}" d="{path}"><title>{escape(about)}</title></path>'
 
 
 def _box(entry: Architecture, lines: Sequence[str], x: float, y: float, width: float) -> str:
     colour = COLOURS[kind_of(entry)]
     place = f'x="{x - width / 2:.1f}" y="{y}" width="{width}" height="{BOX_HEIGHT}" rx="6"'
-    told = f"{entry.name} ({entry.year})\n+ {entry.adds}\n- {entry.removes}"
+    about = f"{entry.name} ({entry.year})\n+ {entry.adds}\n- {entry.removes}"
     baseline = y + BOX_HEIGHT / 2 - LINE_HEIGHT * len(lines) / 2 + 3.5
     texts = "".join(
         f'<text class="name" x="{x:.1f}" y="{baseline + LINE_HEIGHT * number}">{escape(line)}</text>'
@@ -180,7 +180,7 @@ def _box(entry: Architecture, lines: Sequence[str], x: float, y: float, width: f
     )
     below = baseline + LINE_HEIGHT * len(lines)
     return (
-        f'<g id="{entry.id}"><title>{escape(told)}</title><rect {place} fill="{PAPER}"/>'
+        f'<g id="{entry.id}"><title>{escape(about)}</title><rect {place} fill="{PAPER}"/>'
         f'<rect {place} fill="{colour}" fill-opacity="0.16" stroke="{colour}"/>'
         f'{texts}<text class="id" x="{x:.1f}" y="{below}">{escape(_below(entry))}</text></g>'
     )

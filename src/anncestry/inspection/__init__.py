@@ -1,4 +1,5 @@
-"""Looking at a model from outside: what it costs, and whether it keeps the promises of its kind."""
+"""Models from outside and from inside: costs, summaries, differences, hidden states, feature maps, attention
+weights, and whether a model keeps the promises of its kind."""
 
 from typing import TYPE_CHECKING
 

@@ -31,8 +31,8 @@ def tensors_of(outputs: Any) -> Iterator[Tensor]:
             yield from tensors_of(part)
 
 
-def answers(model: nn.Module, signature: Signature, batch_size: int = 2) -> list[Tensor]:
-    """What the model answers to the example of its learning problem."""
+def outputs(model: nn.Module, signature: Signature, batch_size: int = 2) -> list[Tensor]:
+    """The outputs of the model for the example of its learning problem."""
     inputs, targets = signature.example(batch_size)
     return list(tensors_of(outputs_of(model, inputs, targets=targets)[0]))
 
@@ -60,7 +60,7 @@ def deferred(config: Any, signature: Signature, assign: bool = False) -> str:
         late._apply(_rubbish)  # what ``to_empty`` does, on an unlucky day
     late.load_state_dict(model.state_dict(), assign=assign)
     with torch.no_grad():
-        return differences(answers(late.eval(), signature), answers(model, signature))
+        return differences(outputs(late.eval(), signature), outputs(model, signature))
 
 
 def _rubbish(tensor: Tensor) -> Tensor:
@@ -74,7 +74,7 @@ def silent(config: Any, signature: Signature, training: bool) -> list[str]:
     for module in model.modules():
         module.register_forward_hook(lambda module, *_: fired.add(module))
     with torch.set_grad_enabled(training):
-        answers(model, signature)
+        outputs(model, signature)
     callable_modules = [
         (name, m) for name, m in model.named_modules() if not isinstance(m, NEVER_CALLED) and not _idle(m)
     ]
@@ -90,10 +90,10 @@ def watched_alike(config: Any, signature: Signature) -> str:
     """The outputs are the same while someone watches."""
     model = build(config).eval()
     with torch.no_grad():
-        unwatched = answers(model, signature)
+        unwatched = outputs(model, signature)
         for module in model.modules():
             module.register_forward_hook(lambda *_: None)
-        return differences(answers(model, signature), unwatched)
+        return differences(outputs(model, signature), unwatched)
 
 
 # ---- compiling and exporting ----------------------------------------------------------------------------
@@ -105,7 +105,7 @@ def compiled(config: Any, signature: Signature) -> str:
     The compiler's last stage, which makes machine code, is left out: what is traced is what is tried.
     """
     model = build(config).eval()
-    wanted, grads = answers(model, signature), _gradients(model, signature)
+    wanted, grads = outputs(model, signature), _gradients(model, signature)
     torch.compiler.reset()
     fast: Any = torch.compile(model, backend="aot_eager")
     found = list(tensors_of(_called(fast, model, *signature.example(2))))
@@ -136,7 +136,7 @@ def exported(config: Any, signature: Signature) -> str:
             given = sized(*sizes)
             found, wanted = list(tensors_of(program(*given))), list(tensors_of(model(*given)))
             if not found:
-                return "nothing is put out"
+                return "there is no output"
             wrong = differences(found, wanted[: len(found)])
             if wrong:
                 return f"batch and length {sizes}: {wrong}"

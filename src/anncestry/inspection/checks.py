@@ -18,7 +18,7 @@ from anncestry.signature import BEGIN, CAUSAL_TASKS, GENERATION_TASKS
 
 
 def output_shape(subject: Subject) -> str:
-    """Outputs are (B, K), or (B, T, K) where every step has an answer or one is written, and finite."""
+    """Outputs are (B, K), or (B, T, K) where every step has one or a text is generated, and finite."""
     steps = subject.signature.shape[:1] if subject.signature.every_step else ()
     if subject.signature.task in GENERATION_TASKS:
         steps = (subject.signature.target_len,)
@@ -91,9 +91,9 @@ def batch_invariance(subject: Subject) -> str:
 def padding_invariance(subject: Subject) -> str:
     """What lies beyond the end of a sequence (with ``lengths``), or of a target, changes neither outputs nor
     state nor gradients."""
-    written = _target_padding(subject) if subject.signature.task in GENERATION_TASKS else None
-    if written and subject.signature.inputs != "tokens":
-        return written
+    target = _target_padding(subject) if subject.signature.task in GENERATION_TASKS else None
+    if target and subject.signature.inputs != "tokens":
+        return target
     if not subject.takes_lengths:
         raise NotApplicable("forward takes no lengths")
     kind, num_steps = subject.signature.inputs, subject.signature.shape[0]
@@ -113,8 +113,8 @@ def padding_invariance(subject: Subject) -> str:
     outputs, state = subject.outputs(model, padded, lengths=of_rows, targets=targets)
     total = outputs.new_zeros(())
     for row, length in enumerate(lengths):
-        answer = targets[row : row + 1]
-        alone, state_alone = subject.outputs(model, inputs[row : row + 1, :length], targets=answer)
+        own = targets[row : row + 1]
+        alone, state_alone = subject.outputs(model, inputs[row : row + 1, :length], targets=own)
         got = outputs[row : row + 1]
         got = got[:, :length] if subject.signature.every_step else got
         what = f"{length} of {num_steps} steps, padded with {filler_name} and alone"
@@ -136,28 +136,28 @@ def padding_invariance(subject: Subject) -> str:
             subject.require_equal(with_filler, without, what)
     shown = ", ".join(map(str, lengths))
     found = f"sequences of {shown} steps, padded with {filler_name}, are what they are alone"
-    return f"{found}; {written}" if written else found
+    return f"{found}; {target}" if target else found
 
 
 def _target_padding(subject: Subject) -> str:
-    """Scores of a target that is longer by what is ignored are the same up to its own end."""
+    """Logits of a target that is longer by what is ignored are the same up to its own end."""
     model, (inputs, targets) = subject.copy(), subject.batch(2)
     ignored = targets.new_full((len(targets), 3), IGNORED)
     padded = subject.run(model, inputs, torch.cat([targets, ignored], dim=1))
     whole = subject.run(model, inputs, targets)
-    subject.require_equal(padded[:, : targets.shape[1]], whole, "scores of a target, padded and alone")
+    subject.require_equal(padded[:, : targets.shape[1]], whole, "logits of a target, padded and alone")
     return "padding of a target changes nothing before it"
 
 
 def causality(subject: Subject) -> str:
-    """A model that answers at every step sees nothing of later steps: by perturbation and by gradient. One
-    that writes sees of its answer what comes before."""
+    """A model with an output at every step depends on no later step: by perturbation and by gradient. One
+    that generates depends on the target tokens before it alone."""
     if subject.signature.task in GENERATION_TASKS:
-        return _written_before(subject)
+        return _target_before(subject)
     if not subject.signature.every_step:
-        raise NotApplicable("it answers once, at the end")
+        raise NotApplicable("it has one output, at the end")
     if not subject.has_step and subject.signature.task not in CAUSAL_TASKS:
-        raise NotApplicable("it has no step, and its task lets it look ahead")
+        raise NotApplicable("it has no step, and its task lets it read ahead")
     num_steps = subject.signature.shape[0]
     if num_steps < 2:
         raise NotApplicable("sequences of one step have no future")
@@ -179,16 +179,16 @@ def causality(subject: Subject) -> str:
     return f"over {num_steps} steps, later inputs change no output and get no gradient from one"
 
 
-def _written_before(subject: Subject) -> str:
-    """The scores of a target token depend on those before it, and on no other."""
+def _target_before(subject: Subject) -> str:
+    """The logits of a target token depend on the tokens before it, and on no other."""
     model, (inputs, targets), (_, other) = subject.copy(), subject.batch(2), subject.batch(2, seed=1)
     num_steps = targets.shape[1]
     before = subject.run(model, inputs, targets)
     for t in range(num_steps):
         after = subject.run(model, inputs, torch.cat([targets[:, :t], other[:, t:]], dim=1))
-        what = f"scores up to step {t}, with another target from there on"
+        what = f"logits up to step {t}, with another target from there on"
         subject.require_equal(after[:, : t + 1], before[:, : t + 1], what)
-    return f"over {num_steps} steps, no score depends on its own or a later target"
+    return f"over {num_steps} steps, no logit depends on its own or a later target"
 
 
 def _differentiable(subject: Subject, model: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -218,7 +218,7 @@ def _differentiable(subject: Subject, model: nn.Module, inputs: Tensor) -> tuple
 def step_equals_forward(subject: Subject) -> str:
     """``step`` after ``step`` is ``forward``, and ``forward`` goes on from a state."""
     if subject.signature.task in GENERATION_TASKS and isinstance(subject.model, EncoderDecoder):
-        return _writing_step_by_step(subject)
+        return _generating_step_by_step(subject)
     if not subject.has_step:
         raise NotApplicable("it has no step and initial_state")
     if subject.signature.inputs not in ("series", "tokens"):
@@ -243,8 +243,8 @@ def step_equals_forward(subject: Subject) -> str:
     return f"{num_steps} steps equal one forward, which also goes on from a state"
 
 
-def _writing_step_by_step(subject: Subject) -> str:
-    """The same for a model that writes: also for several hypotheses of each source, side by side."""
+def _generating_step_by_step(subject: Subject) -> str:
+    """The same for a model that generates: also for several hypotheses of each source, side by side."""
     hypotheses = 3
     model, (inputs, targets) = subject.copy(), subject.batch(2)
     with torch.no_grad():
@@ -254,11 +254,11 @@ def _writing_step_by_step(subject: Subject) -> str:
         rows = torch.arange(len(inputs), device=subject.device).repeat_interleave(hypotheses)
         many = reorder_state(state, rows)
         for t in range(targets.shape[1]):
-            scores, state = model.step(tokens[:, t], state)
-            subject.require_equal(scores, whole[:, t], f"step {t} and forward")
-            scores, many = model.step(tokens[rows, t], many)
+            logits, state = model.step(tokens[:, t], state)
+            subject.require_equal(logits, whole[:, t], f"step {t} and forward")
+            logits, many = model.step(tokens[rows, t], many)
             what = f"step {t} with {hypotheses} hypotheses of each source, and forward"
-            subject.require_equal(scores, whole[rows, t], what)
+            subject.require_equal(logits, whole[rows, t], what)
     return f"{targets.shape[1]} steps equal one forward, with 1 and {hypotheses} hypotheses of each source"
 
 

@@ -1,13 +1,13 @@
 r"""What the concatenations of a dense block take: written layer by layer, and in one buffer.
 
-A block of L layers reads C maps of H x W places, and every layer adds k. Written layer by layer, each layer
-makes a new concatenation of all maps before it, which normalisation keeps for the backward pass; the last
-one is what the block hands on:
+A block of L layers reads C feature maps of H x W positions, and every layer adds k. Written layer by layer,
+each layer makes a new concatenation of all feature maps before it, which normalisation keeps for the backward
+pass; the last one is what the block hands on:
 
 .. math:: H W \sum_{l=0}^{L} (C + k l) = H W \left( (L + 1) C + k \frac{L (L + 1)}{2} \right)
 
-numbers for each image, quadratic in L. In one buffer every map stands once: :math:`H W (C + k L)`. Behind
-normalisation and ReLU the convolutions keep as much once more, unless it is computed again.
+numbers for each image, quadratic in L. In one buffer every feature map stands once: :math:`H W (C + k L)`.
+Behind normalisation and ReLU the convolutions keep as much once more, where it is not computed again.
 
 Source: Pleiss et al., "Memory-efficient implementation of DenseNets", 1707.06990.
 """
@@ -28,13 +28,13 @@ class Concatenations:
     """Of one dense block, for one image.
 
     Attributes:
-        name: where the block is in the model.
+        name: of the block in the model.
         num_layers: L.
         in_channels: C.
         growth_rate: k.
         height, width: H and W.
         layer_by_layer: numbers held where every layer has a concatenation of its own.
-        one_buffer: numbers held where every map stands once.
+        one_buffer: numbers held where every feature map stands once.
     """
 
     name: str
@@ -54,7 +54,7 @@ def concatenations(
 
     Args:
         modules: of a model, by their names.
-        shapes: what each of them has put out, (B, D, H, W) for a block.
+        shapes: of the output of each of them, (B, D, H, W) for a block.
     """
     found = []
     for name, shape in shapes.items():

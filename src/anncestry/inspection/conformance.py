@@ -1,4 +1,4 @@
-"""Does a model keep the promises of its kind? One call that answers for any ``torch.nn.Module``.
+"""Does a model keep the promises of its kind? One call that checks any ``torch.nn.Module``.
 
     report = anncestry.check_model(model)
     print(report)
@@ -118,7 +118,7 @@ def check_model(
     LSTM: 2 passed, 0 failed, 1 skipped
     pass  output-shape      the outputs are (3, 5)
     pass  batch-invariance  each of 4 rows alone is what it is in the batch
-    skip  causality         it answers once, at the end
+    skip  causality         it has one output, at the end
     >>> report.ok
     True
 

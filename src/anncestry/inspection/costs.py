@@ -52,7 +52,7 @@ class LayerCost:
         parameters: weights it holds.
         flops: of its forward pass.
         receptive_field: height and width, in pixels, of what one of its units sees of an image; None where
-            its outputs are no maps.
+            its outputs are no feature maps.
     """
 
     name: str
@@ -195,7 +195,7 @@ def meta_batch(model: nn.Module, signature: Signature, batch_size: int) -> Tenso
 
 
 def meta_targets(signature: Signature, batch_size: int) -> Tensor | None:
-    """What a model that writes is to write."""
+    """Targets of a model that generates a text, without contents; None for any other."""
     if signature.task not in GENERATION_TASKS:
         return None
     return torch.empty((batch_size, signature.target_len), dtype=torch.int64, device="meta")

@@ -71,7 +71,7 @@ def _of_parts(
 ) -> tuple[Float[Tensor, "P S E"], Float[Tensor, "P T D"]]:
     """What stands at the bottom and at the top of a model that is only observed from outside."""
     copies = inputs.repeat_interleave(num_probes, 0)
-    answers = None if targets is None else targets.repeat_interleave(num_probes, 0)
+    copied = None if targets is None else targets.repeat_interleave(num_probes, 0)
     num_steps = inputs.shape[1] if targets is None else targets.shape[1]
     x = copies.requires_grad_() if copies.is_floating_point() and copies.dim() == 3 else None
     y: Tensor | None = None
@@ -91,7 +91,7 @@ def _of_parts(
     handles = [module.register_forward_hook(keep) for module in model.modules()]
     try:
         with torch.enable_grad():
-            outputs_of(model, copies, targets=answers)
+            outputs_of(model, copies, targets=copied)
     finally:
         for handle in handles:
             handle.remove()

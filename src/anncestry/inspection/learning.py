@@ -14,7 +14,7 @@ from anncestry.layers.images.autoencoding import NormalSample
 
 FAR_STEPS = 20  # of a sequence that is to reach weights which only act over several steps
 FIT_STEPS = 500  # of Adam (or passes of a rule of its own) for learning a few examples by heart
-FIT_FRACTION = 0.1  # of the loss of the best constant answer, which counts as learnt
+FIT_FRACTION = 0.1  # of the loss of the best constant output, which counts as learnt
 NEW_SEED = 7_919  # of the model that weights are loaded into: not one that a caller is likely to have used
 LOSS_TOLERANCE = 1.5  # nats between the loss of a new model and ln(classes)
 
@@ -123,7 +123,7 @@ def _undecided(model: nn.Module) -> nn.Module:
 
 
 def overfit(subject: Subject) -> str:
-    """A few examples are learnt by heart: the loss falls to a tenth of that of the best constant answer."""
+    """A few examples are learnt by heart: the loss falls to a tenth of that of the best constant output."""
     inputs, targets = _memorable_batch(subject)
     constant = _loss_of_constant(subject, targets)
     if constant == 0:
@@ -148,7 +148,7 @@ def overfit(subject: Subject) -> str:
             optimizer.step()
     stuck = f"{len(inputs)} examples still have a loss of {loss:.2g} after {FIT_STEPS} steps of Adam"
     allowed = f"expected at most {FIT_FRACTION * constant:.2g}"
-    raise Broken(f"{stuck}, {allowed}; the best constant answer has {constant:.2g}")
+    raise Broken(f"{stuck}, {allowed}; the best constant output has {constant:.2g}")
 
 
 def _overfit_by_own_rule(subject: Subject, inputs: Tensor, targets: Tensor, constant: float) -> str:
@@ -188,7 +188,7 @@ def _memorable_batch(subject: Subject) -> tuple[Tensor, Tensor]:
 
 
 def _loss_of_constant(subject: Subject, targets: Tensor) -> float:
-    """The loss of the best answer that does not look at the inputs: entropy, or variance."""
+    """The loss of the best output that does not depend on the inputs: entropy, or variance."""
     if subject.signature.is_categorical:
         shares = targets.unique(return_counts=True)[1] / targets.numel()
         return -(shares * shares.log()).sum().item()

@@ -85,7 +85,7 @@ def mean_recurrent_length(model: Any, period: int | None = None) -> float:
 
     Args:
         model: a recurrent model, or the lags of its layers.
-        period: C; the largest lag unless given.
+        period: C; default: the largest lag.
 
     Raises:
         UserError: some lag cannot be reached at all (no layer has a connection to the step before).

@@ -1,6 +1,6 @@
 r"""What a unit of a convolutional net sees of the image: by arithmetic, and measured.
 
-For a window of F places with dilation d and stride S, from r = j = 1 at the image:
+For a window of F positions with dilation d and stride S, from r = j = 1 at the image:
 
 .. math:: r_l = r_{l-1} + d_l (F_l - 1) j_{l-1}, \qquad j_l = j_{l-1} S_l
 
@@ -124,14 +124,14 @@ def measured_field(model: nn.Module, layer: str, image_shape: tuple[int, int, in
     """Height and width of the pixels that move the middle units of ``layer``, by back-propagation.
 
     So that nothing hides a pixel, all weights are 1, what normalises passes on, and a maximum becomes the
-    average over the same window (its gradient reaches one place alone).
+    average over the same window (its gradient reaches one position alone).
 
     Args:
-        layer: the name of a module that puts out maps (B, C, H, W).
+        layer: the name of a module that outputs feature maps (B, C, H, W).
         image_shape: (C, H, W), larger than the field, or the border cuts it off.
 
     Raises:
-        UserError: there is no such layer, or it puts out no maps.
+        UserError: there is no such layer, or it outputs no feature maps.
     """
     twin = copy.deepcopy(model).double().eval()
     _open(twin)
@@ -147,7 +147,7 @@ def measured_field(model: nn.Module, layer: str, image_shape: tuple[int, int, in
     x = torch.ones(1, *image_shape, dtype=torch.float64, requires_grad=True)
     twin(x)
     if not kept or kept[0].dim() != 4:
-        raise UserError("layer", layer, "puts out no maps (B, C, H, W)")
+        raise UserError("layer", layer, "outputs no feature maps (B, C, H, W)")
     maps = kept[0]
     maps[0, :, maps.shape[2] // 2, maps.shape[3] // 2].sum().backward()
     assert x.grad is not None

@@ -29,7 +29,7 @@ class Subject:
 
     Copies are in double precision where the model runs in it, so that rounding excuses little: results
     may differ by 1e-9 of the largest output (by 1e-4 in the model's own precision, where it does not run in
-    double precision or answers in another all the same). Weights that are all
+    double precision or has outputs in another all the same). Weights that are all
     zero get small random values, and a model with a rule of its own learns a few examples first; else a
     model whose outputs are still all zero would keep any promise.
 
@@ -43,8 +43,8 @@ class Subject:
         self.has_step = isinstance(model, SequenceModel)
         lengths = inspect.signature(model.forward).parameters.get("lengths")
         self.takes_lengths = lengths is not None
-        writes = isinstance(model, EncoderDecoder)
-        self.needs_lengths = lengths is not None and lengths.default is lengths.empty and not writes
+        generates = isinstance(model, EncoderDecoder)
+        self.needs_lengths = lengths is not None and lengths.default is lengths.empty and not generates
         if signature.inputs in ("series", "tokens", "characters") and (self.has_step or self.takes_lengths):
             steps = min(signature.shape[0], MAX_STEPS)
             signature = replace(signature, shape=(steps, *signature.shape[1:]))
@@ -127,20 +127,20 @@ class Subject:
     def outputs(
         self, model: nn.Module, inputs: Tensor, state: State = None, **given: Any
     ) -> tuple[Any, State]:
-        """As `outputs_of`; a model that cannot do without ``lengths`` is told that all rows are whole."""
+        """As `outputs_of`; a model that cannot do without ``lengths`` is given those of whole rows."""
         if self.needs_lengths and given.get("lengths") is None:
             given["lengths"] = torch.full((len(inputs),), inputs.shape[1], device=self.device)
         return outputs_of(model, inputs, state, **given)
 
     def run(self, model: nn.Module, inputs: Tensor, targets: Tensor | None = None) -> Tensor:
-        """The outputs alone, without a graph; only a model that writes looks at the targets."""
+        """The outputs alone, without a graph; only an encoder-decoder reads the targets."""
         with torch.no_grad():
             return self.outputs(model, inputs, targets=targets)[0]
 
     def mean_loss(
         self, model: nn.Module, inputs: Tensor, targets: Tensor, asked_only: bool = False
     ) -> Tensor:
-        """The loss per answer, differentiable.
+        """The loss per target, differentiable.
 
         Args:
             asked_only: as for `outputs_of`: of all that training asks for, where a model that fills in words

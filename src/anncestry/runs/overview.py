@@ -83,7 +83,7 @@ def diff(
             for which both run on the same input.
         input: the shape of one input of both, as for `summary`; default: one that both fit.
         task: what is asked of both; default: one that both fit.
-        full: tell every part by itself, and all of the way between them.
+        full: show every part by itself, and all of the way between them.
 
     Returns:
         A `anncestry.inspection.differences.diff.Diff`: ``str`` is the printed text, ``to_json()`` the data.

@@ -34,8 +34,8 @@ def test_pictures_and_captions(colours):
     made = page(colours, filters(colours, 4, 4), [layer(), layer()])
     assert made.count("data:image/png;base64") == 1 + 1 + 2 * 2
     assert "a &lt;fact&gt;" in made
-    assert "All 4 kernels of layer conv1, 3 x 5 places" in made
-    assert "The 3 of 8 maps with the largest norm, 4 x 4 places" in made
+    assert "All 4 kernels of layer conv1, 3 x 5 weights" in made
+    assert "The 3 of 8 feature maps with the largest norm, 4 x 4 units" in made
     assert "map 4 in row 3, column 2 sees: the frame is its receptive field of 5 x 5 pixels" in made
     assert "those that do at all span 3 x 4." in made
     assert "into the padding" not in made

@@ -27,7 +27,7 @@ def test_a_page_is_made_in_python(run, tmp_path):
 def test_options_without_effect_are_refused(run):
     assert kind_of_page(run) == "states"
     assert applicable("states", {"units": 3}, "LSTM") == InspectOptions(units=3)
-    with pytest.raises(UserError, match="head: got '1'; has no effect on the page of this LSTM"):
+    with pytest.raises(UserError, match="head: got 1; has no effect on the page of this LSTM"):
         applicable("states", {"head": 1}, "LSTM")
     with pytest.raises(UserError, match="option: got 'heads'; there is no such option"):
         inspect_run(run, "0.1 0.2", heads=1)

@@ -26,7 +26,7 @@ EQUAL = 1e-5  # a relative difference that rounding makes
 
 @dataclass(frozen=True, kw_only=True)
 class Activation:
-    """What two paired parts put out when they are first called.
+    """The outputs of two paired parts when they are first called.
 
     Attributes:
         a, b: their paths.
@@ -49,13 +49,13 @@ class Activation:
 
 @dataclass(frozen=True, kw_only=True)
 class Behaviour:
-    """What was seen.
+    """What was measured.
 
     Attributes:
         activations: in the order in which the first model calls its parts; the whole is the last, and its
             path is empty.
         influence_a, influence_b: (T, S) norms of d output_t / d input_s; None where there is no sequence.
-        missing: what could not be seen, and why.
+        missing: what could not be measured, and why.
     """
 
     activations: tuple[Activation, ...] = ()
@@ -134,19 +134,19 @@ def share_weights(a: nn.Module, b: nn.Module, pairs: Sequence[tuple[str, str]]) 
 def _examples(signatures: tuple[Signature, Signature]) -> list[Signature]:
     """The same with the words that both know, so that the examples are the same."""
     words = min(signature.vocab_size for signature in signatures)
-    answers = min(signature.output_size for signature in signatures)
+    outputs = min(signature.output_size for signature in signatures)
     return [
         replace(
             of,
             vocab_size=words or of.vocab_size,
-            output_size=answers if of.task in GENERATION_TASKS else of.output_size,
+            output_size=outputs if of.task in GENERATION_TASKS else of.output_size,
         )
         for of in signatures
     ]
 
 
 def _run(model: nn.Module, signature: Signature) -> tuple[dict[str, Tensor], tuple[Tensor, Tensor | None]]:
-    """What each part puts out, in the order in which they end, and what the model was given."""
+    """The output of each part, in the order in which they end, and what the model was given."""
     if signature.inputs in ("series", "tokens", "characters") and signature.shape[0] > MAX_STEPS:
         length = min(signature.target_len, MAX_STEPS)
         short = replace(signature, shape=(MAX_STEPS, *signature.shape[1:]), target_len=length)
@@ -154,8 +154,8 @@ def _run(model: nn.Module, signature: Signature) -> tuple[dict[str, Tensor], tup
             return _run(model, short)
         except (RuntimeError, ValueError):
             pass  # it reads sequences of one length alone
-    inputs, answers = signature.example(1)
-    targets = answers if signature.task in GENERATION_TASKS else None
+    inputs, example = signature.example(1)
+    targets = example if signature.task in GENERATION_TASKS else None
     kept: dict[str, Tensor] = {}
 
     def keeper(name: str):

@@ -6,9 +6,9 @@ FLOPs, activations and sequential steps go by the conventions of `anncestry.insp
   averages in single precision. Of a model with a rule of its own: its weights alone.
 - **Path length**: layers, or steps of recurrence, on the shortest way from the first input of a sequence to
   the output at the last, as in `anncestry.inspection.path_length`; a layer of self-attention is one. Not
-  defined where a recurrent net reads in both directions, or a net writes an answer.
-- **Receptive field**: the height and width, in pixels, that a unit of the last maps (of more than one place)
-  sees; of a temporal convolutional net the steps that an output sees.
+  defined where a recurrent net reads in both directions, or a net generates a text.
+- **Receptive field**: the height and width, in pixels, that a unit sees of the last feature maps of more than
+  one position; of a temporal convolutional net the steps that an output sees.
 """
 
 from collections import Counter
@@ -119,7 +119,7 @@ def path_length(model: nn.Module, signature: Signature, calls: Counter[str]) -> 
 
 
 def receptive_field(model: nn.Module, found: Costs) -> tuple[int, ...] | None:
-    """Of the last maps that still have places, or the steps that a temporal net sees."""
+    """Of the last feature maps of more than one position, or the steps that a temporal net sees."""
     fields = [
         layer.receptive_field
         for layer in found.layers

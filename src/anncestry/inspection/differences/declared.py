@@ -47,5 +47,5 @@ def _commit(entry: Architecture, back: bool = False) -> dict[str, Any]:
     new, gone, _ = changes(entry)
     if back:
         gone, new = new, gone
-    told = {"id": entry.id, "commit": commit_id(entry), "year": entry.year, "authors": authors(entry)}
-    return {**told, "paper": entry.paper, "removed": gone, "added": new}
+    step = {"id": entry.id, "commit": commit_id(entry), "year": entry.year, "authors": authors(entry)}
+    return {**step, "paper": entry.paper, "removed": gone, "added": new}

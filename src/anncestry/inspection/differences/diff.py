@@ -35,7 +35,7 @@ class Diff(Shown):
 
     Attributes:
         found: ``a``, ``b``, ``notes``, ``equal``, and each layer that was compared, as plain data.
-        full: whether every part is told by itself, and all of the way.
+        full: whether every part is shown by itself, and all of the way.
     """
 
     found: dict[str, Any]
@@ -63,7 +63,7 @@ def differences(
     Args:
         layers: in what they are compared, of `LAYERS`.
         notes: what a reader must know about what the two are given.
-        full: tell every part by itself, and all of the way.
+        full: show every part by itself, and all of the way.
 
     Raises:
         UserError: there is no such layer.

@@ -17,7 +17,7 @@ from torch import nn
 
 from anncestry.protocols import Decoder, EncoderDecoder
 
-FEW = 3  # groups of blocks that differ in shape alone and are still told apart
+FEW = 3  # groups of blocks that differ in shape alone and are still kept apart
 _EVERY_MODULE = frozenset(kind.__qualname__ for kind in nn.Module.__mro__)
 _PLAIN = (bool, int, float, str)
 
@@ -38,7 +38,7 @@ class Part:
         parameters: all weights in it; what is shared with a part before it counts there.
         repeats: how many modules it stands for.
         calls: how often each is called in one forward pass; None where that is not known.
-        role: of what stands at the top of a model: ``reads`` or ``writes``.
+        role: of a part at the top of a model: ``reads`` or ``generates``.
         family: its class and what it inherits from, but for `nn.Module`.
     """
 
@@ -134,12 +134,12 @@ def _settings(module: nn.Module) -> Iterable[tuple[str, Any]]:
 
 
 def _role(model: nn.Module, name: str) -> str:
-    """Whether a part at the top reads or writes: in an encoder-decoder by its name, else as the whole."""
+    """Whether a part at the top reads or generates: in an encoder-decoder by its name, else as the whole."""
     if isinstance(model, EncoderDecoder):
-        return {"encoder": "reads", "source": "reads", "decoder": "writes"}.get(
+        return {"encoder": "reads", "source": "reads", "decoder": "generates"}.get(
             re.split(r"[_.]", name)[0], ""
         )
-    return "writes" if isinstance(model, Decoder) else "reads"
+    return "generates" if isinstance(model, Decoder) else "reads"
 
 
 def folded(part: Part) -> Part:

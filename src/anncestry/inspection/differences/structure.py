@@ -15,7 +15,7 @@ from typing import Any, Literal
 from anncestry.inspection.differences.parts import Part, Values
 from anncestry.inspection.differences.values import Value
 
-ALIKE = 0.5  # of two parts that are told to be one, changed
+ALIKE = 0.5  # of two parts that count as one, changed
 _BY_TYPE, _BY_SHAPE = 0.8, 0.2
 _WRAPPED = 0.95  # of the likeness, where one stands inside another part
 _OTHER_ROLE = 0.6
@@ -245,13 +245,13 @@ def _gain(a: Part, b: Part) -> float:
 
 
 def likeness(a: Part, b: Part) -> float:
-    """From 0 to 1; of parts that one model reads with and the other writes with it is less."""
+    """From 0 to 1; of parts that one model reads with and the other generates with it is less."""
     direct = _likeness(a, b) * (1 if a.family & b.family else _STRANGERS)
     inside = [_likeness(child, a) for child in _wrapped(b, a)] + [
         _likeness(child, b) for child in _wrapped(a, b)
     ]
     alike = max([direct, *(_WRAPPED * value for value in inside)])
-    return alike * _OTHER_ROLE if {a.role, b.role} == {"reads", "writes"} else alike
+    return alike * _OTHER_ROLE if {a.role, b.role} == {"reads", "generates"} else alike
 
 
 def _likeness(a: Part, b: Part) -> float:

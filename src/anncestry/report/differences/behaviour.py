@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-ROWS = 10  # activations that are told
+ROWS = 10  # activations that are shown
 SHADES = " ░▒▓█"  # of influence, up to that of the strongest input of a row
 NOTHING = "·"
 

@@ -66,7 +66,7 @@ class _Lines:
 
 
 def _in(found: dict[str, Any]) -> str:
-    """In what, unless it is in all that is usually asked for."""
+    """In what, where it is not in all that is compared by default."""
     layers = [layer for layer in ("declared", "structure", "cost", "behaviour") if layer in found]
     if found.get("declared", {}).get("missing"):
         layers.remove("declared")
@@ -174,7 +174,7 @@ def _structure(out: _Lines, found: dict[str, Any], full: bool) -> None:
 
 
 def _together(changes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Parts of which the same setting changes alone are told in one line, with the first of them."""
+    """Parts of which the same setting changes alone are shown in one line, with the first of them."""
     found: dict[Any, dict[str, Any]] = {}
     for change in changes:
         alone = change["kind"] == "changed" and change["a"]["type"] == change["b"]["type"]
@@ -218,7 +218,7 @@ def _change(out: _Lines, change: dict[str, Any]) -> None:
 
 
 def _moved(a: str, b: str) -> str:
-    """The path on both sides; where what is around it has another name, that was told already."""
+    """The path on both sides; where what is around it has another name, that was shown already."""
     if a.rpartition(".")[2] == b.rpartition(".")[2]:
         return a or "the whole"
     return f"{a} -> {b}"

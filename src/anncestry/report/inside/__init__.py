@@ -1,4 +1,4 @@
-"""Pages that look inside a model: hidden states and gates, feature maps, attention weights."""
+"""Pages about the inside of a model: hidden states and gates, feature maps, attention weights."""
 
 from typing import TYPE_CHECKING
 

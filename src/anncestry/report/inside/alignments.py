@@ -1,4 +1,4 @@
-"""Where a net looked while it wrote: words by words, or an image under a coloured light for each word."""
+"""Attention weights of generated texts: tokens by tokens, or an image under a coloured light."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -16,17 +16,17 @@ LONGEST = 20  # letters of a label
 SLANT = 0.71  # sine and cosine of the angle of the labels above
 SMALLEST = 0.005  # weights below are left out
 LIGHT = np.array([0.835, 0.369, 0.0])[:, None, None]  # seen on black and on white
-STRENGTH = 0.65  # of the light where most is looked at
+STRENGTH = 0.65  # of the light where the attention weight is largest
 
 
 @dataclass(frozen=True, kw_only=True)
 class Aligned:
-    """A text that was written.
+    """A generated text.
 
     Attributes:
         title: what it is of: a line, or the name of an image.
-        text: what was written.
-        about: its score, and what else there is to know.
+        text: what was generated.
+        about: its log probability, and what else there is to know.
         figure: HTML; see `heat_map` and `lit_images`.
     """
 
@@ -50,7 +50,7 @@ def alignments_page(title: str, facts: Sequence[str], texts: Sequence[Aligned]) 
 
 
 def heat_map(source: Sequence[str], words: Sequence[str], weights: np.ndarray) -> str:
-    """A column for each word of the source, a row for each that was written; heavier is stronger.
+    """A column for each token of the source, a row for each generated one; darker is a larger weight.
 
     Args:
         source: (S,) labels.
@@ -77,12 +77,12 @@ def heat_map(source: Sequence[str], words: Sequence[str], weights: np.ndarray) -
         parts.append(_label(label, left - GAP, top + CELL * (t + 0.5) + 4.5, "end"))
     for t, s in zip(*np.nonzero(weights >= SMALLEST), strict=True):
         weight, at = float(weights[t, s]), f'x="{left + CELL * s:g}" y="{top + CELL * t:g}"'
-        told = escape(f"{words[t]} / {source[s]}: {weight:.2f}")
+        weighed = escape(f"{words[t]} / {source[s]}: {weight:.2f}")
         opacity = f'fill-opacity="{min(weight, 1):.3g}"'
         parts.append(
-            f'<rect {at} width="{CELL - 1}" height="{CELL - 1}" {opacity}><title>{told}</title></rect>'
+            f'<rect {at} width="{CELL - 1}" height="{CELL - 1}" {opacity}><title>{weighed}</title></rect>'
         )
-    described = escape(f"Where each of {len(words)} words looked among {len(source)} of the source")
+    described = escape(f"Attention weights of {len(words)} tokens over {len(source)} of the source")
     drawing = "\n".join(parts)
     size = f'viewBox="0 0 {width:.0f} {height:.0f}" style="--width: {width:.0f}px; min-width: var(--width)"'
     svg = f'<svg {size} role="img" aria-label="{described}" fill="currentColor">\n{drawing}\n</svg>'
@@ -97,7 +97,7 @@ def _label(text: str, x: float, y: float, anchor: str, transform: str = "") -> s
 
 
 def _short(text: str) -> str:
-    """A label that leaves room for the drawing; the whole word is told with each weight."""
+    """A label that leaves room for the drawing; the whole word stands with each weight."""
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
@@ -108,7 +108,7 @@ def _letters(text: str) -> int:
 
 
 def lit_images(name: str, words: Sequence[str], pixels: np.ndarray, maps: np.ndarray) -> str:
-    """The image, and for each word the same in grey, under a coloured light where the net looked.
+    """The image, and for each word the same in grey, under a coloured light where its weights are large.
 
     Args:
         name: of the image.

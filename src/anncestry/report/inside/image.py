@@ -1,4 +1,4 @@
-"""A look inside a net of images: its first kernels, its maps of an image, what a unit of them sees."""
+"""The page of a convolutional net: its first kernels, its feature maps of an image, receptive fields."""
 
 from collections.abc import Sequence
 from html import escape
@@ -45,8 +45,8 @@ def _filters(filters: Any) -> str:
         rule = f"{shown} of layer {filters.name} read {colours} channels, which have no colours to show."
         return f"<p>{escape(rule)}</p>"
     how = "red above zero, blue below" if colours == 1 else "grey is zero"
-    size = f"{height} x {width} places, each scaled by its own largest weight ({how})"
-    caption = f"{shown} of layer {filters.name}, {size}. The number is that of the map it makes."
+    size = f"{height} x {width} weights, each scaled by its own largest one ({how})"
+    caption = f"{shown} of layer {filters.name}, {size}. The number is that of the feature map it makes."
     return _figure(filters_figure(filters.weights, filters.channels), caption)
 
 
@@ -54,13 +54,15 @@ def _layer(layer: Any, pixels: np.ndarray) -> str:
     channel, row, column = layer.unit
     height, width = layer.maps.shape[1:]
     largest = f"the largest value is {np.abs(layer.maps).max():.3g}"
-    caption = f"{_chosen(len(layer.channels), layer.total, 'maps')}, {height} x {width} places, each scaled "
+    caption = (
+        f"{_chosen(len(layer.channels), layer.total, 'feature maps')}, {height} x {width} units, each scaled "
+    )
     caption += f"by its own largest value; {largest}."
     if layer.maps.min() < 0:
         caption += " Red is above zero, blue below."
     content = _figure(maps_figure(layer.maps, layer.channels), caption)
     top, left, tall, wide = layer.box
-    caption = f"What the unit of map {channel} in row {row + 1}, column {column + 1} sees: the frame is its "
+    caption = f"The unit of feature map {channel} in row {row + 1}, column {column + 1}: the frame is its "
     caption += f"receptive field of {tall} x {wide} pixels by arithmetic. Right: how much each pixel moves it"
     seen = layer.gradient > 0
     if not seen.any():

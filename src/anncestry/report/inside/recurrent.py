@@ -1,4 +1,4 @@
-"""A look inside a recurrent model: heat maps over the text it read, and its influence map."""
+"""The page of a recurrent net: hidden states and gates over the input, and its influence map."""
 
 import base64
 import io
@@ -13,15 +13,15 @@ from anncestry.report.page import section, shell
 from anncestry.report.svg import literal
 
 MEANINGS = {
-    "h": "what the layer puts out",
-    "c": "the memory cell",
+    "h": "hidden state",
+    "c": "memory cell",
     "i": "input gate: what may come in",
     "f": "forget gate: what stays",
-    "g": "what would come in",
+    "g": "candidate: what would come in",
     "o": "output gate: what is shown",
     "r": "reset gate: what of the old state the candidate sees",
     "z": "update gate: what stays",
-    "n": "the candidate",
+    "n": "candidate",
 }
 GATES = ("i", "f", "o", "r", "z")  # between 0 and 1
 

@@ -37,7 +37,7 @@ def findings(race: Race) -> list[str]:
 
 
 def _simplest(race: Race) -> dict[str, Any] | None:
-    """The standing of the baseline that hardly looks at the data: the majority class, the mean, ..."""
+    """The standing of the baseline that hardly uses the inputs: the majority class, the mean, ..."""
     first = next((row["id"] for row in race["entrants"] if row["kind"] == "baseline"), None)
     return next((row for row in race["ranking"]["standings"] if row["id"] == first), None)
 

@@ -79,9 +79,9 @@ def _wrong(race: Race, name: str, runs: list[dict[str, Any]]) -> str:
     if task == "multi-label":
         return _wrong_labels(shown[0])
     if task == "language-model":
-        return _writing(shown[0])
+        return _continuation(shown[0])
     if task == "reconstruction":
-        return _drawn(shown[0])
+        return _reconstructed(shown[0])
     if task in ("translation", "captioning"):
         return _texts(shown[0])
     return _errors(shown[0], name, in_time=task == "forecasting")
@@ -140,24 +140,24 @@ def _errors(mistakes: Mistakes, name: str, in_time: bool) -> str:
     return f"<p>{escape(text)}</p><figure>{forecast_plot(mistakes, name, in_time)}</figure>"
 
 
-def _drawn(mistakes: Mistakes) -> str:
+def _reconstructed(mistakes: Mistakes) -> str:
     pictures = "".join(
         f'<figure><img alt="{name}" src="{_png(row[part])}"><figcaption>{name}</figcaption></figure>'
         for row in mistakes["worst"]
-        for part, name in (("original", "original"), ("drawn", "drawn again"))
+        for part, name in (("original", "original"), ("drawn", "reconstructed"))
     )
-    text = "The test images that came back with the largest error:"
+    text = "The test images with the largest reconstruction error:"
     return f'<p>{text}</p><div class="pictures">{pictures}</div>'
 
 
 def _texts(mistakes: Mistakes) -> str:
-    """Answers that are none of the references, and the exact matches of each kind of source."""
+    """Generated texts that are none of the references, and the exact matches of each kind of source."""
     rows = "".join(
         f"<tr><td>{_source(row)}</td><td>{escape(row['written'])}</td><td>{escape(row['reference'])}</td></tr>"
         for row in mistakes["texts"]
     )
-    head = "<tr><th>source</th><th>written</th><th>reference</th></tr>"
-    about = "<p>The first test answers that are none of the references:</p>"
+    head = "<tr><th>source</th><th>generated</th><th>reference</th></tr>"
+    about = "<p>The first outputs for test examples that are none of the references:</p>"
     html = f'{about}<div class="wide"><table>{head}{rows}</table></div>' if rows else ""
     for split, shares in mistakes.get("exact", {}).items():
         listing = ", ".join(f"{name} {100 * share:.1f} %" for name, share in shares.items())
@@ -169,9 +169,9 @@ def _source(row: dict[str, Any]) -> str:
     return escape(row["source"]) if "source" in row else f'<img alt="" src="{_png(row)}">'
 
 
-def _writing(mistakes: Mistakes) -> str:
+def _continuation(mistakes: Mistakes) -> str:
     prompt, sample = escape(mistakes["prompt"]), escape(mistakes["sample"])
     return (
-        "<p>What it writes after the first words of the test split (temperature 0.8):</p>"
+        "<p>Its continuation of the first words of the test split (temperature 0.8):</p>"
         f'<pre><span class="prompt">{prompt}</span>{sample}</pre>'
     )

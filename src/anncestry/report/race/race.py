@@ -61,9 +61,9 @@ def _task(race: Race) -> str:
         "language-model": "predicting the next token of this text",
         "tagging": "giving every step one of the tags",
         "next-frame": "predicting the next frame of these series",
-        "reconstruction": "drawing these images again from a few numbers",
+        "reconstruction": "reconstructing these images from a few numbers",
         "translation": "translating these texts",
-        "captioning": "writing captions of these images",
+        "captioning": "captioning these images",
     }[data["task"]]
 
 
@@ -118,7 +118,7 @@ def _figures(race: Race) -> str:
         (
             learning_curves(race),
             f"Validation {metric} while training: the mean over seeds, shaded from the lowest to the "
-            "highest seed. Colours are those of the ranking; models behind the seventh place are grey.",
+            "highest seed. Colours are those of the ranking; models behind the seventh rank are grey.",
         ),
         (
             against(race, "parameters", "parameters"),
