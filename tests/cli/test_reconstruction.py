@@ -157,7 +157,7 @@ def test_the_race_ranks_both_beside_principal_components(tmp_path):
     dataset: Any = load_data("digits", options)
     assert results["metric"] == {"name": "mse", "higher_is_better": False}
     report = (tmp_path / "race" / "report.html").read_text()
-    assert "drawn again" in report
+    assert "reconstructed" in report
     images, mean = dataset.test.inputs, dataset.train.inputs.mean(0)
     scale = dataset.processor.target_scale[0]
     expected = ((images - mean) * scale).square().mean().item()

@@ -36,7 +36,7 @@ def test_pictures_and_captions(colours):
     assert "a &lt;fact&gt;" in made
     assert "All 4 kernels of layer conv1, 3 x 5 weights" in made
     assert "The 3 of 8 feature maps with the largest norm, 4 x 4 units" in made
-    assert "map 4 in row 3, column 2 sees: the frame is its receptive field of 5 x 5 pixels" in made
+    assert "feature map 4 in row 3, column 2: the frame is its receptive field of 5 x 5 pixels" in made
     assert "those that do at all span 3 x 4." in made
     assert "into the padding" not in made
     assert "<script" not in made
