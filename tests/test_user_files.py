@@ -1,6 +1,7 @@
 """Text files as they are found: every bad one is refused by name, the merely odd ones just work."""
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from anncestry import user_files as files
 from anncestry.errors import UserError
 from anncestry.user_files import (
+    each_line,
     existing_file,
     existing_folder,
     is_file,
@@ -16,6 +18,8 @@ from anncestry.user_files import (
     split_lines,
     whole_characters,
 )
+
+ROOT = Path(files.__file__).parent
 
 
 def write(folder: Path, data: bytes) -> Path:
@@ -43,6 +47,17 @@ def test_only_lf_and_crlf_end_a_line() -> None:
     assert split_lines(f"{odd}\r\n\n{odd}\n") == [odd, "", odd]
     assert split_lines("\n\nend") == ["", "", "end"]
     assert split_lines("") == []
+    assert split_lines(f"{odd}\r\n\n{odd}".encode()) == [odd.encode(), b"", odd.encode()]
+    assert list(each_line("a\rb\n\nend")) == ["a\rb\n", "\n", "end"]
+
+
+def test_what_a_line_and_a_csv_is_stands_in_one_place() -> None:
+    rooms = ("cli", "data", "inference", "runs", "tokenizers")
+    sources = {path: path.read_text() for room in rooms for path in (ROOT / room).rglob("*.py")}
+    lines = re.compile(r"splitlines\(|\.split\(b?[\"']\\\\n")
+    assert [path.name for path, text in sources.items() if lines.search(text)] == []
+    tables = re.compile(r"csv\.(reader|DictReader)\(")
+    assert [path.name for path, text in sources.items() if tables.search(text)] == ["rows.py"]
 
 
 def test_half_a_surrogate_pair_is_read_as_a_replacement() -> None:

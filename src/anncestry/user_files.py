@@ -6,8 +6,9 @@ import os
 import re
 import sys
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, AnyStr
 
 from anncestry.errors import UserError
 
@@ -147,16 +148,28 @@ def _gunzip(path: Path, max_chars: int | None) -> tuple[bytes, int, int]:
     return data[:limit], limit if len(data) > limit else len(data), len(data)
 
 
-def split_lines(text: str) -> list[str]:
-    """The lines of a text: LF and CRLF end a line, and nothing else does. Blank lines count.
+def split_lines(text: AnyStr) -> list[AnyStr]:
+    """The lines of a text, or of its bytes: LF and CRLF end a line, and nothing else does. Blank lines count.
 
     A lone CR, a form feed or U+2028 may stand in one of two parallel files and not in the other; what
     `str.splitlines` makes of them shifts every line behind.
     """
-    lines = text.replace("\r\n", "\n").split("\n")
+    lf: Any = "\n" if isinstance(text, str) else b"\n"
+    crlf: Any = "\r\n" if isinstance(text, str) else b"\r\n"
+    lines = text.replace(crlf, lf).split(lf)
     if not lines[-1]:  # what is behind the last line end is no line
         lines.pop()
     return lines
+
+
+def each_line(text: str) -> Iterator[str]:
+    """The lines of a text in which LF alone ends them (see `read_text`), with their ends, one at a time."""
+    start = 0
+    while (end := text.find("\n", start)) >= 0:
+        yield text[start : end + 1]
+        start = end + 1
+    if start < len(text):
+        yield text[start:]
 
 
 def whole_characters(text: str) -> str:

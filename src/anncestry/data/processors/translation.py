@@ -15,7 +15,7 @@ from anncestry.errors import UserError
 from anncestry.signature import END, PAD
 from anncestry.tokenizers.target_vocabulary import TargetTokenizer
 from anncestry.tokenizers.vocabulary import Vocabulary
-from anncestry.user_files import existing_file, read_bytes
+from anncestry.user_files import existing_file, read_bytes, split_lines
 
 Words = Vocabulary | TargetTokenizer
 
@@ -89,8 +89,7 @@ class TranslationProcessor:
             raise UserError(
                 "input", str(source), "must be UTF-8 text; it is UTF-16", hint="Save it as UTF-8."
             )
-        lines = data.removeprefix(codecs.BOM_UTF8).replace(b"\r\n", b"\n").removesuffix(b"\n").split(b"\n")
-        return self._given(lines) if data else []  # an empty file has no lines
+        return self._given(split_lines(data.removeprefix(codecs.BOM_UTF8)))
 
     def _given(self, lines: Sequence[bytes]) -> list[Given]:
         texts, notes = [], []

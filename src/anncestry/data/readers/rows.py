@@ -15,7 +15,7 @@ import numpy as np
 
 from anncestry.data.readers.watching import report_progress
 from anncestry.errors import UserError
-from anncestry.user_files import split_lines
+from anncestry.user_files import each_line, split_lines
 
 DELIMITERS = "\t;,|"  # in the order of preference: a comma may also be a decimal comma
 CHUNK = 2**14  # rows that are kept together
@@ -145,7 +145,7 @@ def loose_rows(text: str, name: str) -> tuple[str, list[tuple[int, list[str]]]]:
     with _cells_of_any_length():
         delimiter, quoted = _delimiter(text)
         reader, rows, begins = _Reader(text, delimiter, quoted), [], 1
-        lines = text.split("\n")
+        lines = split_lines(text)
         try:
             for row in reader:
                 if begins == reader.line and '"' not in lines[begins - 1]:
@@ -185,7 +185,7 @@ class _Reader:
 
     def __iter__(self) -> Iterator[list[str]]:
         if self._csv is None:
-            for line in _lines(self.text):
+            for line in each_line(self.text):
                 self.line += 1
                 yield line.removesuffix("\n").split(self._delimiter)
             return
@@ -273,7 +273,7 @@ def _delimiter(text: str) -> tuple[str, bool]:
 def _widths(text: str, delimiter: str, quoted: bool) -> Counter[int]:
     """How many rows have how many cells; empty where the quotes do not go with the delimiter."""
     if not quoted:
-        return Counter(line.count(delimiter) + 1 for line in _lines(text) if line.strip())
+        return Counter(line.count(delimiter) + 1 for line in each_line(text) if line.strip())
     reader = _csv(text, delimiter)
     try:
         return Counter(len(row) for row in reader if row and (len(row) > 1 or row[0].strip()))
@@ -294,17 +294,7 @@ def _tabs_and_quotes(text: str) -> bool:
 
 
 def _csv(text: str, delimiter: str):
-    return csv.reader(_lines(text), delimiter=delimiter, skipinitialspace=True, strict=True)
-
-
-def _lines(text: str) -> Iterator[str]:
-    """The lines of a text with their ends, one at a time."""
-    start = 0
-    while (end := text.find("\n", start)) >= 0:
-        yield text[start : end + 1]
-        start = end + 1
-    if start < len(text):
-        yield text[start:]
+    return csv.reader(each_line(text), delimiter=delimiter, skipinitialspace=True, strict=True)
 
 
 @contextmanager

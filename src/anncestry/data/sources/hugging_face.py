@@ -88,7 +88,7 @@ def _download(name: str, config: str | None) -> Mapping[str, Any]:
     try:
         found = datasets.load_dataset(name, config)
     except Exception as error:  # whatever is wrong with the name, the network or the files
-        reason = json.dumps(str(error).split("\n")[0][:200])
+        reason = json.dumps(str(error).partition("\n")[0][:200])
         raise UserError("data", f"hf:{name}", f"cannot be had: {reason}", hint=FILES) from error
     return found
 
