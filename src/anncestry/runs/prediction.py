@@ -8,7 +8,7 @@ import torch
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.data.processors import MaskedTokensProcessor
 from anncestry.data.processors.given import Given, ReadsTexts, label_of
-from anncestry.data.processors.packed_targets import Asked
+from anncestry.data.processors.packed_targets import SplitInputs
 from anncestry.engine.progress import Counter, Progress
 from anncestry.engine.workers import shared_out
 from anncestry.errors import require
@@ -82,9 +82,9 @@ def _read(
 ) -> list[dict[str, Any]]:
     """The predictions for what a processor reads, none of which is blank."""
     processor: Any = run.processor
-    ask = getattr(processor, "ask", None)
-    if ask is not None:
-        return _of_parts(run, ask(inputs), batch_size, progress)
+    split = getattr(processor, "split_inputs", None)
+    if split is not None:
+        return _of_parts(run, split(inputs), batch_size, progress)
     noted = getattr(processor, "read_noted", None)
     labels, tensors, notes = noted(inputs) if noted else (*processor.read(inputs), None)
     counter, rows = Counter(progress, len(tensors)), []
@@ -98,16 +98,16 @@ def _read(
 
 
 def _of_parts(
-    run: RunFolder, asked: Asked, batch_size: int, progress: Progress | None = None
+    run: RunFolder, parts: SplitInputs, batch_size: int, progress: Progress | None = None
 ) -> list[dict[str, Any]]:
     """The predictions for what is read in rows that are parts of an input."""
-    counter, found = Counter(progress, len(asked.inputs)), []
-    with run.prediction.scope(asked.inputs.device):
-        batches = zip(asked.inputs.split(batch_size), asked.lengths.split(batch_size), strict=True)
+    counter, found = Counter(progress, len(parts.inputs)), []
+    with run.prediction.scope(parts.inputs.device):
+        batches = zip(parts.inputs.split(batch_size), parts.lengths.split(batch_size), strict=True)
         for inputs, lengths in batches:
             found.append(outputs(run, inputs, lengths).float().cpu())
             counter.add(len(inputs))
-    return _labelled(asked.labels, asked.answers(torch.cat(found)))
+    return _labelled(parts.labels, parts.decode(torch.cat(found)))
 
 
 def _labelled(labels: Sequence[str], rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

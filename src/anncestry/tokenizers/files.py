@@ -184,7 +184,7 @@ def write_tokenizer(tokenizer: Tokenizer, folder: Path, max_tokens: int = 0, num
     settings = {
         "tokenizer_class": _class_of(t, num_texts), "do_lower_case": t.lowercase, **names,
         "model_input_names": ["input_ids", *types, "attention_mask"],
-        # what XLNet answers from stands last
+        # the token that XLNet classifies from stands last
         "padding_side": "left" if t.template == "xlnet" else "right", "truncation_side": "right",
         "clean_up_tokenization_spaces": False,
     }  # fmt: skip

@@ -1,6 +1,6 @@
-"""A published or learnt tokenizer as the vocabulary of texts that are written.
+"""A published or learnt tokenizer as the vocabulary of generated texts.
 
-Nets that write begin and end a text, and fill up a batch, with the first four tokens of
+Nets that generate begin, end and pad a text with the first four tokens of
 `anncestry.signature`. So a tokenizer's filler, unknown word, beginning and end get these numbers; its other
 tokens follow in their order. The first word of a text is cut as any other, as if a blank stood before it:
 texts can be put one behind the other.
@@ -56,7 +56,7 @@ class TargetTokenizer:
         roles = vars(tokenizer.special)
         first = [roles[role] for role in ROLES]
         lacks = [role for role, position in zip(ROLES, first, strict=True) if position is None]
-        rule = f"has no token for: {', '.join(lacks)}; texts that are written need it"
+        rule = f"has no token for: {', '.join(lacks)}; generated texts need it"
         require(not lacks, "tokenizer", tokenizer.kind, rule)
         rule = "has one token for two of: filler, unknown word, beginning, end"
         require(len(set(first)) == len(first), "tokenizer", tokenizer.kind, rule)

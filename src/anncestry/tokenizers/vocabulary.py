@@ -1,4 +1,4 @@
-"""Vocabularies of texts that are read or written: between a text and a list of tokens, both ways.
+"""Vocabularies of source and target texts: between a text and a list of tokens, both ways.
 
 Every vocabulary begins with the four tokens of `anncestry.signature`: PAD, UNKNOWN, BEGIN, END. Blanks of any
 kind are one blank, and none stands at the ends; but for that, and for what is unknown, ``decode`` undoes

@@ -134,9 +134,9 @@ def test_questions_of_lines_and_of_files(tmp_path: Path) -> None:
     assert (found.text, found.context) == ("where was it", "the film was cold")
     whole = {"data": [{"paragraphs": [{"context": "a film", "qas": [{"id": 7, "question": "what"}]}]}]}
     (tmp_path / "asked.json").write_text(json.dumps(whole))
-    asked = PROCESSOR.ask(tmp_path / "asked.json")
+    asked = PROCESSOR.split_inputs(tmp_path / "asked.json")
     assert asked.labels == ["what"]
-    (row,) = asked.answers(torch.zeros(*asked.inputs.shape, 2))
+    (row,) = asked.decode(torch.zeros(*asked.inputs.shape, 2))
     assert row["answer"] in ("a", "a film", "film")
 
 
@@ -150,4 +150,4 @@ def test_questions_of_lines_and_of_files(tmp_path: Path) -> None:
 )
 def test_what_is_refused(text: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        dataclasses.replace(PROCESSOR, cut=False).ask(text)
+        dataclasses.replace(PROCESSOR, cut=False).split_inputs(text)

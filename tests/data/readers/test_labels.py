@@ -160,7 +160,7 @@ def test_texts_of_a_table_have_labels(tmp_path):
 def test_a_list_asks_for_several_labels(tmp_path):
     options = DataOptions(vocab_size=60, level="wordpiece", task="classification")
     with pytest.raises(
-        UserError, match=r"task: got 'classification'; has one answer for a text, and .* lists"
+        UserError, match=r"task: got 'classification'; has one target for a text, and .* lists"
     ):
         load_data(f"jsonl:{texts(tmp_path, lists=True)}", options)
 

@@ -1,4 +1,4 @@
-"""Images that are answered by texts."""
+"""From images to texts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import torch
 
 from anncestry.arrays import Float, Tensor
 from anncestry.data.processors.image import ImageProcessor
-from anncestry.data.processors.translation import Given, texts_of
+from anncestry.data.processors.translation import GivenInput, texts_of
 from anncestry.data.readers.images import is_image
 from anncestry.errors import UserError
 from anncestry.tokenizers.vocabulary import Vocabulary
@@ -18,7 +18,7 @@ from anncestry.user_files import absolute, list_folder
 
 @dataclass(frozen=True)
 class CaptionProcessor:
-    """Reads images, writes captions.
+    """Reads images, generates captions.
 
     Attributes:
         images: reads the images; it has no classes.
@@ -35,9 +35,9 @@ class CaptionProcessor:
         """None: the targets are tokens."""
         return None
 
-    def read_each(self, source: Any) -> list[Given]:
+    def read_each(self, source: Any) -> list[GivenInput]:
         """Images, all images of folders, or a list of these; one of a folder that cannot be read says why."""
-        given: list[Given] = []
+        given: list[GivenInput] = []
         for one in source if isinstance(source, list | tuple) else [source]:
             folder = absolute(one)
             files = [Path(one) / path.name for path in list_folder(folder) if is_image(path)]
@@ -45,11 +45,11 @@ class CaptionProcessor:
                 raise UserError("input", str(folder), "must hold images; there is none in this folder")
             for path in files or [one]:
                 try:
-                    given += map(Given, *self.images.read_noted(path))
+                    given += map(GivenInput, *self.images.read_noted(path))
                 except UserError as error:
                     if not files:
                         raise
-                    given.append(Given(str(path), None, error.rule))
+                    given.append(GivenInput(str(path), None, error.rule))
         return given
 
     def read(self, source: Any) -> tuple[list[str], Float[Tensor, "N C H W"]]:

@@ -37,7 +37,7 @@ class ReadsTexts:
         return given_texts(given)
 
     def is_blank(self, text: Text) -> bool:
-        """Whether there is nothing to be read in a text, so that it has no answer."""
+        """Whether there is nothing to be read in a text, so that nothing is predicted for it."""
         return not "".join(text).strip()
 
 
@@ -102,7 +102,7 @@ def given_texts(given: Given) -> list[Text]:
 
 
 def label_of(text: Text) -> str:
-    """How an answer names what it is to."""
+    """How a prediction names its input."""
     return text if isinstance(text, str) else "\t".join(text)
 
 

@@ -78,10 +78,10 @@ class MaskedTokensProcessor(PackedProcessor):
 
     def _shown(self, token: int) -> str:
         """A token as a person reads it; of WordPiece with the marks of a piece that goes on."""
-        written = self.tokenizer.tokens[token]
+        piece = self.tokenizer.tokens[token]
         if self.tokenizer.kind == "wordpiece":
-            return written
-        return self.tokenizer.decode([token]).strip() or written
+            return piece
+        return self.tokenizer.decode([token]).strip() or piece
 
     @property
     def _mask(self) -> int:

@@ -19,7 +19,7 @@ from anncestry.tokenizers.tokenizer import Tokenizer
 
 @dataclass(frozen=True)
 class PackedProcessor(ReadsTexts):
-    """What is common to all that reads packed texts; a kind of task adds how it reads answers.
+    """What is common to all that reads packed texts; a kind of task adds how it reads its targets.
 
     Attributes:
         tokenizer: cuts texts and puts special tokens round them.

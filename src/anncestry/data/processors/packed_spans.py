@@ -1,4 +1,4 @@
-"""A question and a text between special tokens, and the part of the text that answers.
+"""A question and a text between special tokens, and the answer span in the text.
 
 As in the program of Devlin et al. (1810.04805, section 4.2; google-research/bert, ``run_squad.py``): a text
 that is too long is read in windows which begin 128 tokens after each other; a token is a start only in the
@@ -20,7 +20,7 @@ import torch
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.data.processors.given import Given, ReadsTexts, Text, label_of
 from anncestry.data.processors.packed import PackedProcessor
-from anncestry.data.processors.packed_targets import Asked
+from anncestry.data.processors.packed_targets import SplitInputs
 from anncestry.data.processors.sentences import pad
 from anncestry.data.readers.squad import Question
 from anncestry.data.splits.questions import Windows
@@ -33,7 +33,7 @@ CHUNK = 64  # windows whose pairs of positions are compared at once
 
 @dataclass(frozen=True)
 class SpanProcessor(PackedProcessor):
-    """A question and a text; the answer is a part of the text.
+    """A question and a text; the answer is a span of the text.
 
     Attributes:
         max_tokens: of a window, with the question and the special tokens.
@@ -41,7 +41,7 @@ class SpanProcessor(PackedProcessor):
         max_question: the longest question; a longer one is cut if it may be.
         max_answer: the longest answer, in tokens.
         may_lack: whether a text may have no answer.
-        threshold: how much better no answer must score than the best one.
+        threshold: by how much the logits of no answer must exceed those of the best one.
     """
 
     max_tokens: int = 384
@@ -132,7 +132,7 @@ class SpanProcessor(PackedProcessor):
     def answers(
         self, questions: Sequence[Question], windows: Windows, outputs: Float[Tensor, "W T 2"]
     ) -> list[dict[str, Any]]:
-        """``{"answer": text, "score": sum of both scores, "places": [from, to]}`` for each question; an
+        """``{"answer": text, "score": sum of both logits, "places": [from, to]}`` for each question; an
         answer that is none is empty and has no positions."""
         outputs = outputs.detach().float().cpu()
         scores, firsts, lasts = self._best(windows, outputs)
@@ -177,7 +177,7 @@ class SpanProcessor(PackedProcessor):
         """Whether a line asks nothing."""
         return ReadsTexts.is_blank(self, text)
 
-    def ask(self, source: Given) -> Asked:
+    def split_inputs(self, source: Given) -> SplitInputs:
         """Questions and texts, as pairs or with a tab between the two (`given_texts`), or SQuAD's files.
 
         Raises:
@@ -186,7 +186,9 @@ class SpanProcessor(PackedProcessor):
         questions = self.questions_of(source)
         windows = self.windows(questions)
         labels = [question.text for question in questions]
-        return Asked(labels, windows.inputs, windows.lengths, lambda o: self.answers(questions, windows, o))
+        return SplitInputs(
+            labels, windows.inputs, windows.lengths, lambda o: self.answers(questions, windows, o)
+        )
 
     def texts(self, given: Given) -> list[Text]:
         """As for all texts; of a file of SQuAD's form, its questions with their texts."""
@@ -213,7 +215,7 @@ class SpanProcessor(PackedProcessor):
         return questions
 
     def read(self, source: Given) -> tuple[list[str], Int[Tensor, "W T"]]:
-        """A question for each window of `ask`."""
+        """A question for each window of `split_inputs`."""
         questions = self.questions_of(source)
         windows = self.windows(questions)
         return [questions[number].text for number in windows.question.tolist()], windows.inputs

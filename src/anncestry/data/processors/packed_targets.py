@@ -1,7 +1,8 @@
-"""Texts between special tokens, and what is asked of them: a class, a value, or a tag for every word.
+"""Texts between special tokens, and their targets: a class, a value, or a tag for every word.
 
-Where an answer is not to a row of the input but to a part of it, `Asked` holds which: a long sentence is read
-in several rows, and a word of several pieces is tagged at its first (Devlin et al., 1810.04805, section 5.3).
+Where a prediction is not of a row of the input but of a part of it, `SplitInputs` holds which: a long
+sentence is read in several rows, and a word of several pieces is tagged at its first (Devlin et al.,
+1810.04805, section 5.3).
 """
 
 from collections.abc import Callable, Sequence
@@ -21,20 +22,20 @@ from anncestry.tokenizers.spec import packed_parts
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a person asked, as a model reads it, and how its outputs become answers.
+class SplitInputs:
+    """Inputs in as many rows as a model needs for them, and how its outputs become predictions.
 
     Attributes:
-        labels: a name for each answer.
-        inputs: (W, T) rows, of which an answer may need several.
+        labels: a name for each input.
+        inputs: (W, T) rows, of which an input may need several.
         lengths: (W,) their tokens.
-        answers: from outputs (W, T, K) to one answer for each label.
+        decode: from outputs (W, T, K) to a prediction for each label.
     """
 
     labels: list[str]
     inputs: Int[Tensor, "W T"]
     lengths: Int[Tensor, "W"]
-    answers: Callable[[Float[Tensor, "W T K"]], list[dict[str, Any]]]
+    decode: Callable[[Float[Tensor, "W T K"]], list[dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -234,25 +235,25 @@ class PackedTagsProcessor(ReadsSentences, PackedProcessor):
         """Whether a sentence has no word to be tagged."""
         return ReadsTexts.is_blank(self, text)
 
-    def ask(self, source: Given) -> Asked:
+    def split_inputs(self, source: Given) -> SplitInputs:
         """Sentences, with blanks between their words (`given_texts`)."""
         lines = list(map(label_of, self.texts(source)))
         words = self.encode_words([line.split() for line in lines], cut=True)
 
-        def answers(outputs: Float[Tensor, "W T K"]) -> list[dict[str, Any]]:
+        def decode(outputs: Float[Tensor, "W T K"]) -> list[dict[str, Any]]:
             best = outputs.argmax(-1).cpu()
             return [{"tags": [self.tags[tag] for tag in row]} for row in words.of_words(best, len(lines))]
 
-        return Asked(lines, words.inputs, words.lengths, answers)
+        return SplitInputs(lines, words.inputs, words.lengths, decode)
 
     def read(self, source: Given) -> tuple[list[str], Int[Tensor, "N T"]]:
-        """A line for each row of the input; those of `ask`, where a sentence may have several."""
+        """A line for each row of the input; those of `split_inputs`, where a sentence may have several."""
         lines = list(map(label_of, self.texts(source)))
         words = self.encode_words([line.split() for line in lines], cut=True)
         return [lines[number] for number in words.sentence], words.inputs
 
     def decode(self, outputs: Float[Tensor, "B T K"]) -> list[dict[str, Any]]:
-        """``{"tags": [...]}`` for each row, one for each piece; `ask` gives one for each word."""
+        """``{"tags": [...]}`` for each row, one for each piece; `split_inputs` gives one for each word."""
         return [{"tags": [self.tags[tag] for tag in row]} for row in outputs.argmax(-1).tolist()]
 
 

@@ -1,4 +1,4 @@
-"""Sequences of tokens with an answer: short texts with a class, and sentences with a tag for every word.
+"""Sequences of tokens with a target: short texts with a class, and sentences with a tag for every word.
 
 Token 0 is padding and token 1 whatever the training split does not know.
 """
@@ -30,7 +30,7 @@ def rank(words: Iterable[str], vocab_size: int | None, fewest: int = 1) -> tuple
 
 
 def pad(rows: Sequence[Sequence[int]], filler: int = 0) -> tuple[Int[Tensor, "N T"], Int[Tensor, "N"]]:
-    """``(tokens, lengths)``: the rows one under the other, filled up to the longest."""
+    """``(tokens, lengths)``: the rows one under the other, padded to the longest."""
     lengths = torch.tensor([len(row) for row in rows])
     padded = torch.full((len(rows), int(lengths.max())), filler)
     for index, row in enumerate(rows):

@@ -1,4 +1,4 @@
-"""Texts that are answered by texts: the vocabularies of both sides."""
+"""From texts to texts: the vocabularies of both sides."""
 
 import codecs
 import sys
@@ -20,8 +20,8 @@ from anncestry.user_files import existing_file, read_bytes, split_lines
 Words = Vocabulary | TargetTokenizer
 
 
-class Given(NamedTuple):
-    """Something a person wants an answer to.
+class GivenInput(NamedTuple):
+    """One input that a person gave.
 
     Attributes:
         label: the line itself, or the name of a file.
@@ -34,7 +34,7 @@ class Given(NamedTuple):
     note: str = ""
 
 
-def answers(vocabulary: Words, texts: Sequence[str]) -> list[list[int]]:
+def encode_targets(vocabulary: Words, texts: Sequence[str]) -> list[list[int]]:
     """The target tokens of texts: each with its end."""
     return [[*row, END] for row in vocabulary.encode_all(texts)]
 
@@ -46,7 +46,7 @@ def texts_of(vocabulary: Words, outputs: Float[Tensor, "B T V"]) -> list[str]:
 
 @dataclass(frozen=True)
 class TranslationProcessor:
-    """Reads lines of the source language, writes lines of the target language.
+    """Reads lines of the source language, generates lines of the target language.
 
     Attributes:
         source, target: the vocabularies; the same one where they are joint.
@@ -75,7 +75,7 @@ class TranslationProcessor:
         """The tokens of a source as a model reads them: cut to ``max_tokens``, with an end if it has one."""
         return [*row[: self.max_tokens], *([END] if self.source_end else [])]
 
-    def read_each(self, source: Any) -> list[Given]:
+    def read_each(self, source: Any) -> list[GivenInput]:
         """The lines of a file (`Path`), a text, or several (`given_texts`), in their order.
 
         A blank line stays a blank one, and a line that cannot be read says why: no other is lost by it.
@@ -91,7 +91,7 @@ class TranslationProcessor:
             )
         return self._given(split_lines(data.removeprefix(codecs.BOM_UTF8)))
 
-    def _given(self, lines: Sequence[bytes]) -> list[Given]:
+    def _given(self, lines: Sequence[bytes]) -> list[GivenInput]:
         texts, notes = [], []
         for line in lines:
             try:
@@ -105,7 +105,7 @@ class TranslationProcessor:
             if len(row) > self.max_tokens:
                 note = f"only its first {self.max_tokens} of {len(row)} tokens were read"
             tokens = self.whole(row) if row and text.strip() else None
-            given.append(Given(line.decode(errors="replace"), tokens, note))
+            given.append(GivenInput(line.decode(errors="replace"), tokens, note))
         return given
 
     def read(self, source: Any) -> tuple[list[str], Int[Tensor, "N S"]]:

@@ -69,9 +69,9 @@ def _same_in_other_words(table: Table, column: int, target: int, rows: slice) ->
         both = table.values(column)[rows], table.values(target)[rows]
         if _on_a_line(*both):
             return True
-    values, answers = table.columns[column][rows], table.columns[target][rows]
-    pairs, classes = set(zip(values, answers, strict=True)), len(set(answers))
-    return classes == len(pairs) == len(set(values)) and 1 < classes < len(answers)
+    values, targets = table.columns[column][rows], table.columns[target][rows]
+    pairs, classes = set(zip(values, targets, strict=True)), len(set(targets))
+    return classes == len(pairs) == len(set(values)) and 1 < classes < len(targets)
 
 
 def _on_a_line(values: np.ndarray, targets: np.ndarray) -> bool:

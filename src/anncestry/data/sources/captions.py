@@ -13,7 +13,7 @@ from anncestry.data.options import DataOptions
 from anncestry.data.processors.captions import CaptionProcessor
 from anncestry.data.processors.common import expect
 from anncestry.data.processors.image import ImageProcessor
-from anncestry.data.processors.translation import answers
+from anncestry.data.processors.translation import encode_targets
 from anncestry.data.readers.archives import is_archive, read_archives
 from anncestry.data.readers.captions import read_caption_file
 from anncestry.data.readers.images import is_image, read_images
@@ -154,7 +154,7 @@ def _examples(
     pixels: np.ndarray, captions: Captions, processor: CaptionProcessor, batch_tokens: int | None
 ) -> Pairs:
     """Images (N, C, H, W) with the captions of each, as a model reads them."""
-    targets = answers(processor.target, [text for texts in captions for text in texts])
+    targets = encode_targets(processor.target, [text for texts in captions for text in texts])
     counts = torch.tensor([len(texts) for texts in captions])
     return Pairs(
         processor.images.standardise(_scaled(pixels)),

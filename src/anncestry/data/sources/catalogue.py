@@ -36,7 +36,7 @@ class Source:
     """One kind of data.
 
     Attributes:
-        name: what a person writes before the colon, or alone.
+        name: what stands before the colon, or alone.
         argument: what stands behind the colon: ``PATH``, ``DIR``, or the choices; empty for none.
         kind: of which kind the data are.
         summary: one line.
@@ -271,7 +271,7 @@ SOURCES: tuple[Source, ...] = (
     Source(
         name="dates",
         kind="texts",
-        summary="dates as 37 languages write them, to be written as 2021-10-04; generated",
+        summary="dates as 37 languages write them, to be translated to 2021-10-04; generated",
         module="dates",
         loader="load_dates",
         options=("hold_out", "lowercase", "batch_tokens"),

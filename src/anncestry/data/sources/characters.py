@@ -21,7 +21,7 @@ WINDOW = 64
 
 
 def character_examples(sentences: Sequence[Sequence[str]], targets: Tensor, num_chars: int) -> CharacterSplit:
-    """Sentences with their answers: (N,), or (N, T) for every word."""
+    """Sentences with their targets: (N,), or (N, T) for every word."""
     encoder = CharacterEncoder(num_chars)
     rows = [torch.tensor(encoder.indices(sentence)) for sentence in sentences]
     indices = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)

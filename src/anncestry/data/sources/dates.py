@@ -1,4 +1,4 @@
-"""Dates as people write them in many languages, to be written as ISO 8601 has them.
+"""Dates as people write them in many languages, to be translated to ISO 8601.
 
 Formats and names are those of the Unicode CLDR, through Babel. The day and the month stand in the order of
 the language. A text of digits alone that another language would read as another date is never made: years

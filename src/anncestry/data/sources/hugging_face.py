@@ -96,14 +96,14 @@ def _download(name: str, config: str | None) -> Mapping[str, Any]:
 def _table(split: Any, columns: list[str]) -> Table | None:
     """The columns of a part; None where its classes are kept secret."""
     names = getattr(split.features[columns[-1]], "names", None)
-    answers = list(split[columns[-1]])
+    targets = list(split[columns[-1]])
     if names is not None:
-        if all(answer == UNKNOWN for answer in answers):
+        if all(value == UNKNOWN for value in targets):
             return None
-        answers = [names[answer] for answer in answers]
-    cells = [*(list(split[column]) for column in columns[:-1]), answers]
+        targets = [names[value] for value in targets]
+    cells = [*(list(split[column]) for column in columns[:-1]), targets]
     texts = tuple(tuple(str(cell) for cell in column) for column in cells)
-    return Table(tuple(columns), True, texts, tuple(range(1, len(answers) + 1)))
+    return Table(tuple(columns), True, texts, tuple(range(1, len(targets) + 1)))
 
 
 def _three(read: dict[Part, list], seed: int) -> dict[Part, list]:

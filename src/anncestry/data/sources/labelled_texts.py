@@ -44,22 +44,22 @@ HELD_OUT = 0.1
 
 @dataclass(frozen=True)
 class Labelled:
-    """Texts, or pairs of texts, with an answer each.
+    """Texts, or pairs of texts, with a target each.
 
     Attributes:
         texts: what is read.
-        answers: classes, numbers as they are written, or lists of labels.
+        targets: classes, numbers as texts, or lists of labels.
     """
 
     texts: list[Text]
-    answers: list[Any]
+    targets: list[Any]
 
     def __len__(self) -> int:
         return len(self.texts)
 
     def take(self, rows: np.ndarray) -> "Labelled":
         """Those of these rows."""
-        return Labelled([self.texts[row] for row in rows], [self.answers[row] for row in rows])
+        return Labelled([self.texts[row] for row in rows], [self.targets[row] for row in rows])
 
 
 def reads_pieces(options: DataOptions, processor: Processor | None) -> bool:
@@ -83,8 +83,8 @@ def split_parts(
         return parts
     train, shares = parts["train"], (HELD_OUT,) if others else (0.15, 0.15)
     if stratified:
-        classes = sorted(set(train.answers))
-        rows = stratified_split(relabel(train.answers, classes, "class"), generator(seed), shares)
+        classes = sorted(set(train.targets))
+        rows = stratified_split(relabel(train.targets, classes, "class"), generator(seed), shares)
     else:
         rows = random_split(len(train), generator(seed), shares)
     split: dict[Part, Labelled] = {"train": train.take(rows[0]), "validation": train.take(rows[1])}
@@ -151,11 +151,11 @@ def labelled_texts(
         processor: that of a trained model, which decides how texts are read instead.
         task: what is asked; a processor knows it better.
         name, source, notes: as in `Dataset`.
-        target: what the answers are called.
+        target: the name of the targets.
         separator: what stood between labels, to read other data the same way.
 
     Raises:
-        UserError: a text is empty or too long, a class is unknown, or an answer is no number.
+        UserError: a text is empty or too long, a class is unknown, or a target is no number.
     """
     notes = list(notes)
     if processor is not None:
@@ -163,12 +163,12 @@ def labelled_texts(
         task = "classification" if isinstance(processor, PackedClassesProcessor) else one_or_many
     classes, labels = task == "classification", task == "multi-label"
     if processor is None and classes:
-        names = tuple(sorted({answer for part in parts.values() for answer in part.answers}))
-        notes += check_classes(target, relabel(parts["train"].answers, names, target), names)
-        missing = sorted(set(names) - set(parts["train"].answers))
+        names = tuple(sorted({value for part in parts.values() for value in part.targets}))
+        notes += check_classes(target, relabel(parts["train"].targets, names, target), names)
+        missing = sorted(set(names) - set(parts["train"].targets))
         if missing:
             rule = "is a class that no training text has"
-            raise UserError(target, missing[0], rule, sorted(set(parts["train"].answers)))
+            raise UserError(target, missing[0], rule, sorted(set(parts["train"].targets)))
     split = split_parts(parts, classes, seed, notes)
     notes += repeats_note(_known(split["train"]), _known(split["test"]), "texts")
     pairs = not isinstance(split["train"].texts[0], str)
@@ -176,10 +176,10 @@ def labelled_texts(
         tokenizer, longest = task_tokenizer(options, _flat(split["train"].texts))
         common: dict[str, Any] = {"max_tokens": longest, "cut": options.cut, "pairs": pairs}
         if classes:
-            trained = sorted(set(split["train"].answers), key=_by_size)
+            trained = sorted(set(split["train"].targets), key=_by_size)
             processor = PackedClassesProcessor(tokenizer, **common, classes=tuple(trained))
         elif labels:
-            known = learn_labels([answer for part in parts.values() for answer in part.answers], target)
+            known = learn_labels([value for part in parts.values() for value in part.targets], target)
             processor = PackedLabelsProcessor(tokenizer, **common, classes=known, separator=separator)
         else:
             values = np.array(_numbers(split["train"], target))[:, None]
@@ -228,9 +228,9 @@ def _encode(
         require(processor.pairs in (None, pairs), "data", name, rule)
         inputs, lengths, cut = processor.encode_counted(labelled.texts)
         if isinstance(processor, PackedClassesProcessor):
-            targets = torch.from_numpy(relabel(labelled.answers, processor.classes, target))
+            targets = torch.from_numpy(relabel(labelled.targets, processor.classes, target))
         elif isinstance(processor, PackedLabelsProcessor):
-            targets = encode_labels(labelled.answers, processor.classes, target)
+            targets = encode_labels(labelled.targets, processor.classes, target)
         else:
             targets = processor.encode_targets(_numbers(labelled, target))
         made[part] = Examples(inputs, targets, lengths)
@@ -248,8 +248,8 @@ def _answering(
 
 
 def _known(part: Labelled) -> Iterable[Any]:
-    """Each text with its answer."""
-    return ((text, str(answer)) for text, answer in zip(part.texts, part.answers, strict=True))
+    """Each text with its target."""
+    return ((text, str(value)) for text, value in zip(part.texts, part.targets, strict=True))
 
 
 def _flat(texts: Iterable[Text]) -> Iterable[str]:
@@ -266,10 +266,10 @@ def _by_size(name: str) -> tuple[float, str]:
 
 def _numbers(part: Labelled, target: str) -> list[float]:
     values = []
-    for answer in part.answers:
+    for value in part.targets:
         try:
-            values.append(float(answer))
+            values.append(float(value))
         except ValueError:
-            raise UserError(target, answer, "must be a number, for a regression") from None
-        require(np.isfinite(values[-1]).item(), target, answer, "must be a finite number")
+            raise UserError(target, value, "must be a number, for a regression") from None
+        require(np.isfinite(values[-1]).item(), target, value, "must be a finite number")
     return values

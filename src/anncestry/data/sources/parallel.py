@@ -8,7 +8,7 @@ import torch
 
 from anncestry.data.options import DataOptions
 from anncestry.data.processors.common import expect
-from anncestry.data.processors.translation import TranslationProcessor, answers
+from anncestry.data.processors.translation import TranslationProcessor, encode_targets
 from anncestry.data.splits.dataset import Dataset, Processor, Whole
 from anncestry.data.splits.holdout import generator, random_split
 from anncestry.data.splits.seq2seq import Pairs, Sequences
@@ -227,7 +227,7 @@ def _pairs(
     """A split. Pairs that are too long are left out of what is trained on, and cut where they are scored."""
     most = processor.max_tokens
     sources = processor.source.encode_all([source for source, _ in lines])
-    targets = answers(processor.target, [target for _, target in lines])
+    targets = encode_targets(processor.target, [target for _, target in lines])
     short = [len(x) <= most and len(y) <= most for x, y in zip(sources, targets, strict=True)]
     too_long = len(short) - sum(short)
     if too_long:

@@ -98,11 +98,11 @@ def read_sentences(argument: str, options: DataOptions, processor: Processor) ->
 def _examples(part: Pairs, processor: CharacterClassProcessor | SentenceProcessor) -> Split:
     """Labelled texts in words, or in characters."""
     texts = [text for text, _ in part]
-    answers = torch.from_numpy(relabel([label for _, label in part], processor.classes, "class"))
+    targets = torch.from_numpy(relabel([label for _, label in part], processor.classes, "class"))
     if isinstance(processor, CharacterClassProcessor):
-        return character_examples([text.split() for text in texts], answers, processor.num_chars)
+        return character_examples([text.split() for text in texts], targets, processor.num_chars)
     inputs, lengths = processor.encode(texts)
-    return Examples(inputs, answers, lengths)
+    return Examples(inputs, targets, lengths)
 
 
 def _labelled(parts: list[Pairs]) -> dict[Part, Labelled]:

@@ -1,4 +1,4 @@
-"""Questions about texts, to be answered with a part of the text: SQuAD 1.1 and 2.0, and files like theirs."""
+"""Questions about texts, whose answers are spans of the text: SQuAD 1.1 and 2.0, and files like theirs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path

@@ -32,7 +32,7 @@ _TASKS: dict[type, Task] = {
 TEXTS = ("text", "sentence", "sentence1,sentence2", "premise,hypothesis", "question,sentence")
 """Where texts are looked for in lines of JSON by default."""
 TARGETS = ("label", "labels", "target", "score", "class")
-"""The same for answers."""
+"""The same for targets."""
 
 
 def load_text_table(
@@ -86,7 +86,7 @@ def _open_objects(
     argument: str, options: DataOptions, train: bool = True
 ) -> tuple[Path, dict[Part, Table], dict[Part, str], DataOptions, list[str]]:
     """The path, the table of each part, the names of the files, the options with the fields that hold texts
-    and answers, and notes."""
+    and targets, and notes."""
     path, notes = absolute(argument), []
     suffixes = (".jsonl", ".json", ".ndjson")
     files = (
@@ -98,7 +98,7 @@ def _open_objects(
     target = options.target or next((t for t in TARGETS if t in first), None)
     for field, value in (("text", text), ("target", target)):
         if value is None:
-            rule = f"must say which field holds the {'texts' if field == 'text' else 'answers'}"
+            rule = f"must say which field holds the {'texts' if field == 'text' else 'targets'}"
             raise UserError(field, None, rule, first)
     options = dataclasses.replace(options, text=text, target=target)
     columns = [name.strip() for name in f"{text},{target}".split(",")]
@@ -146,18 +146,18 @@ def read_tables(
 ) -> Whole:
     """All rows of tables of texts, as a trained model reads them; see `text_table`."""
     found = _choose(tables, files, options, processor)
-    require(bool(found.parts), "data", name, f"has no answers to compare with: {found.target}")
+    require(bool(found.parts), "data", name, f"has no targets to compare with: {found.target}")
     whole = read_labelled(found.parts, processor, name=name, target=found.target)
     return Whole(whole.parts, (*notes, *found.notes, *whole.notes))
 
 
 class _Chosen(NamedTuple):
-    """What is asked of tables of texts.
+    """The learning problem in tables of texts.
 
     Attributes:
-        parts: the texts with their answers.
-        task: what is asked.
-        target: the name of the answers.
+        parts: the texts with their targets.
+        task: what is learnt.
+        target: the name of the targets.
         separator: between labels in a cell.
         notes: what was left out.
     """
@@ -175,7 +175,7 @@ def _choose(
     options: DataOptions,
     processor: Processor | None = None,
 ) -> _Chosen:
-    """The texts with their answers, of the task that is asked for, or that the processor is for, or that the
+    """The texts with their targets, of the task that is asked for, or that the processor is for, or that the
     cells of the first table look like."""
     train = next(iter(tables.values()))
     texts = [_find(train, wanted.strip(), "text") for wanted in (options.text or "").split(",")]
@@ -189,9 +189,9 @@ def _choose(
     lists = len(targets) > 1 or any(JOINT in cell for cell in train.columns[target])
     task = task or ("multi-label" if lists else train.usual_task(target))
     fits = task == "multi-label" or not lists
-    require(fits, "task", task, f"has one answer for a text, and {train.label(target)} holds lists")
+    require(fits, "task", task, f"has one target for a text, and {train.label(target)} holds lists")
     if task not in ("classification", "regression", "multi-label"):
-        raise UserError("task", task, "is not for texts with answers", TEXT_TASKS)
+        raise UserError("task", task, "is not for texts with targets", TEXT_TASKS)
     several, notes = len(tables) > 1, []
     for part, table in tables.items():
         notes += [f"{files[part]}: {note}" if several else note for note in table.notes]
@@ -206,12 +206,12 @@ def _choose(
             missing = targets[columns[len(texts) :].index(None)]
             notes.append(f"{files[part]} has no {train.label(missing)}: it is left out")
             continue
-        answers = None
+        labels = None
         if task == "multi-label":
             names = [train.names[target] for target in targets]
-            answers = label_sets(table, columns[len(texts) :], names, separator)  # pyright: ignore
+            labels = label_sets(table, columns[len(texts) :], names, separator)  # pyright: ignore
             columns = columns[: len(texts)]
-        parts[part] = _labelled(table, columns, files[part], answers)
+        parts[part] = _labelled(table, columns, files[part], labels)
     label = ", ".join(train.names[target] for target in targets) if train.has_header else "value"
     return _Chosen(parts, task, label, separator, notes)
 
@@ -300,10 +300,10 @@ def _same(train: Table, table: Table, column: int) -> int | None:
 
 
 def _labelled(
-    table: Table, columns: Sequence[int | None], name: str, answers: list[Any] | None = None
+    table: Table, columns: Sequence[int | None], name: str, labels: list[Any] | None = None
 ) -> Labelled:
-    """The texts of a table with the answers of its last column, or with the given ones."""
-    texts, target = (columns, None) if answers is not None else (columns[:-1], columns[-1])
+    """The texts of a table with the targets of its last column, or with the given ones."""
+    texts, target = (columns, None) if labels is not None else (columns[:-1], columns[-1])
     for column in texts:
         if column is None:
             raise UserError("file", name, "lacks a column of the training file", table.names)
@@ -318,5 +318,5 @@ def _labelled(
     if len(texts) == 2:
         found = list(zip(table.columns[texts[0]], table.columns[texts[1]], strict=True))  # pyright: ignore
     if target is not None:
-        answers = list(map(str.strip, table.columns[target]))
-    return Labelled(found, answers or [])
+        labels = list(map(str.strip, table.columns[target]))
+    return Labelled(found, labels or [])

@@ -1,6 +1,6 @@
 """Questions about texts: what was asked, and the windows in which a long text is read.
 
-A model answers with where an answer begins and where it ends (Rajpurkar et al., 1606.05250; Devlin et al.,
+A model predicts where an answer span begins and where it ends (Rajpurkar et al., 1606.05250; Devlin et al.,
 1810.04805, section 4.2). The answer that counts is the text between these positions.
 """
 
@@ -44,7 +44,7 @@ class Questions(Examples):
     """A split of questions: a row for each window, with the positions of the first answer span.
 
     Attributes:
-        questions: what the windows were made of, in their order; so that answers in words can be compared.
+        questions: what the windows were made of, in their order; so that answers can be compared as texts.
     """
 
     questions: tuple[Question, ...] = field(default=(), repr=False)
@@ -65,7 +65,7 @@ def answer_all(
     processor: Answers,
     outputs_of: Callable[[Int[Tensor, "B T"], Int[Tensor, "B"]], Float[Tensor, "B T 2"]],
 ) -> list[str]:
-    """The answer to each question, in words; empty for none.
+    """The answer to each question, as text; empty for none.
 
     Args:
         outputs_of: the model, from inputs and lengths.

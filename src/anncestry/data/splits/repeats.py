@@ -12,10 +12,10 @@ _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
 def repeats_note(train: Iterable[Hashable], test: Iterable[Hashable], what: str) -> list[str]:
-    """A note where much of the test part is in the training part too, answers and all.
+    """A note where much of the test part is in the training part too, targets and all.
 
     Args:
-        train, test: the examples with their answers.
+        train, test: the examples with their targets.
         what: they are called.
     """
     known, tested = set(train), list(test)

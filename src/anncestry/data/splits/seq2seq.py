@@ -1,7 +1,7 @@
-"""The split of generation tasks: sources, and one or several texts that answer each.
+"""The split of generation tasks: sources, and one or several target texts of each.
 
 Sequences lie one behind the other without padding; a batch is padded to its longest. What is counted is the
-row: a source with one of its answers.
+row: a source with one of its targets.
 """
 
 from collections.abc import Iterator, Sequence
@@ -53,7 +53,7 @@ class Sequences:
         return self.tokens[self.starts[index] : self.starts[index + 1]].tolist()
 
     def padded(self, rows: Int[Tensor, "B"], filler: int) -> tuple[Int[Tensor, "B T"], Int[Tensor, "B"]]:
-        """``(tokens, lengths)`` of some of them, filled up to the longest."""
+        """``(tokens, lengths)`` of some of them, padded to the longest."""
         first = self.starts[rows]
         lengths = self.starts[rows + 1] - first
         positions = torch.arange(int(lengths.max()))
@@ -64,7 +64,7 @@ class Sequences:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Sources with the texts that answer them.
+    """Sources with their target texts.
 
     A shuffled batch holds rows of similar length. Without ``batch_tokens`` it has ``batch_size`` rows: rows
     are drawn at random, sorted by length within pools of 50 batches, and the batches of a pool mixed. With
@@ -75,7 +75,7 @@ class Pairs:
         sources: (M, S) lists of tokens, or images (M, C, H, W).
         targets: (N, T) lists of tokens, each with its end.
         source_of: (N,) the source of each target; several may share one.
-        references: (M,) the texts that answer each source, as they were given: what scores compare with.
+        references: (M,) the target texts of each source, as they were given: what metrics compare with.
         batch_tokens: how many tokens of sources and targets, with their padding, a batch has at most (of
             images only the targets count); a longer row is a batch of its own. None counts rows.
         groups: (M,) a name for a kind of source, to be scored apart (the language of a date); or empty.
