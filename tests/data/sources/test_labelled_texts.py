@@ -180,7 +180,7 @@ def test_texts_that_are_too_long(tmp_path: Path) -> None:
         ("a.csv", "text,text,label\na,b,1\n", {"text": "text"}, "header: got 'text'; every column"),
         ("a.csv", "review,stars\na,1\nb\n", {"text": "review"}, "every row must have 2 cells"),
         ("a.csv", "review,stars\na,1\nb,2\n", {"text": "stars"}, "target: got 'stars'; holds the texts"),
-        ("a.csv", "review,stars\na,1\nb,2\n", {"cut": True}, "say with --text which column"),
+        ("a.csv", "review,stars\na,1\nb,2\n", {"cut": True}, "say with `text` which column"),
     ],
 )  # fmt: skip
 def test_bad_files_are_refused(tmp_path: Path, name: str, content: str, options, message: str) -> None:
