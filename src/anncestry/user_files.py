@@ -156,7 +156,7 @@ def split_lines(text: AnyStr) -> list[AnyStr]:
     """
     lf: Any = "\n" if isinstance(text, str) else b"\n"
     crlf: Any = "\r\n" if isinstance(text, str) else b"\r\n"
-    lines = text.replace(crlf, lf).split(lf)
+    lines: list[Any] = text.replace(crlf, lf).split(lf)
     if not lines[-1]:  # what is behind the last line end is no line
         lines.pop()
     return lines
