@@ -87,7 +87,7 @@ def test_what_it_cannot_heed_is_refused():
     with pytest.raises(UserError, match="inputs_embeds: got 'given'; is nothing that this wrapper heeds"):
         model(tokens, inputs_embeds=tokens)
     sizes = {"input_size": 20, "output_size": 20, "hidden_size": 8, "num_layers": 1, "num_heads": 2}
-    with pytest.raises(UserError, match="must read tokens and write no answers"):
+    with pytest.raises(UserError, match="must read tokens and generate no text"):
         hf.AnncestryModel(hf.AnncestryConfig("transformer", sizes))
     with pytest.raises(UserError, match="is not on the timeline"):
         hf.AnncestryConfig("no-such-net")

@@ -6,7 +6,7 @@
     model(input_ids=..., attention_mask=..., labels=...)["loss"]
 
 A thin wrapper: weights are those of the model within (``network.``), and losses are the objectives that
-``anncestry train`` learns by. What a model of transformers can do beside that, generation for one, it cannot.
+``anncestry train`` learns by. What a model of transformers can do beside that, generation for one, is missing.
 """
 
 from dataclasses import asdict
@@ -58,7 +58,7 @@ class AnncestryConfig(PretrainedConfig):
 
 
 class AnncestryModel(PreTrainedModel):
-    """Any architecture that reads tokens and does not write answers; ``forward`` in transformers' words."""
+    """Any architecture that reads tokens and generates no text; ``forward`` with transformers' arguments."""
 
     network: Any
     signature: Signature
@@ -77,7 +77,7 @@ class AnncestryModel(PreTrainedModel):
         fits = signature.inputs == "tokens" and signature.task not in GENERATION_TASKS
         what = f"{signature.inputs} with the task {signature.task}"
         require(
-            fits, "architecture", config.architecture, f"must read tokens and write no answers, not {what}"
+            fits, "architecture", config.architecture, f"must read tokens and generate no text, not {what}"
         )
         self.signature, self.objective = signature, objective_for(signature)
         self.post_init()
@@ -101,7 +101,7 @@ class AnncestryModel(PreTrainedModel):
         Args:
             input_ids: (B, T).
             attention_mask: (B, T) ones, and behind a text's end zeros.
-            labels: (B,) classes or (B, K) values; (B, T) tags, or words where they are asked for, `IGNORED`
+            labels: (B,) classes or (B, K) values; (B, T) tags, or the masked tokens, `IGNORED`
                 (-100) elsewhere; for a language model the text itself (B, T), which is moved here; of a span
                 (B, 2).
 

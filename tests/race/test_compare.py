@@ -205,9 +205,7 @@ def test_two_races_at_once_do_not_meet_in_one_folder(cut_short, tmp_path):
 @pytest.mark.parametrize("text", ["", "[]", '{"format": 1}', '{"runs": [{"entrant": 3}]}'])
 def test_results_that_are_damaged_are_named(tmp_path, text):
     (tmp_path / "results.json").write_text(text)
-    with pytest.raises(
-        UserError, match=r"results\.json'; (cannot be read|is not readable|must hold an object)"
-    ):
+    with pytest.raises(UserError, match=r"results\.json'; (cannot be read|is not readable|must hold)"):
         resume(tmp_path)
     with pytest.raises(UserError, match="holds no race"):
         resume(tmp_path / "..")

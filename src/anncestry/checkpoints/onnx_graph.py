@@ -1,7 +1,8 @@
 """A model as an ONNX graph for batches and sequences of any size, compared with it before it is kept.
 
-The graph is one forward pass in evaluation mode. A model that writes scores the words of a given answer, each
-from those before it (teacher forcing); it does not search. Recurrent loops are ONNX ``Scan`` nodes.
+The graph is one forward pass in evaluation mode. A model that generates text gives the logits of given
+targets, each from those before it (teacher forcing); the graph does not generate. Recurrent loops are ONNX
+``Scan`` nodes.
 """
 
 import contextlib
@@ -85,7 +86,7 @@ class Graph(nn.Module):
         return tuple(given[name] for name in self.inputs)
 
     def sizes(self) -> list[tuple[int, int, int]]:
-        """(B, T, T of the answer) of the examples that a graph is compared with its model on."""
+        """(B, T, T of the targets) of the examples on which a graph is compared with its model."""
         longest = getattr(getattr(self.model, "config", None), "num_positions", 1 << 30)
         if self.signature.inputs not in _SEQUENCES:
             return [(1, 1, 5), (3, 1, 2), (2, 1, 7)]

@@ -1,1 +1,5 @@
-"""One file per foreign source of weights, each in both directions. Foreign names live here alone."""
+"""One module for each foreign source of weights, in both directions where both are possible.
+
+Tensor names of other programs stand here alone: in tables (`encoder_names`, `transformer_names`,
+`recurrent_names`, the ``*_rows`` of `hugging_face`) that are read both ways.
+"""

@@ -1,7 +1,7 @@
 """What the converters of BERT and its variants share: tables of tensor names, projections, and checks.
 
-A converter says in which names a file's tensors are written (`bert_names`), and with which config ours is
-built; `fitted` does the rest, `foreign` the way back:
+A converter gives the names of a file's tensors (`bert_names`) and the config with which our model is built;
+`fitted` does the rest, `foreign` the way back:
 
 >>> names = bert_names("roberta.")
 >>> names.rename("roberta.encoder.layer.3.attention.self.query.weight")

@@ -20,7 +20,7 @@ from anncestry.formats.sentencepiece_model import unigram_json
 from anncestry.layers.attention.positions import LAYOUTS, sinusoids
 
 SPECIAL = ("<pad>", "<unk>", "<begin>", "<end>")  # what every vocabulary of ours begins with
-SILENT = -1e4  # the bias of what a file never writes: e to this is 0, and half precision can hold it
+SILENT = -1e4  # the logit's bias of a token that is never generated: e to this is 0, and float16 holds it
 USUAL_HEADS = 8  # where a file does not say how many
 MAX_TOKENS = 512  # of a source, where a file does not say
 _SAME = 1e-3  # how far a stored table of sinusoids may be from ours: half precision
@@ -34,7 +34,7 @@ class Words(NamedTuple):
     Attributes:
         tokens: (V,) texts of ours.
         rows: (V,) the row of each; -1 for one that the file does not have: it gets zeros.
-        silent: tokens that are never written: those without a row, or with the row of another one.
+        silent: tokens that are never generated: those without a row, or with the row of another one.
     """
 
     tokens: tuple[str, ...]
@@ -233,7 +233,7 @@ def vocabulary_json(folder: Path | None, side: str, words: Words, kind: str = "p
 def processor_json(
     source: dict[str, Any], target: dict[str, Any], source_end: bool, max_tokens: int = MAX_TOKENS
 ) -> dict[str, Any]:
-    """The JSON of what reads the lines of a text and writes its translation."""
+    """The JSON of the processor of translations."""
     joint = source == target
     return {
         "kind": "translation", "source": source, "target": None if joint else target,

@@ -122,7 +122,7 @@ def unnamed(path):
 
 
 REFUSED = [
-    (concatenated, r"\['cls', 'mean'\]; must bring vectors together in one known way"),
+    (concatenated, r"\['cls', 'mean'\]; must pool vectors in one known way"),
     (another, r"'Pooling', 'CNN'\]; must be made of"),
     (residual, "use_residual makes another network"),
     (odd, "temperature=3.*says what is not known of a Dense"),

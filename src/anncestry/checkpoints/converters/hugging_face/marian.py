@@ -1,7 +1,7 @@
 """Marian's Transformers as Hugging Face keeps them, both ways: config.json, model.safetensors, vocab.json.
 
 The normalisation stands behind each sub-layer, positions are concatenated sinusoids, attention has biases. A
-text that is written begins with ``decoder_start_token_id``, which often is the filler; a source ends as a
+generated text begins with ``decoder_start_token_id``, which often is the filler; a source ends as a
 target does. ``vocab.json`` numbers the pieces; ``source.spm`` and ``target.spm`` of SentencePiece cut the
 texts. With separate vocabularies that of the target is ``target_vocab.json``.
 
@@ -62,7 +62,7 @@ _SHARED, _BIAS = "model.shared.weight", "final_logits_bias"
 _POSITIONS = [f"model.{side}.embed_positions.weight" for side in ("encoder", "decoder")]
 _TABLES = {"source_embedding.weight": "encoder", "embedding.weight": "decoder", "readout.weight": ""}
 _END_NAME = "</s>"
-_IDLE = (  # weights and vocabularies show them, or they are of training or of how answers are searched
+_IDLE = (  # weights and vocabularies show them, or they are of training or of generation
     "vocab_size", "decoder_vocab_size", "d_model", "num_hidden_layers", "static_position_embeddings",
     "share_encoder_decoder_embeddings", "init_std", "encoder_layerdrop", "decoder_layerdrop",
     "classifier_dropout", "classif_dropout", "is_decoder", "extra_pos_embeddings", "num_beams", "max_length",
@@ -180,8 +180,9 @@ def to_marian(
 ) -> Exported:
     """The files of a Transformer of ours.
 
-    A joint vocabulary is numbered as Marian's are: the end, the unknown word, the others in their order, and
-    the filler last, from which texts are written unless ours begin with something of their own.
+    A joint vocabulary is numbered as Marian's are: the end, the unknown word, the others in their order, the
+    beginning where it has a vector of its own, and the filler last. Generated texts begin with the filler, or
+    with that beginning.
 
     Args:
         tensors: the state dict.

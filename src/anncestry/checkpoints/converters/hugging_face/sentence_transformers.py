@@ -1,4 +1,4 @@
-"""Folders of sentence-transformers: an encoder, and how its tokens' vectors become one of the text.
+"""Folders of sentence-transformers, both ways: an encoder, and how the vectors of tokens are pooled.
 
 ``modules.json`` lists the parts: a Transformer in a folder of its own or in this one, a Pooling with its
 ``config.json``, perhaps a Dense with weights of its own, and at the end perhaps a Normalize, which brings
@@ -181,7 +181,7 @@ def _sentence_files(config: Any, max_tokens: int) -> dict[str, Any]:
         not config.dense_size,
         "dense_size",
         config.dense_size,
-        "is not written for sentence-transformers",
+        "is not exported to sentence-transformers",
         [0],
     )
     kinds = (*_PARTS[:2], "Normalize") if config.unit_length else _PARTS[:2]
@@ -232,7 +232,7 @@ def _pooling(files: ForeignFiles, source: str, prompt: str) -> str:
         names = {name: pooling for pooling, name in _POOLINGS.items()}
         modes = [_MODES_OF.get(names.get(name, ""), name) for name in flags]
     found = [pooling for pooling, theirs in _MODES_OF.items() if [theirs] == modes]
-    require(bool(found), source, modes, "must bring vectors together in one known way", _MODES_OF.values())
+    require(bool(found), source, modes, "must pool vectors in one known way", _MODES_OF.values())
     skips = said.get("include_prompt", True) is False and bool(prompt)
     require(not skips, source, False, "include_prompt leaves the prompt out of the pooling: not known here")
     return found[0]

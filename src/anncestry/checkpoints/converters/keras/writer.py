@@ -1,4 +1,4 @@
-"""Recurrent nets and perceptrons of many layers as Keras 3 keeps models, written without Keras.
+"""Recurrent networks and multi-layer perceptrons as files of Keras 3, written without Keras.
 
 A model is a chain of layers; ``.keras`` holds its configuration and its weights, ``.weights.h5`` the weights
 alone. Classes are answered by their probabilities, as Keras's own models do. Where our inputs are tokens
