@@ -6,7 +6,7 @@
     model(input_ids=..., attention_mask=..., labels=...)["loss"]
 
 A thin wrapper: weights are those of the model within (``network.``), and losses are the objectives that
-``anncestry train`` learns by. What a model of transformers can do beside that, generation for one, is missing.
+``anncestry train`` learns by. What models of transformers can do beside that is missing, generation for one.
 """
 
 from dataclasses import asdict
