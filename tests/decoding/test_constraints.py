@@ -11,20 +11,20 @@ from anncestry.decoding.constraints import Constraints
 
 @given(
     rows=st.lists(st.lists(st.integers(0, 4), min_size=9, max_size=9), min_size=1, max_size=3),
-    num_written=st.integers(0, 9),
+    num_tokens=st.integers(0, 9),
     size=st.integers(0, 4),
     factor=st.sampled_from([1.0, 1.5]),
     end=st.sampled_from([None, 2]),
     seed=st.integers(0, 100),
 )
 @settings(deadline=None)
-def test_they_are_the_plain_rules(plain_rules, rows, num_written, size, factor, end, seed):
-    rows = [row[:num_written] for row in rows]
+def test_they_are_the_plain_rules(plain_rules, rows, num_tokens, size, factor, end, seed):
+    rows = [row[:num_tokens] for row in rows]
     rules = Constraints(no_repeat_ngram=size, repetition_penalty=factor, min_length=3)
     random = torch.Generator().manual_seed(seed)
     log_probs = torch.randn(len(rows), 5, generator=random).double().log_softmax(-1)
     found = log_probs.clone()
-    written = torch.tensor(rows, dtype=torch.long).view(len(rows), num_written)
+    written = torch.tensor(rows, dtype=torch.long).view(len(rows), num_tokens)
     rules.restrict_(found, 2, written, end, (4,))
     for before, after, row in zip(log_probs.tolist(), found.tolist(), rows, strict=True):
         assert after == plain_rules(rules, before, tuple(row), 2, end, (4,))

@@ -338,8 +338,8 @@ def test_no_run_of_tokens_comes_twice(beam):
 def test_the_prompt_counts_for_repetition():
     rest, prompt = [0.01, 0.6, 0.3, 0.09], torch.tensor([[1, 2]])
     search = Search(max_length=1, no_repeat_ngram=1)
-    assert told({}, rest, search, written=prompt)[0][0].tokens == (3,)
-    assert told({}, rest, Search(max_length=1, repetition_penalty=5.0), written=prompt)[0][0].tokens == (3,)
+    assert told({}, rest, search, context=prompt)[0][0].tokens == (3,)
+    assert told({}, rest, Search(max_length=1, repetition_penalty=5.0), context=prompt)[0][0].tokens == (3,)
 
 
 class Covers:
@@ -423,7 +423,7 @@ def test_language_models_are_searched_from_a_prompt(name, end):
     prompts = torch.tensor([[1, 5, 3], [2, 2, 9]])
     scores, state = read_prompt(model, prompts)
     search = Search(beam=3, n_best=3, max_length=5)
-    found = decode(model.step, scores, state, search, end=end, written=prompts)
+    found = decode(model.step, scores, state, search, end=end, context=prompts)
     for prompt, hypotheses in zip(prompts, found, strict=True):
         assert len(hypotheses) == 3
         for one in hypotheses:
@@ -451,13 +451,13 @@ def test_what_cannot_be_searched_is_refused(toy_writer):
     assert isinstance(model, EncoderDecoder)
     with pytest.raises(UserError, match=r"beam: got 10; must be at most .* vocabulary, which is 9"):
         written(model, SOURCES, Search(beam=10), end=END)
-    with pytest.raises(UserError, match=r"never: got .*; must leave a token to write"):
+    with pytest.raises(UserError, match=r"never: got .*; must leave a token to generate"):
         told({}, [0.5, 0.5], Search(), never=(1,))
     with pytest.raises(UserError, match=r"lengths: got .* has a row for each source: 1"):
         told({}, [0.5, 0.5], Search(), lengths=torch.tensor([1, 2]))
     for beam in (1, 2):
         search = Search(beam=beam, coverage=0.2)
-        with pytest.raises(UserError, match=r"coverage: got 0.2; needs a model that looks at its source"):
+        with pytest.raises(UserError, match=r"coverage: got 0.2; needs a model that attends to its source"):
             told({}, [0.5, 0.4, 0.1], search)
-        with pytest.raises(UserError, match="scores: got 'nan'; a model gives numbers"):
+        with pytest.raises(UserError, match="logits: got 'nan'; a model gives numbers"):
             told({}, [math.nan] * 3, Search(beam=beam))

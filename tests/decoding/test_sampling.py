@@ -132,7 +132,7 @@ def test_a_stream_is_the_sample_of_a_language_model(name):
     rule = Sampling(0.9, top_k=5, no_repeat_ngram=2)
     found = stream(
         model.step, scores, state, rule, 9,
-        written=prompt, num_samples=3, generator=torch.Generator().manual_seed(4),
+        context=prompt, num_samples=3, generator=torch.Generator().manual_seed(4),
     )  # fmt: skip
     random = torch.Generator().manual_seed(4)
     assert list(found) == list(sample(model, prompt[0], 9, rule, random, 3))  # pyright: ignore

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 
 from anncestry.arrays import Bool, Float, Int, Tensor
-from anncestry.decoding.beam_state import Followed, Request, check_numbers, log_probs_of, split_of
+from anncestry.decoding.beam_state import BeamState, Request, check_numbers, log_probs_of, split_of
 from anncestry.decoding.candidates import best_candidates
 from anncestry.decoding.hypothesis import Hypothesis
 from anncestry.decoding.search import Search
@@ -29,7 +29,7 @@ class Live(NamedTuple):
 
     @classmethod
     def one(cls, like: Float[Tensor, "N V"], beam: int) -> "Live":
-        """Nothing is written yet: one hypothesis for each source."""
+        """Nothing is generated yet: one hypothesis for each source."""
         dtype = torch.promote_types(like.dtype, torch.float32)
         zeros = torch.zeros(len(like), beam, dtype=dtype, device=like.device)
         ranked = torch.full_like(zeros, -torch.inf)
@@ -43,36 +43,36 @@ class Live(NamedTuple):
     def cut(self, length: int, search: Search) -> Ended:
         """These, where they end unfinished."""
         score = self.score(max(length, 1), search)
-        places = torch.arange(score.shape[1], device=score.device).expand_as(score)
-        return Ended(score, self.log_prob, torch.full_like(places, length), places, places < 0)
+        slots = torch.arange(score.shape[1], device=score.device).expand_as(score)
+        return Ended(score, self.log_prob, torch.full_like(slots, length), slots, slots < 0)
 
 
 @torch.no_grad()
-def beam_search(request: Request, scores: Float[Tensor, "N V"], state: State) -> list[list[Hypothesis]]:
+def beam_search(request: Request, logits: Float[Tensor, "N V"], state: State) -> list[list[Hypothesis]]:
     """The best texts of each source.
 
-    Each step looks at the 2k best ways to go on from the k hypotheses of a source. An end among the first k
+    Each step takes the 2k best continuations of the k hypotheses of a source. An end among the first k
     of them finishes a hypothesis; the best k others go on, ranked by log P. So those that end never take the
     place of those that go on. Finished ones are kept apart, the k best by score.
 
     A source is done when nothing can overtake the ``n_best`` that are finished: log P only falls and no
     coverage is above 0, so nothing comes to more than its log P over the largest penalty still ahead.
     """
-    search, device, num_sources = request.search, scores.device, len(scores)
+    search, device, num_sources = request.search, logits.device, len(logits)
     sources, order = (torch.arange(size, device=device) for size in (num_sources, search.beam))
     limits = search.limits(num_sources, request.lengths).to(device)
-    live, trace = Live.one(scores, search.beam), Trace(num_sources, search.beam, device)
+    live, trace = Live.one(logits, search.beam), Trace(num_sources, search.beam, device)
     longest = search.penalty(limits.to(live.ranked))
     finished = Ended.empty(num_sources, search.beam, live.ranked)
     ended = Ended.empty(num_sources, search.n_best, live.ranked)
-    followed = Followed.start(state, search, request.written, scores)
+    beams = BeamState.start(state, search, request.context, logits)
     for length in itertools.count(1):
-        before, beam = live, len(scores) // len(sources)  # one row for each source at first, then k
-        followed, live, parents, tokens = _extend(request, scores, followed, live, trace, sources, length)
+        before, beam = live, len(logits) // len(sources)  # one row for each source at first, then k
+        beams, live, parents, tokens = _extend(request, logits, beams, live, trace, sources, length)
         is_end = torch.zeros_like(tokens, dtype=torch.bool) if request.end is None else tokens == request.end
         finished = _with_finished(finished, live, parents, is_end, length, search)
         live, parents, tokens = _going_on(live, parents, tokens, is_end, search.beam)
-        trace.write(length - 1, sources, tokens, parents)
+        trace.keep(length - 1, sources, tokens, parents)
 
         best = live.ranked[:, 0]
         reachable = best / longest.clamp(min=search.penalty(length + 1.0))
@@ -95,42 +95,42 @@ def beam_search(request: Request, scores: Float[Tensor, "N V"], state: State) ->
                 break
         if moved or stay is not None or beam < search.beam:
             kept = torch.arange(len(sources), device=device) if stay is None else stay
-            followed = followed.move((kept.unsqueeze(1) * beam + parents[kept]).flatten(), stay)
+            beams = beams.move((kept.unsqueeze(1) * beam + parents[kept]).flatten(), stay)
         if stay is not None:
             all_of = (sources, limits, longest, tokens, live, finished)
             sources, limits, longest, tokens, live, finished = reorder_state(all_of, stay)
-        scores, followed = followed.step(request.step, tokens.flatten())
+        logits, beams = beams.step(request.step, tokens.flatten())
     return trace.hypotheses(ended, request.lengths)
 
 
 def _extend(
     request: Request,
-    scores: Float[Tensor, "R V"],
-    followed: Followed,
+    logits: Float[Tensor, "R V"],
+    beams: BeamState,
     live: Live,
     trace: Trace,
     sources: Int[Tensor, "M"],
     length: int,
-) -> tuple[Followed, Live, Int[Tensor, "M C"], Int[Tensor, "M C"]]:
+) -> tuple[BeamState, Live, Int[Tensor, "M C"], Int[Tensor, "M C"]]:
     """The 2k best ways to go on, with the hypotheses they go on from and their tokens."""
-    search, rules = request.search, (length, followed, request.end, request.never)
-    shape = (len(sources), len(scores) // len(sources), -1)
-    log_probs, ruled = log_probs_of(scores, search, *rules)
+    search, rules = request.search, (length, beams, request.end, request.never)
+    shape = (len(sources), len(logits) // len(sources), -1)
+    log_probs, ruled = log_probs_of(logits, search, *rules)
     ranked, parents, tokens = best_candidates(ruled.view(shape), live.ranked[:, : shape[1]], 2 * search.beam)
     log_prob = ranked
     if ruled is not log_probs:
-        chosen = log_probs.view(len(sources), -1).gather(1, parents * scores.shape[1] + tokens)
+        chosen = log_probs.view(len(sources), -1).gather(1, parents * logits.shape[1] + tokens)
         log_prob = live.log_prob.gather(1, parents) + chosen
     cost = torch.zeros_like(ranked)
-    if request.looks:
-        weights = request.weights(followed.state)
+    if request.needs_weights:
+        weights = request.weights(beams.state)
         if request.keep_alignment and weights is not None:
-            trace.look(length - 1, sources, weights.view(shape))
+            trace.keep_weights(length - 1, sources, weights.view(shape))
         if search.coverage and weights is not None:
-            followed = followed.saw(weights)
+            beams = beams.attending(weights)
             lengths = None if request.lengths is None else request.lengths.to(sources.device)[sources]
-            cost = search.uncovered(followed.looked.view(shape), lengths).gather(1, parents)  # pyright: ignore
-    return followed, Live(ranked, log_prob, cost), parents, tokens
+            cost = search.uncovered(beams.attended.view(shape), lengths).gather(1, parents)  # pyright: ignore
+    return beams, Live(ranked, log_prob, cost), parents, tokens
 
 
 def _going_on(

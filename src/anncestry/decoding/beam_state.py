@@ -18,7 +18,7 @@ Alignment = Callable[[State], Tensor | None]
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What `decode` was asked, beside the first scores and state; its arguments are explained there."""
+    """What `decode` was asked, beside the first logits and state; its arguments are explained there."""
 
     step: Step
     search: Search
@@ -26,69 +26,71 @@ class Request:
     never: Sequence[int] = ()
     alignment: Alignment | None = None
     lengths: Int[Tensor, "N"] | None = None
-    written: Int[Tensor, "N P"] | None = None
+    context: Int[Tensor, "N P"] | None = None
     keep_alignment: bool = False
 
     @property
-    def looks(self) -> bool:
-        """Whether it matters how a hypothesis looked at its source."""
+    def needs_weights(self) -> bool:
+        """Whether the attention weights over the source matter."""
         return self.keep_alignment or self.search.coverage > 0
 
     def weights(self, state: State) -> Float[Tensor, "R S"] | None:
-        """How each hypothesis looked at its source before it writes the next token, where it can look."""
+        """The attention weights of each hypothesis for its next token; None without attention."""
         weights = None if self.alignment is None else self.alignment(state)
         if weights is None:
-            rule = "needs a model that looks at its source with attention"
+            rule = "needs a model that attends to its source"
             require(not self.search.coverage, "coverage", self.search.coverage, rule)
             return None
         return weights.to(torch.promote_types(weights.dtype, torch.float32))
 
 
-class Followed(NamedTuple):
-    """What changes places with the hypotheses; () where it is not needed.
+class BeamState(NamedTuple):
+    """What changes places with the hypotheses of a beam; () where it is not needed.
 
     Attributes:
         state: the decoder's.
-        written: (R, P) the tokens so far, for rules that look back.
-        looked: (R, S) the weights of each source position so far, summed up.
+        context: (R, P) the tokens so far, those of a prompt among them, for rules on repetition.
+        attended: (R, S) the attention weights of each source position so far, summed up.
     """
 
     state: State
-    written: Tensor | tuple = ()
-    looked: Tensor | tuple = ()
+    context: Tensor | tuple = ()
+    attended: Tensor | tuple = ()
 
     @classmethod
     def start(
-        cls, state: State, rules: Constraints, written: Int[Tensor, "N P"] | None, like: Tensor
-    ) -> "Followed":
+        cls, state: State, rules: Constraints, context: Int[Tensor, "N P"] | None, like: Tensor
+    ) -> "BeamState":
         """Before the first token; ``like`` is a tensor with a row for each source."""
-        if not rules.looks_back:
+        if not rules.needs_context:
             return cls(state)
         nothing = torch.zeros_like(like[:, :0], dtype=torch.long)
-        return cls(state, nothing if written is None else written.to(like.device))
+        return cls(state, nothing if context is None else context.to(like.device))
 
-    def move(self, rows: Int[Tensor, "R"], sources: Int[Tensor, "M"] | None = None) -> "Followed":
+    def move(self, rows: Int[Tensor, "R"], sources: Int[Tensor, "M"] | None = None) -> "BeamState":
         """What the hypotheses ``rows`` go on with; ``sources`` as in `reorder_state`."""
         return reorder_state(self, rows, sources)
 
-    def step(self, step: Step, tokens: Int[Tensor, "R"]) -> tuple[Float[Tensor, "R V"], "Followed"]:
-        """The scores of what comes after another token of each."""
-        scores, state = step(tokens, self.state)
-        written = self.written
-        if isinstance(written, Tensor):
-            written = torch.cat([written, tokens.unsqueeze(1)], 1)
-        return scores, self._replace(state=state, written=written)
+    def step(self, step: Step, tokens: Int[Tensor, "R"]) -> tuple[Float[Tensor, "R V"], "BeamState"]:
+        """The logits of what follows another token of each."""
+        logits, state = step(tokens, self.state)
+        context = self.context
+        if isinstance(context, Tensor):
+            context = torch.cat([context, tokens.unsqueeze(1)], 1)
+        return logits, self._replace(state=state, context=context)
 
-    def saw(self, weights: Float[Tensor, "R S"]) -> "Followed":
-        """After another look of each at its source."""
-        return self._replace(looked=weights if isinstance(self.looked, tuple) else self.looked + weights)
+    def attending(self, weights: Float[Tensor, "R S"]) -> "BeamState":
+        """With the attention weights of another step added."""
+        return self._replace(
+            attended=weights if isinstance(self.attended, tuple) else self.attended + weights
+        )
 
 
 def log_probs_of(
-    scores: Float[Tensor, "R V"],
+    logits: Float[Tensor, "R V"],
     rules: Constraints,
     length: int,
-    followed: Followed,
+    beams: BeamState,
     end: int | None,
     never: Sequence[int],
 ) -> tuple[Float[Tensor, "R V"], Float[Tensor, "R V"]]:
@@ -96,10 +98,10 @@ def log_probs_of(
 
     They may be one tensor: what the rules only forbid may be missing from the former.
     """
-    log_probs = scores.log_softmax(-1, dtype=torch.promote_types(scores.dtype, torch.float32))
+    log_probs = logits.log_softmax(-1, dtype=torch.promote_types(logits.dtype, torch.float32))
     ruled = log_probs.clone() if rules.repetition_penalty > 1 else log_probs
-    written = None if isinstance(followed.written, tuple) else followed.written
-    rules.restrict_(ruled, length, written, end, never)
+    context = None if isinstance(beams.context, tuple) else beams.context
+    rules.restrict_(ruled, length, context, end, never)
     return log_probs, ruled
 
 
@@ -114,6 +116,6 @@ def split_of(leaves: list[bool], device: torch.device) -> tuple[Int[Tensor, "G"]
 
 
 def check_numbers(broken: bool) -> None:
-    """Refuse to go on with scores that are no numbers."""
+    """Refuse to go on with logits that are no numbers."""
     if broken:
-        raise UserError("scores", "nan", "a model gives numbers; the training of this one diverged")
+        raise UserError("logits", "nan", "a model gives numbers; the training of this one diverged")

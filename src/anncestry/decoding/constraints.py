@@ -1,4 +1,4 @@
-"""What may be written next, whoever chooses: searching and sampling obey the same rules."""
+"""What may be generated next, whoever chooses: searching and sampling obey the same rules."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ class Constraints:
 
     Attributes:
         min_length: no text is shorter; its end counts.
-        no_repeat_ngram: no run of so many tokens is written twice; 0 for no such rule. It is lifted where it
-            leaves nothing to write, and never forbids the end.
-        repetition_penalty: the log probability of a token that was written already is multiplied by this; 1
-            for no such rule. (Keskar et al., 1909.05858, section 4.1 penalise the scores; a log probability
-            does not depend on where the scores have their zero.)
+        no_repeat_ngram: no run of so many tokens is generated twice; 0 for no such rule. It is lifted where
+            it leaves no token, and never forbids the end.
+        repetition_penalty: the log probability of a token that is there already is multiplied by this; 1
+            for no such rule. (Keskar et al., 1909.05858, section 4.1 penalise the logits; a log probability
+            does not depend on where the logits have their zero.)
     """
 
     min_length: int = 1
@@ -34,19 +34,19 @@ class Constraints:
         require(self.repetition_penalty >= 1, "repetition_penalty", self.repetition_penalty, rule)
 
     @property
-    def looks_back(self) -> bool:
-        """Whether what may come next depends on what was written."""
+    def needs_context(self) -> bool:
+        """Whether what may come next depends on what was generated."""
         return self.no_repeat_ngram > 0 or self.repetition_penalty > 1
 
     def binds(self, length: int, end: int | None, never: Sequence[int]) -> bool:
         """Whether anything is forbidden or penalised at this length; arguments as in `restrict_`."""
-        return bool(never) or self.looks_back or (end is not None and length < self.min_length)
+        return bool(never) or self.needs_context or (end is not None and length < self.min_length)
 
     def restrict_(
         self,
         log_probs: Float[Tensor, "R V"],
         length: int,
-        written: Int[Tensor, "R P"] | None = None,
+        context: Int[Tensor, "R P"] | None = None,
         end: int | None = None,
         never: Sequence[int] = (),
     ) -> None:
@@ -54,25 +54,25 @@ class Constraints:
 
         Args:
             length: of the text with the token that is chosen now.
-            written: what each row has written; needed where `looks_back`.
-            never: tokens that are never written.
+            context: the tokens of each row so far; needed where `needs_context`.
+            never: tokens that are never generated.
         """
         for token in never:
             log_probs[:, token] = -torch.inf
         if end is not None and length < self.min_length:
             log_probs[:, end] = -torch.inf
-        if written is None or not self.looks_back:
+        if context is None or not self.needs_context:
             return
         if self.repetition_penalty > 1:
-            log_probs.scatter_(1, written, log_probs.gather(1, written) * self.repetition_penalty)
-        if 0 < self.no_repeat_ngram <= written.shape[1]:
-            _forbid_repeats_(log_probs, written, self.no_repeat_ngram, end)
+            log_probs.scatter_(1, context, log_probs.gather(1, context) * self.repetition_penalty)
+        if 0 < self.no_repeat_ngram <= context.shape[1]:
+            _forbid_repeats_(log_probs, context, self.no_repeat_ngram, end)
 
 
-def _forbid_repeats_(log_probs: Tensor, written: Tensor, size: int, end: int | None) -> None:
+def _forbid_repeats_(log_probs: Tensor, context: Tensor, size: int, end: int | None) -> None:
     """Forbid what would complete a run of ``size`` tokens that is there already."""
-    runs = written.unfold(1, size, 1)  # (R, W, size)
-    begun = written[:, written.shape[1] - size + 1 :].unsqueeze(1)  # (R, 1, size - 1)
+    runs = context.unfold(1, size, 1)  # (R, W, size)
+    begun = context[:, context.shape[1] - size + 1 :].unsqueeze(1)  # (R, 1, size - 1)
     repeats = (runs[..., :-1] == begun).all(-1)  # (R, W)
     last = runs[..., -1]
     if end is not None:

@@ -5,7 +5,7 @@ import itertools
 import torch
 
 from anncestry.arrays import Float, Tensor
-from anncestry.decoding.beam_state import Followed, Request, check_numbers, log_probs_of, split_of
+from anncestry.decoding.beam_state import BeamState, Request, check_numbers, log_probs_of, split_of
 from anncestry.decoding.candidates import best_candidates
 from anncestry.decoding.hypothesis import Hypothesis
 from anncestry.decoding.trace import Ended, Trace
@@ -13,39 +13,39 @@ from anncestry.protocols import State, reorder_state
 
 
 @torch.no_grad()
-def greedy_search(request: Request, scores: Float[Tensor, "N V"], state: State) -> list[list[Hypothesis]]:
+def greedy_search(request: Request, logits: Float[Tensor, "N V"], state: State) -> list[list[Hypothesis]]:
     """One text for each source, which is done with its first end."""
-    search, device, num_sources = request.search, scores.device, len(scores)
+    search, device, num_sources = request.search, logits.device, len(logits)
     sources = torch.arange(num_sources, device=device)
     limits = search.limits(num_sources, request.lengths).to(device).unsqueeze(1)
-    trace, followed = Trace(num_sources, 1, device), Followed.start(state, search, request.written, scores)
-    ranked = scores.new_zeros(num_sources, 1, dtype=torch.promote_types(scores.dtype, torch.float32))
+    trace, beams = Trace(num_sources, 1, device), BeamState.start(state, search, request.context, logits)
+    ranked = logits.new_zeros(num_sources, 1, dtype=torch.promote_types(logits.dtype, torch.float32))
     log_prob, origin = ranked, torch.zeros_like(limits)
     ended = Ended.empty(num_sources, 1, ranked)
     for length in itertools.count(1):
         before = (ranked, log_prob)
-        log_probs, ruled = log_probs_of(scores, search, length, followed, request.end, request.never)
+        log_probs, ruled = log_probs_of(logits, search, length, beams, request.end, request.never)
         ranked, _, tokens = best_candidates(ruled.unsqueeze(1), ranked, 1)  # (M, 1)
         log_prob = ranked if ruled is log_probs else log_prob + log_probs.gather(1, tokens)
-        if request.looks:
-            weights = request.weights(followed.state)
+        if request.needs_weights:
+            weights = request.weights(beams.state)
             if request.keep_alignment and weights is not None:
-                trace.look(length - 1, sources, weights.unsqueeze(1))
+                trace.keep_weights(length - 1, sources, weights.unsqueeze(1))
             if search.coverage and weights is not None:
-                followed = followed.saw(weights)
-        trace.write(length - 1, sources, tokens, origin)
+                beams = beams.attending(weights)
+        trace.keep(length - 1, sources, tokens, origin)
 
         is_end = torch.zeros_like(limits, dtype=torch.bool) if request.end is None else tokens == request.end
         done = is_end | (limits <= length) | (ranked == -torch.inf)
         *leaves, broken = torch.cat([done.flatten(), ranked.isnan().any().view(1)]).tolist()
         check_numbers(broken)
         if any(leaves):
-            stuck = ranked == -torch.inf  # nothing may be written: it ends one step before
+            stuck = ranked == -torch.inf  # nothing may be generated: it ends one step before
             lengths = length - stuck.long()
             score = torch.where(stuck, before[0], ranked) / search.penalty(lengths.clamp(min=1).to(ranked))
             if search.coverage:
                 seen = None if request.lengths is None else request.lengths.to(device)[sources]
-                score = score + search.uncovered(followed.looked.unsqueeze(1), seen)  # pyright: ignore
+                score = score + search.uncovered(beams.attended.unsqueeze(1), seen)  # pyright: ignore
             last = Ended(score, torch.where(stuck, before[1], log_prob), lengths, origin, is_end & ~stuck)
             gone, stay = split_of(leaves, device)
             ended = ended.leaving(sources, last, gone)
@@ -53,6 +53,6 @@ def greedy_search(request: Request, scores: Float[Tensor, "N V"], state: State) 
                 break
             all_of = (sources, limits, origin, tokens, ranked, log_prob)
             sources, limits, origin, tokens, ranked, log_prob = reorder_state(all_of, stay)
-            followed = followed.move(stay, stay)
-        scores, followed = followed.step(request.step, tokens.flatten())
+            beams = beams.move(stay, stay)
+        logits, beams = beams.step(request.step, tokens.flatten())
     return trace.hypotheses(ended, request.lengths)

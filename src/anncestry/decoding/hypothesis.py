@@ -10,12 +10,12 @@ class Hypothesis:
     """One text that was found for a source.
 
     Attributes:
-        tokens: what was written, without the end.
+        tokens: what was generated, without the end.
         score: what it is ranked by: its log probability over the length penalty, plus the coverage penalty.
         log_prob: log P of the tokens and, where it is finished, of the end behind them.
-        finished: whether it wrote the end; else it was cut at the longest allowed length.
-        alignment: (`length`, S) how each token, and the end behind them, looked at the source; None where it
-            was not asked for, or cannot look.
+        finished: whether it ends with the end token; else it was cut at the longest allowed length.
+        alignment: (`length`, S) the attention weights over the source with which each token, and the end
+            behind them, was generated; None where they were not asked for, or there is no attention.
     """
 
     tokens: tuple[int, ...]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from anncestry.arrays import Float, Int, Tensor
-from anncestry.decoding.beam_state import Followed, Step, check_numbers, log_probs_of
+from anncestry.decoding.beam_state import BeamState, Step, check_numbers, log_probs_of
 from anncestry.decoding.constraints import Constraints
 from anncestry.decoding.dispatch import read_prompt
 from anncestry.errors import require
@@ -37,15 +37,15 @@ class Sampling(Constraints):
         require(self.top_k >= 0, "top_k", self.top_k, "must be 0 (all tokens) or more")
         require(0 < self.top_p <= 1, "top_p", self.top_p, "must be above 0 and at most 1 (all tokens)")
 
-    def probabilities(self, scores: Float[Tensor, "B V"]) -> Float[Tensor, "B V"]:
+    def probabilities(self, logits: Float[Tensor, "B V"]) -> Float[Tensor, "B V"]:
         """What is drawn from, (B, V), each row summing to 1."""
         if self.temperature == 0:
-            return one_hot(scores.argmax(-1), scores)
-        scores = (scores.double() - scores.max(-1, keepdim=True).values) / self.temperature
-        if 0 < self.top_k < scores.shape[-1]:
-            best = scores.topk(self.top_k, dim=-1)
-            scores = torch.full_like(scores, -torch.inf).scatter(-1, best.indices, best.values)
-        probabilities = scores.softmax(-1)
+            return one_hot(logits.argmax(-1), logits)
+        logits = (logits.double() - logits.max(-1, keepdim=True).values) / self.temperature
+        if 0 < self.top_k < logits.shape[-1]:
+            best = logits.topk(self.top_k, dim=-1)
+            logits = torch.full_like(logits, -torch.inf).scatter(-1, best.indices, best.values)
+        probabilities = logits.softmax(-1)
         if self.top_p < 1:
             ranked, order = probabilities.sort(dim=-1, descending=True, stable=True)
             before = ranked.cumsum(-1) - ranked  # what the better ones have together
@@ -55,12 +55,12 @@ class Sampling(Constraints):
         return probabilities
 
     def draw(
-        self, scores: Float[Tensor, "B V"], generator: torch.Generator | None = None
+        self, logits: Float[Tensor, "B V"], generator: torch.Generator | None = None
     ) -> Int[Tensor, "B"]:
         """One token for each row."""
         if self.temperature == 0:
-            return scores.argmax(-1)
-        return torch.multinomial(self.probabilities(scores), 1, generator=generator).squeeze(1)
+            return logits.argmax(-1)
+        return torch.multinomial(self.probabilities(logits), 1, generator=generator).squeeze(1)
 
 
 def one_hot(tokens: Int[Tensor, "B"], like: Float[Tensor, "B V"]) -> Float[Tensor, "B V"]:
@@ -80,7 +80,7 @@ def sample(
     """Read the prompt in one pass, then yield the next token of every sample, ``length`` times.
 
     Args:
-        model: in evaluation mode; its ``step`` takes tokens (B,) and gives scores (B, V).
+        model: in evaluation mode; its ``step`` takes tokens (B,) and gives logits (B, V).
         prompt: at least one token.
         sampling: how tokens are sampled; a number is a temperature.
         num_samples: how many continuations of the same prompt are drawn side by side.
@@ -91,28 +91,28 @@ def sample(
     """
     require(prompt.numel() >= 1, "prompt", "", "must hold at least one token")
     require(num_samples >= 1, "samples", num_samples, "must be at least 1")
-    scores, state = read_prompt(model, prompt.unsqueeze(0))
-    more = {"written": prompt.unsqueeze(0), "num_samples": num_samples, "generator": generator, "end": end}
-    return stream(model.step, scores, state, sampling, length, **more)
+    logits, state = read_prompt(model, prompt.unsqueeze(0))
+    more = {"context": prompt.unsqueeze(0), "num_samples": num_samples, "generator": generator, "end": end}
+    return stream(model.step, logits, state, sampling, length, **more)
 
 
 def stream(
     step: Step,
-    scores: Float[Tensor, "N V"],
+    logits: Float[Tensor, "N V"],
     state: State,
     sampling: Sampling | float,
     length: int,
     *,
     end: int | None = None,
     never: Sequence[int] = (),
-    written: Int[Tensor, "N P"] | None = None,
+    context: Int[Tensor, "N P"] | None = None,
     num_samples: int = 1,
     generator: torch.Generator | None = None,
 ) -> Iterator[list[int]]:
-    """Write the texts of every source side by side, one token of each at a time; of any decoder.
+    """Sample the texts of every source side by side, one token of each at a time; of any decoder.
 
     Args:
-        step, scores, state, never, written: as in `decode`.
+        step, logits, state, never, context: as in `decode`.
         sampling: how tokens are sampled; a number is a temperature, and 0 takes the best token each time.
         length: of the longest text.
         end: the token that ends a text, which repeats it from there on; all end where all have.
@@ -123,32 +123,32 @@ def stream(
     """
     require(num_samples >= 1, "samples", num_samples, "must be at least 1")
     sampling = sampling if isinstance(sampling, Sampling) else Sampling(temperature=sampling)
-    followed = Followed.start(state, sampling, written, scores)
+    beams = BeamState.start(state, sampling, context, logits)
     if num_samples > 1:
-        rows = torch.arange(len(scores), device=scores.device).repeat_interleave(num_samples)
-        scores, followed = scores[rows], followed.move(rows)
-    return _stream(step, scores, followed, sampling, length, end, never, generator)
+        rows = torch.arange(len(logits), device=logits.device).repeat_interleave(num_samples)
+        logits, beams = logits[rows], beams.move(rows)
+    return _stream(step, logits, beams, sampling, length, end, never, generator)
 
 
 @torch.no_grad()
 def _stream(
     step: Step,
-    scores: Float[Tensor, "R V"],
-    followed: Followed,
+    logits: Float[Tensor, "R V"],
+    beams: BeamState,
     sampling: Sampling,
     length: int,
     end: int | None,
     never: Sequence[int],
     generator: torch.Generator | None,
 ) -> Iterator[list[int]]:
-    over = torch.zeros(len(scores), dtype=torch.bool, device=scores.device)
-    for written in range(1, length + 1):
-        if sampling.binds(written, end, never):
-            _, ruled = log_probs_of(scores, sampling, written, followed, end, never)
+    over = torch.zeros(len(logits), dtype=torch.bool, device=logits.device)
+    for count in range(1, length + 1):
+        if sampling.binds(count, end, never):
+            _, ruled = log_probs_of(logits, sampling, count, beams, end, never)
             nothing_left = ruled.amax(-1, keepdim=True) == -torch.inf  # of what the model believes possible
-            scores = torch.where(nothing_left, scores, ruled)
-        check_numbers(bool(scores.isnan().any()))
-        tokens = sampling.draw(scores, generator)
+            logits = torch.where(nothing_left, logits, ruled)
+        check_numbers(bool(logits.isnan().any()))
+        tokens = sampling.draw(logits, generator)
         if end is not None:
             tokens = tokens.masked_fill(over, end)
             over = tokens == end
@@ -156,5 +156,5 @@ def _stream(
         yield drawn
         if end is not None and all(token == end for token in drawn):
             return
-        if written < length:
-            scores, followed = followed.step(step, tokens)
+        if count < length:
+            logits, beams = beams.step(step, tokens)

@@ -35,13 +35,13 @@ class Search(Constraints):
     ``min_length`` and in ``max_length``.
 
     Attributes:
-        beam: how many hypotheses are followed side by side; 1 takes the best token each time.
+        beam: how many hypotheses are beams side by side; 1 takes the best token each time.
         n_best: how many are handed back for each source, at most.
         length_penalty: ``gnmt``: lp = ((5 + |Y|) / 6)^alpha; ``average``: lp = \|Y\|^alpha; ``none``: lp = 1.
             The same alpha means something else in each: of 20 tokens, 0.6 makes 2.354 and 6.034.
         alpha: 0 ranks by the log probability alone, which prefers short texts; 0.6 is of the Transformer.
         coverage: beta of cp = beta * sum over source positions i of log(min(sum over j of a_ij, 1)), which
-            costs where the source was hardly looked at; 0 for no such penalty.
+            costs where the source was hardly attended to; 0 for no such penalty.
         max_length, max_factor: no text is longer than ``max_length`` and ``max_factor`` times the length of
             its source together.
         most: nor than this, where it is not 0.
@@ -93,18 +93,18 @@ class Search(Constraints):
         return limits.clamp(max=self.most) if self.most else limits
 
     def uncovered(
-        self, looked: Float[Tensor, "N k S"], lengths: Int[Tensor, "N"] | None
+        self, attended: Float[Tensor, "N k S"], lengths: Int[Tensor, "N"] | None
     ) -> Float[Tensor, "N k"]:
-        """cp, from how much each source position was looked at: 0 at best.
+        """cp, from the attention weights of each source position, summed up: 0 at best.
 
-        A position that was never looked at counts as one in ten million, so that hypotheses which both miss
+        A position that was never attended to counts as one in ten million, so that hypotheses which both miss
         one can still be told apart.
 
         Args:
             lengths: of the sources; what lies behind them does not count.
         """
-        missing = looked.clamp(1e-7, 1).log()
+        missing = attended.clamp(1e-7, 1).log()
         if lengths is not None:
-            places = torch.arange(looked.shape[-1], device=looked.device)
-            missing = missing.masked_fill(places >= lengths[:, None, None], 0.0)
+            positions = torch.arange(attended.shape[-1], device=attended.device)
+            missing = missing.masked_fill(positions >= lengths[:, None, None], 0.0)
         return self.coverage * missing.sum(-1)

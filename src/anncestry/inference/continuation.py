@@ -105,7 +105,7 @@ def search_row(
     with prediction.scope(prompt.tokens.device):
         logits, state = read_prompt(model, source)  # pyright: ignore[reportArgumentType]
         counter.add()
-        (found,) = decode(step, logits, state, search, written=source)
+        (found,) = decode(step, logits, state, search, context=source)
     rows = [
         {**_row(processor, prompt, torch.tensor(hypothesis.tokens)), "score": hypothesis.score}
         for hypothesis in found
