@@ -154,7 +154,7 @@ REFUSED = (
     (["--alignments", "page.html"], "--alignments: got 'page.html'; has no effect on"),
     (["--temperature", "0", "--top-p", "0.5"], "--top-p: got 0.5; has no effect at --temperature 0"),
     (["--length", "0", "--samples", "2"], "--length: got 0; must be at least 1"),
-    (["--seed", "9" * 30], "--seed: got '"),
+    (["--seed", "9" * 30], "--seed: got 9999"),
 )
 
 

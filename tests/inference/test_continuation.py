@@ -145,5 +145,5 @@ def test_a_prompt_that_is_too_long_is_cut_at_its_beginning(processor):
 def test_a_generator_goes_on_where_it_is():
     random = generator_of(5)
     assert generator_of(random) is random
-    with pytest.raises(anncestry.UserError, match="--seed"):
+    with pytest.raises(anncestry.UserError, match="seed"):
         generator_of(-1)

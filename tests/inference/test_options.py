@@ -37,22 +37,22 @@ def test_tasks_without_a_text_are_refused():
 @pytest.mark.parametrize(
     ("signature", "options", "message"),
     [
-        (TEXT, {"alpha": 0.6}, "--alpha: got '0.6'; has no effect on a run whose task is language-model"),
-        (TEXT, {"beam": 2, "top_k": 3}, "--top-k: got 3; is of sampling, and --beam asks for a beam search"),
-        (TEXT, {"n_best": 2, "seed": 0}, "--seed: got 0; is of sampling, and --n-best asks for a beam"),
-        (TEXT, {"temperature": 0, "samples": 2}, "--samples: got 2; has no effect at --temperature 0"),
-        (TEXT, {"length": 0}, "--length: got 0; must be at least 1"),
-        (TEXT, {"samples": 0}, "--samples: got 0; must be at least 1"),
-        (TRANSLATION, {"top_p": 0.5}, "--top-p: got '0.5'; has no effect on a run whose task is translation"),
+        (TEXT, {"alpha": 0.6}, "alpha: got '0.6'; has no effect on a run whose task is language-model"),
+        (TEXT, {"beam": 2, "top_k": 3}, "top_k: got 3; is of sampling, and `beam` asks for a beam search"),
+        (TEXT, {"n_best": 2, "seed": 0}, "seed: got 0; is of sampling, and `n_best` asks for a beam"),
+        (TEXT, {"temperature": 0, "samples": 2}, "samples: got 2; has no effect at `temperature=0`"),
+        (TEXT, {"length": 0}, "length: got 0; must be at least 1"),
+        (TEXT, {"samples": 0}, "samples: got 0; must be at least 1"),
+        (TRANSLATION, {"top_p": 0.5}, "top_p: got '0.5'; has no effect on a run whose task is translation"),
         (
             TRANSLATION,
             {"alpha": 1.0},
-            "--alpha: got 1.0; is the length penalty of a beam search; give --beam",
+            "alpha: got 1.0; is the length penalty of a beam search; give `beam`",
         ),
         (
             TRANSLATION,
             {"beam": 1, "unfinished": "last"},
-            "--unfinished: got 'last'; orders the texts of a beam",
+            "unfinished: got 'last'; orders the texts of a beam",
         ),
     ],
 )
@@ -101,7 +101,7 @@ def test_a_source_is_searched_greedily_by_default():
     wide = settings_of_search(TRANSLATION, {"n_best": 3, "alpha": 1.0, "unfinished": "last"})
     assert (wide.beam, wide.n_best, wide.alpha, wide.unfinished) == (3, 3, 1.0, "last")
     assert settings_of_search(TRANSLATION, {}, wide) is wide
-    with pytest.raises(UserError, match="--beam: got 2; is among what `search` says"):
+    with pytest.raises(UserError, match="beam: got 2; is among what `search` says"):
         settings_of_search(TRANSLATION, {"beam": 2}, wide)
     with pytest.raises(UserError, match="must be a Search"):
         settings_of_search(TRANSLATION, {}, Sampling())

@@ -49,7 +49,7 @@ def test_a_run_without_such_a_form_is_told_what_it_is_and_what_it_can_be(percept
 
 def test_an_option_of_another_form_is_an_error(perceptron, tmp_path, monkeypatch):
     monkeypatch.setitem(EXPORTERS, "stone", Exporter("all", lambda run: None, lambda *_: (), ("int8",)))
-    with pytest.raises(UserError, match=r"--int8: got True; is no option of elmo. Choices: .*stone"):
+    with pytest.raises(UserError, match=r"int8: got True; is no option of elmo. Choices: .*stone"):
         export_run(perceptron, "elmo", tmp_path / "out", int8=True)
 
 

@@ -125,7 +125,7 @@ def test_what_generates_no_text_says_so(points, text, pairs):
         pairs.stream("a b")
     with pytest.raises(UserError, match="alignments: got True; has no effect"):
         text.generate("The ", alignments=True)
-    with pytest.raises(UserError, match=r"--top-p: got '0.9'; has no effect on a run whose task is trans"):
+    with pytest.raises(UserError, match=r"top_p: got '0.9'; has no effect on a run whose task is trans"):
         pairs.generate("a b", top_p=0.9)
     with pytest.raises(UserError, match=r"search: got .*; has no effect on a run whose task is class"):
         points.predict("1, 2", search=anncestry.Search())
@@ -205,14 +205,14 @@ def test_a_page_of_the_inside(text, tmp_path):
     page = text.inspect("The value", units=3)
     assert page.write(tmp_path / "page.html").read_text(encoding="utf-8") == page.html
     assert page.facts
-    with pytest.raises(UserError, match="--head: got '1'; has no effect on the page"):
+    with pytest.raises(UserError, match="head: got '1'; has no effect on the page"):
         text.inspect("The value", head=1)
 
 
 def test_a_run_goes_to_another_program(text, tmp_path):
     assert text.export("torch", str(tmp_path / "weights.safetensors")) == ()
     assert Path(tmp_path / "weights.safetensors").is_file()
-    with pytest.raises(UserError, match="--int8: got True; is no option of torch"):
+    with pytest.raises(UserError, match="int8: got True; is no option of torch"):
         text.export("torch", tmp_path / "other.safetensors", int8=True)
 
 

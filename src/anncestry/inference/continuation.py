@@ -184,5 +184,5 @@ def generator_of(seed: int | torch.Generator | None) -> torch.Generator:
     if isinstance(seed, torch.Generator):
         return seed
     seed = 0 if seed is None else seed
-    check_seed(seed, "--seed")
+    check_seed(seed)
     return torch.Generator().manual_seed(seed)

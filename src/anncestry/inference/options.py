@@ -15,8 +15,8 @@ SAMPLING = ("samples", "temperature", "top_k", "top_p", "seed")
 BEAMS = ("beam", "n_best")
 """Options that ask for a search of the most probable text."""
 RANKING = {
-    "alpha": "is the length penalty of a beam search; give --beam too",
-    "unfinished": "orders the texts of a beam search; give --beam too",
+    "alpha": "is the length penalty of a beam search; give `beam` too",
+    "unfinished": "orders the texts of a beam search; give `beam` too",
 }
 """Options that say how beams are ranked, and why they need beams. Continuations of a prompt are of one length
 and none is finished, so that no ranking could change their order."""
@@ -46,18 +46,18 @@ def check_options(signature: Signature, options: Mapping[str, Any]) -> None:
     for name, value in given.items():
         rule = f"has no effect on a run whose task is {signature.task}"
         if name not in usable:
-            raise UserError(_flag(name), str(value), rule, list(map(_flag, usable)))
+            raise UserError(name, str(value), rule, usable)
     searched = [name for name in BEAMS if name in given]
     for name in SAMPLING if searched else ():
-        rule = f"is of sampling, and {_flag(searched[0])} asks for a beam search; give one of the two"
-        require(name not in given, _flag(name), given.get(name), rule)
+        rule = f"is of sampling, and `{searched[0]}` asks for a beam search; give one of the two"
+        require(name not in given, name, given.get(name), rule)
     if given.get("temperature") == 0:
         for name in ("top_k", "top_p", "samples", "seed"):
-            rule = "has no effect at --temperature 0, which takes the most probable token each time"
-            require(name not in given, _flag(name), given.get(name), rule)
+            rule = "has no effect at `temperature=0`, which takes the most probable token each time"
+            require(name not in given, name, given.get(name), rule)
     check_ranking(given)
     for name in ("length", "samples"):
-        require(given.get(name, 1) >= 1, _flag(name), given.get(name), "must be at least 1")
+        require(given.get(name, 1) >= 1, name, given.get(name), "must be at least 1")
 
 
 def check_ranking(options: Mapping[str, Any]) -> None:
@@ -65,7 +65,7 @@ def check_ranking(options: Mapping[str, Any]) -> None:
     if max(options.get("beam") or 1, options.get("n_best") or 1) > 1:
         return
     for name, rule in RANKING.items():
-        require(options.get(name) is None, _flag(name), options.get(name), rule)
+        require(options.get(name) is None, name, options.get(name), rule)
 
 
 def settings_of_search(
@@ -85,7 +85,7 @@ def settings_of_search(
     if search is None:
         return default_search(signature, **given)
     for name, value in given.items():
-        raise UserError(_flag(name), value, _SAID)
+        raise UserError(name, value, _SAID)
     require(isinstance(search, Search), "search", search, "must be a Search; sampling is of prompts")
     assert isinstance(search, Search)
     return search
@@ -108,7 +108,7 @@ def settings_of_continuation(
     if search is not None:
         beside = {"length", "samples", "seed"} if isinstance(search, Sampling) else {"length"}
         for name, value in given.items():
-            require(name in beside, _flag(name), value, _SAID)
+            require(name in beside, name, value, _SAID)
         if isinstance(search, Sampling):
             return search, length
         length = given.get("length", search.max_length)
@@ -121,8 +121,3 @@ def settings_of_continuation(
         ), length
     names = ("temperature", "top_k", "top_p")
     return Sampling(**{name: given.get(name, getattr(PredictOptions, name)) for name in names}), length
-
-
-def _flag(name: str) -> str:
-    """An option as messages name it."""
-    return f"--{name.replace('_', '-')}"

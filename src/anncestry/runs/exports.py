@@ -87,7 +87,7 @@ def export_run(run: RunFolder, to: str, out: Path, **options: Any) -> tuple[str,
     for name in options:
         if name not in exporter.options:
             able = [form for form, row in EXPORTERS.items() if name in row.options]
-            raise UserError(f"--{name.replace('_', '-')}", options[name], f"is no option of {to}", able)
+            raise UserError(name, options[name], f"is no option of {to}", able)
     fault = exporter.fault(run)
     if fault is not None:
         able = [form for form, row in EXPORTERS.items() if row.fault(run) is None]

@@ -27,7 +27,7 @@ def reconstruction_page(run: RunFolder, inputs: Sequence[Given], seed: int = 0) 
     Raises:
         UserError: an image cannot be read; the seed is out of range.
     """
-    check_seed(seed, "--seed")
+    check_seed(seed)
     processor: Any = run.processor
     model: Any = run.model
     given = torch.cat([processor.read(source)[1] for source in inputs])
