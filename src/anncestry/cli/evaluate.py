@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from anncestry.cli.by_class import class_lines
 from anncestry.cli.given import flag, given
 from anncestry.cli.groups import DATA, GENERATION, MACHINE, OUTPUT, group_of_data
 from anncestry.data.options import DataOptions
 from anncestry.data.sources.catalogue import Source
+from anncestry.report.by_class import class_lines
 
 if TYPE_CHECKING:
     from anncestry.runs.evaluation import Evaluation

@@ -34,7 +34,6 @@ class Arguments:
 def run(arguments: Arguments) -> int:
     """Write the page; print what stands out, and where it is."""
     from anncestry.cli.inputs import input_of
-    from anncestry.runs.inside.inspecting import inspect_run
     from anncestry.runs.run import Run
 
     if arguments.out is not None:
@@ -42,7 +41,7 @@ def run(arguments: Arguments) -> int:
     trained = Run(arguments.run)
     layers = {"layer": arguments.layer} if arguments.layer else {}
     source = input_of(arguments.input, trained.processor)
-    page = inspect_run(trained, source, **arguments.options, **layers)
+    page = trained.inspect(source, **arguments.options, **layers)
     out = page.write(arguments.out or arguments.run / "inside.html", "--out")
     print(page)
     print(f"Page: {out}")

@@ -54,9 +54,9 @@ def run(arguments: Arguments) -> int:
     """Train, showing progress; end with the scores and what to do next."""
     from rich.console import Console
 
-    from anncestry.cli.by_class import one_prediction
     from anncestry.cli.progress import TrainingProgress
     from anncestry.data.splits.about import learning_problem
+    from anncestry.report.by_class import one_prediction
     from anncestry.training.train import is_first_process
 
     begun = time.perf_counter()
