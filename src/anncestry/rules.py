@@ -9,7 +9,7 @@
 ...     norm: Annotated[str, one_of(("pre", "post"))] = "post"
 >>> BlockConfig(hidden_size=10)
 Traceback (most recent call last):
-anncestry.errors.UserError: hidden_size: got 10; must be a multiple of num_heads, 4.
+anncestry.errors.UserError: hidden_size: got 10; must be a multiple of `num_heads`, 4.
 
 A rule stands in the field's type and changes nothing in it: type checkers, `dataclasses` and readers of JSON
 see ``int`` where ``Size`` is written. Inside a type it is about what is inside: in ``tuple[Size, ...]`` about
@@ -129,7 +129,7 @@ class _Values(dict[str, Any]):
 
 def _compared(words: str, holds: Callable[[Any, Any], bool], bound: Any, why: str) -> Rule:
     if isinstance(bound, str):
-        text = _because(f"{words} {bound}, {{{bound}}}", why)
+        text = _because(f"{words} `{bound}`, {{{bound}}}", why)
         return Rule(lambda value, others: holds(value, getattr(others, bound)), text, compares=True)
     return Rule(lambda value, _: holds(value, bound), _because(f"{words} {bound}", why))
 
@@ -244,7 +244,7 @@ def _has(values: Any, given: dict[str, Any]) -> bool:
 
 
 def _in_words(given: dict[str, Any]) -> str:
-    return " and ".join(f"{name} is {value}" for name, value in given.items())
+    return " and ".join(f"`{name}` is {value}" for name, value in given.items())
 
 
 Size = Annotated[int, at_least(1)]

@@ -216,7 +216,7 @@ def test_keys_that_are_not_known_are_told(tmp_path):
         ({"position_embedding_type": "relative_key"}, "position_embedding_type.*another network"),
         ({"is_decoder": True}, "is_decoder.*another network"),
         ({"vocab_size": "many"}, "vocab_size must be a whole number"),
-        ({"num_attention_heads": 3}, "multiple of num_heads"),
+        ({"num_attention_heads": 3}, "multiple of `num_heads`"),
         ({"layer_norm_eps": "tiny"}, "layer_norm_eps must be a number"),
         ({"architectures": ["BertForMultipleChoice"]}, "chooses between texts"),
         ({"id2label": {"0": "a"}}, "each of 3 classes"),
