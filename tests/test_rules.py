@@ -81,11 +81,14 @@ class Child(Net):
     ("values", "message"),
     [
         ({"hidden_size": 0}, "hidden_size: got 0; must be at least 1."),
-        ({"hidden_size": 10}, "hidden_size: got 10; must be a multiple of `num_heads`, 4."),
+        ({"hidden_size": 10}, "hidden_size: got 10; must be a multiple of `num_heads`, which is 4."),
         ({"num_heads": 0}, "num_heads: got 0; must be at least 1."),  # and nothing is divided by it
         ({"kernel_sizes": (3, 0)}, "kernel_sizes: got (3, 0); must be at least 1."),
         ({"proj_size": 0}, "proj_size: got 0; must be at least 1."),
-        ({"seq_len": 17}, "seq_len: got 17; must be at most `num_positions`, 16: every token has one."),
+        (
+            {"seq_len": 17},
+            "seq_len: got 17; must be at most `num_positions`, which is 16: every token has one.",
+        ),
         ({"dropout": 1.0}, "dropout: got 1.0; is a probability below 1."),
         ({"dropout": math.nan}, "dropout: got nan; must be a finite number."),
         ({"norm": "both"}, "norm: got 'both'; must be one of. Choices: pre, post."),
@@ -97,7 +100,7 @@ class Child(Net):
         ({"hidden_size": "8"}, "hidden_size: got '8'; must be a whole number; it is a text."),
         ({"kernel_sizes": (3, 1.5)}, "kernel_sizes[1]: got 1.5; must be a whole number; it is a number."),
         ({"num_heads": None}, "num_heads: got None; must be a whole number; it is null."),
-        ({"groups": (4, 6)}, "groups: got (4, 6); must be a multiple of `num_heads`, 4."),
+        ({"groups": (4, 6)}, "groups: got (4, 6); must be a multiple of `num_heads`, which is 4."),
     ],
 )
 def test_an_error_names_field_value_rule_and_choices(values, message):
@@ -231,9 +234,9 @@ class Pair:
 @pytest.mark.parametrize(
     ("rule", "right", "wrong", "text"),
     [
-        (at_least("b"), 3, 2, "must be at least `b`, {b}"),
-        (below("b"), 2, 3, "must be below `b`, {b}"),
-        (same_as("b", "they are tied"), 3, 6, "must be `b`, {b}: they are tied"),
+        (at_least("b"), 3, 2, "must be at least `b`, which is {b}"),
+        (below("b"), 2, 3, "must be below `b`, which is {b}"),
+        (same_as("b", "they are tied"), 3, 6, "must be `b`, which is {b}: they are tied"),
         (multiple_of(2), 4, 3, "must be even"),
         (multiple_of(3), 6, 4, "must be a multiple of 3"),
         (length(2, "is a pair"), (1, 2), (1,), "is a pair"),

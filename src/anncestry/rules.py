@@ -9,7 +9,7 @@
 ...     norm: Annotated[str, one_of(("pre", "post"))] = "post"
 >>> BlockConfig(hidden_size=10)
 Traceback (most recent call last):
-anncestry.errors.UserError: hidden_size: got 10; must be a multiple of `num_heads`, 4.
+anncestry.errors.UserError: hidden_size: got 10; must be a multiple of `num_heads`, which is 4.
 
 A rule stands in the field's type and changes nothing in it: type checkers, `dataclasses` and readers of JSON
 see ``int`` where ``Size`` is written. Inside a type it is about what is inside: in ``tuple[Size, ...]`` about
@@ -129,7 +129,7 @@ class _Values(dict[str, Any]):
 
 def _compared(words: str, holds: Callable[[Any, Any], bool], bound: Any, why: str) -> Rule:
     if isinstance(bound, str):
-        text = _because(f"{words} `{bound}`, {{{bound}}}", why)
+        text = _because(f"{words} `{bound}`, which is {{{bound}}}", why)
         return Rule(lambda value, others: holds(value, getattr(others, bound)), text, compares=True)
     return Rule(lambda value, _: holds(value, bound), _because(f"{words} {bound}", why))
 
@@ -258,6 +258,7 @@ DerivedSize = Annotated[int, at_least(0, "0 derives it from other fields")]
 Rate = Annotated[float, Rule(lambda rate, _: 0 <= rate < 1, "is a probability below 1")]
 """The rate of a dropout."""
 Share = Annotated[float, Rule(lambda value, _: 0 <= value < 1, "must be at least 0 and below 1")]
+Portion = Annotated[float, Rule(lambda value, _: 0 < value <= 1, "must be above 0 and at most 1")]
 Probability = Annotated[float, Rule(lambda value, _: 0 <= value <= 1, "is a probability")]
 Positive = Annotated[float, above(0)]
 NotNegative = Annotated[float, at_least(0)]

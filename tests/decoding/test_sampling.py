@@ -104,8 +104,8 @@ def test_it_continues_as_the_model_reads(name):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"temperature": -1.0}, "temperature: got -1.0; must be 0"),
-        ({"top_k": -1}, "top_k: got -1; must be 0"),
+        ({"temperature": -1.0}, "temperature: got -1.0; must not be negative: 0 takes the best"),
+        ({"top_k": -1}, "top_k: got -1; must not be negative: 0 for all"),
         ({"top_p": 0.0}, "top_p: got 0.0; must be above 0 and at most 1"),
         ({"top_p": 1.5}, "top_p: got 1.5; must be above 0 and at most 1"),
     ],

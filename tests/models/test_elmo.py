@@ -232,7 +232,7 @@ def test_the_published_softmax_has_its_count():
         ({"filter_counts": (4,)}, r"filter_counts: got \(4,\); one for each width"),
         ({"filter_widths": (1, 0)}, r"filter_widths: got \(1, 0\); must be at least 1"),
         ({"num_chars": 2}, "num_chars: got 2; must have room for"),
-        ({"mixed": (3,)}, r"mixed: got \(3,\); must be at most `num_layers`, 2"),
+        ({"mixed": (3,)}, r"mixed: got \(3,\); must be at most `num_layers`, which is 2"),
         ({"dropout": 1.0}, "dropout: got 1.0; is a probability below 1"),
         ({"proj_size": 0}, "proj_size: got 0; must be at least 1"),
         ({"cell_clip": -1.0}, "cell_clip: got -1.0; must not be negative"),

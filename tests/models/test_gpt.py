@@ -94,7 +94,9 @@ def test_a_window_that_is_too_long():
     _, state = model(tokens(1, 10))
     with pytest.raises(UserError, match="length: got 13"):
         model(tokens(1, 3), state)
-    with pytest.raises(UserError, match=r"seq_len: got 20; must be at most `num_positions`, 12: .* `window`"):
+    with pytest.raises(
+        UserError, match=r"seq_len: got 20; must be at most `num_positions`, which is 12: .* `window`"
+    ):
         tiny(seq_len=20)
     with pytest.raises(UserError, match="seq_len: got 20"):
         tiny(seq_len=20, task="classification", output_size=3)
@@ -237,9 +239,12 @@ def test_the_text_is_learnt_beside_the_answer():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"num_heads": 3}, "hidden_size: got 16; must be a multiple of `num_heads`, 3"),
+        ({"num_heads": 3}, "hidden_size: got 16; must be a multiple of `num_heads`, which is 3"),
         ({"activation": "tanh"}, "activation: got 'tanh'.*Choices: relu, gelu, gelu-tanh"),
-        ({"output_size": 4}, "output_size: got 4; must be `input_size`, 11, where `task` is language-model"),
+        (
+            {"output_size": 4},
+            "output_size: got 4; must be `input_size`, which is 11, where `task` is language-model",
+        ),
         ({"task": "tagging"}, "task: got 'tagging'"),
         ({"dropout": 1.0}, "dropout: got 1.0"),
     ],

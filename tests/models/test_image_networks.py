@@ -306,7 +306,7 @@ def test_images_of_many_sizes_fit(name, shape):
         ("vgg", {"column": "F"}, "A, B, C, D, E"),
         ("vgg", {"dropout": 1.0}, "dropout"),
         ("alexnet", {"channels": (96, 256)}, "five convolutions"),
-        ("alexnet", {"channels": (3, 4, 4, 4, 4)}, "must be a multiple of `groups`, 2"),
+        ("alexnet", {"channels": (3, 4, 4, 4, 4)}, "must be a multiple of `groups`, which is 2"),
         ("all-cnn", {"coarser": "blur"}, "pool, stride, conv, more"),
         ("context-net", {"large": True, "dilations": (1, 2)}, "7 dilated layers"),
         ("lenet-5", {"task": "regression"}, "classification"),

@@ -86,7 +86,7 @@ def test_frozen_parameters_are_left_out():
         ({"epochs": 0}, "epochs: got 0; must be above 0."),
         ({"beta2": 1.0}, "beta2: got 1.0; must be at least 0 and below 1."),
         ({"label_smoothing": -0.1}, "label_smoothing: got -0.1; must be at least 0 and below 1."),
-        ({"average": 30}, "average: got 30; must be at most `evaluations`, 20."),
+        ({"average": 30}, "average: got 30; must be at most `evaluations`, which is 20."),
         (
             {"schedule": "inverse-sqrt"},
             "schedule: got 'inverse-sqrt'; falls from the warm-up on, so it needs warmup_steps.",

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 
 from anncestry.arrays import Float, Int, Tensor
-from anncestry.errors import require
+from anncestry.rules import Checked, at_least
 
 
 @dataclass(frozen=True, kw_only=True)
-class Constraints:
+class Constraints(Checked):
     """Rules on the text as a whole. None of them is in the papers of the timeline.
 
     Attributes:
@@ -22,16 +23,9 @@ class Constraints:
             does not depend on where the logits have their zero.)
     """
 
-    min_length: int = 1
-    no_repeat_ngram: int = 0
-    repetition_penalty: float = 1.0
-
-    def __post_init__(self) -> None:
-        require(self.min_length >= 1, "min_length", self.min_length, "must be at least 1: the end counts")
-        rule = "must be 0 (no such rule) or more"
-        require(self.no_repeat_ngram >= 0, "no_repeat_ngram", self.no_repeat_ngram, rule)
-        rule = "must be 1 (no such rule) or more"
-        require(self.repetition_penalty >= 1, "repetition_penalty", self.repetition_penalty, rule)
+    min_length: Annotated[int, at_least(1, "the end counts")] = 1
+    no_repeat_ngram: Annotated[int, at_least(0, "0 for no such rule")] = 0
+    repetition_penalty: Annotated[float, at_least(1, "1 for no such rule")] = 1.0
 
     @property
     def needs_context(self) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 
@@ -11,6 +12,7 @@ from anncestry.decoding.constraints import Constraints
 from anncestry.decoding.dispatch import read_prompt
 from anncestry.errors import require
 from anncestry.protocols import SequenceModel, State
+from anncestry.rules import Portion, at_least
 
 
 @dataclass(frozen=True)
@@ -26,16 +28,9 @@ class Sampling(Constraints):
         top_p: the probability that is left at least; 1 for all.
     """
 
-    temperature: float = 1.0
-    top_k: int = 0
-    top_p: float = 1.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        rule = "must be 0 (the best token each time) or more"
-        require(self.temperature >= 0, "temperature", self.temperature, rule)
-        require(self.top_k >= 0, "top_k", self.top_k, "must be 0 (all tokens) or more")
-        require(0 < self.top_p <= 1, "top_p", self.top_p, "must be above 0 and at most 1 (all tokens)")
+    temperature: Annotated[float, at_least(0, "0 takes the best token each time")] = 1.0
+    top_k: Annotated[int, at_least(0, "0 for all tokens")] = 0
+    top_p: Portion = 1.0
 
     def probabilities(self, logits: Float[Tensor, "B V"]) -> Float[Tensor, "B V"]:
         """What is drawn from, (B, V), each row summing to 1."""

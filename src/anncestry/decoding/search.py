@@ -1,14 +1,13 @@
 """How hypotheses are searched and what they are ranked by."""
 
-import math
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import torch
 
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.decoding.constraints import Constraints
-from anncestry.errors import require
+from anncestry.rules import Size, at_least, at_most, one_of
 
 LENGTH_PENALTIES = ("gnmt", "average", "none")
 UNFINISHED = ("compared", "last")
@@ -49,34 +48,15 @@ class Search(Constraints):
             the finished ones, by score, as is usual; ``last``: behind all of them.
     """
 
-    beam: int = 1
-    n_best: int = 1
-    length_penalty: str = "gnmt"
+    beam: Size = 1
+    n_best: Annotated[Size, at_most("beam")] = 1
+    length_penalty: Annotated[str, one_of(LENGTH_PENALTIES)] = "gnmt"
     alpha: float = 0.6
-    coverage: float = 0.0
-    max_length: int = 100
-    max_factor: float = 0.0
-    most: int = 0
-    unfinished: str = "compared"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.beam >= 1, "beam", self.beam, "must be at least 1 (the best token each time)")
-        rule = f"must be at least 1 and at most `beam`, which is {self.beam}"
-        require(1 <= self.n_best <= self.beam, "n_best", self.n_best, rule)
-        rule = "must be one of"
-        kind = self.length_penalty
-        require(kind in LENGTH_PENALTIES, "length_penalty", kind, rule, LENGTH_PENALTIES)
-        require(math.isfinite(self.alpha), "alpha", self.alpha, "must be a number")
-        rule = "must be 0 (no such penalty) or more"
-        require(0 <= self.coverage < math.inf, "coverage", self.coverage, rule)
-        rule = f"must be at least `min_length`, which is {self.min_length}"
-        require(self.max_length >= self.min_length, "max_length", self.max_length, rule)
-        rule = "must be 0 (the source does not count) or more"
-        require(0 <= self.max_factor < math.inf, "max_factor", self.max_factor, rule)
-        place = self.unfinished
-        require(place in UNFINISHED, "unfinished", place, "must be one of", UNFINISHED)
-        require(self.most >= 0, "most", self.most, "must be 0 (no such limit) or more")
+    coverage: Annotated[float, at_least(0, "0 for no such penalty")] = 0.0
+    max_length: Annotated[int, at_least("min_length")] = 100
+    max_factor: Annotated[float, at_least(0, "0 where the source does not count")] = 0.0
+    most: Annotated[int, at_least(0, "0 for no such limit")] = 0
+    unfinished: Annotated[str, one_of(UNFINISHED)] = "compared"
 
     def penalty(self, length: Length) -> Length:
         """lp of a length."""

@@ -42,7 +42,7 @@ from anncestry.layers.images.dense_block import (
     frozen_dense_block,
 )
 from anncestry.layers.watching import untouched, watched
-from anncestry.rules import Rate, Size, Sizes, above, at_most, one_of
+from anncestry.rules import Portion, Rate, Size, Sizes, one_of
 from anncestry.signature import Signature
 
 BOTTLENECK = 4  # a 1x1 convolution writes so many times k channels before each 3x3
@@ -69,7 +69,7 @@ class DenseNetConfig(ImageConfig):
     growth_rate: Size
     blocks: Sizes
     bottleneck: bool = True
-    compression: Annotated[float, above(0), at_most(1)] = 0.5
+    compression: Portion = 0.5
     stem: Annotated[str, one_of(STEMS)] = "imagenet"
     stem_channels: Size
     dropout: Rate = 0.0

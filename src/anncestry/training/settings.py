@@ -10,6 +10,7 @@ from anncestry.rules import (
     Checked,
     Count,
     NotNegative,
+    Portion,
     Positive,
     Share,
     Size,
@@ -126,7 +127,7 @@ class TrainingSettings(Checked):
     schedule: Annotated[Schedule, NEEDS_WARMUP] = "constant"
     warmup_steps: Count = 0
     warmup: Share = 0.0
-    decay: Annotated[float, above(0), at_most(1)] = 1.0
+    decay: Portion = 1.0
     decay_after: Count = 0
     augment: Annotated[str, accepted_by(kinds_of)] = ""
     clip_norm: NotNegative = 0.0

@@ -76,7 +76,7 @@ def test_from_the_command_line(tmp_path, capsys):
     assert (
         main(["import", str(FIXTURES / "v2/aren-transliteration"), str(folder), "--set", "num_heads=5"]) == 2
     )
-    assert "must be a multiple of `num_heads`, 5" in capsys.readouterr().err
+    assert "must be a multiple of `num_heads`, which is 5" in capsys.readouterr().err
     assert not folder.exists()
 
 
