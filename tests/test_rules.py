@@ -18,9 +18,11 @@ from anncestry.rules import (
     Checked,
     Count,
     NotNegative,
+    Portion,
     Positive,
     Probability,
     Rate,
+    Share,
     Size,
     Sizes,
     above,
@@ -201,6 +203,8 @@ def test_kinds_of_numbers(value):
     @dataclass(frozen=True)
     class Numbers:
         rate: Rate
+        share: Share
+        portion: Portion
         probability: Probability
         positive: Positive
         not_negative: NotNegative
@@ -208,6 +212,8 @@ def test_kinds_of_numbers(value):
     held = {name: rule.holds(value, None) for name, (rule,) in rules.rules_of(Numbers).items()}
     assert held == {
         "rate": 0 <= value < 1,
+        "share": 0 <= value < 1,
+        "portion": 0 < value <= 1,
         "probability": 0 <= value <= 1,
         "positive": value > 0,
         "not_negative": value >= 0,
