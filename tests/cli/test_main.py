@@ -149,7 +149,7 @@ REFUSED = (
     ),
     (
         ["--n-best", "4", "--beam", "3"],
-        "--n-best: got 4; must be at least 1 and at most --beam, which is 3",
+        "--n-best: got 4; must be at most --beam, which is 3",
     ),
     (["--alignments", "page.html"], "--alignments: got 'page.html'; has no effect on"),
     (["--temperature", "0", "--top-p", "0.5"], "--top-p: got 0.5; has no effect at --temperature 0"),
