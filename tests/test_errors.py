@@ -57,3 +57,6 @@ def test_another_place_spells_the_arguments_its_own_way():
     flags = {"batch_size": "--batch-size", "seed": "--seed", "max_steps": "--max-steps", "a": "--a"}
     wanted = "--batch-size: got 0; must be above --seed. Try --max-steps 3 or `other`; `a b`."
     assert error.spelt(flags) == wanted
+    choices = UserError("a", 1, "is wrong", ["`seed`", "seed"])
+    assert str(choices) == "a: got 1; is wrong. Choices: `seed`, seed."
+    assert choices.spelt(flags) == "--a: got 1; is wrong. Choices: --seed, seed."

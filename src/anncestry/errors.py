@@ -69,7 +69,7 @@ class UserError(ValueError):
         )
         message = message.rstrip(".") + "."
         if self.choices is not None:
-            message += f" Choices: {', '.join(self.choices)}."
+            message += f" Choices: {_NAME.sub(spell, ', '.join(self.choices))}."
         if hint:
             message += f" {hint}"
         return message

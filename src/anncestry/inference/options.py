@@ -46,7 +46,7 @@ def check_options(signature: Signature, options: Mapping[str, Any]) -> None:
     for name, value in given.items():
         rule = f"has no effect on a run whose task is {signature.task}"
         if name not in usable:
-            raise UserError(name, str(value), rule, usable)
+            raise UserError(name, str(value), rule, [f"`{other}`" for other in usable])
     searched = [name for name in BEAMS if name in given]
     for name in SAMPLING if searched else ():
         rule = f"is of sampling, and `{searched[0]}` asks for a beam search; give one of the two"

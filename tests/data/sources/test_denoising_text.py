@@ -144,13 +144,13 @@ def test_the_task_goes_with_models_that_write() -> None:
         ({"window": 3}, "window: got 3; must have room for a text with its end: at least 4"),
         (
             {"masking": "spans"},
-            "masking: got 'spans'; is for text that is masked or corrupted: --task masked-lm",
+            "masking: got 'spans'; is for text that is masked or corrupted: `task` masked-lm",
         ),
-        ({"pairs": "next"}, "pairs: got 'next'; is for text that is masked or corrupted: --task masked-lm"),
+        ({"pairs": "next"}, "pairs: got 'next'; is for text that is masked or corrupted: `task` masked-lm"),
         ({"vocab_size": 20}, "vocab_size: got 20; must have room for 256 bytes .*, and 5 special tokens"),
         (
             {"task": None, "cache": "x"},
-            "is for text that is masked or corrupted: --task masked-lm or denoising",
+            "is for text that is masked or corrupted: `task` masked-lm or denoising",
         ),
     ],
 )

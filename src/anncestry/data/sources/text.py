@@ -178,7 +178,7 @@ def _line_reader(options: DataOptions, given: Processor | None) -> Callable[...,
     usual = DataOptions()
     for name, tasks in _TASKS_OF.items():
         value = getattr(options, name)
-        rule = f"is for text that is masked or corrupted: --task {' or '.join(tasks)}"
+        rule = f"is for text that is masked or corrupted: `task` {' or '.join(tasks)}"
         require(options.task in tasks or value == getattr(usual, name), name, value, rule)
     readers = {masked_text.TASK: masked_text.masked_text, denoising_text.TASK: denoising_text.denoising_text}
     return readers.get(options.task or "")
