@@ -14,27 +14,25 @@ from pathlib import Path
 
 from house import ARROWS, FLOORS, ROOT, room
 
-from anncestry.drawings.family_tree import BOX_HEIGHT, FAINT, INK, LINE, PAPER, text_width
+from anncestry.drawings.family_tree import FAINT, FONT, INK, LINE, PAPER, text_width
 from anncestry.drawings.layered import Layout, lay_out, line_through
 
 PICTURE = Path(__file__).resolve().parents[2] / "docs" / "pictures" / "rooms.svg"
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
-FOLDERS = sorted(
-    (path.name for path in ROOT.iterdir() if (path / "__init__.py").is_file()),
-    key=lambda name: (FLOOR_OF[name], name),
-)
-WIDTH, MARGIN, HEAD, GAP = 900.0, 16.0, 64.0, 34.0
-FONT = "Helvetica, Arial, 'DejaVu Sans', sans-serif"
+GROUND = sorted(name for floor in FLOORS[:3] for name in floor)
+"""Modules beside the folders, on the three lowest floors."""
+ROOMS = sorted(FLOOR_OF.keys() - {*GROUND, "__init__", "__main__"}, key=lambda name: (FLOOR_OF[name], name))
+WIDTH, MARGIN, HEAD, GAP, BOX_HEIGHT = 900.0, 16.0, 64.0, 34.0, 32.0
 STYLE = (
     f"text{{font-family:{FONT};fill:{INK};text-anchor:middle}}.name{{font-size:13px;font-weight:600}}"
-    f".files{{font-size:10px;fill:{FAINT}}}.title{{font-size:16px;font-weight:600;text-anchor:start}}"
+    f".title{{font-size:16px;font-weight:600;text-anchor:start}}"
     f".note{{font-size:11px;text-anchor:start;fill:{FAINT}}}.arrow{{fill:none;stroke:{LINE};stroke-width:1.4}}"
 )
 
 
 def imported() -> dict[str, set[str]]:
     """The folders that each folder imports."""
-    found: dict[str, set[str]] = {name: set() for name in FOLDERS}
+    found: dict[str, set[str]] = {name: set() for name in ROOMS}
     for module, others in ARROWS.items():
         if room(module) in found:
             found[room(module)] |= {room(other) for other in others if room(other) in found} - {room(module)}
@@ -44,7 +42,7 @@ def imported() -> dict[str, set[str]]:
 def shortest(arrows: Mapping[str, set[str]]) -> dict[str, list[str]]:
     """The arrows without those that a longer way makes needless. None of them may run in a circle."""
     below: dict[str, set[str]] = {}
-    for name in FOLDERS:  # from the ground up
+    for name in ROOMS:  # from the ground up
         below[name] = set(arrows[name]).union(*(below[other] for other in arrows[name]))
     return {
         name: sorted(
@@ -55,21 +53,20 @@ def shortest(arrows: Mapping[str, set[str]]) -> dict[str, list[str]]:
 
 
 def purpose(name: str) -> str:
-    """The first line of what a room says it is for."""
-    said = ast.get_docstring(ast.parse((ROOT / name / "__init__.py").read_text(encoding="utf-8"))) or ""
+    """The first sentences of what a room says it is for."""
+    path = ROOT / name / "__init__.py" if (ROOT / name).is_dir() else ROOT / f"{name}.py"
+    said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     return " ".join(said.partition("\n\n")[0].split())
 
 
 def picture() -> str:
     """The whole file; the same imports give the same bytes."""
     arrows = shortest(imported())
-    files = {name: sum(1 for _ in (ROOT / name).rglob("*.py")) for name in FOLDERS}
-    widths = {name: round(text_width(name, 13.0) + 26, 1) for name in FOLDERS}
-    floors = {name: FLOOR_OF[name] for name in FOLDERS}
+    widths = {name: round(text_width(name, 13.0) + 26, 1) for name in ROOMS}
+    floors = {name: FLOOR_OF[name] for name in ROOMS}
     layout = lay_out(floors, arrows, widths, WIDTH - 2 * MARGIN)
     row_of = {item[0]: number for number, row in enumerate(layout.rows) for item in row if len(item) == 1}
     count = len(layout.rows)
-    ground = sorted(name for name in FLOOR_OF if name not in FOLDERS and not name.startswith("__"))
     height = _top(-1, count) + BOX_HEIGHT + MARGIN
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:.0f} {height:.0f}" '
@@ -82,16 +79,11 @@ def picture() -> str:
         "makes needless are left out.</text>",
     ]
     parts += [_arrow(low, high, layout, row_of, count) for high, lows in arrows.items() for low in lows]
-    for name in FOLDERS:
+    for name in ROOMS:
         x = MARGIN + layout.middle[row_of[name]][(name,)]
-        parts.append(
-            _box(name, f"{files[name]} files", purpose(name), x, _top(row_of[name], count), widths[name])
-        )
-    half = len(ground) // 2 + 1
-    parts.append(
-        _box(", ".join(ground[:half]) + ",", ", ".join(ground[half:]), "modules that every room may import",
-             WIDTH / 2, _top(-1, count), WIDTH - 2 * MARGIN)
-    )  # fmt: skip
+        parts.append(_box(name, purpose(name), x, _top(row_of[name], count), widths[name]))
+    told = "modules that every room may import"
+    parts.append(_box("  ".join(GROUND), told, WIDTH / 2, _top(-1, count), WIDTH - 2 * MARGIN))
     return "\n".join([*parts, "</svg>", ""])
 
 
@@ -115,12 +107,11 @@ def _arrow(low: str, high: str, layout: Layout, row_of: Mapping[str, int], count
     return f'<path class="arrow" d="{path}"><title>{high} imports {low}</title></path>{head}'
 
 
-def _box(name: str, below: str, told: str, x: float, y: float, width: float) -> str:
+def _box(name: str, told: str, x: float, y: float, width: float) -> str:
     return (
         f'<g><title>{escape(told)}</title><rect x="{x - width / 2:.1f}" y="{y}" width="{width}" '
         f'height="{BOX_HEIGHT}" rx="6" fill="#eef2f7" stroke="{LINE}"/>'
-        f'<text class="name" x="{x:.1f}" y="{y + 21}">{escape(name)}</text>'
-        f'<text class="files" x="{x:.1f}" y="{y + 37}">{escape(below)}</text></g>'
+        f'<text class="name" x="{x:.1f}" y="{y + 20.5}">{escape(name)}</text></g>'
     )
 
 
