@@ -14,7 +14,7 @@ class Arguments(Filters):
     """Which part of the timeline, and how to print it."""
 
     long: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Also print names, papers, tasks and sizes; default: a line for each architecture."""
+    """Also print names, papers, tasks, files and sizes; default: a line for each architecture."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print JSON."""
 
@@ -49,7 +49,7 @@ def show_lines(architectures: list[Architecture]) -> None:
             console.print(line, overflow="ellipsis", no_wrap=True)
         else:
             print(line.plain)
-    print(f"{len(architectures)} architectures; --long adds names, papers, tasks and sizes")
+    print(f"{len(architectures)} architectures; --long adds names, papers, tasks, files and sizes")
 
 
 def show_table(architectures: list[Architecture]) -> None:
@@ -62,12 +62,13 @@ def show_table(architectures: list[Architecture]) -> None:
     table = Table(box=box.SIMPLE_HEAD)
     for heading in ("year", "name", "parents"):
         table.add_column(heading, no_wrap=True)
-    table.add_column("what it adds, paper, tasks, sizes")
+    table.add_column("what it adds, paper, tasks, file, sizes")
     for architecture in architectures:
         facts = Text()
         facts.append(architecture.name, style="bold")
         facts.append(f": {architecture.adds}\n{architecture.paper}\n", style="")
         facts.append(f"tasks: {', '.join(architecture.tasks)}", style="dim")
+        facts.append(f"\nfile: models/{architecture.module}.py", style="dim")
         if architecture.presets:
             sizes = ", ".join(f"{preset.name} {preset.num_parameters:,}" for preset in architecture.presets)
             facts.append(f"\nsizes: {sizes}", style="dim")

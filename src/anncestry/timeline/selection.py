@@ -81,6 +81,7 @@ def as_json(architecture: Architecture) -> dict[str, Any]:
         "paper": architecture.paper,
         "tasks": list(architecture.tasks),
         "fits": sorted(map(list, architecture.fits)),
+        "module": f"anncestry.models.{architecture.module}",
         "aliases": list(architecture.aliases),
         "presets": [
             {"name": preset.name, "parameters": preset.num_parameters, "source": preset.source}

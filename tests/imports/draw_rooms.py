@@ -1,10 +1,10 @@
-"""Draw the rooms of the package from its real imports, for docs/architecture.md.
+"""Draw the rooms of the package from its real imports, as a picture and as a tree, for docs/architecture.md.
 
-    python tests/imports/rooms_picture.py
+    python tests/imports/draw_rooms.py
 
-writes docs/pictures/rooms.svg. Boxes are folders, an arrow runs from a room to one that it imports. Left out
-are arrows to the modules on the ground, which every room may import, and those that say nothing new, because
-a longer way leads to the same room.
+writes docs/pictures/rooms.svg and the tree in the document. Boxes are rooms, an arrow runs from a room to one
+that it imports. Left out are arrows to the modules on the ground, which every room may import, and those that
+say nothing new, because a longer way leads to the same room. What a room is for is said by its docstring.
 """
 
 import ast
@@ -17,7 +17,8 @@ from house import ARROWS, FLOORS, ROOT, room
 from anncestry.drawings.family_tree import FAINT, FONT, INK, LINE, PAPER, text_width
 from anncestry.drawings.layered import Layout, lay_out, line_through
 
-PICTURE = Path(__file__).resolve().parents[2] / "docs" / "pictures" / "rooms.svg"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PICTURE, DOCUMENT = DOCS / "pictures" / "rooms.svg", DOCS / "architecture.md"
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 GROUND = sorted(name for floor in FLOORS[:3] for name in floor)
 """Modules beside the folders, on the three lowest floors."""
@@ -52,11 +53,31 @@ def shortest(arrows: Mapping[str, set[str]]) -> dict[str, list[str]]:
     }
 
 
-def purpose(name: str) -> str:
-    """The first sentences of what a room says it is for."""
-    path = ROOT / name / "__init__.py" if (ROOT / name).is_dir() else ROOT / f"{name}.py"
-    said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+def purpose(path: Path) -> str:
+    """The first paragraph of what a module, or a package's folder, says it is for."""
+    source = path / "__init__.py" if path.is_dir() else path
+    said = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
     return " ".join(said.partition("\n\n")[0].split())
+
+
+def place_of(name: str) -> Path:
+    """The folder or the file of a room."""
+    return ROOT / name if (ROOT / name).is_dir() else ROOT / f"{name}.py"
+
+
+def tree() -> str:
+    """The rooms from the roof to the ground, each with its folders, what it is for and what it imports."""
+    arrows = shortest(imported())
+    lines = []
+    for name in [*reversed(ROOMS), *GROUND]:
+        place = place_of(name)
+        lines.append(f"{place.name + '/' * place.is_dir():<18}{purpose(place)}")
+        for folder in sorted(path.parent for path in place.rglob("__init__.py") if path.parent != place):
+            inner = folder.relative_to(place)
+            lines.append(f"{'  ' * len(inner.parts) + inner.name + '/':<18}{purpose(folder)}")
+        if arrows.get(name):
+            lines.append(f"{'':<18}imports {', '.join(arrows[name])}")
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def picture() -> str:
@@ -81,7 +102,7 @@ def picture() -> str:
     parts += [_arrow(low, high, layout, row_of, count) for high, lows in arrows.items() for low in lows]
     for name in ROOMS:
         x = MARGIN + layout.middle[row_of[name]][(name,)]
-        parts.append(_box(name, purpose(name), x, _top(row_of[name], count), widths[name]))
+        parts.append(_box(name, purpose(place_of(name)), x, _top(row_of[name], count), widths[name]))
     told = "modules that every room may import"
     parts.append(_box("  ".join(GROUND), told, WIDTH / 2, _top(-1, count), WIDTH - 2 * MARGIN))
     return "\n".join([*parts, "</svg>", ""])
@@ -115,6 +136,13 @@ def _box(name: str, told: str, x: float, y: float, width: float) -> str:
     )
 
 
+def with_tree(document: str) -> str:
+    """The document with today's tree in the place of the one that it holds."""
+    before, fence, rest = document.partition("```text\n")
+    _, end, after = rest.partition("```\n")
+    return f"{before}{fence}{tree()}\n{end}{after}"
+
+
 if __name__ == "__main__":
     PICTURE.write_text(picture(), encoding="utf-8")
-    print(PICTURE)
+    DOCUMENT.write_text(with_tree(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
