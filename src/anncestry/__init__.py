@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from anncestry import timeline
     from anncestry.data import DataOptions, load_data
     from anncestry.decoding import Search
+    from anncestry.drawings.history import log
     from anncestry.errors import UserError
     from anncestry.inspection.conformance import check_model
     from anncestry.inspection.costs import costs
     from anncestry.models.create import create
     from anncestry.race.compare import compare
+    from anncestry.runs.overview import diff, summary
     from anncestry.runs.run import Run, embed, load
     from anncestry.signature import Signature
     from anncestry.timeline import TIMELINE
@@ -42,9 +44,12 @@ __all__ = [
     "compare",
     "costs",
     "create",
+    "diff",
     "embed",
     "load",
     "load_data",
+    "log",
+    "summary",
     "timeline",
     "train",
 ]

@@ -583,7 +583,7 @@ def test_the_report():
     assert lines[0] == "LeakingNorm: 1 passed, 1 failed, 1 skipped"
     assert lines[1] == "pass  output-shape      the outputs are (3, 3)"
     assert lines[2].startswith("fail  batch-invariance  row 0 alone")
-    assert report._repr_html_().count("<tr>") == 4
+    assert "1 passed, 1 failed" in report._repr_html_()
     with pytest.raises(
         UserError, match="model: got 'LeakingNorm'; fails 1 of 3 checks: batch-invariance: row 0"
     ):

@@ -107,9 +107,15 @@ def log(
 ) -> Log:
     """The history of an architecture as commits: what each step added, and what it removed.
 
-        log("bert")
-        log("cnn", forks=True, form="graph")
-        log(all=True, kind="recurrent", until=2014)
+    >>> anncestry.log("gru", form="oneline", first_parent=True)
+    1406.1078 (HEAD -> gru) 2014 Gated recurrent unit
+    lstm 2000 Long short-term memory
+    lstm-1997 1997 Long short-term memory of 1997
+    rnn 1990 Simple recurrent network
+    mlp 1986 Multi-layer perceptron
+    perceptron 1958 Perceptron
+    >>> len(anncestry.log(all=True, kind="recurrent", until=2014).entries)
+    10
 
     Args:
         name: an architecture or a preset.
@@ -121,6 +127,9 @@ def log(
         since, until: only these years, both ends included.
         form: ``"commits"``, ``"oneline"``, or ``"graph"``.
         reverse: the oldest first.
+
+    Returns:
+        The entries; ``str`` is the printed text, ``to_json()`` the data, ``svg()`` a picture.
 
     Raises:
         UserError: nothing has that name, none is given where one is needed, or a filter is unknown.

@@ -13,7 +13,7 @@ import random
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -23,8 +23,11 @@ from anncestry.errors import UserError
 from anncestry.inspection import checks as of_function
 from anncestry.inspection import learning as of_learning
 from anncestry.inspection.subject import Broken, NotApplicable, Subject
-from anncestry.report.rows import html_table
+from anncestry.report.shown import Shown
 from anncestry.signature import GENERATION_TASKS, NUM_CHARACTERS, InputKind, Signature, Task
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 CHECKS: dict[str, Callable[[Subject], str]] = {
     "output-shape": of_function.output_shape,
@@ -61,10 +64,10 @@ class CheckResult:
 
 
 @dataclass(frozen=True, repr=False)
-class Report:
+class Report(Shown):
     """What all checks found about one model.
 
-    It prints as a line for each check.
+    ``str`` is a line for each check, and a notebook shows it.
 
     Attributes:
         model: the name of its class.
@@ -91,20 +94,16 @@ class Report:
             rule = f"fails {len(self.failures)} of {len(self.results)} checks: {complaints}"
             raise UserError("model", self.model, rule)
 
-    def summary(self) -> str:
-        """How many checks passed, failed and had nothing to check, in one line."""
+    def show(self, console: "Console | None" = None) -> None:
+        """Print a line for each check, behind how many passed, failed and had nothing to check."""
+        from rich.console import Console
+
         outcomes = [result.outcome for result in self.results]
         counts = (outcomes.count("pass"), outcomes.count("fail"), outcomes.count("skip"))
-        return "{}: {} passed, {} failed, {} skipped".format(self.model, *counts)
-
-    def __repr__(self) -> str:
         width = max((len(result.name) for result in self.results), default=0)
         rows = [f"{result.outcome}  {result.name:<{width}}  {result.message}" for result in self.results]
-        return "\n".join([self.summary(), *rows])
-
-    def _repr_html_(self) -> str:
-        rows = [(result.outcome, result.name, result.message) for result in self.results]
-        return html_table(self.summary(), ("outcome", "check", "what was found"), rows, left=3)
+        text = "\n".join(["{}: {} passed, {} failed, {} skipped".format(self.model, *counts), *rows])
+        (console or Console()).print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def check_model(

@@ -21,7 +21,7 @@ import functools
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -36,9 +36,11 @@ from anncestry.inspection.tensors import tensors_in
 from anncestry.layers.watching import unheeded
 from anncestry.models.create import build
 from anncestry.protocols import OwnRule, outputs_of
-from anncestry.report.numbers import operations, plural
-from anncestry.report.rows import html_table, text_table
+from anncestry.report.shown import Shown
 from anncestry.signature import GENERATION_TASKS, Signature
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,10 +66,10 @@ class LayerCost:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Costs:
+class Costs(Shown):
     """What one batch costs; the conventions are those of the module's docstring.
 
-    It prints as a table of its layers; ``to_json()`` has all of it as plain data.
+    ``str`` is a table of the layers and of the whole, and a notebook shows it.
 
     Attributes:
         batch_size: B, examples in the batch that FLOPs and memory are given for.
@@ -93,32 +95,15 @@ class Costs:
         """All fields as plain data."""
         return asdict(self)
 
-    def summary(self) -> str:
-        """The totals, in two lines."""
-        return (
-            f"{plural(self.parameters, 'parameter')}; a batch of {self.batch_size}: {operations(self.flops)} "
-            f"forward, {operations(self.training_flops)} in a training step,\n"
-            f"{plural(self.activation_bytes, 'byte')} kept for the backward pass, "
-            f"{plural(self.sequential_steps, 'step')} in sequence"
-        )
+    def show(self, console: "Console | None" = None) -> None:
+        """Print the layers and the whole."""
+        from rich.console import Console
 
-    def __repr__(self) -> str:
-        return f"{self.summary()}\n{text_table(_HEAD, self._rows(), left=3)}"
+        from anncestry.report.costs import print_layers, print_total
 
-    def _repr_html_(self) -> str:
-        return html_table(self.summary(), _HEAD, self._rows(), left=3)
-
-    def _rows(self) -> list[list[str]]:
-        return [
-            [
-                layer.name, layer.type, "x".join(map(str, layer.output_shape)), f"{layer.parameters:,}",
-                f"{layer.flops:,}",
-            ]
-            for layer in self.layers
-        ]  # fmt: skip
-
-
-_HEAD = ("layer", "type", "output shape", "parameters", "FLOPs")
+        console = console or Console()
+        print_layers(console, self.layers)
+        print_total(console, self)
 
 
 def costs(model: Any, signature: Signature | None = None, *, batch_size: int = 1) -> Costs:
@@ -126,14 +111,18 @@ def costs(model: Any, signature: Signature | None = None, *, batch_size: int = 1
 
     >>> model = anncestry.create("lstm", input_size=10, hidden_size=20, output_size=5)
     >>> anncestry.costs(model, batch_size=32)
-    2,585 parameters; a batch of 32: 2.46 MFLOPs forward, 7.39 MFLOPs in a training step,
-    325,120 bytes kept for the backward pass, 17 steps in sequence
-    layer            type      output shape  parameters      FLOPs
-    embedding        Identity  32x16x10               0          0
-    input_dropout    Dropout   32x16x10               0          0
-    wiring.layers.0  Unrolled  32x16x20           2,480  2,457,600
-    dropout          Dropout   32x20                  0          0
-    readout          Linear    32x5                 105      6,400
+      layer             type       output     parameters       FLOPs
+     ────────────────────────────────────────────────────────────────
+      embedding         Identity   32x16x10            0           0
+      input_dropout     Dropout    32x16x10            0           0
+      wiring.layers.0   Unrolled   32x16x20        2,480   2,457,600
+      dropout           Dropout    32x20               0           0
+      readout           Linear     32x5              105       6,400
+     parameters             2,585  10,340 bytes in single precision
+     FLOPs, forward     2,464,000  for 32 examples; a multiplication and an addition are two
+     FLOPs, training    7,392,000  3 x forward
+     activation memory    325,120  bytes kept for the backward pass of 32 examples
+     sequential steps          17  matrix products that wait for one another
     >>> anncestry.costs(model).parameters
     2585
 

@@ -26,7 +26,7 @@ class Shown:
 
         text = io.StringIO()
         self.show(Console(file=text, width=WIDTH, color_system=None, force_terminal=False))
-        return text.getvalue().rstrip("\n")
+        return "\n".join(line.rstrip() for line in text.getvalue().splitlines()).strip("\n")
 
     def __repr__(self) -> str:
         return str(self)

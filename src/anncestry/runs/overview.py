@@ -26,10 +26,26 @@ def summary(
 ) -> Summary:
     """Layers with shapes, parameters and FLOPs, and what running the model costs; no weight is allocated.
 
-        summary("resnet-18")
-        summary("lstm", input="tokens:35x10000", num_layers=2)
-        summary("runs/lstm-digits")
-        summary(my_module, input="1x28x28")
+    >>> anncestry.summary("lenet-5").costs.parameters
+    60000
+    >>> anncestry.summary("lstm", input="tokens:35x10000", num_layers=2, hidden_size=20).costs.layers[-1].name
+    'readout'
+    >>> import torch
+    >>> module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10))
+    >>> anncestry.summary(module, input="1x28x28")
+    Sequential
+    classification of image inputs 1x28x28, 10 outputs
+    <BLANKLINE>
+      layer   type      output   parameters    FLOPs
+     ────────────────────────────────────────────────
+      0       Flatten   1x784             0        0
+      1       Linear    1x10          7,850   15,680
+    <BLANKLINE>
+     parameters          7,850  31,400 bytes in single precision
+     FLOPs, forward     15,680  for 1 example; a multiplication and an addition are two
+     FLOPs, training    47,040  3 x forward
+     activation memory       0  bytes kept for the backward pass of 1 example
+     sequential steps        1  matrix products that wait for one another
 
     Args:
         subject: an architecture or preset, a run folder, a config, or a ``torch.nn.Module``.
@@ -72,9 +88,15 @@ def diff(
 ) -> Diff:
     """What sets two models apart: declared ideas, structure, cost and behaviour.
 
-        diff("lstm", "gru")
-        diff("runs/a", "runs/b", layers=["declared"])
-        diff(my_module, "resnet-18", input="3x32x32").equal
+    >>> print(anncestry.diff("lstm", "gru", layers=["declared"]))
+    --- lstm  Long short-term memory, classification of series 50x8
+    +++ gru  Gated recurrent unit, classification of series 50x8
+    @@ declared: common ancestor lstm @@
+    commit 1406.1078 (gru, 2014) Cho et al.
+    - the separate cell and the output gate
+    + an update gate that both keeps and writes
+    >>> anncestry.diff("lstm", "lstm").equal
+    True
 
     Args:
         a, b: each an architecture or preset, a run folder, ``"module:attribute"``, a config, or a
