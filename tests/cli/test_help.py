@@ -47,6 +47,13 @@ def test_options_stand_in_groups():
     assert "options" not in titles
 
 
+def test_predictions_have_their_groups():
+    lines = printed("predict").splitlines()
+    groups = ["input", "generation", "beam search", "machine", "output"]
+    assert [line for line in lines if line in (*groups, "options")] == groups
+    assert "beam search" in printed("evaluate").splitlines()
+
+
 def test_a_default_is_said_and_a_switch_that_is_off_says_none():
     text = printed("train")
     assert "(default: 64)" in text

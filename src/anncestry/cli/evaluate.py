@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from anncestry.cli.given import flag, given
-from anncestry.cli.groups import DATA, GENERATION, MACHINE, OUTPUT, group_of_data
+from anncestry.cli.groups import DATA, MACHINE, OUTPUT, SEARCH, group_of_data
 from anncestry.data.options import DataOptions
 from anncestry.data.sources.catalogue import Source
 from anncestry.report.by_class import class_lines
@@ -34,12 +34,12 @@ class Arguments:
     """Other data than the run's own, of the same kind: all of it is scored, be it one row."""
     split: Annotated[Literal["train", "validation", "test", "held-out"] | None, DATA] = None
     """Of the run's own data: the split to score; default: the test split."""
-    beam: Annotated[int | None, GENERATION] = None
+    beam: Annotated[int | None, SEARCH] = None
     """Translations and captions: how many hypotheses the search follows; 1, the default, takes the best token
     each time."""
-    alpha: Annotated[float | None, GENERATION] = None
+    alpha: Annotated[float | None, SEARCH] = None
     """Translations and captions: the length penalty of a beam search, 0 for none; default: 0.6."""
-    unfinished: Annotated[Literal["compared", "last"] | None, GENERATION] = None
+    unfinished: Annotated[Literal["compared", "last"] | None, SEARCH] = None
     """Translations and captions: texts that a beam search cuts at the greatest length are compared with
     finished ones by score, which is the default, or put last."""
     precision: Annotated[Literal["32", "bf16", "int8"], MACHINE] = "32"

@@ -22,11 +22,13 @@ MODEL = Group("model")
 OPTIMIZATION = Group("optimization")
 BUDGET = Group("budget")
 GENERATION = Group("generation")
+SEARCH = Group("beam search")
 MACHINE = Group("machine")
 OUTPUT = Group("output")
 OTHER = Group("options")
 OF_KINDS = {kind: Group(f"data: {kind}") for kind in OPTION_KINDS}
-ORDER = (INPUT, DATA, *OF_KINDS.values(), MODEL, OPTIMIZATION, BUDGET, GENERATION, OTHER, MACHINE, OUTPUT)
+_NET = (MODEL, OPTIMIZATION, BUDGET, GENERATION, SEARCH)
+ORDER = (INPUT, DATA, *OF_KINDS.values(), *_NET, OTHER, MACHINE, OUTPUT)
 """How the groups follow each other, where a command has them."""
 
 _OF_TRAINING = {
@@ -34,6 +36,14 @@ _OF_TRAINING = {
     MACHINE: ("accumulate", "precision", "compile", "save_seconds", "devices", "accelerator"),
     OF_KINDS["images"]: ("augment",),
 }
+
+
+_OF_PREDICTION = {SEARCH: ("beam", "n_best", "alpha", "unfinished"), OUTPUT: ("alignments", "out")}
+
+
+def group_of_prediction(option: str) -> Group:
+    """The group of a field of `PredictOptions`."""
+    return next((group for group, options in _OF_PREDICTION.items() if option in options), GENERATION)
 
 
 def group_of_data(option: str) -> Group:

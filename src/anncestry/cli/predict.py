@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from anncestry.cli.given import flag, given
+from anncestry.cli.groups import INPUT, MACHINE, OUTPUT, group_of_prediction
 from anncestry.cli.printing import print_json, print_row, print_texts, print_vector
 from anncestry.cli.rows import check_rows_file, check_vectors_file, write_rows, write_vectors
 from anncestry.errors import UserError
@@ -28,7 +29,7 @@ _OF_TASK: dict[str, tuple[str, ...]] = {
     "embedding": ("out",),
 }
 """Options that apply to a task beside those of generation; to other tasks: ``out``."""
-GivenOptions: Any = given(PredictOptions)
+GivenOptions: Any = given(PredictOptions, group_of=group_of_prediction)
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,11 @@ class Arguments:
     inputs: tyro.conf.Positional[tuple[str, ...]]
     """Files, folders, - for standard input, or the inputs themselves: a row of numbers, a text to go on, a
     text with a [MASK] in place of a word."""
-    literal: bool = False
+    literal: Annotated[bool, INPUT] = False
     """Take every input as it stands, also where it is the name of a file that is there, or `-`."""
-    json: bool = False
+    json: Annotated[bool, OUTPUT] = False
     """Print one JSON object per input."""
-    precision: Literal["32", "bf16", "int8"] = "32"
+    precision: Annotated[Literal["32", "bf16", "int8"], MACHINE] = "32"
     """`32`; `bf16`, about twice as fast where the processor has it, which rounds to two or three digits; or
     `int8` for the products of Transformers, faster still."""
     options: Annotated[GivenOptions, tyro.conf.arg(name="")] = field(default_factory=dict)

@@ -67,7 +67,7 @@ class TrainingSettings(Checked):
     anncestry.errors.UserError: learning_rate: got 0; must be above 0.
 
     Attributes:
-        epochs: passes over the training split; None where steps or seconds decide.
+        epochs: passes over the training split; default: as many as steps or seconds allow.
         max_steps: stop after so many steps.
         max_seconds: stop after so many seconds of training, without evaluating and saving (`--max-time 5m`).
         batch_size: examples in one step over all devices and accumulated parts; streams of a text.
