@@ -50,5 +50,5 @@ def test_it_is_seen_from_inside(run, tmp_path, capsys) -> None:
     pictures(tmp_path / "some", 2)
     page = tmp_path / "inside.html"
     assert main(["inspect", str(run.folder), str(tmp_path / "some"), "--out", str(page)]) == 0
-    assert "the net writes" in capsys.readouterr().out
+    assert "the net generates" in capsys.readouterr().out
     assert "<svg" in page.read_text() or "<img" in page.read_text()

@@ -17,7 +17,7 @@ class Arguments:
     """Which claims to check, and where the numbers and pictures go."""
 
     names: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Claims of `anncestry claims --list`; all of them unless told."""
+    """Claims of `anncestry claims --list`; default: all of them."""
     list: tyro.conf.FlagCreatePairsOff[bool] = False
     """Show the claims and who made them, and run nothing."""
     out: Path = Path("claims")
@@ -41,29 +41,23 @@ def run(arguments: Arguments) -> int:
         show_list(console, claims if arguments.names else CLAIMS)
         return 0
 
-    from anncestry.claims.common import records
-    from anncestry.runs.folder import make_folder
+    from anncestry.claims.common.running import run_claims
 
-    make_folder(arguments.out)
-    results: list[records.Result] = []
-    interrupted = False
-    try:
-        for number, claim in enumerate(claims, 1):
-            with console.status(f"{number}/{len(claims)} {claim.id}"):
-                evidence = claim.run(arguments.seed)
-            results.append((claim, evidence))
-            records.write(arguments.out, results, arguments.seed)
-            line = f"{number}/{len(claims)} {claim.id}: {evidence.verdict} ({evidence.seconds:.1f} s)"
+    with console.status("") as status:
+
+        def watch(number, claim, evidence) -> None:
+            place = f"{number}/{len(claims)} {claim.id}"
+            if evidence is None:
+                status.update(place)
+                return
+            line = f"{place}: {evidence.verdict} ({evidence.seconds:.1f} s)"
             console.print(line, style=STYLES[evidence.verdict], highlight=False)
-    except KeyboardInterrupt:
-        interrupted = True
-        if results:  # it may have come in the middle of writing
-            records.write(arguments.out, results, arguments.seed)
+
+        results, interrupted = run_claims(claims, arguments.out, arguments.seed, watch)
     if results:
         show_verdicts(console, results)
-        console.print(
-            f"Report: {arguments.out / 'claims.html'}", soft_wrap=True, markup=False, highlight=False
-        )
+        page = arguments.out / "claims.html"
+        console.print(f"Report: {page}", soft_wrap=True, markup=False, highlight=False)
     if interrupted:
         console.print(f"Stopped; {len(results)} of {len(claims)} claims are done.", highlight=False)
     return 130 if interrupted else 0

@@ -42,7 +42,7 @@ def feature_map_page(run: Any, source: Given, options: InspectOptions) -> Page:
 def _predicted(row: dict[str, Any]) -> str:
     """The prediction in words."""
     if "caption" in row:
-        return f"the net writes “{row['caption']}”"
+        return f"the net generates “{row['caption']}”"
     if "class" not in row:
         return ", ".join(f"{key} {value:.4g}" for key, value in row.items() if isinstance(value, float))
     figures = row.get("probabilities") or row.get("scores") or {}
