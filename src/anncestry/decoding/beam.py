@@ -111,7 +111,7 @@ def _extend(
     trace: Trace,
     sources: Int[Tensor, "M"],
     length: int,
-) -> tuple[BeamState, Live, Int[Tensor, "M C"], Int[Tensor, "M C"]]:
+) -> tuple[BeamState, Live, Int[Tensor, "M candidates"], Int[Tensor, "M candidates"]]:
     """The 2k best ways to go on, with the hypotheses they go on from and their tokens."""
     search, rules = request.search, (length, beams, request.end, request.never)
     shape = (len(sources), len(logits) // len(sources), -1)
@@ -134,7 +134,7 @@ def _extend(
 
 
 def _going_on(
-    live: Live, parents: Tensor, tokens: Tensor, is_end: Bool[Tensor, "M C"], beam: int
+    live: Live, parents: Tensor, tokens: Tensor, is_end: Bool[Tensor, "M candidates"], beam: int
 ) -> tuple[Live, Int[Tensor, "M k"], Int[Tensor, "M k"]]:
     """The k best that did not end: there are as many, since each hypothesis ends in one way only."""
     ranked, order = live.ranked.masked_fill(is_end, -torch.inf).topk(beam)
@@ -143,7 +143,12 @@ def _going_on(
 
 
 def _with_finished(
-    finished: Ended, new: Live, parents: Tensor, is_end: Bool[Tensor, "M C"], length: int, search: Search
+    finished: Ended,
+    new: Live,
+    parents: Tensor,
+    is_end: Bool[Tensor, "M candidates"],
+    length: int,
+    search: Search,
 ) -> Ended:
     """The k best of those finished before and now."""
     score = new.score(length, search).masked_fill(~is_end, -torch.inf)

@@ -105,7 +105,7 @@ def log_probs_of(
     return log_probs, ruled
 
 
-def split_of(leaves: list[bool], device: torch.device) -> tuple[Int[Tensor, "G"], Int[Tensor, "M"]]:
+def split_of(leaves: list[bool], device: torch.device) -> tuple[Int[Tensor, "gone"], Int[Tensor, "M"]]:
     """Which sources leave, and which stay."""
     gone = [place for place, leave in enumerate(leaves) if leave]
     kept = [place for place, leave in enumerate(leaves) if not leave]

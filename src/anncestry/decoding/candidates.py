@@ -10,7 +10,7 @@ MANY = 2**15  # numbers, from which on more operations on fewer numbers pay
 
 def best_candidates(
     log_probs: Float[Tensor, "N k V"], before: Float[Tensor, "N k"], count: int
-) -> tuple[Float[Tensor, "N C"], Int[Tensor, "N C"], Int[Tensor, "N C"]]:
+) -> tuple[Float[Tensor, "N candidates"], Int[Tensor, "N candidates"], Int[Tensor, "N candidates"]]:
     """The ``count`` largest ``log_probs + before``, best first, with their hypotheses and their tokens.
 
     Where there are fewer, the rest is minus infinity.

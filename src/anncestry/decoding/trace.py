@@ -38,7 +38,7 @@ class Ended(NamedTuple):
         """The first ``count`` of each source, which are the best where they are in order."""
         return map_state(lambda part: part[:, :count], self)
 
-    def leaving(self, sources: Int[Tensor, "M"], last: "Ended", rows: Int[Tensor, "G"]) -> "Ended":
+    def leaving(self, sources: Int[Tensor, "M"], last: "Ended", rows: Int[Tensor, "gone"]) -> "Ended":
         """With the ``rows`` of ``last`` put where the sources have their place."""
         places = sources[rows]
         return map_state(lambda whole, part: whole.index_copy(0, places, part[rows]), self, last)

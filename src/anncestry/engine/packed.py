@@ -24,8 +24,8 @@ the whole product (measured on Zen 3; on Zen 4, which has AVX-512, both pay at a
 
 
 def plain_product(
-    h: Float[Tensor, "B H"], weight: Float[Tensor, "G H"], added: Float[Tensor, "*B G"] | None = None
-) -> Float[Tensor, "B G"]:
+    h: Float[Tensor, "B D"], weight: Float[Tensor, "K D"], added: Float[Tensor, "*B K"] | None = None
+) -> Float[Tensor, "B K"]:
     """``added + h weight^T``."""
     return h @ weight.t() if added is None else torch.addmm(added, h, weight.t())
 
@@ -34,14 +34,14 @@ class PackedWeight:
     """``added + h weight^T`` for a weight that does not change; no gradients.
 
     Args:
-        weight: (G, H), float32, on a CPU; what is kept is a copy.
+        weight: (K, D), float32, on a CPU; what is kept is a copy.
     """
 
-    def __init__(self, weight: Float[Tensor, "G H"]) -> None:
+    def __init__(self, weight: Float[Tensor, "K D"]) -> None:
         self.weight = weight  # held: whoever knows it by its memory must not meet another one there
         self._blocks = torch.ops.mkldnn._reorder_linear_weight(weight.detach().contiguous())
 
-    def __call__(self, h: Float[Tensor, "B H"], added: Float[Tensor, "B G"] | None = None) -> Tensor:
+    def __call__(self, h: Float[Tensor, "B D"], added: Float[Tensor, "B K"] | None = None) -> Tensor:
         if added is None:
             return torch.ops.mkldnn._linear_pointwise(h, self._blocks, None, "none", [], "")
         return torch.ops.mkldnn._linear_pointwise.binary(h, added, self._blocks, None, "add")

@@ -28,7 +28,7 @@ class Filters:
     """
 
     name: str
-    weights: Float[Tensor, "N C F F"]
+    weights: Float[Tensor, "maps C F F"]
     channels: tuple[int, ...]
     total: int
 
@@ -49,7 +49,7 @@ class FeatureMaps:
     """
 
     name: str
-    maps: Float[Tensor, "N h w"]
+    maps: Float[Tensor, "maps H W"]
     channels: tuple[int, ...]
     total: int
     unit: tuple[int, int, int]
@@ -140,7 +140,7 @@ def _maps_of(name: str, maps: Tensor, x: Tensor, field: Field, limit: int) -> Fe
     )
 
 
-def _largest(values: Float[Tensor, "N *"], limit: int) -> Tensor:
+def _largest(values: Float[Tensor, "maps *"], limit: int) -> Tensor:
     """Which of the first axis have the largest norm; of equals the first."""
     return values.flatten(1).norm(dim=1).sort(descending=True, stable=True).indices[:limit]
 

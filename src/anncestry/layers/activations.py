@@ -27,7 +27,7 @@ class ScaledTanh(nn.Module):
 class Maxout(nn.Module):
     """The larger of each pair of neighbours: (..., 2F) -> (..., F). Goodfellow et al., 1302.4389."""
 
-    def forward(self, x: Float[Tensor, "*B F2"]) -> Float[Tensor, "*B F"]:
+    def forward(self, x: Float[Tensor, "*B D2"]) -> Float[Tensor, "*B D"]:
         return x.unflatten(-1, (-1, 2)).amax(-1)
 
 

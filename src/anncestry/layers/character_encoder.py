@@ -56,7 +56,7 @@ class CharacterEncoder(nn.Module):
         embed_dim: of a character.
         widths, counts: of the filters, one of each for every convolution.
         num_highways: layers.
-        output_size: N, of a word's vector.
+        output_size: E, of a word's vector.
         activation: of the convolutions: ``relu`` or ``tanh``.
     """
 
@@ -85,14 +85,14 @@ class CharacterEncoder(nn.Module):
         nn.init.normal_(self.projection.weight, std=features**-0.5)
         nn.init.zeros_(self.projection.bias)
 
-    def encode(self, characters: Int[Tensor, "M C"]) -> Float[Tensor, "M N"]:
+    def encode(self, characters: Int[Tensor, "M characters"]) -> Float[Tensor, "M E"]:
         """The vectors of words, each computed in full."""
         table = nn.functional.pad(self.embedding, (0, 0, 1, 0))  # id 0: zeros
-        embedded = nn.functional.embedding(characters, table).transpose(1, 2)  # (M, E, C)
+        embedded = nn.functional.embedding(characters, table).transpose(1, 2)  # (M, features, characters)
         found = [self.activation(convolve(embedded).amax(2)) for convolve in self.convolutions]
         return self.projection(self.highways(torch.cat(found, dim=1)))
 
-    def forward(self, characters: Int[Tensor, "*B C"]) -> Float[Tensor, "*B N"]:
+    def forward(self, characters: Int[Tensor, "*B characters"]) -> Float[Tensor, "*B E"]:
         rows = characters.flatten(0, -2)
         # where nothing is known of the words yet, all of them count
         if rows.device.type == "meta" or torch.compiler.is_compiling():
@@ -101,7 +101,7 @@ class CharacterEncoder(nn.Module):
         words = self.encode(self._without_tail(distinct))
         return nn.functional.embedding(places, words).unflatten(0, characters.shape[:-1])
 
-    def _without_tail(self, words: Int[Tensor, "M C"]) -> Int[Tensor, "M C2"]:
+    def _without_tail(self, words: Int[Tensor, "M characters"]) -> Int[Tensor, "M fewer"]:
         """The words up to where each only repeats its last character, and one window of that: what is cut off
         holds the same windows again, which change no maximum."""
         changes = (words != words[:, -1:]).any(0).nonzero()

@@ -4,7 +4,7 @@ Paper: Z. Lan, M. Chen, S. Goodman, K. Gimpel, P. Sharma & R. Soricut, "ALBERT: 
 self-supervised learning of language representations", 1909.11942 (2019).
 
     x = W Drop(LN(E_word[token] + E_segment[segment] + E_position[position])) + b      E = 128 features to D
-    N times the same block
+    L times the same block
     masked tokens:     softmax(LN(gelu(W_t x + b_t)) E_word^T + b),                    W_t from D to E
     the second text:   is it the first, swapped?  softmax(W_n p + b_n)
 
@@ -47,8 +47,8 @@ class Albert(Bert):
         return nn.ModuleList([self.make_block()])
 
     def transform(
-        self, x: Float[Tensor, "N T D"], visible: Bool[Tensor, "N 1 1 T"] | None
-    ) -> Float[Tensor, "N T D"]:
+        self, x: Float[Tensor, "B T D"], visible: Bool[Tensor, "B 1 1 T"] | None
+    ) -> Float[Tensor, "B T D"]:
         (block,) = self.blocks
         for _ in range(self.config.num_layers):
             x = block(x, visible)

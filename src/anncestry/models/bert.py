@@ -4,7 +4,7 @@ Paper: J. Devlin, M.-W. Chang, K. Lee & K. Toutanova, "BERT: pre-training of dee
 for language understanding", 1810.04805 (2018).
 
     x = Drop(LN(E_word[token] + E_segment[segment] + E_position[position]))
-    N times:  x = LN(x + Drop(MH(x, x)));  x = LN(x + Drop(W_2 gelu(W_1 x + b_1) + b_2))
+    L times:  x = LN(x + Drop(MH(x, x)));  x = LN(x + Drop(W_2 gelu(W_1 x + b_1) + b_2))
     masked tokens:     softmax(LN(gelu(W_t x + b_t)) E_word^T + b)     at the positions of 15 % of the tokens
     next sentence:     softmax(W_n p + b_n),   p = tanh(W_p x_0 + b_p)
 
@@ -66,7 +66,7 @@ class BertConfig(Checked):
         input_size: V, tokens.
         output_size: K, classes, values, tags or the vocabulary; 2 for a span, D for an embedding.
         hidden_size: D.
-        num_layers: N.
+        num_layers: L.
         num_heads: h; D is a multiple of it.
         inner_size: F, hidden units of the feed-forward nets; 4 D where it is 0.
         embed_dim: E, features of the tables; D where it is 0.
@@ -157,7 +157,7 @@ class Pooler(nn.Module):
         self.linear, self.dropout = Linear(width, width), nn.Dropout(dropout)
         self.activation = activation
 
-    def forward(self, x: Float[Tensor, "N T D"]) -> Float[Tensor, "N D"]:
+    def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B D"]:
         return self.activation(self.linear(self.dropout(x[:, 0])))
 
 
@@ -268,10 +268,10 @@ class Bert(nn.Module):
 
     def encode(
         self,
-        tokens: Int[Tensor, "N T"],
-        lengths: Int[Tensor, "N"] | None = None,
-        segments: Int[Tensor, "N T"] | None = None,
-    ) -> Float[Tensor, "N T D"]:
+        tokens: Int[Tensor, "B T"],
+        lengths: Int[Tensor, "B"] | None = None,
+        segments: Int[Tensor, "B T"] | None = None,
+    ) -> Float[Tensor, "B T D"]:
         """The vectors of all tokens, behind the last block.
 
         Args:
@@ -286,23 +286,23 @@ class Bert(nn.Module):
         return self.transform(self.embeddings(tokens, segments), visible)
 
     def transform(
-        self, x: Float[Tensor, "N T D"], visible: Bool[Tensor, "N 1 1 T"] | None
-    ) -> Float[Tensor, "N T D"]:
+        self, x: Float[Tensor, "B T D"], visible: Bool[Tensor, "B 1 1 T"] | None
+    ) -> Float[Tensor, "B T D"]:
         """All blocks, one after the other."""
         for block in self.blocks:
             x = block(x, visible)
         return x
 
     def forward(self, tokens, lengths=None, targets=None, segments=None):
-        """The outputs of whole texts, (N, T) tokens.
+        """The outputs of whole texts, (B, T) tokens.
 
         Args:
             lengths, segments: as for `encode`.
-            targets: (N, T) masked-lm: logits only where they are not `IGNORED`; without them everywhere.
+            targets: (B, T) masked-lm: logits only where they are not `IGNORED`; without them everywhere.
 
         Returns:
-            (N, K) for classification and regression, (N, T, K) for tagging, (N, T, 2) for a span, (N, D) for
-            an embedding; for masked-lm (N, T, V), or (M, V) of the M words that are asked for, in a `Filled`
+            (B, K) for classification and regression, (B, T, K) for tagging, (B, T, 2) for a span, (B, D) for
+            an embedding; for masked-lm (B, T, V), or (M, V) of the M words that are asked for, in a `Filled`
             where there are relations too.
         """
         x = self.encode(tokens, lengths, segments)
@@ -317,11 +317,11 @@ class Bert(nn.Module):
             return self.head(x).masked_fill(~visible_places(lengths, tokens)[..., None], OUTSIDE)
         return self.head(self.dropout(self.summary(x, lengths)))
 
-    def summary(self, x: Float[Tensor, "N T D"], lengths: Int[Tensor, "N"] | None) -> Float[Tensor, "N D"]:
+    def summary(self, x: Float[Tensor, "B T D"], lengths: Int[Tensor, "B"] | None) -> Float[Tensor, "B D"]:
         """What stands for a whole input, where it is put into a class or given a value."""
         return self.pooler(x)  # pyright: ignore[reportOptionalCall]
 
-    def fill_in(self, x: Float[Tensor, "N T D"], targets: Int[Tensor, "N T"] | None) -> Tensor | Filled:
+    def fill_in(self, x: Float[Tensor, "B T D"], targets: Int[Tensor, "B T"] | None) -> Tensor | Filled:
         """Scores of words where they are asked for."""
         if targets is None:
             words = self.words(x)
@@ -331,7 +331,7 @@ class Bert(nn.Module):
             return words
         return Filled(words, self.relation(self.pooler(x)))  # pyright: ignore[reportOptionalCall]
 
-    def asked(self, targets: Int[Tensor, "N T"]) -> Bool[Tensor, "N T"]:
+    def asked(self, targets: Int[Tensor, "B T"]) -> Bool[Tensor, "B T"]:
         """Where a word is asked for; the first place asks for the relation, if there are any."""
         asked = targets != IGNORED
         if self.config.num_relations:
@@ -342,7 +342,7 @@ class Bert(nn.Module):
         """Logits of the vocabulary at these positions."""
         return self.head(x, self.embeddings.words.weight)  # pyright: ignore
 
-    def pool(self, x: Float[Tensor, "N T D"], lengths: Int[Tensor, "N"] | None) -> Float[Tensor, "N K"]:
+    def pool(self, x: Float[Tensor, "B T D"], lengths: Int[Tensor, "B"] | None) -> Float[Tensor, "B K"]:
         """One vector for each text."""
         if self.config.pooling == "pooler":
             pooled = self.pooler(x)  # pyright: ignore[reportOptionalCall]

@@ -117,11 +117,11 @@ class DenseLayer(nn.Module):
         self.bottleneck = config.bottleneck
         self.dropout = nn.Dropout(config.dropout)
 
-    def narrow(self, *features: Float[Tensor, "B _ H W"]) -> Float[Tensor, "B N H W"]:
+    def narrow(self, *features: Float[Tensor, "B _ H W"]) -> Float[Tensor, "B K H W"]:
         """The first convolution over everything before: what is quadratic in the depth, if kept."""
         return self.conv1(self.norm1(torch.cat(features, 1)).relu_())
 
-    def forward(self, features: list[Tensor], recompute: bool = False) -> Float[Tensor, "B k H W"]:
+    def forward(self, features: list[Tensor], recompute: bool = False) -> Float[Tensor, "B K H W"]:
         if recompute:
             h = checkpoint(self.narrow, *features, use_reentrant=False, context_fn=self._contexts)
         else:
@@ -172,7 +172,7 @@ class DenseBlock(nn.ModuleDict):
         for number in range(num_layers):
             self[f"denselayer{number + 1}"] = DenseLayer(in_channels + number * config.growth_rate, config)
 
-    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D H W"]:
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K H W"]:
         if not self.bottleneck or x.device.type != "cpu" or torch.compiler.is_compiling():
             return self.plain(x)
         if not all(layer.is_untouched() for layer in self.values()):  # pyright: ignore
@@ -183,7 +183,7 @@ class DenseBlock(nn.ModuleDict):
             return self.by_hand(x)
         return self.plain(x)
 
-    def plain(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D H W"]:
+    def plain(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K H W"]:
         """Layer by layer, as the paper says it."""
         features = [x]
         recompute = self.recompute and torch.is_grad_enabled()
@@ -191,7 +191,7 @@ class DenseBlock(nn.ModuleDict):
             features.append(layer(features, recompute))
         return torch.cat(features, 1)
 
-    def by_hand(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D H W"]:
+    def by_hand(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K H W"]:
         """The same in training, by `dense_block`: in less memory, and faster."""
         layers: list[Any] = list(self.values())
         maps, of_maps, of_narrow = dense_block(x, [layer.weights() for layer in layers], layers[0].norm1.eps)
@@ -231,7 +231,7 @@ class Transition(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.pool = nn.AvgPool2d(2, ceil_mode=True)
 
-    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D h w"]:
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K H2 W2"]:
         if self.training and self.dropout.p:  # between the two, so they do not commute
             return self.pool(self.dropout(self.conv(self.norm(x).relu_())))
         return norm_relu_average_conv(self.norm, self.pool, self.conv, x)

@@ -75,7 +75,7 @@ class ReplacedTokens(nn.Module):
         super().__init__()
         self.linear, self.out = Linear(width, width), Linear(width, 1)
 
-    def forward(self, x: Float[Tensor, "N T D"]) -> Float[Tensor, "N T"]:
+    def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T"]:
         return self.out(self.linear(x, "gelu")).squeeze(-1)
 
 
@@ -95,8 +95,8 @@ class Generator(nn.Module):
         self.head = MaskedWords(width, embed_dim, config.input_size, "gelu", config.norm_eps)
 
     def forward(
-        self, x: Float[Tensor, "N T E"], visible: Bool[Tensor, "N 1 1 T"] | None = None
-    ) -> Float[Tensor, "N T F"]:
+        self, x: Float[Tensor, "B T D"], visible: Bool[Tensor, "B 1 1 T"] | None = None
+    ) -> Float[Tensor, "B T inner"]:
         """The vectors of all tokens; `head` makes logits of them."""
         x = x if self.widen is None else self.widen(x)
         for block in self.blocks:
@@ -124,7 +124,7 @@ class Electra(Bert):
         return ReplacedTokens(self.config.hidden_size) if self.fills_in else super().make_head()
 
     def forward(self, tokens, lengths=None, targets=None, segments=None):
-        """The outputs of whole texts, (N, T) tokens.
+        """The outputs of whole texts, (B, T) tokens.
 
         Args:
             lengths, segments, targets: as for `Bert.forward`.
@@ -156,10 +156,10 @@ class Electra(Bert):
 
     def replaced(
         self,
-        tokens: Int[Tensor, "N T"],
-        lengths: Int[Tensor, "N"] | None = None,
-        segments: Int[Tensor, "N T"] | None = None,
-    ) -> Float[Tensor, "N T"]:
+        tokens: Int[Tensor, "B T"],
+        lengths: Int[Tensor, "B"] | None = None,
+        segments: Int[Tensor, "B T"] | None = None,
+    ) -> Float[Tensor, "B T"]:
         """How sure the discriminator is of each token that it stands in for another one: above 0 where that
         is likelier than not; minus infinity for padding."""
         logits = self.head(self.encode(tokens, lengths, segments))

@@ -221,8 +221,8 @@ class ELMo(nn.Module):
         return self
 
     def embed(
-        self, x: Int[Tensor, "B T C"], state: State = None, lengths: Int[Tensor, "B"] | None = None
-    ) -> tuple[list[Float[Tensor, "B T N2"]], State]:
+        self, x: Int[Tensor, "B T characters"], state: State = None, lengths: Int[Tensor, "B"] | None = None
+    ) -> tuple[list[Float[Tensor, "B T E2"]], State]:
         """All layers of texts without marks, the words' own vectors first; and the state behind them.
 
         Args:
@@ -240,7 +240,7 @@ class ELMo(nn.Module):
         return layers, state
 
     def forward(
-        self, x: Int[Tensor, "B T C"], state: State = None, lengths: Int[Tensor, "B"] | None = None
+        self, x: Int[Tensor, "B T characters"], state: State = None, lengths: Int[Tensor, "B"] | None = None
     ) -> tuple[Tensor | Unscored, State]:
         """The outputs of whole texts, and the state behind them.
 
@@ -279,7 +279,9 @@ def mark(kind: int, num_chars: int) -> list[int]:
     return [BEGIN_WORD, kind, END_WORD] + [FILLER] * (num_chars - 3)
 
 
-def between_marks(x: Int[Tensor, "B T C"], lengths: Int[Tensor, "B"] | None = None) -> Int[Tensor, "B T2 C"]:
+def between_marks(
+    x: Int[Tensor, "B T characters"], lengths: Int[Tensor, "B"] | None = None
+) -> Int[Tensor, "B T2 characters"]:
     """Texts with a mark before their first word and one behind their last: two words longer."""
     B, T, C = x.shape
     begin, end = (x.new_tensor(mark(kind, C)).expand(B, 1, C) for kind in (BEGIN_TEXT, END_TEXT))

@@ -62,7 +62,7 @@ class Subsampling(nn.Module):
         self.squash = ScaledTanh()
         nn.init.uniform_(self.weight, -2.4 / 4, 2.4 / 4)
 
-    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C h w"]:
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H2 W2"]:
         return self.squash(4 * self.weight * nn.functional.avg_pool2d(x, 2) + self.bias)
 
 
@@ -85,7 +85,7 @@ class PartialConvolution(Computed):
             mask[k, list(read)] = True
         return mask.repeat(1, 1, 5, 5)
 
-    def forward(self, x: Float[Tensor, "B 6 H W"]) -> Float[Tensor, "B 16 h w"]:
+    def forward(self, x: Float[Tensor, "B 6 H W"]) -> Float[Tensor, "B 16 H2 W2"]:
         kernels = x.new_zeros(self.made.shape).masked_scatter(self.made, self.weight)
         return nn.functional.conv2d(x, kernels, self.bias)
 

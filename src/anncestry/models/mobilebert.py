@@ -4,7 +4,7 @@ Paper: Z. Sun, H. Yu, X. Song, R. Liu, Y. Yang & D. Zhou, "MobileBERT: a compact
 resource-limited devices", 2004.02984 (2020).
 
     x = N(W [E_word[next]; E_word[token]; E_word[before]] + E_segment[segment] + E_position[position])
-    24 times:   b = N(W_in x),  s = N(W_s x)                              from D = 512 to B = 128 features
+    24 times:   b = N(W_in x),  s = N(W_s x)                              from D = 512 to 128 features
                 a = N(b + MH(Q = K = s, V = x))
                 4 times:  a = N(a + W_2 relu(W_1 a + b_1) + b_2)
                 x = N(x + W_out a)                                        and back
@@ -42,7 +42,7 @@ class MobileBertConfig(BertConfig):
     """Sizes and parts: those of `anncestry.models.bert.BertConfig`, with MobileBERT's values.
 
     Attributes:
-        bottleneck_size: B, features within a block.
+        bottleneck_size: features within a block.
         num_feed_forwards: feed-forward nets of a block, one after the other.
         inner_size: F of each; 4 B where it is 0.
         embed_dim: E, features of the table of words.
@@ -96,7 +96,7 @@ class Narrowed(nn.Module):
         super().__init__()
         self.linear, self.norm = Linear(width, bottleneck), NoNorm(bottleneck)
 
-    def forward(self, x: Float[Tensor, "N T D"]) -> Float[Tensor, "N T B"]:
+    def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T inner"]:
         return self.norm(self.linear(x))
 
 
@@ -112,14 +112,14 @@ class BottleneckAttention(Attention):
         self.queries_keys, self.values = Linear(bottleneck, 2 * bottleneck), Linear(width, bottleneck)
 
     def forward(
-        self, shared: Float[Tensor, "N T B"], x: Float[Tensor, "N T D"], visible: Tensor | None = None
-    ) -> Float[Tensor, "N T B"]:
+        self, shared: Float[Tensor, "B T inner"], x: Float[Tensor, "B T D"], visible: Tensor | None = None
+    ) -> Float[Tensor, "B T inner"]:
         queries, keys = self.queries_keys(shared).chunk(2, dim=-1)
         return self.attend(self.heads(queries), self.heads(keys), self.heads(self.values(x)), visible)
 
     def weights(
-        self, shared: Float[Tensor, "N T B"], x: Float[Tensor, "N T D"], visible: Tensor | None = None
-    ) -> Float[Tensor, "N h T T"]:
+        self, shared: Float[Tensor, "B T inner"], x: Float[Tensor, "B T D"], visible: Tensor | None = None
+    ) -> Float[Tensor, "B h T T"]:
         """The attention weights of the same arguments."""
         queries, keys = self.queries_keys(shared).chunk(2, dim=-1)
         return attention_weights(self.heads(queries), self.heads(keys), visible)
@@ -143,8 +143,8 @@ class BottleneckBlock(nn.Module):
         self.out, self.around = Linear(narrow, width), NoNormResidual(width, config.dropout)
 
     def forward(
-        self, x: Float[Tensor, "N T D"], visible: Bool[Tensor, "N 1 1 T"] | None = None
-    ) -> Float[Tensor, "N T D"]:
+        self, x: Float[Tensor, "B T D"], visible: Bool[Tensor, "B 1 1 T"] | None = None
+    ) -> Float[Tensor, "B T D"]:
         shared = self.shared(x)
         a = self.around_attention(self.into(x), lambda _: self.attention(shared, x, visible))
         for around, feed_forward in zip(self.around_feed_forwards, self.feed_forwards, strict=True):
@@ -167,10 +167,10 @@ class TrigramEmbeddings(nn.Module):
 
     def forward(
         self,
-        tokens: Int[Tensor, "N T"],
-        segments: Int[Tensor, "N T"] | None = None,
-        inside: Bool[Tensor, "N T"] | None = None,
-    ) -> Float[Tensor, "N T D"]:
+        tokens: Int[Tensor, "B T"],
+        segments: Int[Tensor, "B T"] | None = None,
+        inside: Bool[Tensor, "B T"] | None = None,
+    ) -> Float[Tensor, "B T D"]:
         """
         Args:
             inside: where there are tokens: beyond the ends of a text are zeros.

@@ -74,7 +74,7 @@ class ZeroShortcut(nn.Module):
         super().__init__()
         self.more_channels, self.stride = more_channels, stride
 
-    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D h w"]:
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D H2 W2"]:
         x = x[:, :, :: self.stride, :: self.stride]
         return nn.functional.pad(x, (0, 0, 0, 0, 0, self.more_channels))
 
@@ -107,7 +107,7 @@ class Block(nn.Module):
             convolution = nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False)
             self.downsample = Folding(convolution, nn.BatchNorm2d(out_channels))
 
-    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D h w"]:
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D H2 W2"]:
         h = conv_norm(self.conv1, self.bn1, x).relu_()
         h = conv_norm(self.conv2, self.bn2, h)
         if self.bottleneck:

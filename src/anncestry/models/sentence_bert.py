@@ -69,14 +69,14 @@ class SentenceBert(Bert):
         return self.pool(x, lengths)
 
     def forward(self, tokens, lengths=None, targets=None, segments=None):
-        """The outputs of inputs of one or two texts, (N, T) tokens.
+        """The outputs of inputs of one or two texts, (B, T) tokens.
 
         Args:
             lengths: tokens of each input (default: all).
             segments: of one text alone, which may be given; each of two begins anew with the first.
 
         Returns:
-            (N, K) for classification and regression, (N, D) for an embedding.
+            (B, K) for classification and regression, (B, D) for an embedding.
         """
         if not self.config.compares:
             return super().forward(tokens, lengths, targets, segments)
@@ -85,7 +85,7 @@ class SentenceBert(Bert):
             return self.head(u, v)[:, None]
         return self.head(torch.cat([u, v, (u - v).abs()], dim=-1))
 
-    def vectors(self, texts: Int[Tensor, "N T"], lengths: Int[Tensor, "N"]) -> Float[Tensor, "N D"]:
+    def vectors(self, texts: Int[Tensor, "B T"], lengths: Int[Tensor, "B"]) -> Float[Tensor, "B D"]:
         """One for each text, all of which are first texts."""
         if texts.device.type != "meta":  # where only shapes are looked at, no text has a length
             texts = texts[:, : int(lengths.max())]
@@ -95,9 +95,9 @@ class SentenceBert(Bert):
 
 
 def apart(
-    tokens: Int[Tensor, "N T"], lengths: Int[Tensor, "N"] | None, separator: int
+    tokens: Int[Tensor, "B T"], lengths: Int[Tensor, "B"] | None, separator: int
 ) -> tuple[Int[Tensor, "M T"], Int[Tensor, "M"]]:
-    """``[CLS] a [SEP]`` of all rows, then ``[CLS] b [SEP]`` of all rows: M = 2 N texts and their lengths.
+    """``[CLS] a [SEP]`` of all rows, then ``[CLS] b [SEP]`` of all rows: M = 2 B texts and their lengths.
 
     Where nothing is behind the first separator, the second text is ``[CLS]`` alone.
     """

@@ -80,7 +80,7 @@ class ShowAttendAndTell(WritingNetwork):
         self.start()
 
     def encode(
-        self, source: Float[Tensor, "B C H W"], lengths: Int[Tensor, "B"] | None = None
+        self, source: Float[Tensor, "B C height width"], lengths: Int[Tensor, "B"] | None = None
     ) -> ShowAttendAndTellState:
         places = self.encoder(source).flatten(2).transpose(1, 2)  # (B, S, D)
         mean = places.mean(1)

@@ -62,7 +62,7 @@ class Around(NamedTuple):
     within: Tensor
 
 
-def around_spans(asked: Bool[Tensor, "N T"]) -> Around:
+def around_spans(asked: Bool[Tensor, "B T"]) -> Around:
     """The ends of spans: of words that are asked for and stand beside each other.
 
     A span that has nothing before or behind it has the first or the last place there.
@@ -97,7 +97,7 @@ class SpanBoundary(nn.Module):
         self.readout = TiedReadout(num_words, bias=True)
 
     def forward(
-        self, x: Float[Tensor, "N T D"], asked: Bool[Tensor, "N T"], table: Float[Tensor, "V E"]
+        self, x: Float[Tensor, "B T D"], asked: Bool[Tensor, "B T"], table: Float[Tensor, "V E"]
     ) -> Float[Tensor, "M V"]:
         row, left, right, within = around_spans(asked)
         place = self.places(within.clamp(max=self.places.num_embeddings - 1))
@@ -119,7 +119,7 @@ class SpanBert(Bert):
             )  # fmt: skip
             self.start(self.boundary)
 
-    def fill_in(self, x: Float[Tensor, "N T D"], targets: Int[Tensor, "N T"] | None) -> Tensor | Filled:
+    def fill_in(self, x: Float[Tensor, "B T D"], targets: Int[Tensor, "B T"] | None) -> Tensor | Filled:
         words = super().fill_in(x, targets)
         if targets is None or self.boundary is None:
             return words

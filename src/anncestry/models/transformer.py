@@ -4,8 +4,8 @@ Paper: A. Vaswani, N. Shazeer, N. Parmar, J. Uszkoreit, L. Jones, A. Gomez, L. K
 "Attention is all you need", 1706.03762 (2017).
 
     x = Drop(sqrt(d) E[token] + PE[position])
-    encoder, N times:  x = LN(x + Drop(MH(x, x)));                          x = LN(x + Drop(FFN(x)))
-    decoder, N times:  x = LN(x + Drop(MH(x, x up to here)));
+    encoder, L times:  x = LN(x + Drop(MH(x, x)));                          x = LN(x + Drop(FFN(x)))
+    decoder, L times:  x = LN(x + Drop(MH(x, x up to here)));
                        x = LN(x + Drop(MH(x, encoder's output)));           x = LN(x + Drop(FFN(x)))
     p(y_t) = softmax(E x_t)
 
@@ -66,7 +66,7 @@ class TransformerConfig(ReadingConfig):
 
     Attributes:
         hidden_size: d, the width.
-        num_layers: N, of the encoder, and of the decoder where ``decoder_layers`` is 0.
+        num_layers: L, of the encoder, and of the decoder where ``decoder_layers`` is 0.
         decoder_layers: of the decoder; as many where it is 0.
         num_heads: h.
         head_size: d_k, of queries, keys and values; d / h where it is 0.
@@ -121,7 +121,7 @@ class TransformerConfig(ReadingConfig):
 class Source(NamedTuple):
     """What the decoder looks up: a row for each source."""
 
-    layers: tuple[tuple[Float[Tensor, "N h S k"], Float[Tensor, "N h S k"]], ...]  # keys and values
+    layers: tuple[tuple[Float[Tensor, "N h S d"], Float[Tensor, "N h S d"]], ...]  # keys and values
     visible: Bool[Tensor, "N 1 1 S"]
 
 

@@ -54,7 +54,7 @@ class VAE(nn.Module):
         z = torch.randn(count, self.config.code_size, generator=generator)
         return self.decode(z.to(self.decoder.code.weight))
 
-    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B N"]:
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B pixels"]:
         """A `Reconstruction`, joined: N = K + 2 Z."""
         mean, log_variance = self.encode(x)
         image = self.decode(self.bottleneck(mean, log_variance))

@@ -80,7 +80,7 @@ class LanguageEmbeddings(TokenEmbeddings):
             x = x + self.segments(segments)
         return self.dropout(self.norm(x))
 
-    def restarted(self, texts: Int[Tensor, "N T"]) -> Float[Tensor, "N T D"]:
+    def restarted(self, texts: Int[Tensor, "B T"]) -> Float[Tensor, "B T D"]:
         """Positions, of which each text has its own."""
         self.positions(0, texts.shape[1])  # is there room
         first = (texts == 0).sum(1, keepdim=True)

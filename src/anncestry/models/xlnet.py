@@ -68,7 +68,7 @@ class Words(nn.Module):
         super().__init__()
         self.words, self.dropout = nn.Embedding(num_words, width), nn.Dropout(dropout)
 
-    def forward(self, tokens: Int[Tensor, "N T"], segments: Tensor | None = None) -> Float[Tensor, "N T D"]:
+    def forward(self, tokens: Int[Tensor, "B T"], segments: Tensor | None = None) -> Float[Tensor, "B T D"]:
         return self.dropout(self.words(tokens))
 
 
@@ -77,7 +77,7 @@ class Seen(NamedTuple):
 
     Attributes:
         distances: (P, D).
-        other_text: (N, T, S) 1 between two texts; None where all is one text.
+        other_text: (B, T, S) 1 between two texts; None where all is one text.
     """
 
     distances: Tensor
@@ -89,7 +89,7 @@ class XLNetBlock(Block):
 
     attention: RelativeAttention  # pyright: ignore[reportIncompatibleVariableOverride]
 
-    def look_up(self, h: Float[Tensor, "N T D"], memory: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def look_up(self, h: Float[Tensor, "B T D"], memory: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Keys and values of the contents, and of those that are remembered."""
         return self.attention.look_up(h if memory is None else torch.cat([memory, h], dim=1))
 
@@ -142,11 +142,11 @@ class XLNet(Bert):
 
     def remember(
         self,
-        tokens: Int[Tensor, "N T"],
-        memory: tuple[Float[Tensor, "N M D"], ...] = (),
-        lengths: Int[Tensor, "N"] | None = None,
-        segments: Int[Tensor, "N T"] | None = None,
-    ) -> tuple[Float[Tensor, "N T D"], tuple[Tensor, ...]]:
+        tokens: Int[Tensor, "B T"],
+        memory: tuple[Float[Tensor, "B M D"], ...] = (),
+        lengths: Int[Tensor, "B"] | None = None,
+        segments: Int[Tensor, "B T"] | None = None,
+    ) -> tuple[Float[Tensor, "B T D"], tuple[Tensor, ...]]:
         """The vectors of all tokens, each of which sees all others; and what went into every block.
 
         Args:
@@ -164,12 +164,12 @@ class XLNet(Bert):
             h = block(h, looked_up, seen, visible)
         return self.dropout(h), tuple(inputs)
 
-    def inside(self, tokens: Tensor, lengths: Tensor | None) -> Bool[Tensor, "N 1 1 T"] | None:
+    def inside(self, tokens: Tensor, lengths: Tensor | None) -> Bool[Tensor, "B 1 1 T"] | None:
         """Where there are tokens; None where there is no padding."""
         ragged = where_ragged(lengths, tokens)
         return None if ragged is None else visible_places(ragged, tokens)[:, None, None]
 
-    def seen(self, tokens: Int[Tensor, "N T"], segments: Tensor | None, remembered: int = 0) -> Seen:
+    def seen(self, tokens: Int[Tensor, "B T"], segments: Tensor | None, remembered: int = 0) -> Seen:
         """Distances, and which two tokens are of the same text; what is remembered is of the first."""
         num_keys = remembered + tokens.shape[1]
         distances = self.dropout(self.distances(tokens.shape[1], num_keys))
@@ -181,17 +181,17 @@ class XLNet(Bert):
         return Seen(distances, (segments[:, :, None] != of_keys[:, None]).long())
 
     def forward(self, tokens, lengths=None, targets=None, segments=None):
-        """The outputs of whole texts, (N, T) tokens.
+        """The outputs of whole texts, (B, T) tokens.
 
         Args:
             lengths, segments: as for `encode`.
-            targets: (N, T) masked-lm: where they are not `IGNORED` a word is predicted, though the tokens
+            targets: (B, T) masked-lm: where they are not `IGNORED` a word is predicted, though the tokens
                 still show it: all other words are given, and the predicted ones follow each other in an order
                 that is drawn in training, and that of reading otherwise.
 
         Returns:
             As `anncestry.models.bert.Bert.forward`. Without targets every word is predicted from all others
-            (N, T, V), which takes a pass for each place.
+            (B, T, V), which takes a pass for each place.
         """
         if self.config.task != "masked-lm":
             return super().forward(tokens, lengths, None, segments)
@@ -207,22 +207,22 @@ class XLNet(Bert):
 
     def two_streams(
         self,
-        tokens: Int[Tensor, "N T"],
-        predicted: Bool[Tensor, "N T"],
+        tokens: Int[Tensor, "B T"],
+        predicted: Bool[Tensor, "B T"],
         turn: Tensor,
-        lengths: Int[Tensor, "N"] | None = None,
-        segments: Int[Tensor, "N T"] | None = None,
-    ) -> Float[Tensor, "N T D"]:
+        lengths: Int[Tensor, "B"] | None = None,
+        segments: Int[Tensor, "B T"] | None = None,
+    ) -> Float[Tensor, "B T D"]:
         """The query stream behind the last block; it means something at predicted positions alone.
 
         Args:
             predicted: which words are hidden from those that come before them in the order.
-            turn: (N, T) numbers, the smaller the earlier in the order; the words that are not predicted come
+            turn: (B, T) numbers, the smaller the earlier in the order; the words that are not predicted come
                 first, all at once.
         """
         turn = torch.where(predicted, turn.to(torch.float32), -1.0)
         given = ~predicted[:, None]  # sees and is seen
-        before = (turn[:, None] < turn[:, :, None]) | given  # (N, queries, keys)
+        before = (turn[:, None] < turn[:, :, None]) | given  # (B, queries, keys)
         own = torch.eye(tokens.shape[1], dtype=torch.bool, device=tokens.device)
         inside = self.inside(tokens, lengths)
         before, up_to = before[:, None], (before | own)[:, None]
@@ -235,11 +235,11 @@ class XLNet(Bert):
             g, h = block(g, looked_up, seen, before), block(h, looked_up, seen, up_to)
         return self.dropout(g)
 
-    def each_from_all_others(self, tokens, lengths=None, segments=None) -> Float[Tensor, "N T V"]:
+    def each_from_all_others(self, tokens, lengths=None, segments=None) -> Float[Tensor, "B T V"]:
         """Scores of the word at each place from all other words: each place has a pass in which it alone is
         predicted."""
         count, length = tokens.shape
-        every = torch.eye(length, dtype=torch.bool, device=tokens.device).repeat(count, 1)  # (N T, T)
+        every = torch.eye(length, dtype=torch.bool, device=tokens.device).repeat(count, 1)  # (B T, T)
 
         def repeated(rows: Tensor | None) -> Tensor | None:
             return None if rows is None else rows.repeat_interleave(length, dim=0)

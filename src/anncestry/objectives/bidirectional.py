@@ -94,7 +94,7 @@ def _sum(scores: Float[Tensor, "B T 2 V"], targets: Int[Tensor, "B T 2"]) -> Ten
     return nn.functional.cross_entropy(flat, targets.flatten(), reduction="sum", ignore_index=IGNORED)
 
 
-def sampled_loss(unscored: Unscored, features: Float[Tensor, "M N"], words: Int[Tensor, "M"]) -> Tensor:
+def sampled_loss(unscored: Unscored, features: Float[Tensor, "M E"], words: Int[Tensor, "M"]) -> Tensor:
     """Cross-entropy of each right word against words that were drawn, the same ones for all.
 
     From every score is taken the logarithm of how often its word was to be expected in such a draw, so that

@@ -43,7 +43,7 @@ class Autoencoding(Objective):
         per_channel = torch.tensor(scale or (1.0,) * shape[0], dtype=torch.float64)
         self.scale = per_channel.repeat_interleave(self.num_pixels // shape[0])
 
-    def loss(self, outputs: Float[Tensor, "B N"], targets: Float[Tensor, "B C H W"]) -> Tensor:
+    def loss(self, outputs: Float[Tensor, "B pixels"], targets: Float[Tensor, "B C H W"]) -> Tensor:
         image, mean, log_variance = Reconstruction.split(outputs, self.num_pixels)
         error = (image - targets.flatten(1)).square().sum() / 2
         if mean is None or log_variance is None:

@@ -29,7 +29,7 @@ END, BEGIN = NUM_WORDS, NUM_WORDS + 1  # among the words that are asked for
 AHEAD, NEAR, FAR = 0.05, 0.02, 0.05  # of the tags
 
 
-def spelling(random: torch.Generator) -> Int[Tensor, "W C"]:
+def spelling(random: torch.Generator) -> Int[Tensor, "words characters"]:
     """How marks and words are spelled: four random letters each."""
     encoder, known = CharacterEncoder(NUM_CHARS), set()
     while len(known) < NUM_WORDS:

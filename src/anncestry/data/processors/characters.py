@@ -40,7 +40,9 @@ class CharacterProcessor(ReadsTexts):
         """None: the targets are words, tags or classes."""
         return None
 
-    def encode(self, sentences: Sequence[Sequence[str]]) -> tuple[Int[Tensor, "N T C"], Int[Tensor, "N"]]:
+    def encode(
+        self, sentences: Sequence[Sequence[str]]
+    ) -> tuple[Int[Tensor, "N T characters"], Int[Tensor, "N"]]:
         """Words of sentences as characters, 0 beyond the end of each, and the length of each.
 
         Raises:
@@ -51,12 +53,12 @@ class CharacterProcessor(ReadsTexts):
                 raise UserError("text", " ".join(sentence), "must hold at least one word")
         return encode_characters(sentences, self.num_chars)
 
-    def read(self, source: Given) -> tuple[list[str], Int[Tensor, "N T C"]]:
+    def read(self, source: Given) -> tuple[list[str], Int[Tensor, "N T characters"]]:
         """Texts, with blanks between their words (`anncestry.data.processors.given.given_texts`)."""
         texts = list(map(label_of, self.texts(source)))
         return texts, self.encode([text.split() for text in texts])[0]
 
-    def lengths_of(self, inputs: Int[Tensor, "N T C"]) -> Int[Tensor, "N"]:
+    def lengths_of(self, inputs: Int[Tensor, "N T characters"]) -> Int[Tensor, "N"]:
         """How many words of each row are some."""
         return (inputs[..., 0] != 0).sum(1)
 
@@ -116,7 +118,9 @@ class CharacterWordsProcessor(CharacterProcessor):
         first = UNKNOWN_WORD + 1
         return {word: first + number for number, word in enumerate(self.vocabulary[first:])}
 
-    def encode(self, sentences: Sequence[Sequence[str]]) -> tuple[Int[Tensor, "N T C"], Int[Tensor, "N"]]:
+    def encode(
+        self, sentences: Sequence[Sequence[str]]
+    ) -> tuple[Int[Tensor, "N T characters"], Int[Tensor, "N"]]:
         """As for all; where words are asked for, with the marks of the ends of each text."""
         inputs, lengths = super().encode(sentences)
         if not self.vocabulary:

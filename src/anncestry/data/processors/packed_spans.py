@@ -109,7 +109,7 @@ class SpanProcessor(PackedProcessor):
         parts = packed_parts(self.tokenizer.template)[1]
         return parts.index("B") - 1 + question_length
 
-    def targets(self, questions: Sequence[Question], windows: Windows) -> Int[Tensor, "W 2"]:
+    def targets(self, questions: Sequence[Question], windows: Windows) -> Int[Tensor, "windows 2"]:
         """The first and the last token of the first answer; where a window does not hold all of it, the
         token for no answer twice."""
         targets = windows.nothing[:, None].repeat(1, 2)
@@ -130,7 +130,7 @@ class SpanProcessor(PackedProcessor):
         return not context[begin : max(begin, first)].strip() and not context[min(end, last) : end].strip()
 
     def answers(
-        self, questions: Sequence[Question], windows: Windows, outputs: Float[Tensor, "W T 2"]
+        self, questions: Sequence[Question], windows: Windows, outputs: Float[Tensor, "windows T 2"]
     ) -> list[dict[str, Any]]:
         """``{"answer": text, "score": sum of both logits, "places": [from, to]}`` for each question; an
         answer that is none is empty and has no positions."""
@@ -157,7 +157,7 @@ class SpanProcessor(PackedProcessor):
         return answers
 
     def _best(
-        self, windows: Windows, outputs: Float[Tensor, "W T 2"]
+        self, windows: Windows, outputs: Float[Tensor, "windows T 2"]
     ) -> tuple[list[float], list[int], list[int]]:
         """Score, first and last token of the best answer in each window."""
         scores, firsts, lasts = [], [], []
@@ -214,7 +214,7 @@ class SpanProcessor(PackedProcessor):
             questions.append(Question(question.strip(), context))
         return questions
 
-    def read(self, source: Given) -> tuple[list[str], Int[Tensor, "W T"]]:
+    def read(self, source: Given) -> tuple[list[str], Int[Tensor, "windows T"]]:
         """A question for each window of `split_inputs`."""
         questions = self.questions_of(source)
         windows = self.windows(questions)

@@ -27,15 +27,15 @@ class SplitInputs:
 
     Attributes:
         labels: a name for each input.
-        inputs: (W, T) rows, of which an input may need several.
-        lengths: (W,) their tokens.
-        decode: from outputs (W, T, K) to a prediction for each label.
+        inputs: (windows, T) rows, of which an input may need several.
+        lengths: (windows,) their tokens.
+        decode: from outputs (windows, T, K) to a prediction for each label.
     """
 
     labels: list[str]
-    inputs: Int[Tensor, "W T"]
-    lengths: Int[Tensor, "W"]
-    decode: Callable[[Float[Tensor, "W T K"]], list[dict[str, Any]]]
+    inputs: Int[Tensor, "windows T"]
+    lengths: Int[Tensor, "windows"]
+    decode: Callable[[Float[Tensor, "windows T K"]], list[dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -152,18 +152,18 @@ class Words:
     """Sentences as rows of pieces.
 
     Attributes:
-        inputs: (W, T) pieces between special tokens.
-        lengths: (W,) how many of them are no padding.
+        inputs: (windows, T) pieces between special tokens.
+        lengths: (windows,) how many of them are no padding.
         first: for each row, the position of the first piece of each of its words.
         sentence: for each row, which sentence it is of; rows of a sentence follow each other.
     """
 
-    inputs: Int[Tensor, "W T"]
-    lengths: Int[Tensor, "W"]
+    inputs: Int[Tensor, "windows T"]
+    lengths: Int[Tensor, "windows"]
     first: list[list[int]] = field(repr=False)
     sentence: list[int] = field(repr=False)
 
-    def at_first(self, values: Sequence[Sequence[int]]) -> Int[Tensor, "W T"]:
+    def at_first(self, values: Sequence[Sequence[int]]) -> Int[Tensor, "windows T"]:
         """One value for each word of each sentence, at its first piece; `IGNORED` everywhere else."""
         placed = torch.full_like(self.inputs, IGNORED)
         done = [0] * len(values)
@@ -173,7 +173,7 @@ class Words:
             done[sentence] += len(positions)
         return placed
 
-    def of_words(self, values: Int[Tensor, "W T"], num_sentences: int) -> list[list[int]]:
+    def of_words(self, values: Int[Tensor, "windows T"], num_sentences: int) -> list[list[int]]:
         """What stands at the first piece of each word, by sentence."""
         found: list[list[int]] = [[] for _ in range(num_sentences)]
         for row, (positions, sentence) in enumerate(zip(self.first, self.sentence, strict=True)):
@@ -240,7 +240,7 @@ class PackedTagsProcessor(ReadsSentences, PackedProcessor):
         lines = list(map(label_of, self.texts(source)))
         words = self.encode_words([line.split() for line in lines], cut=True)
 
-        def decode(outputs: Float[Tensor, "W T K"]) -> list[dict[str, Any]]:
+        def decode(outputs: Float[Tensor, "windows T K"]) -> list[dict[str, Any]]:
             best = outputs.argmax(-1).cpu()
             return [{"tags": [self.tags[tag] for tag in row]} for row in words.of_words(best, len(lines))]
 

@@ -42,7 +42,7 @@ class CharacterEncoder:
         first, indices = TEXT_ENDS + 1, self._indices
         return [indices.setdefault(word, first + len(indices)) for word in words]
 
-    def characters(self) -> Int[Tensor, "W C"]:
+    def characters(self) -> Int[Tensor, "words characters"]:
         """The characters of every word so far, int16: no word, the marks of a text's ends, then the words."""
         C = self.num_chars
         marks = [_padded([BEGIN_WORD, kind, END_WORD], C) for kind in (BEGIN_TEXT, END_TEXT)]
@@ -52,7 +52,7 @@ class CharacterEncoder:
 
 def encode_characters(
     sentences: Sequence[Sequence[str]], num_chars: int
-) -> tuple[Int[Tensor, "N T C"], Tensor]:
+) -> tuple[Int[Tensor, "N T characters"], Tensor]:
     """``(inputs, lengths)``: sentences as characters, 0 beyond the end of each."""
     encoder = CharacterEncoder(num_chars)
     rows = [torch.tensor(encoder.indices(sentence)) for sentence in sentences]
@@ -70,7 +70,7 @@ class CharacterSplit:
     """
 
     rows: Examples
-    characters: Int[Tensor, "W C"]
+    characters: Int[Tensor, "words characters"]
 
     scored_batch = 32
 

@@ -22,21 +22,21 @@ class Windows:
     """Questions, each with the parts of its text that overlap.
 
     Attributes:
-        inputs: (W, T) question and a part of the text between special tokens.
-        lengths: (W,) how many tokens are no padding.
-        question: (W,) which question a window is of, ascending.
-        begins, ends: (W, T) between which characters of the text a token was read; -1 for all others.
-        central: (W, T) tokens of the text that have nowhere more text around them than in this window.
-        nothing: (W,) the token which stands for "no answer".
+        inputs: (windows, T) question and a part of the text between special tokens.
+        lengths: (windows,) how many tokens are no padding.
+        question: (windows,) which question a window is of, ascending.
+        begins, ends: (windows, T) between which characters of the text a token was read; -1 for all others.
+        central: (windows, T) tokens of the text that have nowhere more text around them than in this window.
+        nothing: (windows,) the token which stands for "no answer".
     """
 
-    inputs: Int[Tensor, "W T"]
-    lengths: Int[Tensor, "W"]
-    question: Int[Tensor, "W"]
-    begins: Int[Tensor, "W T"]
-    ends: Int[Tensor, "W T"]
-    central: Bool[Tensor, "W T"]
-    nothing: Int[Tensor, "W"]
+    inputs: Int[Tensor, "windows T"]
+    lengths: Int[Tensor, "windows"]
+    question: Int[Tensor, "windows"]
+    begins: Int[Tensor, "windows T"]
+    ends: Int[Tensor, "windows T"]
+    central: Bool[Tensor, "windows T"]
+    nothing: Int[Tensor, "windows"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Answers(Protocol):
     def windows(self, questions: Sequence[Question]) -> Windows: ...
 
     def answers(
-        self, questions: Sequence[Question], windows: Windows, outputs: Float[Tensor, "W T 2"]
+        self, questions: Sequence[Question], windows: Windows, outputs: Float[Tensor, "windows T 2"]
     ) -> list[dict[str, Any]]: ...
 
 

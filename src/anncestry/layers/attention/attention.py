@@ -5,8 +5,8 @@ r"""Attention of several heads.
 
 Vaswani et al., 1706.03762, sections 3.2.1 and 3.2.2.
 
-Shapes: N sequences of T queries and S keys, width D, h heads of k features: x (N, T, D), queries
-(N, h, T, k), keys and values (N, h, S, k), masks (N, 1, #T, S), True where a key can be seen. Each query sees
+Shapes: B sequences of T queries and S keys, width D, h heads of d features: x (B, T, D), queries
+(B, h, T, d), keys and values (B, h, S, d), masks (B, 1, #T, S), True where a key can be seen. Each query sees
 at least one key.
 """
 
@@ -29,7 +29,7 @@ class Attention(nn.Module):
     Args:
         width: D.
         num_heads: h.
-        head_size: k; D / h where it is 0.
+        head_size: d; D / h where it is 0.
         bias: whether the projections have biases (the paper's have none).
         dropout: probability of zeroing a weight of the softmax (the paper has none).
     """
@@ -43,18 +43,18 @@ class Attention(nn.Module):
         self.inner = self.num_heads * self.head_size
         self.out = Linear(self.inner, width, bias)
 
-    def heads(self, projected: Float[Tensor, "N T I"]) -> Float[Tensor, "N h T k"]:
+    def heads(self, projected: Float[Tensor, "B T inner"]) -> Float[Tensor, "B h T d"]:
         """The features of each head by themselves."""
         return projected.unflatten(-1, (self.num_heads, self.head_size)).transpose(1, 2)
 
     def attend(
         self,
-        queries: Float[Tensor, "N h T k"],
-        keys: Float[Tensor, "N h S k"],
-        values: Float[Tensor, "N h S k"],
-        visible: Bool[Tensor, "N 1 #T S"] | None = None,
+        queries: Float[Tensor, "B h T d"],
+        keys: Float[Tensor, "B h S d"],
+        values: Float[Tensor, "B h S d"],
+        visible: Bool[Tensor, "B 1 #T S"] | None = None,
         causal: bool = False,
-    ) -> Float[Tensor, "N T D"]:
+    ) -> Float[Tensor, "B T D"]:
         """The values each query sees, weighted, and brought back to the width.
 
         Args:
@@ -64,7 +64,7 @@ class Attention(nn.Module):
         seen = scaled_dot_product(queries, keys, values, visible, causal, dropout)
         return self.out(seen.transpose(1, 2).flatten(2))
 
-    def weights(self, *arguments: Any, **named: Any) -> Float[Tensor, "N h T S"]:
+    def weights(self, *arguments: Any, **named: Any) -> Float[Tensor, "B h T S"]:
         """The weights with which `forward` makes its output of the same arguments."""
         raise NotImplementedError
 
@@ -88,19 +88,19 @@ class SelfAttention(Attention):
         super().__init__(width, num_heads, head_size, bias, dropout)
         self.qkv = Linear(width, 3 * self.inner, bias)
 
-    def project(self, x: Float[Tensor, "N T D"]) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values (N, h, T, k)."""
+    def project(self, x: Float[Tensor, "B T D"]) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values (B, h, T, d)."""
         queries, keys, values = self.qkv(x).chunk(3, dim=-1)
         return self.heads(queries), self.heads(keys), self.heads(values)
 
     def forward(
         self,
-        x: Float[Tensor, "N T D"],
-        visible: Bool[Tensor, "N 1 #T T"] | None = None,
+        x: Float[Tensor, "B T D"],
+        visible: Bool[Tensor, "B 1 #T T"] | None = None,
         causal: bool = False,
         cache: KeyValueCache | None = None,
         layer: int = 0,
-    ) -> Float[Tensor, "N T D"]:
+    ) -> Float[Tensor, "B T D"]:
         """
         Args:
             visible, causal: as for `attend`.
@@ -118,12 +118,12 @@ class SelfAttention(Attention):
 
     def weights(
         self,
-        x: Float[Tensor, "N T D"],
-        visible: Bool[Tensor, "N 1 #T T"] | None = None,
+        x: Float[Tensor, "B T D"],
+        visible: Bool[Tensor, "B 1 #T T"] | None = None,
         causal: bool = False,
         cache: KeyValueCache | None = None,
         layer: int = 0,
-    ) -> Float[Tensor, "N h T T"]:
+    ) -> Float[Tensor, "B h T T"]:
         """The attention weights of the same arguments; a cache holds nothing but x yet."""
         queries, keys, _ = self.project(x)
         return attention_weights(queries, keys, visible, causal or cache is not None)
@@ -139,40 +139,40 @@ class CrossAttention(Attention):
         self.query = Linear(width, self.inner, bias)
         self.keys_values = Linear(width, 2 * self.inner, bias)
 
-    def look_up(self, memory: Float[Tensor, "N S D"]) -> tuple[Tensor, Tensor]:
-        """Keys and values (N, h, S, k) of the memory, which serve all queries."""
+    def look_up(self, memory: Float[Tensor, "B S D"]) -> tuple[Tensor, Tensor]:
+        """Keys and values (B, h, S, d) of the memory, which serve all queries."""
         keys, values = self.keys_values(memory).chunk(2, dim=-1)
         return self.heads(keys).contiguous(), self.heads(values).contiguous()  # read at every step
 
     def forward(
         self,
-        x: Float[Tensor, "N T D"],
-        keys: Float[Tensor, "N h S k"],
-        values: Float[Tensor, "N h S k"],
-        visible: Bool[Tensor, "N 1 1 S"] | None = None,
-    ) -> Float[Tensor, "N T D"]:
+        x: Float[Tensor, "B T D"],
+        keys: Float[Tensor, "B h S d"],
+        values: Float[Tensor, "B h S d"],
+        visible: Bool[Tensor, "B 1 1 S"] | None = None,
+    ) -> Float[Tensor, "B T D"]:
         return self.attend(self.heads(self.query(x)), keys, values, visible)
 
     def weights(
         self,
-        x: Float[Tensor, "N T D"],
-        keys: Float[Tensor, "N h S k"],
-        values: Float[Tensor, "N h S k"] | None = None,
-        visible: Bool[Tensor, "N 1 1 S"] | None = None,
-    ) -> Float[Tensor, "N h T S"]:
+        x: Float[Tensor, "B T D"],
+        keys: Float[Tensor, "B h S d"],
+        values: Float[Tensor, "B h S d"] | None = None,
+        visible: Bool[Tensor, "B 1 1 S"] | None = None,
+    ) -> Float[Tensor, "B h T S"]:
         """The attention weights of the same arguments: computed for whoever wants to see them."""
         return attention_weights(self.heads(self.query(x)), keys, visible)
 
 
 def scaled_dot_product(
-    queries: Float[Tensor, "N h T k"],
-    keys: Float[Tensor, "N h S k"],
-    values: Float[Tensor, "N h S k"],
-    visible: Bool[Tensor, "N 1 #T S"] | None = None,
+    queries: Float[Tensor, "B h T d"],
+    keys: Float[Tensor, "B h S d"],
+    values: Float[Tensor, "B h S d"],
+    visible: Bool[Tensor, "B 1 #T S"] | None = None,
     causal: bool = False,
     dropout: float = 0.0,
-) -> Float[Tensor, "N h T k"]:
-    """softmax(Q K^T / sqrt(k)) V.
+) -> Float[Tensor, "B h T d"]:
+    """softmax(Q K^T / sqrt(d)) V.
 
     On a CPU the fused kernel handles one head of one sequence after the other, which takes 2 to 20 times as
     long as three products over all of them where these are short.
@@ -191,7 +191,7 @@ def scaled_dot_product(
 
 
 def _scores(queries: Tensor, keys: Tensor, visible: Tensor | None, causal: bool, batch: torch.Size) -> Tensor:
-    """(N h, T, S): Q K^T / sqrt(k), minus infinity where a key cannot be seen."""
+    """(B h, T, S): Q K^T / sqrt(d), minus infinity where a key cannot be seen."""
     shape, scale = (queries.shape[1], keys.shape[1]), 1 / math.sqrt(queries.shape[2])
     if causal:
         visible = torch.ones(shape, dtype=torch.bool, device=queries.device).tril()
@@ -204,12 +204,12 @@ def _scores(queries: Tensor, keys: Tensor, visible: Tensor | None, causal: bool,
 
 
 def attention_weights(
-    queries: Float[Tensor, "N h T k"],
-    keys: Float[Tensor, "N h S k"],
-    visible: Bool[Tensor, "N 1 #T S"] | None = None,
+    queries: Float[Tensor, "B h T d"],
+    keys: Float[Tensor, "B h S d"],
+    visible: Bool[Tensor, "B 1 #T S"] | None = None,
     causal: bool = False,
-) -> Float[Tensor, "N h T S"]:
-    """softmax(Q K^T / sqrt(k)) over the keys that can be seen: what the fast kernels never form.
+) -> Float[Tensor, "B h T S"]:
+    """softmax(Q K^T / sqrt(d)) over the keys that can be seen: what the fast kernels never form.
 
     Args:
         causal: as for `Attention.attend`.

@@ -1,6 +1,6 @@
 """The layers of a Transformer: sub-layers with a residual connection around each.
 
-Vaswani et al., 1706.03762, sections 3.1 to 3.3. Shapes: x (N, T, D); masks as in
+Vaswani et al., 1706.03762, sections 3.1 to 3.3. Shapes: x (B, T, D); masks as in
 `anncestry.layers.attention.attention`.
 """
 
@@ -76,12 +76,12 @@ class Block(nn.Module):
 
     def forward(
         self,
-        x: Float[Tensor, "N T D"],
-        visible: Bool[Tensor, "N 1 #T T"] | None = None,
+        x: Float[Tensor, "B T D"],
+        visible: Bool[Tensor, "B 1 #T T"] | None = None,
         causal: bool = False,
         cache: KeyValueCache | None = None,
         layer: int = 0,
-    ) -> Float[Tensor, "N T D"]:
+    ) -> Float[Tensor, "B T D"]:
         """
         Args:
             visible, causal, cache, layer: as for `SelfAttention`.
@@ -112,22 +112,22 @@ class DecoderBlock(Block):
 
         Args:
             keys, values: of the memory, from `CrossAttention.look_up`.
-            visible: (N, 1, 1, S) the places of the memory.
+            visible: (B, 1, 1, S) the places of the memory.
             cache, layer: as for `SelfAttention`: x are the newest places alone.
 
         Returns:
-            ``(x, asked)``, both (N, T, D): the output, and what the cross-attention's queries were made of,
+            ``(x, asked)``, both (B, T, D): the output, and what the cross-attention's queries were made of,
             for `looks`.
         """
         asked = self.around_attention(x, lambda x: self.attention(x, None, True, cache, layer))
         x = self.around_cross_attention(asked, lambda x: self.cross_attention(x, keys, values, visible))
         return self.around_feed_forward(x, self.feed_forward), asked
 
-    def look_up(self, memory: Float[Tensor, "N S D"]) -> tuple[Tensor, Tensor]:
+    def look_up(self, memory: Float[Tensor, "B S D"]) -> tuple[Tensor, Tensor]:
         """Keys and values of the memory, which serve all places of an answer."""
         return self.cross_attention.look_up(memory)
 
-    def looks(self, asked: Float[Tensor, "N T D"], keys, visible=None) -> Float[Tensor, "N h T S"]:
+    def looks(self, asked: Float[Tensor, "B T D"], keys, visible=None) -> Float[Tensor, "B h T S"]:
         """How much each head of the cross-attention looks at each place of the memory."""
         around = self.around_cross_attention
         asked = around.norm(asked) if isinstance(around, PreNorm) else asked

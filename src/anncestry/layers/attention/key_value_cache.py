@@ -3,7 +3,7 @@
 Several hypotheses that follow one source write side by side into the same places, and each keeps a row of
 marks that say which places lie behind it. So a hypothesis that takes over another one's past copies its
 marks, and no keys and values are ever copied for it: all queries of a source look at all its places, at once,
-through the marks. Memory is bounded by 2 L h k numbers for each place; a source has one place for each token
+through the marks. Memory is bounded by 2 L h d numbers for each place; a source has one place for each token
 of its prompt, and one for each hypothesis at every step after it.
 """
 
@@ -17,9 +17,9 @@ GROWTH = 1.5  # of the room for places, where it is used up
 
 
 class _Room:
-    """Preallocated memory (L, 2, N, h, M, k), of which some places are filled."""
+    """Preallocated memory (L, 2, N, h, P, d), of which some places are filled."""
 
-    def __init__(self, numbers: Float[Tensor, "L 2 N h M k"], filled: int = 0) -> None:
+    def __init__(self, numbers: Float[Tensor, "L 2 N h P d"], filled: int = 0) -> None:
         self.numbers, self.filled = numbers, filled
 
     def enlarged(self, filled: int, places: int) -> "_Room":
@@ -82,8 +82,8 @@ class KeyValueCache:
         return torch.ones(rows, self._places, dtype=torch.bool, device=self._room.numbers.device)
 
     def write(
-        self, layer: int, keys: Float[Tensor, "N h T k"], values: Float[Tensor, "N h T k"]
-    ) -> tuple[Float[Tensor, "N h P k"], Float[Tensor, "N h P k"]]:
+        self, layer: int, keys: Float[Tensor, "N h T d"], values: Float[Tensor, "N h T d"]
+    ) -> tuple[Float[Tensor, "N h P d"], Float[Tensor, "N h P d"]]:
         """Fill the newest places of a layer; all its keys and values."""
         if keys.requires_grad:  # what the backward pass has kept must not be written to
             self._room.numbers = self._room.numbers.clone()

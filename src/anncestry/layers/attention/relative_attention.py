@@ -5,8 +5,8 @@ r"""Attention that knows how far apart two places are, and not where either stan
 
 The first two parts: Dai et al., 1901.02860, section 3.3. The third: Yang et al., 1906.08237, section 2.5.
 
-Shapes: N sequences of T queries, and S = M + T keys: those of M places of a memory, then those of the
-sequence; h heads of k features; masks (N, 1, #T, S), True where a key can be seen. A query may see nothing:
+Shapes: B sequences of T queries, and S = M + T keys: those of M places of a memory, then those of the
+sequence; h heads of d features; masks (B, 1, #T, S), True where a key can be seen. A query may see nothing:
 it then takes nothing in.
 """
 
@@ -49,7 +49,7 @@ class Distances(Computed):
         return self.made[self.farthest - num_keys : self.farthest + num_queries]
 
 
-def shifted_naive(scores: Float[Tensor, "N h T P"], num_keys: int) -> Float[Tensor, "N h T S"]:
+def shifted_naive(scores: Float[Tensor, "B h T P"], num_keys: int) -> Float[Tensor, "B h T S"]:
     """The specification of `shifted`: the score of each key's distance is looked up."""
     num_queries = scores.shape[2]
     queries = torch.arange(num_queries, device=scores.device)[:, None]
@@ -57,7 +57,7 @@ def shifted_naive(scores: Float[Tensor, "N h T P"], num_keys: int) -> Float[Tens
     return scores.gather(3, (num_keys - distances).expand(*scores.shape[:2], -1, -1))
 
 
-def shifted(scores: Float[Tensor, "N h T P"], num_keys: int) -> Float[Tensor, "N h T S"]:
+def shifted(scores: Float[Tensor, "B h T P"], num_keys: int) -> Float[Tensor, "B h T S"]:
     """From scores by distance, S, ..., 1 - T, to scores by key, without a look-up.
 
     A row's scores stand one place further to the left than those of the row before; read with rows of one
@@ -89,20 +89,20 @@ class RelativeAttention(Attention):
             self.segment_bias = nn.Parameter(torch.zeros(num_heads, self.head_size))  # s
             self.segments = nn.Parameter(torch.zeros(2, num_heads, self.head_size))  # of the same, of another
 
-    def look_up(self, memory: Float[Tensor, "N S D"]) -> tuple[Tensor, Tensor]:
-        """Keys and values (N, h, S, k), which serve all queries."""
+    def look_up(self, memory: Float[Tensor, "B S D"]) -> tuple[Tensor, Tensor]:
+        """Keys and values (B, h, S, d), which serve all queries."""
         keys, values = self.keys_values(memory).chunk(2, dim=-1)
         return self.heads(keys), self.heads(values)
 
     def forward(
         self,
-        x: Float[Tensor, "N T D"],
-        keys: Float[Tensor, "N h S k"],
-        values: Float[Tensor, "N h S k"],
+        x: Float[Tensor, "B T D"],
+        keys: Float[Tensor, "B h S d"],
+        values: Float[Tensor, "B h S d"],
         distances: Float[Tensor, "P D"],
-        visible: Bool[Tensor, "N 1 #T S"] | None = None,
-        other_text: Int[Tensor, "N T S"] | None = None,
-    ) -> Float[Tensor, "N T D"]:
+        visible: Bool[Tensor, "B 1 #T S"] | None = None,
+        other_text: Int[Tensor, "B T S"] | None = None,
+    ) -> Float[Tensor, "B T D"]:
         """
         Args:
             distances: from `Distances`.
@@ -115,16 +115,16 @@ class RelativeAttention(Attention):
 
     def weights(
         self,
-        x: Float[Tensor, "N T D"],
-        keys: Float[Tensor, "N h S k"],
-        values: Float[Tensor, "N h S k"],
+        x: Float[Tensor, "B T D"],
+        keys: Float[Tensor, "B h S d"],
+        values: Float[Tensor, "B h S d"],
         distances: Float[Tensor, "P D"],
-        visible: Bool[Tensor, "N 1 #T S"] | None = None,
-        other_text: Int[Tensor, "N T S"] | None = None,
-    ) -> Float[Tensor, "N h T S"]:
+        visible: Bool[Tensor, "B 1 #T S"] | None = None,
+        other_text: Int[Tensor, "B T S"] | None = None,
+    ) -> Float[Tensor, "B h T S"]:
         """The attention weights of the same arguments."""
         queries, num_keys = self.heads(self.query(x)), keys.shape[2]
-        of_distances = self.heads(self.distance(distances)[None])  # (1, h, P, k)
+        of_distances = self.heads(self.distance(distances)[None])  # (1, h, P, d)
         by_distance = (queries + self.distance_bias[:, None]) @ of_distances.transpose(2, 3)
         scores = (queries + self.content_bias[:, None]) @ keys.transpose(2, 3)
         scores = scores + shifted(by_distance, num_keys)

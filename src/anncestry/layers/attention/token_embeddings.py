@@ -1,6 +1,6 @@
 """What goes into an encoder: a token, where it stands, and which of two texts it belongs to.
 
-Devlin et al., 1810.04805, section 3 and figure 2. Shapes: tokens (N, T), output (N, T, D).
+Devlin et al., 1810.04805, section 3 and figure 2. Shapes: tokens (B, T), output (B, T, D).
 """
 
 import torch
@@ -12,7 +12,7 @@ from anncestry.layers.attention.positions import Learned
 from anncestry.layers.linear import Linear
 
 
-def segments_of(tokens: Int[Tensor, "N T"], separator: int | None, num_segments: int) -> Int[Tensor, "N T"]:
+def segments_of(tokens: Int[Tensor, "B T"], separator: int | None, num_segments: int) -> Int[Tensor, "B T"]:
     """Which text each token belongs to: 0 up to the first separator and with it, 1 behind it.
 
     Args:
@@ -64,8 +64,8 @@ class TokenEmbeddings(nn.Module):
         self.widen = Linear(embed_dim, width) if embed_dim != width else None
 
     def forward(
-        self, tokens: Int[Tensor, "N T"], segments: Int[Tensor, "N T"] | None = None
-    ) -> Float[Tensor, "N T D"]:
+        self, tokens: Int[Tensor, "B T"], segments: Int[Tensor, "B T"] | None = None
+    ) -> Float[Tensor, "B T D"]:
         """
         Args:
             segments: which text each token belongs to; told by the separators unless given.
@@ -77,8 +77,8 @@ class TokenEmbeddings(nn.Module):
         return x if self.widen is None else self.widen(x)
 
     def features(
-        self, tokens: Int[Tensor, "N T"], segments: Int[Tensor, "N T"] | None = None
-    ) -> Float[Tensor, "N T E"]:
+        self, tokens: Int[Tensor, "B T"], segments: Int[Tensor, "B T"] | None = None
+    ) -> Float[Tensor, "B T E"]:
         """What the tables say of each token, before it is brought to the width."""
         longest = self.positions.embedding.num_embeddings - self.first_position
         rule = f"learnt positions end at num_positions, which is {longest}"

@@ -109,7 +109,7 @@ class Encoder(nn.Module):
         self.code = nn.Linear(math.prod(shapes[-1]), size)
         start_coding(self, self.code)
 
-    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B N"]:
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B pixels"]:
         return self.code(self.layers(x).flatten(1))
 
 

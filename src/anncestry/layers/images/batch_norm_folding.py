@@ -71,7 +71,9 @@ def is_fixed(norm: nn.BatchNorm2d, conv: nn.Conv2d) -> bool:
     return predicts(norm) and untouched(norm, nn.BatchNorm2d) and untouched(conv, nn.Conv2d)
 
 
-def conv_norm(conv: nn.Conv2d, norm: nn.BatchNorm2d, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K h w"]:
+def conv_norm(
+    conv: nn.Conv2d, norm: nn.BatchNorm2d, x: Float[Tensor, "B C H W"]
+) -> Float[Tensor, "B K H2 W2"]:
     """``norm(conv(x))``; one convolution where the normalisation is fixed."""
     if not is_fixed(norm, conv):
         return norm(conv(x))
@@ -91,7 +93,7 @@ def conv_norm(conv: nn.Conv2d, norm: nn.BatchNorm2d, x: Float[Tensor, "B C H W"]
 
 def norm_relu_average_conv(
     norm: nn.BatchNorm2d, pool: nn.Module, conv: nn.Conv2d, x: Float[Tensor, "B C H W"]
-) -> Float[Tensor, "B K h w"]:
+) -> Float[Tensor, "B K H2 W2"]:
     """``conv(pool(ReLU(norm(x))))`` for an averaging ``pool`` and a 1x1 ``conv`` without a bias; where the
     normalisation is fixed, nothing of it is left but the bounds."""
     if watched(pool) or not is_fixed(norm, conv):
@@ -111,7 +113,7 @@ def norm_relu_average_conv(
 class Folding(nn.Sequential):
     """Modules one after the other; in predictions a normalisation becomes part of the convolution before."""
 
-    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K h w"]:
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K H2 W2"]:
         modules = list(self)
         while modules:
             module = modules.pop(0)

@@ -41,12 +41,12 @@ LARGEST = 2**24  # numbers of X that predictions work on at once
 class DenseWeights(NamedTuple):
     """The weights of one bottleneck layer that reads m maps and adds k."""
 
-    gain1: Float[Tensor, "m"]
-    shift1: Float[Tensor, "m"]
-    narrow: Float[Tensor, "N m 1 1"]
-    gain2: Float[Tensor, "N"]
-    shift2: Float[Tensor, "N"]
-    spread: Float[Tensor, "k N 3 3"]
+    gain1: Float[Tensor, "C2"]
+    shift1: Float[Tensor, "C2"]
+    narrow: Float[Tensor, "pixels C2 1 1"]
+    gain2: Float[Tensor, "pixels"]
+    shift2: Float[Tensor, "pixels"]
+    spread: Float[Tensor, "K pixels 3 3"]
 
 
 def dense_block(
@@ -77,8 +77,8 @@ class FrozenLayer(NamedTuple):
         spread: the 3x3 kernels: (B, 4k, H, W) to (B, k, H, W).
     """
 
-    low: Float[Tensor, "m"]
-    high: Float[Tensor, "m"] | None
+    low: Float[Tensor, "C2"]
+    high: Float[Tensor, "C2"] | None
     narrow: Callable[[Tensor], Tensor]
     spread: Callable[[Tensor], Tensor]
 
@@ -124,7 +124,7 @@ def frozen_dense_block(x: Float[Tensor, "B C H W"], layers: list[FrozenLayer], g
     return _maps(X, B, H, W)
 
 
-def _rows(maps: Float[Tensor, "B C H W"]) -> Float[Tensor, "N C"]:
+def _rows(maps: Float[Tensor, "B C H W"]) -> Float[Tensor, "pixels C"]:
     """One row for each place; no copy where the channels are last already."""
     return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
 
@@ -134,7 +134,7 @@ def _chunks(num_rows: int, num_columns: int) -> list[slice]:
     return [slice(first, first + size) for first in range(0, num_rows, size)]
 
 
-def _statistics(x: Float[Tensor, "N C"]) -> Statistics:
+def _statistics(x: Float[Tensor, "pixels C"]) -> Statistics:
     """Two passes, as few numbers at a time as stay in the cache; ``torch.var_mean`` takes several times as
     long down the columns. They are not in bfloat16 even where x is."""
     chunks, wide = _chunks(x.shape[0], x.shape[1]), _wide(x.dtype)
@@ -242,7 +242,7 @@ class _DenseBlock(torch.autograd.Function):
         return _maps(dx, B, H, W), None, *found
 
 
-def _sums(g: Float[Tensor, "N C"], x: Float[Tensor, "N C"]) -> tuple[Tensor, Tensor]:
+def _sums(g: Float[Tensor, "pixels C"], x: Float[Tensor, "pixels C"]) -> tuple[Tensor, Tensor]:
     """The sums of g and of g x down the columns, some rows at a time so that bfloat16 loses little."""
     parts = [(g[rows].sum(0), (g[rows] * x[rows]).sum(0)) for rows in _chunks(*g.shape)]
     of_g, of_product = (torch.stack(part).sum(0, dtype=_wide(g.dtype)) for part in zip(*parts, strict=True))
@@ -255,6 +255,6 @@ def _affine(a, d_gain, d_shift, mean, inverse, count) -> tuple[Tensor, Tensor]:
     return slope, -a * d_shift / count - slope * mean
 
 
-def _maps(rows: Float[Tensor, "N C"], B: int, H: int, W: int) -> Float[Tensor, "B C H W"]:
+def _maps(rows: Float[Tensor, "pixels C"], B: int, H: int, W: int) -> Float[Tensor, "B C H W"]:
     """The same numbers as maps, channels last."""
     return rows.view(B, H, W, -1).permute(0, 3, 1, 2)

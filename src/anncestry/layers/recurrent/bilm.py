@@ -66,8 +66,8 @@ class DirectedLM(nn.Module):
         self.skip, self.dropout = skip, nn.Dropout(dropout)
 
     def forward(
-        self, x: Float[Tensor, "B T N"], state: State = None, lengths: Int[Tensor, "B"] | None = None
-    ) -> tuple[list[Float[Tensor, "B T N"]], State]:
+        self, x: Float[Tensor, "B T E"], state: State = None, lengths: Int[Tensor, "B"] | None = None
+    ) -> tuple[list[Float[Tensor, "B T E"]], State]:
         """The outputs of every layer, and the state of each."""
         outputs, after = [], []
         for depth, layer in enumerate(self.layers):
@@ -86,7 +86,7 @@ class BiLM(nn.Module):
     the backward model is the one behind the first word.
 
     Args:
-        encoder: makes vectors (B, T, N) of words as they are given.
+        encoder: makes vectors (B, T, E) of words as they are given.
         ahead, back: the two models, of as many layers and features.
     """
 
@@ -96,7 +96,7 @@ class BiLM(nn.Module):
 
     def forward(
         self, words: Tensor, state: State = None, lengths: Int[Tensor, "B"] | None = None
-    ) -> tuple[list[Float[Tensor, "B T N2"]], State]:
+    ) -> tuple[list[Float[Tensor, "B T E2"]], State]:
         """The words' vectors, twice side by side, and the outputs [forward; backward] of each layer.
 
         Args:

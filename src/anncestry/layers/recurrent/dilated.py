@@ -133,7 +133,7 @@ class SkipState(NamedTuple):
     """The state of the cell, and its last d outputs, the oldest first."""
 
     cell: Any
-    past: Float[Tensor, "B d H"]
+    past: Float[Tensor, "B delay H"]
 
 
 class Skip(nn.Module):
@@ -222,7 +222,7 @@ class Fusing(nn.Module):
         nn.init.uniform_(self.weight, -bound, bound)
         self.input_size = self.output_size = size
 
-    def initial_state(self, batch_size: int) -> Float[Tensor, "B H P"]:
+    def initial_state(self, batch_size: int) -> Float[Tensor, "B H past"]:
         size, _, width = self.weight.shape
         return self.weight.new_zeros(batch_size, size, width - 1)
 

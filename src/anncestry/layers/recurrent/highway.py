@@ -54,7 +54,7 @@ class OpenLSTMCell(ProjectedCell):
         h = h if self.weight_p is None else recur(h, self.weight_p)
         return torch.cat([h, c], dim=-1), LSTMState(h, c)
 
-    def from_below(self, projected_t: Tensor, c: Float[Tensor, "B M"]) -> Tensor | None:
+    def from_below(self, projected_t: Tensor, c: Float[Tensor, "B cells"]) -> Tensor | None:
         """What the memory of the layer below adds to this one's."""
         return None
 
@@ -113,7 +113,7 @@ class HighwayStack(Stacked):
         super().__init__(layers, dropout)
         self.output_size = layers[-1].output_size - hidden_size
 
-    def between(self, x: Float[Tensor, "... NM"]) -> Float[Tensor, "... NM"]:
+    def between(self, x: Float[Tensor, "... H"]) -> Float[Tensor, "... H"]:
         h, c = x.split([self.output_size, x.shape[-1] - self.output_size], dim=-1)
         return torch.cat([self.dropout(h), c], dim=-1)
 

@@ -20,10 +20,10 @@ def causal_convolution(
     x: Float[Tensor, "B C T"],
     weight: Float[Tensor, "K C k"],
     bias: Float[Tensor, "K"] | None,
-    before: Float[Tensor, "B C P"],
+    before: Float[Tensor, "B C past"],
     lengths: Int[Tensor, "B"] | None = None,
     dilation: int = 1,
-) -> tuple[Float[Tensor, "B K T"], Float[Tensor, "B C P"]]:
+) -> tuple[Float[Tensor, "B K T"], Float[Tensor, "B C past"]]:
     """A convolution over ``before``, the P = (k - 1) d inputs before the first, and ``x``.
 
     Returns:
@@ -64,16 +64,16 @@ class CausalConvolution(nn.Module):
         with torch.no_grad():
             self.gain.copy_(self.direction.norm(dim=(1, 2), keepdim=True))
 
-    def initial_state(self, batch_size: int) -> Float[Tensor, "B C P"]:
+    def initial_state(self, batch_size: int) -> Float[Tensor, "B C past"]:
         """Zeros in place of what came before the start."""
         return self.bias.new_zeros(batch_size, self.in_channels, self.memory)
 
     def forward(
         self,
         x: Float[Tensor, "B C T"],
-        state: Float[Tensor, "B C P"],
+        state: Float[Tensor, "B C past"],
         lengths: Int[Tensor, "B"] | None = None,
-    ) -> tuple[Float[Tensor, "B K T"], Float[Tensor, "B C P"]]:
+    ) -> tuple[Float[Tensor, "B K T"], Float[Tensor, "B C past"]]:
         weight = self.gain * self.direction / self.direction.norm(dim=(1, 2), keepdim=True)
         return causal_convolution(x, weight, self.bias, state, lengths, self.dilation)
 
@@ -85,8 +85,8 @@ class CausalConvolution(nn.Module):
 class BlockState(NamedTuple):
     """What the two convolutions of a block still have to see."""
 
-    first: Float[Tensor, "B C P"]
-    second: Float[Tensor, "B K P"]
+    first: Float[Tensor, "B C past"]
+    second: Float[Tensor, "B K past"]
 
 
 class TemporalBlock(nn.Module):
