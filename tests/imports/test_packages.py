@@ -23,7 +23,6 @@ OF_MODULES = {
     "anncestry.claims.experiments",
     "anncestry.cli",
     "anncestry.data.readers",
-    "anncestry.inspection.differences",
     "anncestry.timeline.branches",
     "anncestry.timeline.ledgers",
 }
