@@ -17,7 +17,7 @@ def test_settings_may_be_named_one_by_one(tmp_path):
     ("changes", "message"),
     [
         ({"epoch": 2}, "epoch: got 2; is not a training setting. Choices: epochs"),
-        ({"momentum": 0.5}, "momentum: got 0.5; has no effect without --optimizer sgd"),
+        ({"momentum": 0.5}, "momentum: got 0.5; has no effect without `optimizer=sgd`"),
         ({"settings": anncestry.TrainingSettings(), "epochs": 2}, "settings: got .*; gives all settings"),
     ],
 )
