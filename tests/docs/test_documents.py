@@ -25,9 +25,17 @@ def test_every_command_is_shown():
 
 
 def test_every_link_leads_somewhere():
-    for path in [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+    for path in [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]:
         for target in re.findall(r"\]\((?!http)([^)#]+)", path.read_text(encoding="utf-8")):
             assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def test_files_that_are_named_for_contributors_are_there():
+    for name in ("CONTRIBUTING.md", "docs/architecture.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        for path in re.findall(r"`(?:python )?((?:src|tests|docs|benchmarks)/[a-z_/.]+)`", text):
+            if path.removesuffix(".py").rpartition("/")[2] not in ("b", "test_b"):  # of an example
+                assert (ROOT / path).exists(), f"{name}: {path}"
 
 
 @pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
