@@ -205,7 +205,7 @@ def test_a_page_of_the_inside(text, tmp_path):
     page = text.inspect("The value", units=3)
     assert page.write(tmp_path / "page.html").read_text(encoding="utf-8") == page.html
     assert page.facts
-    with pytest.raises(UserError, match="head: got '1'; has no effect on the page"):
+    with pytest.raises(UserError, match="head: got 1; has no effect on the page"):
         text.inspect("The value", head=1)
 
 

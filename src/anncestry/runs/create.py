@@ -87,7 +87,7 @@ def finish_run(
         scores: figures by split.
         written: by split, what those of ``scores`` that compare texts come from.
         kept: which weights they are (`anncestry.training.outcome.Fit`).
-        by_class: what each class of the test split was answered.
+        by_class: how often each class of the test split was predicted.
     """
     write_tensors(run.folder / "model.safetensors", model.state_dict(), {"architecture": run.architecture.id})
     written = written or {}

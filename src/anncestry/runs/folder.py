@@ -40,9 +40,9 @@ RUN_FORMAT = 1
 """The format of the run folders that are written, as in ``config.json``: one more with every change that
 older versions would misread. Folders that say none (of versions up to 0.8) are of format 1."""
 WRITTEN = "written"
-"""In ``scores.json``: how texts were compared, beside the figures of the splits."""
+"""In ``scores.json``: how generated texts were compared, beside the metrics of the splits."""
 BY_CLASS = "by_class"
-"""In ``scores.json``: what each class of the test split was answered."""
+"""In ``scores.json``: how often each class of the test split was true, predicted and right."""
 COUNTS = ("right", "answered", "true")
 KEPT = "kept"
 """In ``scores.json``: which weights were kept, and by which figure."""
@@ -132,7 +132,7 @@ class RunFolder:
         return processor
 
     def _check_reader(self, processor: Any) -> None:
-        """Raise a `UserError` where what reads inputs and says answers is of another problem."""
+        """Raise a `UserError` where the processor is of another problem."""
         asked, file = self.signature, str(self.folder / "processor.json")
         task = getattr(processor, "task", asked.task)
         require(task == asked.task, file, task, f"answers another task than the model, {asked.task}")
@@ -245,7 +245,7 @@ class RunFolder:
         return found
 
     def class_names(self) -> tuple[str, ...]:
-        """The names of the classes, labels or tags, where it answers with such."""
+        """The names of the classes, labels or tags, where its predictions are such."""
         return getattr(self.processor, "classes", ()) or getattr(self.processor, "tags", ())
 
     def by_class(self) -> dict[str, list[int]]:

@@ -20,7 +20,7 @@ from anncestry.files import write_bytes
 from anncestry.signature import GENERATION_TASKS, Signature
 from anncestry.tokenizers.files import write_tokenizer
 
-MOST_NUMBERS = 4096  # of the answer to the example that is written down
+MOST_NUMBERS = 4096  # of the outputs for the example that are written down
 
 OPENING = """\
 # {head}
@@ -95,10 +95,10 @@ def write_onnx(
         int8: as for `anncestry.checkpoints.onnx_graph.onnx_bytes`.
 
     Returns:
-        Notes for a person: how near the answers are, and what the graph does not do.
+        Notes for a person: how near its outputs are, and what the graph does not do.
 
     Raises:
-        UserError: packages are missing, or onnxruntime answers otherwise than the model.
+        UserError: packages are missing, or onnxruntime computes other outputs than the model.
     """
     graph = Graph(model, signature)
     made, note = onnx_bytes(graph, int8)
@@ -114,9 +114,9 @@ def write_onnx(
     write_bytes(folder / "example.py", script.encode())
     notes = [note]
     if signature.task in GENERATION_TASKS:
-        notes.append("the graph scores the words of a given answer (targets); it does not search for one")
+        notes.append("the graph computes the logits of given targets; it generates no text")
     elif signature.task == "language-model":
-        notes.append("the graph scores what follows each token of a text; it does not write on")
+        notes.append("the graph computes the logits of what follows each token; it generates no text")
     return tuple(notes)
 
 
@@ -152,7 +152,7 @@ def _about(architecture: str, graph: Graph, processor: Any, int8: bool) -> dict[
 
 
 def _means(processor: Any, signature: Signature) -> list[float]:
-    """What is added to an answer that is a value, once it is scaled."""
+    """What is added to an output that is a value, once it is scaled."""
     if signature.task == "forecasting" and hasattr(processor, "target_input"):
         return [processor.mean[processor.target_input]]
     for name in ("target_mean", "mean"):
