@@ -37,6 +37,8 @@ def test_a_word_may_name_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
         (tmp_path / "a").write_text(text)
         input_of("a", WORDS)
         assert ("each of its lines ends with a class" in capsys.readouterr().err) is told
+    Image.new("L", (2, 2)).save(tmp_path / "cat.png")
+    assert input_of("cat.png", WORDS) == tmp_path / "cat.png"  # whoever reads it says that it is no text
     assert input_of("-", PlainProcessor("digits", 0)) == Path("-")
     assert input_of("-", WORDS, literal=True) == "-"
     assert input_of("a", IMAGES) == Path("a")

@@ -22,6 +22,7 @@ def input_of(word: str, processor: Any, literal: bool = False) -> str | Path:
     from anncestry.data.processors.given import STANDARD_INPUT, ReadsTexts
     from anncestry.data.processors.series import SeriesProcessor
     from anncestry.data.processors.table import TableProcessor
+    from anncestry.data.readers.images import is_image
     from anncestry.errors import require
     from anncestry.user_files import absolute, is_file, is_folder
 
@@ -39,7 +40,7 @@ def input_of(word: str, processor: Any, literal: bool = False) -> str | Path:
         if isinstance(processor, ReadsTexts) and word.lower().endswith(READ_IN_LINES[:2]):
             _say(f"{word}: each of its lines is read as a text, with whatever stands in it")
         classes = getattr(processor, "classes", ())
-        if texts and classes and ends_with_classes(absolute(word), classes):
+        if texts and classes and not is_image(absolute(word)) and ends_with_classes(absolute(word), classes):
             _say(f"{word}: each of its lines ends with a class, which is read as a part of the text")
         return absolute(word)
     if texts and is_folder(word):
