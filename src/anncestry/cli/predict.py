@@ -39,7 +39,7 @@ class Arguments:
     run: tyro.conf.Positional[Path]
     """A run folder."""
     inputs: tyro.conf.Positional[tuple[str, ...]]
-    """Files, folders, - for standard input, or the inputs themselves: a row of numbers, a text to go on, a
+    """Files, folders, - for standard input, or the inputs themselves: a row of numbers, a text to continue, a
     text with a [MASK] in place of a word."""
     literal: Annotated[bool, INPUT] = False
     """Take every input as it stands, also where it is the name of a file that is there, or `-`."""
