@@ -5,11 +5,11 @@ import torch
 
 from anncestry.engine import packed
 from anncestry.engine.int8 import int8_kind
-from anncestry.engine.packed import ACTIVATIONS, linear
+from anncestry.engine.packed import LINEAR_ACTIVATIONS, linear
 from anncestry.engine.prediction import Prediction, inference
 
 
-@pytest.mark.parametrize("activation", ["none", *ACTIVATIONS])
+@pytest.mark.parametrize("activation", ["none", *LINEAR_ACTIVATIONS])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("rows", [1, 7, 100])
 @pytest.mark.parametrize("avx512", [True, False])
@@ -20,7 +20,7 @@ def test_an_activation_in_the_product_is_the_activation_behind_it(
     random = torch.Generator().manual_seed(0)
     x, weight, bias = (torch.randn(size, generator=random) for size in ((rows, 512), (600, 512), (600,)))
     exact = x @ (weight / 20).t() + bias
-    exact = exact if activation == "none" else ACTIVATIONS[activation](exact)
+    exact = exact if activation == "none" else LINEAR_ACTIVATIONS[activation](exact)
     with inference(torch.device("cpu")):
         found = linear(x.to(dtype), (weight / 20).to(dtype), bias.to(dtype), activation)
     assert torch.allclose(found.float(), exact, atol=1e-5 if dtype == torch.float32 else 0.05)

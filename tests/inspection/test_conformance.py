@@ -609,7 +609,7 @@ def writer(base):
 def test_a_generator_that_sees_its_target():
     class Peeking(Seq2Seq):
         def forward(self, source, targets, lengths=None):
-            return self.teach(targets.clamp(min=0), self.encode(source, lengths))
+            return self.teacher_force(targets.clamp(min=0), self.encode(source, lengths))
 
     assert_broken(writer(Peeking), "causality", "logits up to step 0, with another target from there on")
 

@@ -79,8 +79,8 @@ def test_all_steps_at_once_are_one_step_after_the_other(name):
     model, source, targets, lengths = example(name)
     tokens, weights = shifted(targets), torch.linspace(-1, 1, 3 * 5 * 11).double().view(3, 5, 11)
     found = []
-    for teach in (model.teach, model.teach_by_step):
-        scores = teach(tokens, model.encode(source, lengths))
+    for forced in (model.teacher_force, model.teacher_force_by_step):
+        scores = forced(tokens, model.encode(source, lengths))
         parameters = list(model.parameters())
         found.append([scores, *torch.autograd.grad((scores.sin() * weights).sum(), parameters)])
     assert found[0][0].shape == (3, 5, 11)
@@ -428,7 +428,7 @@ def test_scheduled_sampling_reads_the_best_word_in_training_alone():
         own.append(scores)
         token = scores.argmax(-1)
     torch.testing.assert_close(model.train()(source, targets, lengths), torch.stack(own, dim=1))
-    taught = model.teach(shifted(targets), model.encode(source, lengths))
+    taught = model.teacher_force(shifted(targets), model.encode(source, lengths))
     torch.testing.assert_close(model.eval()(source, targets, lengths), taught)
     assert not torch.allclose(taught, torch.stack(own, dim=1))
 

@@ -24,7 +24,7 @@ def of_a_lookup(source, tokens, model):
     parts = state.memory.parts
     annotations = parts.annotations.clone().requires_grad_()
     state = state._replace(memory=Memory(parts._replace(annotations=annotations)))
-    scores = model.teach(tokens, state)
+    scores = model.teacher_force(tokens, state)
     return [torch.autograd.grad(scores[:, t].sum(), annotations, retain_graph=True)[0] for t in range(5)]
 
 

@@ -47,7 +47,7 @@ class PackedWeight:
         return torch.ops.mkldnn._linear_pointwise.binary(h, added, self._blocks, None, "add")
 
 
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+LINEAR_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.nn.functional.relu,
     "gelu": torch.nn.functional.gelu,
     "gelu-tanh": functools.partial(torch.nn.functional.gelu, approximate="tanh"),
@@ -68,7 +68,7 @@ def linear(
     integers where that was asked for.
 
     Args:
-        activation: f: ``none`` or a key of `ACTIVATIONS`.
+        activation: f: ``none`` or a key of `LINEAR_ACTIVATIONS`.
     """
     if not (is_keeping() and _can_lay_out(x, weight)):
         product = torch.nn.functional.linear(x, weight, bias)
@@ -80,7 +80,7 @@ def linear(
         product = kept((weight,), lambda: PackedLinear(weight))(x, bias)
     else:
         product = torch.nn.functional.linear(x, weight, bias)
-    return product if activation == "none" else ACTIVATIONS[activation](product)
+    return product if activation == "none" else LINEAR_ACTIVATIONS[activation](product)
 
 
 def _can_lay_out(x: Tensor, weight: Tensor) -> bool:

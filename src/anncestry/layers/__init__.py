@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 from anncestry.lazy import hand_on
 
 if TYPE_CHECKING:
-    from anncestry.layers.activations import activation, initialise
+    from anncestry.layers.activations import activation
     from anncestry.layers.character_encoder import CharacterEncoder
+    from anncestry.layers.initialisation import initialise
     from anncestry.layers.linear import Linear, TiedReadout
     from anncestry.layers.online import OnlineLinear
     from anncestry.layers.scalar_mix import ScalarMix

@@ -1,6 +1,5 @@
-"""Activations and initialisations: what stands between two weight layers, and what weights start from."""
+"""Activations: what stands between two layers of weights."""
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -48,38 +47,9 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "maxout": Maxout,
 }
 
-INITIALISATIONS = ("lecun", "glorot", "he", "heuristic")
-
 
 def activation(name: str) -> nn.Module:
     """A new module of that name, or a `UserError` that lists the names."""
     if name not in ACTIVATIONS:
         raise UserError("activation", name, "is not known", nearest(name, list(ACTIVATIONS)))
     return ACTIVATIONS[name]()
-
-
-def initialise(weight: Tensor, scheme: str, negative_slope: float = 0.0) -> None:
-    """Fill ``weight`` (fan_out, fan_in, *kernel) uniformly with the variance of the scheme.
-
-    ========== ============================ ===========================================
-    scheme     variance                     source
-    ========== ============================ ===========================================
-    lecun      1 / fan_in                   LeCun et al. 1998
-    glorot     2 / (fan_in + fan_out)       Glorot & Bengio 2010, equation 16
-    he         2 / ((1 + a^2) fan_in)       He et al. 2015 (1502.01852), equation 15
-    heuristic  1 / (3 fan_in)               what Glorot & Bengio argue against, and
-                                            what ``torch.nn.Linear`` does
-    ========== ============================ ===========================================
-    """
-    receptive = math.prod(weight.shape[2:])
-    fan_out, fan_in = weight.shape[0] * receptive, weight.shape[1] * receptive
-    variances = {
-        "lecun": 1 / fan_in,
-        "glorot": 2 / (fan_in + fan_out),
-        "he": 2 / ((1 + negative_slope**2) * fan_in),
-        "heuristic": 1 / (3 * fan_in),
-    }
-    if scheme not in variances:
-        raise UserError("init", scheme, "is not known", INITIALISATIONS)
-    bound = math.sqrt(3 * variances[scheme])
-    nn.init.uniform_(weight, -bound, bound)

@@ -14,7 +14,7 @@ from anncestry.errors import require
 from anncestry.layers.linear import Linear
 from anncestry.signature import NUM_CHARACTERS
 
-ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh}
+CONVOLUTION_ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh}
 CARRY_BIAS = -2.0
 """With which gates of highways start: a layer begins by passing its input on."""
 
@@ -70,8 +70,14 @@ class CharacterEncoder(nn.Module):
         activation: str = "relu",
     ) -> None:
         super().__init__()
-        require(activation in ACTIVATIONS, "activation", activation, "must be one of", ACTIVATIONS)
-        self.activation = ACTIVATIONS[activation]
+        require(
+            activation in CONVOLUTION_ACTIVATIONS,
+            "activation",
+            activation,
+            "must be one of",
+            CONVOLUTION_ACTIVATIONS,
+        )
+        self.activation = CONVOLUTION_ACTIVATIONS[activation]
         self.embedding = nn.Parameter(torch.empty(NUM_CHARACTERS - 1, embed_dim).uniform_(-1, 1))
         sizes = zip(widths, counts, strict=True)
         convolutions = [nn.Conv1d(embed_dim, count, width) for width, count in sizes]

@@ -4,9 +4,9 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
-from anncestry.engine.packed import ACTIVATIONS, linear
+from anncestry.engine.packed import LINEAR_ACTIVATIONS, linear
 
-__all__ = ["ACTIVATIONS", "Linear", "TiedReadout"]
+__all__ = ["LINEAR_ACTIVATIONS", "Linear", "TiedReadout"]
 
 
 class Linear(nn.Linear):
@@ -18,7 +18,7 @@ class Linear(nn.Linear):
     def forward(self, input: Float[Tensor, "*B D"], activation: str = "none") -> Float[Tensor, "*B K"]:
         """
         Args:
-            activation: f: ``none`` or a key of `ACTIVATIONS`.
+            activation: f: ``none`` or a key of `LINEAR_ACTIVATIONS`.
         """
         return linear(input, self.weight, self.bias, activation)
 

@@ -21,7 +21,8 @@ from typing import Annotated, Any
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
-from anncestry.layers.images.config import ImageConfig, is_small, problem, start_he
+from anncestry.layers.images.config import ImageConfig, is_small, problem
+from anncestry.layers.initialisation import initialise_he
 from anncestry.rules import NotNegative, Rate, Size, length, multiple_of
 from anncestry.signature import Signature
 
@@ -109,7 +110,7 @@ class AlexNet(nn.Module):
     def reset_parameters(self) -> None:
         convolutions = [module for module in self.features if isinstance(module, nn.Conv2d)]
         dense = [module for module in self.classifier if isinstance(module, nn.Linear)]
-        start_he(self, dense[-1])
+        initialise_he(self, dense[-1])
         if self.config.init_std:
             for module, is_open in zip([*convolutions, *dense], (*OPEN, True, True, False), strict=True):
                 nn.init.normal_(module.weight, std=self.config.init_std)

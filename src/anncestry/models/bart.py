@@ -84,7 +84,7 @@ class BART(Transformer):
     def _positions(self):
         return NormedPositions(self.config.hidden_size, self.config.num_positions, self.config.norm_eps)
 
-    def start(self) -> None:
+    def reset_parameters(self) -> None:
         """Matrices and tables from N(0, 0.02^2); biases at zero."""
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):

@@ -26,7 +26,7 @@ from anncestry.arrays import Bool, Float, Int, Tensor
 from anncestry.layers.attention.attention import SelfAttention
 from anncestry.layers.attention.blocks import Block, FeedForward, PostNorm
 from anncestry.layers.attention.token_embeddings import TokenEmbeddings
-from anncestry.layers.linear import ACTIVATIONS, Linear, TiedReadout
+from anncestry.layers.linear import LINEAR_ACTIVATIONS, Linear, TiedReadout
 from anncestry.layers.seq2seq.encoder_decoder import visible_places, where_ragged
 from anncestry.protocols import IGNORED, Filled
 from anncestry.rules import (
@@ -101,7 +101,7 @@ class BertConfig(Checked):
     num_relations: Annotated[Count, unless(only(0), task="masked-lm")] = 0
     dropout: Rate = 0.1
     attention_dropout: Rate = 0.1
-    activation: Annotated[str, one_of(ACTIVATIONS)] = "gelu"
+    activation: Annotated[str, one_of(LINEAR_ACTIVATIONS)] = "gelu"
     norm_eps: Positive = 1e-12
     pooling: Annotated[str, one_of(POOLINGS)] = "mean"
     dense_size: Annotated[Count, unless(only(0), task="embedding")] = 0
@@ -208,7 +208,7 @@ class Bert(nn.Module):
         self.head = self.make_head()
         self.dense = Linear(config.hidden_size, config.dense_size) if config.dense_size else None
         self.relation = Linear(config.hidden_size, config.num_relations) if config.num_relations else None
-        self.start()
+        self.reset_parameters()
 
     def make_embeddings(self) -> nn.Module:
         """What is below the blocks."""
@@ -253,7 +253,7 @@ class Bert(nn.Module):
             return nn.Identity()
         return Linear(config.hidden_size, config.output_size)
 
-    def start(self, part: nn.Module | None = None) -> None:
+    def reset_parameters(self, part: nn.Module | None = None) -> None:
         """Matrices and tables from N(0, 0.02^2), cut at two deviations; biases at zero. Of a part, or all."""
         for module in (part or self).modules():
             if isinstance(module, nn.Linear | nn.Embedding):

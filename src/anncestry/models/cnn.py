@@ -53,9 +53,9 @@ from typing import Annotated, Any
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
-from anncestry.layers.activations import INITIALISATIONS, initialise
 from anncestry.layers.images.config import ImageConfig, problem
 from anncestry.layers.images.pattern import PlannedLayer, parse_pattern, plan
+from anncestry.layers.initialisation import INITIALISATIONS, initialise
 from anncestry.rules import Count, Rate, Size, one_of
 from anncestry.signature import Signature
 

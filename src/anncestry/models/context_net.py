@@ -20,7 +20,8 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
-from anncestry.layers.images.config import ImageConfig, problem, start_he
+from anncestry.layers.images.config import ImageConfig, problem
+from anncestry.layers.initialisation import initialise_he
 from anncestry.rules import Size, Sizes, length, where
 from anncestry.signature import Signature
 
@@ -70,7 +71,7 @@ class ContextNet(nn.Module):
             read = channels
         self.context = nn.Sequential(*layers)
         self.answer = nn.Conv2d(read, config.output_size, 1)
-        start_he(self, self.answer)
+        initialise_he(self, self.answer)
         for module in self.context:
             if isinstance(module, nn.Conv2d):
                 start_identity(module, C)

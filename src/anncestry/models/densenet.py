@@ -33,7 +33,7 @@ from anncestry.layers.images.batch_norm_folding import (
     predicts,
     seen,
 )
-from anncestry.layers.images.config import ImageConfig, is_small, problem, start_he_fan_out
+from anncestry.layers.images.config import ImageConfig, is_small, problem
 from anncestry.layers.images.dense_block import (
     DenseWeights,
     FrozenLayer,
@@ -41,6 +41,7 @@ from anncestry.layers.images.dense_block import (
     frozen,
     frozen_dense_block,
 )
+from anncestry.layers.initialisation import initialise_he_fan_out
 from anncestry.layers.watching import untouched, watched
 from anncestry.rules import Portion, Rate, Size, Sizes, one_of
 from anncestry.signature import Signature
@@ -262,7 +263,7 @@ class DenseNet(nn.Module):
         layers["norm5"] = nn.BatchNorm2d(last)  # torchvision's name, however many blocks there are
         self.features = Folding(layers)
         self.classifier = nn.Linear(last, config.output_size)
-        start_he_fan_out(self)
+        initialise_he_fan_out(self)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K"]:
         """The logits of each image: (B, C, H, W) -> (B, K); of regression the values."""

@@ -115,7 +115,7 @@ class Electra(Bert):
         if config.task == "masked-lm":
             embed_dim = config.embed_dim or config.hidden_size
             self.generator = Generator(config.generator_config(), embed_dim)
-            self.start(self.generator)
+            self.reset_parameters(self.generator)
 
     def make_pooler(self) -> Pooler:
         return Pooler(self.config.hidden_size, nn.functional.gelu, self.config.dropout)

@@ -23,7 +23,7 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
-from anncestry.layers.character_encoder import ACTIVATIONS, CharacterEncoder
+from anncestry.layers.character_encoder import CONVOLUTION_ACTIVATIONS, CharacterEncoder
 from anncestry.layers.linear import Linear
 from anncestry.layers.recurrent.bilm import BiLM, ClippedLSTMPCell, DirectedLM
 from anncestry.layers.recurrent.wirings import visible_steps
@@ -108,7 +108,7 @@ class ELMoConfig(Checked):
     filter_widths: tuple[Size, ...] = (1, 2, 3, 4, 5, 6, 7)
     filter_counts: Annotated[tuple[Size, ...], ONE_EACH] = (32, 32, 64, 128, 256, 512, 1024)
     num_highways: Count = 2
-    activation: Annotated[str, one_of(ACTIVATIONS)] = "relu"
+    activation: Annotated[str, one_of(CONVOLUTION_ACTIVATIONS)] = "relu"
     skip: bool = True
     cell_clip: NotNegative = 3.0
     proj_clip: NotNegative = 3.0

@@ -62,7 +62,7 @@ class GNMTConfig(TranslationConfig):
     forget_bias: float = 1.0
 
 
-class Source(NamedTuple):
+class GNMTSource(NamedTuple):
     """What the decoder looks up: a row for each source."""
 
     keys: Float[Tensor, "N S H"]
@@ -98,7 +98,7 @@ class GNMT(WritingNetwork):
         self.above: Any = nn.ModuleList(self._layer(2 * H) for _ in range(config.num_layers - 1))
         self.readout = nn.Linear(H, config.output_size, bias=False)
         self.dropout = nn.Dropout(config.dropout)
-        self.start()
+        self.reset_parameters()
 
     def _layer(self, input_size: int) -> Unrolled:
         return Unrolled(LSTMCell(input_size, self.config.hidden_size, self.config.forget_bias))
@@ -110,7 +110,7 @@ class GNMT(WritingNetwork):
         annotations, ahead = self.encoder(self.dropout(read), None, lengths)  # (B, S, H)
         visible = visible_places(lengths, source).unsqueeze(1)
         context, weights = torch.zeros_like(annotations[:, 0]), annotations.new_zeros(source.shape)
-        looked_up = Source(self.score.keys(annotations), annotations, visible)
+        looked_up = GNMTSource(self.score.keys(annotations), annotations, visible)
         return GNMTState((back, *ahead), context, weights, weights, Memory(looked_up))
 
     def climb(
@@ -140,7 +140,7 @@ class GNMT(WritingNetwork):
         top, above = self.climb(h, seen, [partial(step_of, layer) for layer in self.above], state.layers[1:])
         return self.readout(top), GNMTState((bottom, *above), context, found, weights, state.memory)
 
-    def teach(self, tokens, state):
+    def teacher_force(self, tokens, state):
         source, bottom, words = state.memory.parts, state.layers[0], self.config.embed_dim
         embedded, weight = self.dropout(self.embedding(tokens)), self.bottom.weight_ih
         projected = nn.functional.linear(embedded, weight[:, :words], self.bottom.bias)

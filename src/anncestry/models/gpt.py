@@ -30,7 +30,7 @@ from anncestry.layers.attention.attention import SelfAttention
 from anncestry.layers.attention.blocks import Block, FeedForward, PostNorm
 from anncestry.layers.attention.key_value_cache import KeyValueCache
 from anncestry.layers.attention.positions import Learned
-from anncestry.layers.linear import ACTIVATIONS, Linear, TiedReadout
+from anncestry.layers.linear import LINEAR_ACTIVATIONS, Linear, TiedReadout
 from anncestry.layers.seq2seq.alignment import side_by_side
 from anncestry.protocols import WithText
 from anncestry.rules import (
@@ -89,7 +89,7 @@ class GPTConfig(Checked):
     num_positions: Size = 512
     seq_len: Annotated[Size, at_most("num_positions", ONE_EACH)] = 512
     tie_embeddings: bool = True
-    activation: Annotated[str, one_of(ACTIVATIONS)] = "gelu-tanh"
+    activation: Annotated[str, one_of(LINEAR_ACTIVATIONS)] = "gelu-tanh"
     dropout: Rate = 0.1
     embedding_dropout: Rate = 0.1
     attention_dropout: Rate = 0.1
@@ -163,13 +163,13 @@ class GPT(nn.Module):
             self.readout = TiedReadout(config.input_size) if tied else Linear(width, config.input_size, False)
         if config.task != "language-model":
             self.answer = Answer(width, config.output_size, config.answer_dropout)
-        self.start()
+        self.reset_parameters()
 
     def last_norm(self) -> nn.Module:
         """What stands behind the last layer: nothing, as the layer ends with a normalisation."""
         return nn.Identity()
 
-    def start(self) -> None:
+    def reset_parameters(self) -> None:
         """Weights and embeddings N(0, 0.02^2), biases at zero."""
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):

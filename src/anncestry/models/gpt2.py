@@ -39,8 +39,8 @@ class GPT2(GPT):
     def last_norm(self) -> nn.Module:
         return nn.LayerNorm(self.config.hidden_size, self.config.norm_eps)
 
-    def start(self) -> None:
-        super().start()
+    def reset_parameters(self) -> None:
+        super().reset_parameters()
         for block in self.blocks:
             for last in (block.attention.out, block.feed_forward.out):
                 nn.init.normal_(last.weight, std=INIT / math.sqrt(2 * self.config.num_layers))

@@ -85,7 +85,7 @@ class LuongAttentionConfig(TranslationConfig):
     forget_bias: float = 1.0
 
 
-class Source(NamedTuple):
+class LuongSource(NamedTuple):
     """What the decoder looks up: a row for each source."""
 
     keys: Float[Tensor, "N S A"]
@@ -126,7 +126,7 @@ class LuongAttention(WritingNetwork):
         self.activation = nn.Tanh() if config.attention_activation == "tanh" else nn.Identity()
         self.readout = nn.Linear(H, config.output_size, bias=config.output_bias)
         self.dropout = nn.Dropout(config.dropout)
-        self.start()
+        self.reset_parameters()
 
     def _layer(self, input_size: int) -> Unrolled:
         return Unrolled(LSTMCell(input_size, self.config.hidden_size, self.config.forget_bias))
@@ -153,18 +153,20 @@ class LuongAttention(WritingNetwork):
             annotations = reverse(annotations, lengths)
         if self.config.bidirectional:
             layers = tuple(direction for layer in layers for direction in layer)
-        looked_up = Source(self.score.keys(annotations), self.of_context(annotations), visible)
+        looked_up = LuongSource(self.score.keys(annotations), self.of_context(annotations), visible)
         attended = annotations.new_zeros(source.shape[0], self.config.hidden_size)
         weights, position = annotations.new_zeros(source.shape), source.new_zeros(source.shape[0])
         return LuongState(layers, attended, weights, position, Memory(looked_up))
 
-    def weights(self, scores, query, position: Int[Tensor, "N k"], source: Source) -> Float[Tensor, "N k S"]:
+    def weights(
+        self, scores, query, position: Int[Tensor, "N k"], source: LuongSource
+    ) -> Float[Tensor, "N k S"]:
         """What the scores become, in the window where there is one."""
         if self.window is None:
             return alignment_weights(scores, source.visible.unsqueeze(1))
         return self.window(scores, query, position, source.visible)
 
-    def attend(self, query: Float[Tensor, "N k H"], position, source: Source) -> tuple[Tensor, Tensor]:
+    def attend(self, query: Float[Tensor, "N k H"], position, source: LuongSource) -> tuple[Tensor, Tensor]:
         """The attentional states (N, k, H) and the weights (N, k, S) of k states of each source."""
         weights = self.weights(self.score(query, source.keys), query, position, source)
         return self.activation(torch.bmm(weights, source.values) + self.of_state(query)), weights
@@ -181,13 +183,13 @@ class LuongAttention(WritingNetwork):
         after = LuongState(layers, attended, weights, state.position + 1, state.memory)
         return self.readout(self.dropout(attended)), after
 
-    def teach(self, tokens, state):
+    def teacher_force(self, tokens, state):
         source = state.memory.parts
         embedded = self.dropout(self.embedding(tokens))
         steps = torch.arange(tokens.shape[1], device=tokens.device)
         position = state.position.unsqueeze(1) + steps  # (B, T)
         if self.config.input_feeding and not untouched(self.of_state, nn.Linear):
-            return self.teach_by_step(tokens, state)
+            return self.teacher_force_by_step(tokens, state)
         if self.config.input_feeding:
             attended = self._with_feeding(embedded, position, state)
         else:

@@ -17,7 +17,8 @@ from typing import Annotated, Any
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
-from anncestry.layers.activations import ACTIVATIONS, INITIALISATIONS, activation, initialise
+from anncestry.layers.activations import ACTIVATIONS, activation
+from anncestry.layers.initialisation import INITIALISATIONS, initialise
 from anncestry.rules import Checked, Rate, Rule, Size, one_of
 from anncestry.signature import EVERY_STEP, InputKind, Signature, Task
 

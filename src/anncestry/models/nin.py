@@ -19,7 +19,8 @@ from typing import Any
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
-from anncestry.layers.images.config import ImageConfig, problem, start_he
+from anncestry.layers.images.config import ImageConfig, problem
+from anncestry.layers.initialisation import initialise_he
 from anncestry.rules import Rate, Size
 from anncestry.signature import Signature
 
@@ -66,7 +67,7 @@ class NIN(nn.Module):
         self.layers = nn.Sequential(*layers[:-1])
         last = self.layers[-1]
         assert isinstance(last, nn.Conv2d)
-        start_he(self, last)
+        initialise_he(self, last)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K"]:
         """The logits of each image: (B, C, H, W) -> (B, K); of regression the values."""

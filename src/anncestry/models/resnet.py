@@ -22,7 +22,8 @@ from torch import nn
 
 from anncestry.arrays import Float, Tensor
 from anncestry.layers.images.batch_norm_folding import Folding, conv_norm
-from anncestry.layers.images.config import ImageConfig, is_small, problem, start_he_fan_out
+from anncestry.layers.images.config import ImageConfig, is_small, problem
+from anncestry.layers.initialisation import initialise_he_fan_out
 from anncestry.rules import Size, Sizes, one_of
 from anncestry.signature import Signature
 
@@ -139,7 +140,7 @@ class ResNet(nn.Module):
             self.add_module(f"layer{stage + 1}", nn.Sequential(*blocks))
             channels *= 2
         self.fc = nn.Linear(read, config.output_size)
-        start_he_fan_out(self)
+        initialise_he_fan_out(self)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K"]:
         """The logits of each image: (B, C, H, W) -> (B, K); of regression the values."""

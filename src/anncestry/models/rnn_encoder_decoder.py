@@ -18,12 +18,13 @@ from typing import NamedTuple
 from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
+from anncestry.layers.initialisation import initialise_as_published
 from anncestry.layers.recurrent.cell_variants import ResetFirstGRUCell
 from anncestry.layers.recurrent.cells import HiddenState
 from anncestry.layers.recurrent.wirings import Unrolled, advance_all
 from anncestry.layers.seq2seq.alignment import side_by_side
 from anncestry.layers.seq2seq.encoder_decoder import TranslationConfig, WritingNetwork, where_ragged
-from anncestry.layers.seq2seq.readout import MaxoutReadout, start_as_published
+from anncestry.layers.seq2seq.readout import MaxoutReadout
 from anncestry.protocols import Memory
 from anncestry.rules import Count, DerivedSize
 
@@ -74,9 +75,9 @@ class RNNEncoderDecoder(WritingNetwork):
         maxout_size = config.maxout_size or max(1, H // 2)
         self.readout = MaxoutReadout(H, E, H, maxout_size, config.output_size, config.output_rank)
         self.dropout = nn.Dropout(config.dropout)
-        self.start()
+        self.reset_parameters()
         if config.published_start:
-            start_as_published(self, ("weight_hh",))
+            initialise_as_published(self, ("weight_hh",))
 
     def encode(self, source: Int[Tensor, "B S"], lengths: Int[Tensor, "B"] | None = None):
         embedded = self.dropout(self.source_embedding(source))
@@ -99,7 +100,7 @@ class RNNEncoderDecoder(WritingNetwork):
         logits = self.readout(side_by_side(h, embedded.shape[0]), embedded, context.of_readout)
         return logits.flatten(0, 1), RNNEncoderDecoderState(h, state.memory)
 
-    def teach(self, tokens, state):
+    def teacher_force(self, tokens, state):
         context = state.memory.parts
         embedded = self.dropout(self.embedding(tokens))
         h, _ = advance_all(self.cell, self.project(embedded, context), HiddenState(state.h))

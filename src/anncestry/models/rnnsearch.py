@@ -24,6 +24,7 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Bool, Float, Int, Tensor
+from anncestry.layers.initialisation import initialise_as_published
 from anncestry.layers.recurrent.cell_variants import ResetFirstGRUCell
 from anncestry.layers.recurrent.cells import HiddenState
 from anncestry.layers.recurrent.recurrence import prepared
@@ -36,7 +37,7 @@ from anncestry.layers.seq2seq.encoder_decoder import (
     where_ragged,
 )
 from anncestry.layers.seq2seq.lookup import Lookup
-from anncestry.layers.seq2seq.readout import MaxoutReadout, start_as_published
+from anncestry.layers.seq2seq.readout import MaxoutReadout
 from anncestry.protocols import Memory
 from anncestry.rules import Count, DerivedSize
 
@@ -58,7 +59,7 @@ class RNNSearchConfig(TranslationConfig):
     published_start: bool = False
 
 
-class Source(NamedTuple):
+class RNNsearchSource(NamedTuple):
     """What the decoder looks up: a row for each source."""
 
     keys: Float[Tensor, "N S A"]  # U_a h_j
@@ -93,10 +94,10 @@ class RNNSearch(WritingNetwork):
         maxout_size = config.maxout_size or max(1, H // 2)
         self.readout = MaxoutReadout(H, E, 2 * H, maxout_size, config.output_size, config.output_rank)
         self.dropout = nn.Dropout(config.dropout)
-        self.start()
+        self.reset_parameters()
         if config.published_start:
             tiny = ("score.query.weight", "score.annotation.weight")
-            start_as_published(self, ("weight_hh",), tiny)
+            initialise_as_published(self, ("weight_hh",), tiny)
 
     def encode(self, source: Int[Tensor, "B S"], lengths: Int[Tensor, "B"] | None = None) -> RNNSearchState:
         lengths = where_ragged(lengths, source)
@@ -104,7 +105,7 @@ class RNNSearch(WritingNetwork):
         annotations, (_, back) = self.encoder(embedded, None, lengths)  # (B, S, 2H)
         visible = visible_places(lengths, source).unsqueeze(1)
         words = self.config.embed_dim
-        looked_up = Source(
+        looked_up = RNNsearchSource(
             self.score.keys(annotations),
             nn.functional.linear(annotations, self.cell.weight_ih[:, words:]),
             self.readout.share_of_context(annotations),
@@ -133,7 +134,7 @@ class RNNSearch(WritingNetwork):
         logits = self.readout(state.h, embedded, share)
         return logits, RNNSearchState(h, weights.flatten(0, 1), state.memory)
 
-    def teach(self, tokens, state):
+    def teacher_force(self, tokens, state):
         source, h = state.memory.parts, state.h
         embedded = self.dropout(self.embedding(tokens))
         score, look = self.score.over(source.keys), Lookup(source.of_gates)

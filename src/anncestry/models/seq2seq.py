@@ -60,7 +60,7 @@ class Seq2Seq(WritingNetwork):
         self.decoder = None if config.share_weights else self._layers()
         self.readout = nn.Linear(config.hidden_size, config.output_size)
         self.dropout = nn.Dropout(config.dropout)
-        self.start()
+        self.reset_parameters()
 
     def _layers(self) -> Stacked:
         config = self.config
@@ -85,6 +85,6 @@ class Seq2Seq(WritingNetwork):
         h, state = step_of(self.writer, self.dropout(self.embedding(x_t)), state)
         return self.readout(self.dropout(h)), state
 
-    def teach(self, tokens, state):
+    def teacher_force(self, tokens, state):
         h, _ = self.writer(self.dropout(self.embedding(tokens)), state)
         return self.readout(self.dropout(h))

@@ -104,7 +104,7 @@ class ShowAndTell(WritingNetwork):
         self.decoder = stack(layer, config.embed_dim, config.num_layers, config.dropout)
         self.readout = nn.Linear(config.hidden_size, config.output_size)
         self.dropout = nn.Dropout(config.dropout)
-        self.start()
+        self.reset_parameters()
 
     def encode(self, source: Float[Tensor, "B C H W"], lengths: Int[Tensor, "B"] | None = None) -> State:
         seen = self.dropout(self.encoder(source))
@@ -114,6 +114,6 @@ class ShowAndTell(WritingNetwork):
         h, state = step_of(self.decoder, self.dropout(self.embedding(x_t)), state)
         return self.readout(self.dropout(h)), state
 
-    def teach(self, tokens, state):
+    def teacher_force(self, tokens, state):
         h, _ = self.decoder(self.dropout(self.embedding(tokens)), state)
         return self.readout(self.dropout(h))

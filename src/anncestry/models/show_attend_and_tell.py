@@ -52,7 +52,12 @@ class Places(NamedTuple):
 
 
 class ShowAttendAndTellState(NamedTuple):
-    """The LSTM's state, the weights of the last step, and the image."""
+    """The LSTM's state, the attention weights of the last step, and the image.
+
+    Attributes:
+        weights: (R, S) a row for each of the R = N k captions, a column for each of the S = height x width
+            positions of the feature map, row by row.
+    """
 
     lstm: LSTMState
     weights: Float[Tensor, "R S"]
@@ -77,7 +82,7 @@ class ShowAttendAndTell(WritingNetwork):
         self.cell = LSTMCell(E + D, H)
         self.readout = DeepReadout(H, E, D, config.output_size, config.dropout)
         self.dropout = nn.Dropout(config.dropout)
-        self.start()
+        self.reset_parameters()
 
     def encode(
         self, source: Float[Tensor, "B C height width"], lengths: Int[Tensor, "B"] | None = None
@@ -94,8 +99,11 @@ class ShowAttendAndTell(WritingNetwork):
         weight = self.cell.weight_ih[:, : self.config.embed_dim]
         return nn.functional.linear(embedded, weight, self.cell.bias)
 
-    def looks(self, scores: Float[Tensor, "N k S"], query: Float[Tensor, "N k H"]) -> tuple[Tensor, Tensor]:
-        """The weights (N, k, S), and the same as the gate lets them through."""
+    def attention_weights(
+        self, scores: Float[Tensor, "N k S"], query: Float[Tensor, "N k H"]
+    ) -> tuple[Tensor, Tensor]:
+        """The attention weights of N images, k hypotheses of each, S positions of the feature map; they sum
+        to 1 over S; and the same times the gate beta."""
         weights = scores.softmax(-1)
         return weights, weights * self.gate(query).sigmoid()
 
@@ -104,7 +112,7 @@ class ShowAttendAndTell(WritingNetwork):
         num_images = places.keys.shape[0]
         embedded = self.dropout(self.embedding(x_t))
         query = side_by_side(state.lstm.h, num_images)
-        weights, gated = self.looks(self.score(query, places.keys), query)
+        weights, gated = self.attention_weights(self.score(query, places.keys), query)
         projected = side_by_side(self.project_words(embedded), num_images)
         gates = torch.baddbmm(projected, gated, places.of_gates).flatten(0, 1)
         h, lstm = self.cell.advance(gates, state.lstm)
@@ -112,7 +120,7 @@ class ShowAttendAndTell(WritingNetwork):
         after = ShowAttendAndTellState(lstm, weights.flatten(0, 1), state.memory)
         return self.readout(self.dropout(h), embedded, share), after
 
-    def teach(self, tokens, state):
+    def teacher_force(self, tokens, state):
         places, lstm = state.memory.parts, state.lstm
         embedded = self.dropout(self.embedding(tokens))
         score, look = self.score.over(places.keys), Lookup(places.of_gates)
@@ -120,7 +128,7 @@ class ShowAttendAndTell(WritingNetwork):
         with prepared(tokens.shape[1]):
             for projected_t in self.project_words(embedded).unbind(1):
                 query = lstm.h.unsqueeze(1)
-                _, gated = self.looks(score(query), query)
+                _, gated = self.attention_weights(score(query), query)
                 gates = look(gated, projected_t.unsqueeze(1)).squeeze(1)
                 h, lstm = self.cell.advance(gates, lstm)
                 outputs.append(h)

@@ -117,7 +117,7 @@ class SpanBert(Bert):
                 config.hidden_size, config.embed_dim or config.hidden_size, config.input_size,
                 config.place_dim, config.longest_span, config.norm_eps,
             )  # fmt: skip
-            self.start(self.boundary)
+            self.reset_parameters(self.boundary)
 
     def fill_in(self, x: Float[Tensor, "B T D"], targets: Int[Tensor, "B T"] | None) -> Tensor | Filled:
         words = super().fill_in(x, targets)

@@ -28,7 +28,7 @@ from anncestry.layers.attention.attention import Attention, CrossAttention, Self
 from anncestry.layers.attention.blocks import Block, DecoderBlock, FeedForward, PostNorm, PreNorm
 from anncestry.layers.attention.key_value_cache import KeyValueCache
 from anncestry.layers.attention.positions import LAYOUTS, Learned, Sinusoidal
-from anncestry.layers.linear import ACTIVATIONS, Linear, TiedReadout
+from anncestry.layers.linear import LINEAR_ACTIVATIONS, Linear, TiedReadout
 from anncestry.layers.seq2seq.alignment import side_by_side
 from anncestry.layers.seq2seq.encoder_decoder import (
     ReadingConfig,
@@ -103,7 +103,7 @@ class TransformerConfig(ReadingConfig):
     scale_embeddings: bool = True
     attention_bias: bool = False
     output_bias: bool = False
-    activation: Annotated[str, one_of(ACTIVATIONS)] = "relu"
+    activation: Annotated[str, one_of(LINEAR_ACTIVATIONS)] = "relu"
     attention_dropout: Rate = 0.0
     inner_dropout: Rate = 0.0
     norm_eps: Positive = 1e-6
@@ -118,7 +118,7 @@ class TransformerConfig(ReadingConfig):
         return cls(**{**cls.sizes_of(signature), "hidden_size": hidden_size, **small, **overrides})
 
 
-class Source(NamedTuple):
+class TransformerSource(NamedTuple):
     """What the decoder looks up: a row for each source."""
 
     layers: tuple[tuple[Float[Tensor, "N h S d"], Float[Tensor, "N h S d"]], ...]  # keys and values
@@ -168,7 +168,7 @@ class Transformer(WritingNetwork):
             self.readout: Linear | TiedReadout = Linear(width, config.output_size, config.output_bias)
         else:
             self.readout = TiedReadout(config.output_size, config.output_bias)
-        self.start()
+        self.reset_parameters()
 
     def _positions(self) -> Sinusoidal | Learned:
         config = self.config
@@ -176,7 +176,7 @@ class Transformer(WritingNetwork):
             return Learned(config.hidden_size, config.num_positions)
         return Sinusoidal(config.hidden_size, config.positions, config.first_position)
 
-    def start(self) -> None:
+    def reset_parameters(self) -> None:
         """Matrices as Glorot & Bengio (2010) start them; embeddings N(0, 1/d), of unit variance once scaled;
         biases at zero."""
         scale = self.config.hidden_size**-0.5
@@ -189,7 +189,7 @@ class Transformer(WritingNetwork):
                     nn.init.zeros_(module.bias)
         for module in self.modules():  # what is projected together starts as matrices of their own
             if isinstance(module, Attention):
-                module.start()
+                module.reset_parameters()
         if isinstance(self.readout, Linear):
             nn.init.normal_(self.readout.weight, std=scale)
 
@@ -220,7 +220,7 @@ class Transformer(WritingNetwork):
         layers = tuple(block.look_up(memory) for block in self.decoder)  # pyright: ignore
         first: SelfAttention = self.decoder[0].attention  # pyright: ignore
         cache = KeyValueCache.empty(len(self.decoder), first.num_heads, first.head_size, memory)
-        return TransformerState(cache, memory[:, 0], Memory(Source(layers, visible)))
+        return TransformerState(cache, memory[:, 0], Memory(TransformerSource(layers, visible)))
 
     def step(self, x_t, state):
         source, beam = state.memory.parts, len(x_t) // state.cache.num_sources
@@ -238,7 +238,7 @@ class Transformer(WritingNetwork):
         """Never: all tokens at once are no loop, and pass no module by."""
         return False
 
-    def teach(self, tokens, state):
+    def teacher_force(self, tokens, state):
         source = state.memory.parts
         x = self.embed(self.embedding, self.positions, tokens)
         for block, (keys, values) in zip(self.decoder, source.layers, strict=True):
@@ -255,5 +255,5 @@ class Transformer(WritingNetwork):
         source = state.memory.parts
         asked = side_by_side(state.asked, state.cache.num_sources)
         keys, _ = source.layers[self._shown]
-        looks = self.decoder[self._shown].looks(asked, keys, source.visible)  # pyright: ignore
+        looks = self.decoder[self._shown].cross_attention_weights(asked, keys, source.visible)  # pyright: ignore
         return looks.mean(1).flatten(0, 1)

@@ -18,7 +18,8 @@ from torch import nn
 
 from anncestry.arrays import Float, Tensor
 from anncestry.layers.images.batch_norm_folding import Folding
-from anncestry.layers.images.config import ImageConfig, is_small, problem, start_he
+from anncestry.layers.images.config import ImageConfig, is_small, problem
+from anncestry.layers.initialisation import initialise_he
 from anncestry.rules import Rate, Size, one_of
 from anncestry.signature import Signature
 
@@ -97,7 +98,7 @@ class VGG(nn.Module):
             nn.Dropout(config.dropout),
             last,
         )
-        start_he(self, last)
+        initialise_he(self, last)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K"]:
         """The logits of each image: (B, C, H, W) -> (B, K); of regression the values."""

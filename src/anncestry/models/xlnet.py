@@ -129,9 +129,9 @@ class XLNet(Bert):
             return TiedReadout(self.config.input_size, bias=True)
         return super().make_head()
 
-    def start(self, part=None) -> None:
+    def reset_parameters(self, part=None) -> None:
         """Matrices, tables and biases of attention scores from N(0, 0.02^2); other biases at zero."""
-        super().start(part)
+        super().reset_parameters(part)
         for module in (part or self).modules():
             if isinstance(module, RelativeAttention):
                 for parameter in module.parameters(recurse=False):

@@ -28,7 +28,7 @@ from anncestry.engine.layout import lay_out
 from anncestry.engine.prediction import Prediction
 from anncestry.errors import UserError, require
 from anncestry.files import write_bytes
-from anncestry.layers.linear import Linear, TiedReadout
+from anncestry.layers.linear import Linear
 from anncestry.models.building import build_checked
 from anncestry.models.create import configure
 from anncestry.signature import Signature
@@ -189,7 +189,7 @@ class RunFolder:
             UserError: it has no products of 8-bit integers, or this machine has none.
         """
         whole = self.prediction.precision != "int8" or any(
-            isinstance(module, Linear | TiedReadout) for module in self.model.modules()
+            isinstance(module, Linear) for module in self.model.modules()
         )
         rule = f"is for Transformers, and this is {self.architecture.name}; `bf16` is for all"
         require(whole, "precision", self.prediction.precision, rule)

@@ -58,7 +58,7 @@ def share_matrices(model: nn.Module) -> None:
                 kind = SelfAttentionOfOne if isinstance(part, SelfAttention) else CrossAttentionOfOne
                 made = kind(part.width, part.num_heads)
                 made.out = part.out
-                made.start()
+                made.reset_parameters()
                 setattr(module, name, made)
 
 

@@ -49,7 +49,7 @@ class Generator(nn.Module):
         return self.model.alignment(state)
 
     def forward(self, source: Tensor, targets: Tensor, lengths: Tensor | None = None) -> Tensor:
-        return self.model.teach_by_step(shifted(targets), self.encode(source, lengths), own=1.0)
+        return self.model.teacher_force_by_step(shifted(targets), self.encode(source, lengths), own=1.0)
 
 
 def difference(model: WritingNetwork, length: int, seed: int) -> float:

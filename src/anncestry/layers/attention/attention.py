@@ -68,7 +68,7 @@ class Attention(nn.Module):
         """The weights with which `forward` makes its output of the same arguments."""
         raise NotImplementedError
 
-    def start(self) -> None:
+    def reset_parameters(self) -> None:
         """Each projection's matrix as Glorot & Bengio (2010) start it."""
         for module in self.children():
             if isinstance(module, nn.Linear) and module is not self.out:

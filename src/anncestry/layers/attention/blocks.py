@@ -46,7 +46,7 @@ class FeedForward(nn.Module):
     Args:
         width: D.
         inner_size: F, hidden units.
-        activation: f, a key of `anncestry.engine.packed.ACTIVATIONS`.
+        activation: f, a key of `anncestry.engine.packed.LINEAR_ACTIVATIONS`.
         dropout: probability of zeroing a hidden unit (the paper has none).
     """
 
@@ -117,7 +117,7 @@ class DecoderBlock(Block):
 
         Returns:
             ``(x, asked)``, both (B, T, D): the output, and what the cross-attention's queries were made of,
-            for `looks`.
+            for `cross_attention_weights`.
         """
         asked = self.around_attention(x, lambda x: self.attention(x, None, True, cache, layer))
         x = self.around_cross_attention(asked, lambda x: self.cross_attention(x, keys, values, visible))
@@ -127,8 +127,10 @@ class DecoderBlock(Block):
         """Keys and values of the memory, which serve all places of an answer."""
         return self.cross_attention.look_up(memory)
 
-    def looks(self, asked: Float[Tensor, "B T D"], keys, visible=None) -> Float[Tensor, "B h T S"]:
-        """How much each head of the cross-attention looks at each place of the memory."""
+    def cross_attention_weights(
+        self, asked: Float[Tensor, "B T D"], keys, visible=None
+    ) -> Float[Tensor, "B h T S"]:
+        """The weights of each head of the cross-attention over the positions of the memory."""
         around = self.around_cross_attention
         asked = around.norm(asked) if isinstance(around, PreNorm) else asked
         return self.cross_attention.weights(asked, keys, visible=visible)

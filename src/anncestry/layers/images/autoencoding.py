@@ -23,6 +23,7 @@ from torch import nn
 
 from anncestry.arrays import Float, Tensor
 from anncestry.layers.images.config import ImageConfig, problem
+from anncestry.layers.initialisation import initialise_coding
 from anncestry.rules import Size, one_of, relation
 from anncestry.signature import Signature
 
@@ -107,7 +108,7 @@ class Encoder(nn.Module):
                 layers.append(nn.AvgPool2d(2, ceil_mode=True))
         self.layers = nn.Sequential(*layers)
         self.code = nn.Linear(math.prod(shapes[-1]), size)
-        start_coding(self, self.code)
+        initialise_coding(self, self.code)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B pixels"]:
         return self.code(self.layers(x).flatten(1))
@@ -132,7 +133,7 @@ class Decoder(nn.Module):
         self.layers = nn.Sequential(*layers)
         last = layers[-1]
         assert isinstance(last, nn.Conv2d | nn.ConvTranspose2d)
-        start_coding(self, last)
+        initialise_coding(self, last)
 
     def forward(self, z: Float[Tensor, "B Z"]) -> Float[Tensor, "B C H W"]:
         return self.layers(self.code(z).unflatten(1, self.smallest))
@@ -148,22 +149,3 @@ class NormalSample(nn.Module):
         if not self.training:
             return mean
         return mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
-
-
-def start_coding(model: nn.Module, last: nn.Module) -> None:
-    """Weights from N(0, 2 / n), n the inputs that meet in one output, and N(0, 1 / n) in the ``last`` layer.
-
-    Biases start at 0. Of a transposed convolution with stride S only 1 in S^2 weights of a kernel meets an
-    output.
-    """
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            stride = math.prod(module.stride) if isinstance(module, nn.ConvTranspose2d) else 1
-            meeting = module.in_channels * math.prod(module.kernel_size) / stride
-        elif isinstance(module, nn.Linear):
-            meeting = module.in_features
-        else:
-            continue
-        nn.init.normal_(module.weight, std=math.sqrt((1 if module is last else 2) / meeting))
-        assert module.bias is not None
-        nn.init.zeros_(module.bias)

@@ -14,6 +14,7 @@ from torch import nn
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.errors import require
 from anncestry.layers.computed import Computed
+from anncestry.layers.linear import TiedReadout
 from anncestry.layers.recurrent.cells import Cell
 from anncestry.layers.recurrent.dropout import share_masks
 from anncestry.layers.recurrent.wirings import Unrolled, step_of
@@ -123,19 +124,6 @@ class OneHot(Computed):
         return nn.functional.embedding(tokens, self.made)
 
 
-class TiedReadout(nn.Module):
-    """A readout whose matrix is the embedding's table; only the bias is its own."""
-
-    def __init__(self, input_size: int, embedding: nn.Embedding) -> None:
-        super().__init__()
-        rule = f"with tied embeddings it must be what the last layer puts out, {input_size}"
-        require(embedding.embedding_dim == input_size, "embed_dim", embedding.embedding_dim, rule)
-        self.bias = nn.Parameter(torch.zeros(embedding.num_embeddings))
-
-    def forward(self, y: Float[Tensor, "... H"], table: Float[Tensor, "V H"]) -> Float[Tensor, "... V"]:
-        return nn.functional.linear(y, table, self.bias)
-
-
 class SequenceNetwork(nn.Module):
     """Input -> wiring -> readout; the recurrent architectures of the timeline differ in the wiring alone.
 
@@ -163,7 +151,9 @@ class SequenceNetwork(nn.Module):
         if readout is not None:
             self.readout: Any = readout
         elif config.tie_embeddings and isinstance(self.embedding, nn.Embedding):
-            self.readout = TiedReadout(wiring.output_size, self.embedding)
+            rule = f"with tied embeddings it must be what the last layer puts out, {wiring.output_size}"
+            require(config.embed_dim == wiring.output_size, "embed_dim", config.embed_dim, rule)
+            self.readout = TiedReadout(config.input_size, bias=True)
         else:
             self.readout = nn.Linear(wiring.output_size, config.output_size)
         if config.init_range:

@@ -136,9 +136,9 @@ def visible_places(lengths: Int[Tensor, "B"] | None, source: Shaped[Tensor, "B S
 
 
 class WritingNetwork(nn.Module):
-    """A net that writes one word after the other, from a state that it makes of its source.
+    """A net that generates one token after the other, from a state that it makes of its source.
 
-    A class says ``encode``, ``step``, and ``teach``: all steps of a known target, faster than one by one.
+    A class says ``encode``, ``step``, and ``teacher_force``: all steps of a known target at once.
     """
 
     def __init__(self, config: AnswerConfig) -> None:
@@ -153,11 +153,11 @@ class WritingNetwork(nn.Module):
         """The logits (R, V) of what follows one token of each row (R,), and the state behind them."""
         raise NotImplementedError
 
-    def teach(self, tokens: Int[Tensor, "B T"], state: State) -> Float[Tensor, "B T V"]:
-        """``step`` over all tokens at once. Everything faster than `teach_by_step` must equal that."""
-        return self.teach_by_step(tokens, state)
+    def teacher_force(self, tokens: Int[Tensor, "B T"], state: State) -> Float[Tensor, "B T V"]:
+        """Teacher forcing: ``step`` over all target tokens at once; it must equal `teacher_force_by_step`."""
+        return self.teacher_force_by_step(tokens, state)
 
-    def teach_by_step(
+    def teacher_force_by_step(
         self, tokens: Int[Tensor, "B T"], state: State, own: float = 0.0
     ) -> Float[Tensor, "B T V"]:
         """The specification: one ``step`` after the other.
@@ -192,15 +192,19 @@ class WritingNetwork(nn.Module):
         """
         state, tokens = self.encode(source, lengths), shifted(targets)
         if self.training and self.config.scheduled_sampling:
-            return self.teach_by_step(tokens, state, self.config.scheduled_sampling)
-        return self.teach_by_step(tokens, state) if self.must_step() else self.teach(tokens, state)
+            return self.teacher_force_by_step(tokens, state, self.config.scheduled_sampling)
+        return (
+            self.teacher_force_by_step(tokens, state)
+            if self.must_step()
+            else self.teacher_force(tokens, state)
+        )
 
     def must_step(self) -> bool:
-        """Whether `teach` would pass by a module that someone watches or has replaced, or write out a loop
-        whose length is not known yet."""
+        """Whether `teacher_force` would pass by a module that someone watches or has replaced, or write out
+        a loop whose length is not known yet."""
         return torch.compiler.is_exporting() or any_watched(self)
 
-    def start(self) -> None:
+    def reset_parameters(self) -> None:
         """Weights within ``init_range``, where the config has one."""
         if self.config.init_range:
             for parameter in self.parameters():

@@ -1,6 +1,5 @@
 """Readouts of decoders: from a state, the last word and a context to the scores of the next word."""
 
-import torch
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
@@ -83,23 +82,3 @@ class DeepReadout(nn.Module):
 
     def forward(self, state: Tensor, embedded: Tensor, share_of_context: Tensor) -> Float[Tensor, "*B V"]:
         return self.scores(self.dropout(embedded + self.of_state(state) + share_of_context))
-
-
-def start_as_published(model: nn.Module, recurrent: tuple[str, ...], tiny: tuple[str, ...] = ()) -> None:
-    """Weights from N(0, 0.01^2), biases at 0; those that recur orthogonal, gate by gate.
-
-    Sources: Cho et al., 1406.1078, section 4.1; Bahdanau et al., 1409.0473, appendix B.1.
-
-    Args:
-        recurrent: how the names of square matrices end that multiply a state.
-        tiny: how the names of those end that start from N(0, 0.001^2).
-    """
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if parameter.dim() < 2:
-                parameter.zero_()
-            elif name.endswith(recurrent):
-                for gate in parameter.split(parameter.shape[1]):
-                    nn.init.orthogonal_(gate)
-            else:
-                parameter.normal_(std=0.001 if name.endswith(tiny) else 0.01)
