@@ -208,6 +208,7 @@ def test_a_module_by_itself_is_a_layer():
     assert (layer, module.num_heads) == (1, 2)
 
 
+@pytest.mark.wrong_shapes
 def test_mistakes_are_named():
     model, (source, targets) = transformer(), texts()
     with pytest.raises(UserError, match=r"layer: got 3; there is no such layer. Choices: 1, 2."):

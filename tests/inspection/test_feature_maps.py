@@ -143,6 +143,7 @@ def test_the_model_is_left_as_it_was(name):
         assert torch.equal(value, before[key]), key
 
 
+@pytest.mark.wrong_shapes
 def test_mistakes():
     model, x = net("cnn"), torch.randn(1, *IMAGE)
     with pytest.raises(UserError, match=r"layer: got 'layer.0'; there is no such layer. Choices: .*layers.0"):
