@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-import anncestry
 from anncestry.checkpoints.converters.elmo import elmo_bytes, find_elmo, from_elmo, to_elmo
 from anncestry.checkpoints.foreign_files import ForeignFiles
 from anncestry.checkpoints.importing import import_weights
@@ -52,7 +51,7 @@ def sentences(files: Path) -> list[list[str]]:
 def test_texts_one_after_the_other_give_the_published_vectors(files, imported):
     state, worst = None, 0.0
     for number, batch in enumerate(sentences(files)):
-        found = anncestry.embed(imported, batch, state)
+        found = imported.embed(batch, state=state)
         state = found.state
         for column, vectors in enumerate(found.vectors):
             wanted = expected(files, column, number)
@@ -88,7 +87,7 @@ def test_only_with_its_shortcut_and_limits_it_is_that_net(files):
 
 def test_a_fresh_state_gives_other_vectors_than_one_that_goes_on(files, imported):
     _, second = sentences(files)[:2]
-    fresh = anncestry.embed(imported, second).vectors[0][:, -1].numpy()
+    fresh = imported.embed(second).vectors[0][:, -1].numpy()
     assert np.abs(fresh - expected(files, 0, 1)).max() > 1e-3
 
 
@@ -98,7 +97,7 @@ def test_words_have_the_published_vectors_of_their_own(files, imported):
     with h5py.File(files / "elmo_token_embeddings.hdf5") as file:
         wanted = np.asarray(file["embedding"])
     plain = [place for place, word in enumerate(words) if word not in ("<S>", "</S>")]
-    found = anncestry.embed(imported, [words[place] for place in plain]).vectors
+    found = imported.embed([words[place] for place in plain]).vectors
     own = torch.stack([vectors[0, 0] for vectors in found]).numpy()
     np.testing.assert_allclose(own, np.concatenate([wanted[plain]] * 2, axis=1), atol=1e-6)
 
