@@ -57,9 +57,9 @@ def test_a_replaced_module_takes_part():
         config, signature = tiny(find(name), "tokens")
         for training in (False, True):
             model = abilities.build(config).train(training)
-            before = abilities.answers(model, signature)
+            before = abilities.outputs(model, signature)
             calls = adapted(model.get_submodule(path))
-            after = abilities.answers(model, signature)
+            after = abilities.outputs(model, signature)
             assert calls, f"{name} passes {path} by"
             if not training:
                 assert not abilities.differences(after, before)

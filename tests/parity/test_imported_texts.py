@@ -116,7 +116,7 @@ def test_special_tokens_that_somebody_typed(tmp_path):
     with torch.no_grad():
         wanted = model(**peer(text, return_tensors="pt")).logits
         torch.testing.assert_close(run.model(inputs, lengths=lengths), wanted, atol=1e-5, rtol=1e-5)
-    with pytest.raises(UserError, match=r"\[SEP\].*would begin its second text.*with a tab"):
+    with pytest.raises(UserError, match=r"\[SEP\].*would begin the second of two texts.*with a tab"):
         run.processor.encode(["the film [SEP] was good"])
     model = sharp(transformers.RobertaForSequenceClassification(roberta(types=1)))
     folder = saved(tmp_path / "roberta", model, sentencepieces())

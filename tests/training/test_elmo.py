@@ -5,7 +5,6 @@ import json
 import pytest
 import torch
 
-import anncestry
 from anncestry.cli.main import main
 from anncestry.errors import UserError
 from anncestry.runs.run import load
@@ -75,20 +74,20 @@ def test_the_likeliest_words_around_each(runs):
 @pytest.mark.parametrize("name", ["lm", "tagger"])
 def test_vectors_of_words(runs, name):
     run = load(runs / name)
-    found = anncestry.embed(run, ["the cat sat", "a"])
+    found = run.embed(["the cat sat", "a"])
     assert [tuple(vectors.shape) for vectors in found.vectors] == [(3, 3, 8), (1, 3, 8)]
-    alone = anncestry.embed(run, ["a"]).vectors[0]
+    alone = run.embed(["a"]).vectors[0]
     torch.testing.assert_close(alone, found.vectors[1])
-    in_turn = anncestry.embed(run, ["the cat sat", "a"], batch_size=1)
+    in_turn = run.embed(["the cat sat", "a"], batch_size=1)
     for one, other in zip(in_turn.vectors, found.vectors, strict=True):
         torch.testing.assert_close(one, other)
-    going_on = anncestry.embed(run, ["a", "a"], found.state)
+    going_on = run.embed(["a", "a"], state=found.state)
     assert (going_on.vectors[0][:, 1:] != going_on.vectors[1][:, 1:]).any()
     torch.testing.assert_close(going_on.vectors[0][:, 0], alone[:, 0])
 
 
 def test_both_runs_have_the_same_vectors(runs):
-    first, second = (anncestry.embed(load(runs / name), ["the cat"]).vectors[0] for name in ("lm", "tagger"))
+    first, second = (load(runs / name).embed(["the cat"]).vectors[0] for name in ("lm", "tagger"))
     torch.testing.assert_close(first, second)
 
 
@@ -96,13 +95,11 @@ def test_the_language_models_of_a_run_go_out(runs, tmp_path):
     out = tmp_path / "published"
     assert main(["export", str(runs / "tagger"), "--to", "elmo", "--out", str(out)]) == 0
     assert main(["import", str(out), str(tmp_path / "again")]) == 0
-    vectors = [
-        anncestry.embed(load(path), ["the cat"]).vectors[0] for path in (runs / "lm", tmp_path / "again")
-    ]
+    vectors = [load(path).embed(["the cat"]).vectors[0] for path in (runs / "lm", tmp_path / "again")]
     torch.testing.assert_close(*vectors, atol=1e-5, rtol=0)
 
 
 def test_only_elmo_gives_layers_of_words(tmp_path):
     assert main(["train", "mlp", "--data", "toy2d:xor", "--max-steps", "2", "--out", f"{tmp_path}/mlp"]) == 0
-    with pytest.raises(UserError, match="gives no layers of words; it is a run of mlp"):
-        anncestry.embed(load(tmp_path / "mlp"), ["a"])
+    with pytest.raises(UserError, match="gives no vectors of texts; its task is classification"):
+        load(tmp_path / "mlp").embed(["a"])

@@ -31,7 +31,7 @@ def test_weights_gradients_and_moments_are_counted(settings, times):
 def test_training_beyond_the_memory_is_refused(monkeypatch):
     model = create("lstm", input_size=4, hidden_size=8, output_size=3)
     monkeypatch.setattr(training, "available_memory", lambda: 1000)
-    with pytest.raises(UserError, match=r"its training needs .* beside the weights; there are 1.0 kB"):
+    with pytest.raises(UserError, match=r"its training needs .* besides the weights; there are 1.0 kB"):
         check_memory(model, TrainingSettings(), CPU)
     check_memory(model, TrainingSettings(), torch.device("cuda"))  # whose memory is another
 

@@ -87,8 +87,8 @@ class Settings:
     def read(cls, folder: Path) -> "Settings":
         config, special = folder / _CONFIG, folder / "special_tokens_map.json"
         values, model = Fields(_object(config), _CONFIG, _IDLE), _object(folder / "config.json")
-        decoded = "added_tokens_decoder" in values  # then transformers reads no other file of added tokens
-        merged = values.values_by_name if decoded else {**values.values_by_name, **_object(special)}
+        listed_there = "added_tokens_decoder" in values  # then no other file adds any, as in transformers
+        merged = values.values_by_name if listed_there else {**values.values_by_name, **_object(special)}
         values.ignore(*(f"{name}_token" for name in USUAL), *_ADDED)
         names = {name: _content(merged[f"{name}_token"]) for name in USUAL if f"{name}_token" in merged}
         added: dict[str, int] = {}
@@ -111,7 +111,7 @@ class Settings:
                 flags.setdefault(text, flags_of({"normalized": False, **token}))
             if token in listed and text:
                 marks.append(text)
-        if not decoded:
+        if not listed_there:
             added = _object(folder / "added_tokens.json")
             whole = [text for text in added if text not in marks and text not in names.values()]
         wrong = [token for token, position in added.items() if not isinstance(position, int) or position < 0]

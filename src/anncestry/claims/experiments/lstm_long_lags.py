@@ -37,7 +37,7 @@ def error_after_training(net: str, seq_len: int, seed: int, max_steps: int) -> t
     random = torch.Generator().manual_seed(seed)
     model = build(net)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
-    unseen, targets = adding(1000, seq_len, random)
+    unseen, unseen_targets = adding(1000, seq_len, random)
     error, step = float("inf"), 0
     for step in range(1, max_steps + 1):
         inputs, targets = adding(32, seq_len, random)
@@ -47,7 +47,7 @@ def error_after_training(net: str, seq_len: int, seed: int, max_steps: int) -> t
         optimizer.step()
         if step % 250 == 0 or step == max_steps:
             with torch.no_grad():
-                error = nn.functional.mse_loss(model(unseen)[0], targets).item()
+                error = nn.functional.mse_loss(model(unseen)[0], unseen_targets).item()
             if error < SOLVED / 3:
                 break
     return error, step

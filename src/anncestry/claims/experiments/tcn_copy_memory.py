@@ -36,7 +36,7 @@ def train(
     """The share of the last ten outputs that is right on 500 unseen sequences, and the steps it took."""
     random = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
-    unseen, targets = copy_memory(500, blanks, torch.Generator().manual_seed(1000 + seed))
+    unseen, unseen_targets = copy_memory(500, blanks, torch.Generator().manual_seed(1000 + seed))
     right, step = 0.0, 0
     for step in range(1, max_steps + 1):
         inputs, targets = copy_memory(32, blanks, random)
@@ -48,7 +48,7 @@ def train(
         if step % 100 == 0 or step == max_steps:
             with torch.no_grad():
                 given = model(unseen)[0][:, -COPIED:].argmax(-1)
-            right = (given == targets[:, -COPIED:]).double().mean().item()
+            right = (given == unseen_targets[:, -COPIED:]).double().mean().item()
             if right > 0.999:
                 break
     return right, step
