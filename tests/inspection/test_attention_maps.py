@@ -93,8 +93,8 @@ def test_the_first_layers_follow_the_formula():
     assert (encoder.name, decoder.name) == ("encoder.0.attention", "decoder.0.attention")
     begin = torch.cat([torch.tensor([[2]]), targets[:, :-1]], 1)
     with torch.no_grad():
-        read = model.embed(model.source_embedding, model.source_positions, source)
-        written = model.embed(model.embedding, model.positions, begin)
+        read = model.embed_tokens(model.source_embedding, model.source_positions, source)
+        written = model.embed_tokens(model.embedding, model.positions, begin)
     for maps, x, causal in ((encoder, read, False), (decoder, written, True)):
         module = model.get_submodule(maps.name)
         queries, keys, _ = np.split(x[0].numpy() @ module.qkv.weight.detach().numpy().T, 3, axis=1)

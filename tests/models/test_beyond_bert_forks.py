@@ -97,7 +97,7 @@ def test_bart_shares_one_table_and_begins_at_the_third_position():
     )
     assert report.ok, f"\n{report}"
     source = torch.randint(4, V, (2, 6))
-    found = model.embed(model.embedding, model.source_positions, source)
+    found = model.embed_tokens(model.embedding, model.source_positions, source)
     x = model.embedding(source) + model.source_positions.embedding.weight[2:8]
     torch.testing.assert_close(found, model.source_positions.norm(x))
     with pytest.raises(UserError, match="learnt positions end"):

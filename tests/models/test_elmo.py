@@ -99,7 +99,7 @@ class Twin:
 def test_it_is_the_equations():
     model, x = elmo(), words()
     twin = Twin(model)
-    got, _ = model.embed(x, None, LENGTHS)
+    got, _ = model.layer_representations(x, None, LENGTHS)
     clipped = False
     for row, length in enumerate(LENGTHS.tolist()):
         expected = twin.layers(x[row, :length].numpy())
@@ -135,12 +135,12 @@ def test_marks_stand_around_each_text():
 
 def test_the_state_makes_a_text_depend_on_what_came_before():
     model, first, second = elmo(), words(seed=1), words(seed=2)
-    _, state = model.embed(first)
-    alone, _ = model.embed(second)
-    after, _ = model.embed(second, state)
+    _, state = model.layer_representations(first)
+    alone, _ = model.layer_representations(second)
+    after, _ = model.layer_representations(second, state)
     assert torch.equal(alone[0], after[0])
     assert (alone[-1] != after[-1]).any()
-    again, _ = model.embed(second)
+    again, _ = model.layer_representations(second)
     assert torch.equal(alone[-1], again[-1])  # nothing is kept on the model
 
 
@@ -202,7 +202,7 @@ def test_both_tasks_name_the_language_models_alike():
 @pytest.mark.parametrize("mixed", [(0,), (2,), (1, 2)])
 def test_some_layers_may_be_mixed_alone(mixed):
     model, x = elmo("classification", 3, mixed=mixed, task_hidden=0), words()
-    layers, _ = model.embed(x, None, LENGTHS)
+    layers, _ = model.layer_representations(x, None, LENGTHS)
     mean = sum(layers[layer] for layer in mixed) / len(mixed)
     expected = model.head(mean.sum(1) / LENGTHS.unsqueeze(1))
     torch.testing.assert_close(model(x, None, LENGTHS)[0], expected)
@@ -210,7 +210,7 @@ def test_some_layers_may_be_mixed_alone(mixed):
 
 def test_embeddings_are_all_layers_side_by_side():
     model, x = elmo(), words()
-    layers, _ = model.embed(x)
+    layers, _ = model.layer_representations(x)
     assert torch.equal(model(x)[0], torch.cat(layers, dim=2))
     assert model.config.signature.output_size == 3 * 2 * N
 

@@ -9,8 +9,8 @@ from torch.nn import functional as F
 
 from anncestry.errors import UserError
 from anncestry.layers.images.config import is_small
+from anncestry.layers.initialisation import initialise_identity
 from anncestry.models.all_cnn import COARSER
-from anncestry.models.context_net import start_identity
 from anncestry.models.create import create
 from anncestry.models.lenet5 import TABLE
 from anncestry.models.vgg import COLUMNS
@@ -220,7 +220,7 @@ def test_the_context_module_begins_as_the_identity():
     h = torch.rand(2, 6, 16, 16)
     torch.testing.assert_close(model.context(h), h)
     wide = nn.Conv2d(4, 8, 3, padding=1)
-    start_identity(wide, 4)
+    initialise_identity(wide, 4)
     torch.testing.assert_close(wide.weight[:, :, 1, 1].sum(0), torch.ones(4), atol=0.1, rtol=0)
 
 

@@ -72,7 +72,7 @@ def embed_words(
     with prediction.scope(next(iter(model.parameters())).device):
         for first in range(0, len(texts), max(size, 1)):
             inputs, lengths = CharacterProcessor(num_chars).encode(sentences[first : first + size])
-            layers, after = model.embed(inputs, state, lengths)
+            layers, after = model.layer_representations(inputs, state, lengths)
             stacked = torch.stack(layers, dim=2)  # (B, T, L + 1, 2 N)
             found += [rows[:length] for rows, length in zip(stacked, lengths.tolist(), strict=True)]
             states.append(after)

@@ -110,3 +110,19 @@ def initialise_coding(model: nn.Module, last: nn.Module) -> None:
         nn.init.normal_(module.weight, std=math.sqrt((1 if module is last else 2) / meeting))
         assert module.bias is not None
         nn.init.zeros_(module.bias)
+
+
+def initialise_identity(convolution: nn.Conv2d, maps: int) -> None:
+    """Hand every map on as it is; where the number of maps changes, means of neighbours.
+
+    Source: Yu & Koltun, 1511.07122, equation 4, and 5 with its small noise where there is more than ``maps``
+    to tell apart.
+    """
+    weight = convolution.weight
+    out_channels, in_channels, height, width = weight.shape
+    share = maps / out_channels
+    nn.init.normal_(weight, std=0.0 if out_channels == in_channels == maps else 0.01 * share)
+    group_out = torch.arange(out_channels, device=weight.device) * maps // out_channels
+    group_in = torch.arange(in_channels, device=weight.device) * maps // in_channels
+    with torch.no_grad():
+        weight[:, :, height // 2, width // 2] += share * (group_out[:, None] == group_in)

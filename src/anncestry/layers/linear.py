@@ -24,7 +24,7 @@ class Linear(nn.Linear):
 
 
 class TiedReadout(nn.Module):
-    """Scores of words by the table that embeds them: ``x E^T``, and a bias if wanted.
+    """The logits of words by the table that embeds them: ``x E^T``, and a bias if wanted.
 
     Source: Press & Wolf, 1608.05859.
 

@@ -92,6 +92,6 @@ class BART(Transformer):
             if isinstance(module, Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
 
-    def embed(self, embedding, positions, tokens, start=0):
+    def embed_tokens(self, embedding, positions, tokens, start=0):
         x = embedding(tokens) + positions(start, tokens.shape[1])
         return self.dropout(positions.norm(x))  # pyright: ignore[reportCallIssue]

@@ -16,12 +16,11 @@ Differs from VGG: no pooling; what a pooling layer's stride would spread out, a 
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import torch
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
 from anncestry.layers.images.config import ImageConfig, problem
-from anncestry.layers.initialisation import initialise_he
+from anncestry.layers.initialisation import initialise_he, initialise_identity
 from anncestry.rules import Size, Sizes, length, where
 from anncestry.signature import Signature
 
@@ -74,23 +73,8 @@ class ContextNet(nn.Module):
         initialise_he(self, self.answer)
         for module in self.context:
             if isinstance(module, nn.Conv2d):
-                start_identity(module, C)
+                initialise_identity(module, C)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K"]:
         """The logits of each image: (B, C, H, W) -> (B, K); of regression the values."""
         return self.answer(self.context(self.front(x).relu_())).mean((2, 3))
-
-
-def start_identity(convolution: nn.Conv2d, maps: int) -> None:
-    """Hand every map on as it is; where the number of maps changes, means of neighbours.
-
-    The paper's equation 4, and 5 with its small noise where there is more than ``maps`` to tell apart.
-    """
-    weight = convolution.weight
-    out_channels, in_channels, height, width = weight.shape
-    share = maps / out_channels
-    nn.init.normal_(weight, std=0.0 if out_channels == in_channels == maps else 0.01 * share)
-    group_out = torch.arange(out_channels, device=weight.device) * maps // out_channels
-    group_in = torch.arange(in_channels, device=weight.device) * maps // in_channels
-    with torch.no_grad():
-        weight[:, :, height // 2, width // 2] += share * (group_out[:, None] == group_in)

@@ -220,7 +220,7 @@ class ELMo(nn.Module):
             self.bilm.eval()  # without dropout
         return self
 
-    def embed(
+    def layer_representations(
         self, x: Int[Tensor, "B T characters"], state: State = None, lengths: Int[Tensor, "B"] | None = None
     ) -> tuple[list[Float[Tensor, "B T E2"]], State]:
         """All layers of texts without marks, the words' own vectors first; and the state behind them.
@@ -261,7 +261,7 @@ class ELMo(nn.Module):
                 weights = (self.readout.weight, self.readout.bias)
                 return Unscored(features, *weights, self.config.sampled_words), state
             return self.readout(features), state
-        layers, state = self.embed(x, state, lengths)
+        layers, state = self.layer_representations(x, state, lengths)
         if self.config.task == "embedding":
             return torch.cat(layers, dim=2), state
         visible = None if lengths is None else visible_steps(lengths, x.shape[1])

@@ -177,7 +177,7 @@ class GPT(nn.Module):
             if isinstance(module, nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
 
-    def embed(self, tokens: Int[Tensor, "N T"], start: int = 0) -> Float[Tensor, "N T D"]:
+    def embed_tokens(self, tokens: Int[Tensor, "N T"], start: int = 0) -> Float[Tensor, "N T D"]:
         """What goes into the first layer, of tokens from position ``start`` on.
 
         Raises:
@@ -187,7 +187,7 @@ class GPT(nn.Module):
 
     def read(self, tokens: Int[Tensor, "N T"]) -> Float[Tensor, "N T D"]:
         """The features of every token; nothing is kept for later ones."""
-        x = self.embed(tokens)
+        x = self.embed_tokens(tokens)
         for block in self.blocks:
             x = block(x, causal=True)
         return self.norm(x)
@@ -197,7 +197,7 @@ class GPT(nn.Module):
     ) -> tuple[Float[Tensor, "N T D"], GPTState]:
         """The features of tokens behind those that were read, in one pass, and the state behind them."""
         before = 0 if state is None else state.cache.length
-        x = self.embed(tokens, before)
+        x = self.embed_tokens(tokens, before)
         if state is None:
             state = self._nothing(x, tokens.shape[1])
         cache = state.cache.extended(*tokens.shape)
@@ -264,7 +264,7 @@ class GPT(nn.Module):
         if state.cache.length == self.config.num_positions:
             return self._read_again(x_t, state)
         cache = state.cache.extended(len(x_t))
-        x = self.embed(x_t.unsqueeze(1), state.cache.length)
+        x = self.embed_tokens(x_t.unsqueeze(1), state.cache.length)
         x = side_by_side(x.squeeze(1), cache.num_sources)  # (N, k, D)
         for layer, block in enumerate(self.blocks):
             x = block(x, cache=cache, layer=layer)

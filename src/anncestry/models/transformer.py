@@ -193,7 +193,7 @@ class Transformer(WritingNetwork):
         if isinstance(self.readout, Linear):
             nn.init.normal_(self.readout.weight, std=scale)
 
-    def embed(
+    def embed_tokens(
         self, embedding: nn.Embedding, positions: nn.Module, tokens: Int[Tensor, "N T"], start: int = 0
     ) -> Float[Tensor, "N T D"]:
         """What goes into the first layer, of tokens from position ``start`` on."""
@@ -209,7 +209,7 @@ class Transformer(WritingNetwork):
 
     def read(self, source: Int[Tensor, "N S"], visible: Bool[Tensor, "N 1 1 S"]) -> Float[Tensor, "N S D"]:
         """The encoder's output."""
-        x = self.embed(self.source_embedding or self.embedding, self.source_positions, source)
+        x = self.embed_tokens(self.source_embedding or self.embedding, self.source_positions, source)
         for block in self.encoder:
             x = block(x, visible)
         return self.encoder_norm(x)
@@ -225,7 +225,7 @@ class Transformer(WritingNetwork):
     def step(self, x_t, state):
         source, beam = state.memory.parts, len(x_t) // state.cache.num_sources
         cache = state.cache.extended(len(x_t))
-        x = self.embed(self.embedding, self.positions, x_t.unsqueeze(1), state.cache.length)
+        x = self.embed_tokens(self.embedding, self.positions, x_t.unsqueeze(1), state.cache.length)
         x = side_by_side(x.squeeze(1), len(x_t) // beam)  # (N, k, D)
         shown = state.asked
         for layer, (block, (keys, values)) in enumerate(zip(self.decoder, source.layers, strict=True)):
@@ -240,7 +240,7 @@ class Transformer(WritingNetwork):
 
     def teacher_force(self, tokens, state):
         source = state.memory.parts
-        x = self.embed(self.embedding, self.positions, tokens)
+        x = self.embed_tokens(self.embedding, self.positions, tokens)
         for block, (keys, values) in zip(self.decoder, source.layers, strict=True):
             x, _ = block(x, keys, values, source.visible)
         return self.scores(x)

@@ -66,7 +66,7 @@ def test_in_double_precision_they_are_as_near_as_float32_can_be(files):
     model.load_state_dict(found.tensors)
     model = model.double().eval()
     inputs, lengths = CharacterProcessor().encode([text.split() for text in sentences(files)[0]])
-    layers, _ = model.embed(inputs, None, lengths)
+    layers, _ = model.layer_representations(inputs, None, lengths)
     for column, length in enumerate(lengths.tolist()):
         got = layers[-1][column, :length].detach().numpy()
         np.testing.assert_allclose(got, expected(files, column, 0), atol=1.2e-6)
@@ -80,7 +80,7 @@ def test_only_with_its_shortcut_and_limits_it_is_that_net(files):
     for changes in ({}, {"skip": False}, {"proj_clip": 0.5}, {"cell_clip": 0.5}):
         model = build(configure("elmo", found.config | changes))
         model.load_state_dict(found.tensors)
-        outputs.append(model.eval().embed(inputs)[0][-1])
+        outputs.append(model.eval().layer_representations(inputs)[0][-1])
     for other in outputs[1:]:
         assert (other - outputs[0]).abs().max() > 0.01
 

@@ -27,10 +27,10 @@ def test_embeddings_are_normalised_before_dropout():
     model = create("bart", **SIZES, output_size=V, dropout=0.5).train()
     tokens = torch.randint(4, V, (40, 6))
     for positions in (model.source_positions, model.positions):
-        x = model.embed(model.embedding, positions, tokens)
+        x = model.embed_tokens(model.embedding, positions, tokens)
         assert (x == 0).float().mean().item() == pytest.approx(0.5, abs=0.05)
         model.eval()
-        x = model.embed(model.embedding, positions, tokens)
+        x = model.embed_tokens(model.embedding, positions, tokens)
         torch.testing.assert_close(x.mean(-1), torch.zeros(40, 6), atol=1e-5, rtol=0)
         model.train()
 

@@ -28,13 +28,13 @@ def test_it_is_small_by_default(kind):
 def test_sums_are_dropped_and_not_the_table():
     model = create("gpt", signature=TEXT, width=64, **{**NO_DROPOUT, "embedding_dropout": 0.5}).train()
     with torch.no_grad():
-        again = model.embed(torch.full((1, 12), 5))[0] == 0  # one word at every place
+        again = model.embed_tokens(torch.full((1, 12), 5))[0] == 0  # one word at every place
         assert 0.3 < again.float().mean() < 0.7
         assert (again[0] != again[1]).any()
         features = model.read(torch.zeros(1, 12, dtype=torch.long))
         assert torch.equal(model.scores(features), model.scores(features))
     calm = create("gpt", signature=TEXT, width=64, **NO_DROPOUT).train()
-    assert calm.embed(torch.full((1, 12), 5)).ne(0).all()
+    assert calm.embed_tokens(torch.full((1, 12), 5)).ne(0).all()
 
 
 def test_positions_are_no_words():

@@ -48,7 +48,7 @@ def test_the_net_of_a_task_reads_the_mixture_alone():
     assert isinstance(model.head, BiLSTM)
     with torch.no_grad():
         model.eval()(x)
-        layers, _ = model.embed(x)
+        layers, _ = model.layer_representations(x)
         torch.testing.assert_close(read[0], sum(layers) / 3)
         model.train()(x)
     kept = read[1] != 0

@@ -32,7 +32,7 @@ def test_words_and_positions_start_with_like_sizes():
     tokens = torch.arange(11).unsqueeze(0)
     positions = model.positions(0, 11)
     scaled, unscaled = (
-        net.embed(net.embedding, net.positions, tokens)[0] - positions for net in (model, plain)
+        net.embed_tokens(net.embedding, net.positions, tokens)[0] - positions for net in (model, plain)
     )
     torch.testing.assert_close(scaled, 8 * unscaled, atol=1e-5, rtol=1e-5)
     assert scaled.std().item() == pytest.approx(1, rel=0.1)

@@ -63,7 +63,7 @@ def vectors(model: Any, word: str, texts: Sequence[Text]) -> Float[Tensor, "L N 
     """Of the word in each text, by layer and half."""
     inputs, _ = encode_characters([[*left, word, *right] for left, right in texts], NUM_CHARS)
     with torch.no_grad():
-        layers, _ = model.embed(inputs)
+        layers, _ = model.layer_representations(inputs)
     return torch.stack([layer[:, len(texts[0][0])].unflatten(1, (2, -1)) for layer in layers])
 
 
