@@ -28,7 +28,7 @@ from anncestry.engine.precision import fast_float32
 from anncestry.engine.prediction import Prediction
 from anncestry.inference.generation import generate
 from anncestry.models.create import configure, create
-from anncestry.objectives.sequence import Writing
+from anncestry.objectives.sequence import SequenceLikelihood
 from anncestry.protocols import IGNORED
 from anncestry.signature import END
 from benchmarks.densenet import matrix_peak
@@ -255,7 +255,7 @@ def train_table(rounds: int) -> str:
         for a, b in zip(*drawn, strict=True)
     ]
     count = sum(len(t) for _, t in pairs)
-    objective = Writing(VOCABULARY)
+    objective = SequenceLikelihood(VOCABULARY)
     config = configure("transformer-base", {"input_size": VOCABULARY, "output_size": VOCABULARY})
     ours, plain = (
         create("transformer-base", input_size=VOCABULARY, output_size=VOCABULARY),

@@ -77,5 +77,5 @@ def test_a_model_without_a_step_is_no_sequence_model():
     assert not isinstance(nn.Linear(1, 1), SequenceModel)
 
 
-def test_a_batch_begins_anew_unless_told():
+def test_a_batch_begins_anew_by_default():
     assert Batch(torch.ones(1), torch.ones(1)).continues is False

@@ -40,7 +40,7 @@ def detach_state(state: State) -> State:
 
 
 class Memory(NamedTuple):
-    """What a decoder looks up in its source: a part of its state that no step changes.
+    """What a decoder attends to: a part of its state that no step changes.
 
     It has one row for each source. The rest of the state has k rows for each source, one after the other,
     where k hypotheses follow each: the decoder finds k by comparing, and the memory is never copied.
@@ -74,30 +74,30 @@ def reorder_state(state: State, rows: Tensor, sources: Tensor | None = None) -> 
 
 @runtime_checkable
 class Decoder(Protocol):
-    """What writes one token after the other: an encoder-decoder, or a language model."""
+    """What generates one token after the other: an encoder-decoder, or a language model."""
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]: ...
 
 
 @runtime_checkable
 class EncoderDecoder(Protocol):
-    """A model that reads a source and writes an answer.
+    """A model that reads a source and generates a target.
 
-    ``forward(source, targets, lengths)`` gives the scores (B, T, V) of every target token after those before
+    ``forward(source, targets, lengths)`` gives the logits (B, T, V) of every target token after those before
     it (teacher forcing). It equals ``step`` over `BEGIN` and the targets but the last, from ``encode``'s
     state.
     """
 
     def encode(self, source: Tensor, lengths: Tensor | None = None) -> State:
-        """The state in which nothing is written yet."""
+        """The state in which nothing is generated yet."""
         ...
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
-        """The scores (B, V) of what follows the tokens (B,), and the state behind them."""
+        """The logits (B, V) of what follows the tokens (B,), and the state behind them."""
         ...
 
     def alignment(self, state: State) -> Tensor | None:
-        """The weights (B, S) with which the last step looked at the source, or None where it cannot look."""
+        """The attention weights (B, S) of the last step, or None for a net without attention."""
         ...
 
     def forward(self, source: Tensor, targets: Tensor, lengths: Tensor | None = None) -> Tensor: ...
@@ -138,7 +138,7 @@ class OwnRule(Protocol):
 
 
 IGNORED = -100
-"""The target of a step that has no answer: padding, or a step that is not asked about. In a frame of real
+"""The target of a step that has no target: padding, or a step that is not asked about. In a frame of real
 values it fills the whole frame."""
 
 
@@ -160,12 +160,12 @@ class Batch(NamedTuple):
 
 
 class Reconstruction(NamedTuple):
-    """What a net answers that draws its input again.
+    """The output of a net that reconstructs its input.
 
     It travels as one tensor, so that all that handles outputs handles these.
 
     Attributes:
-        image: (B, K) the input drawn again, flat.
+        image: (B, K) the reconstructed input, flat.
         mean, log_variance: (B, Z) of each code, where it is a distribution; else None.
     """
 
@@ -188,48 +188,48 @@ class Reconstruction(NamedTuple):
         return cls(outputs[:, :num_pixels], mean, log_variance)
 
 
-class Filled(NamedTuple):
-    """What a net answers that is asked for more than the words that were hidden.
+class MaskedLMOutput(NamedTuple):
+    """The output of a masked language model, with that of its further heads.
 
     Attributes:
-        words: (M, V) scores of words, a row for each that is asked for, in reading order; or (B, T, V).
-        relation: (B, R) scores of how the second text follows the first, where that is asked.
-        boundary: (M, V) scores of the same words from what stands on both sides of their span (SpanBERT).
-        replaced: (B, T) a score for each token: whether it stands in for another one (ELECTRA).
+        logits: (M, V) of the masked tokens, a row for each that is asked for, in reading order; or (B, T, V).
+        relation: (B, R) logits of next-sentence or sentence-order prediction, where that is asked.
+        boundary: (M, V) logits of the same tokens from what stands on both sides of their span (SpanBERT).
+        replaced: (B, T) a logit for each token: whether it was replaced (ELECTRA).
         drawn: (B, T) bool: whether it does.
     """
 
-    words: Tensor
+    logits: Tensor
     relation: Tensor | None = None
     boundary: Tensor | None = None
     replaced: Tensor | None = None
     drawn: Tensor | None = None
 
 
-class WithText(NamedTuple):
-    """What a net answers while it learns that learns beside its answers to go on with the texts it reads.
+class WithAuxiliaryLM(NamedTuple):
+    """The outputs in training of a net with an auxiliary language-modelling loss.
 
     Attributes:
-        answers: (B, K) what it answers otherwise.
-        scores: (B, T, V) of what follows each token.
+        outputs: (B, K) of its task.
+        lm_logits: (B, T, V) of what follows each token.
         tokens: (B, T) what was read.
         lengths: (B,) tokens of each row that are no padding; None where all are.
-        weight: of the text's loss.
+        weight: of the auxiliary loss.
     """
 
-    answers: Tensor
-    scores: Tensor
+    outputs: Tensor
+    lm_logits: Tensor
     tokens: Tensor
     lengths: Tensor | None
     weight: float
 
 
-class Unscored(NamedTuple):
-    """Scores of very many words that are not computed yet: who compares them needs but some.
+class SampledLogits(NamedTuple):
+    """Logits of very many words, not computed yet: a sampled softmax needs but some.
 
     Attributes:
         features: (..., N).
-        weight: (V, N), and ``bias`` (V,): the scores are ``features weight^T + bias``.
+        weight: (V, N), and ``bias`` (V,): the logits are ``features weight^T + bias``.
         num_sampled: with how many words training compares the right one.
     """
 
@@ -238,7 +238,7 @@ class Unscored(NamedTuple):
     bias: Tensor
     num_sampled: int
 
-    def scores(self) -> Tensor:
+    def logits(self) -> Tensor:
         """(..., V): all of them."""
         return torch.nn.functional.linear(self.features, self.weight, self.bias)
 
@@ -253,15 +253,15 @@ def outputs_of(
 ) -> tuple[Any, State]:
     """``(outputs, state)`` of any model of the timeline; the state is None for one that has none.
 
-    Only models of sequences are given ``lengths``: no others fit data that have them. Only those that write
-    an answer are given the ``targets``, of which they see at each step those before it.
+    Only models of sequences are given ``lengths``: no others fit data that have them. Only those that
+    generate a text are given the ``targets``, of which they see at each step those before it.
 
     Args:
-        asked_only: for training and scoring: a model that fills in hidden words may answer where the targets
+        asked_only: for training and scoring: a masked language model may give logits where the targets
             ask, and there alone.
     """
     if isinstance(model, EncoderDecoder):
-        assert targets is not None, "an encoder-decoder is trained and scored on answers"
+        assert targets is not None, "an encoder-decoder is trained and scored on targets"
         return model(inputs, targets, lengths), None  # pyright: ignore[reportCallIssue]
     if getattr(model, "fills_in", False):
         return model(inputs, lengths=lengths, targets=targets if asked_only else None), None

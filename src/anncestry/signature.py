@@ -1,4 +1,4 @@
-"""What a data set asks of a model: the task, the kind and shape of one input, the size of the answer.
+"""What a data set asks of a model: the task, the kind and shape of one input, the size of the output.
 
 A `Signature` is the whole contract between data and models. A data source produces one, a timeline entry
 says which ones it fits, and a model's config can be made from one (``XConfig.for_signature``).
@@ -71,7 +71,7 @@ class Signature:
         background: tagging: the tag that says "nothing here", which F1 does not count; None where every tag
             counts.
         target_len: generation tasks: T, the tokens of a typical target with its end; else 0.
-        separator: tokens: behind which of them a second text begins, where an input can hold two.
+        separator: tokens: which of them separates two texts, where an input can hold two.
         num_relations: masked-lm: in how many ways the second text may follow the first, which is asked at the
             first token; 0 where that is not asked.
     """
@@ -111,7 +111,7 @@ class Signature:
         fits = self.task == "masked-lm" or not self.num_relations
         require(fits, "num_relations", self.num_relations, "is asked while tokens are masked: masked-lm")
         sequences = self.inputs in ("series", "tokens", "characters")
-        rule = f"{self.task} has an answer for every step of a series or of tokens"
+        rule = f"{self.task} has a target for every step of a series or of tokens"
         if self.inputs == "characters":
             known = self.vocab_size == NUM_CHARACTERS
             require(known, "vocab_size", self.vocab_size, "there are so many characters", (NUM_CHARACTERS,))
@@ -148,7 +148,7 @@ class Signature:
 
     @property
     def every_step(self) -> bool:
-        """Whether there is an answer at every step of a sequence instead of one at its end."""
+        """Whether there is an output at every step of a sequence instead of one at its end."""
         return self.task in EVERY_STEP
 
     def example(self, batch_size: int, seed: int = 0) -> tuple[Tensor, Tensor]:

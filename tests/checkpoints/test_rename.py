@@ -31,7 +31,7 @@ def test_a_name_must_match_as_a_whole_and_a_number_must_be_one(name):
     assert NAMES.rename(name) is None
 
 
-def test_unmatched_names_are_told():
+def test_unmatched_names_are_reported():
     one, two = torch.zeros(1), torch.ones(1)
     renamed = NAMES.apply({"wte.weight": one, "lm_head": two})
     assert renamed.tensors == {"embedding.weight": one}

@@ -182,7 +182,7 @@ def test_albert_has_one_layer_of_berts():
     assert sizes[0] - sizes[1] == 2 * block
 
 
-def test_seconds_of_a_step_are_told_and_judged_by_nobody():
+def test_seconds_of_a_step_are_reported_and_judged_by_nobody():
     small = {"num_seeds": 1, "num_steps": 1, "every": 1, "width": 8, "num_layers": 2, "count": 4}
     rows = albert_shares_parameters.measure(0, **small, repeats=1)
     assert all(row["seconds"] > 0 for row in rows)

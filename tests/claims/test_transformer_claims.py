@@ -39,7 +39,7 @@ def test_the_crossings_are_those_of_the_formulas():
     assert attention_vs_recurrence.crossing(rows, "simple recurrence") == pytest.approx((0.5, 0))
 
 
-def test_seconds_are_told_for_every_layer_and_judged_by_nobody(monkeypatch):
+def test_seconds_are_reported_for_every_layer_and_judged_by_nobody(monkeypatch):
     monkeypatch.setattr(attention_vs_recurrence, "EXAMPLE", (6, 8))
     rows = attention_vs_recurrence.measure(0, (4, 8), (4, 8), repeats=2)
     assert all(row["seconds"] > 0 for row in rows)

@@ -18,7 +18,7 @@ def test_a_race_ends_with_its_ranking_and_the_report(tmp_path, capsys):
     assert json.loads((out / "results.json").read_text())["seeds"] == 2
 
 
-def test_unless_told_it_finds_a_new_folder(tmp_path, monkeypatch, capsys):
+def test_by_default_it_finds_a_new_folder(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     words = ["compare", "--data", "toy2d:xor", "--models", "adaline", "--epochs", "1", "--seeds", "1"]
     assert main(words) == 0

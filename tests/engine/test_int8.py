@@ -7,7 +7,7 @@ from anncestry.engine import int8, packed
 from anncestry.engine.int8 import Int8Weight, int8_kind, works
 from anncestry.engine.int8_narrow import NarrowInt8Weight
 from anncestry.engine.packed import linear
-from anncestry.engine.weight_cache import keeping
+from anncestry.engine.weight_cache import caching_weights
 
 NONE = "this PyTorch or processor has no such products"
 needs_int8 = pytest.mark.skipif(int8_kind() is None, reason=NONE)
@@ -91,22 +91,22 @@ def test_it_is_used_where_it_was_asked_for_alone(monkeypatch):
     assert kind is not None
     monkeypatch.setattr(packed, "int8_kind", lambda: lambda weight: used.append(weight) or kind(weight))
     with torch.no_grad():
-        with keeping():
+        with caching_weights():
             torch.testing.assert_close(linear(x, weight, bias), exact, atol=1e-4, rtol=1e-5)
             assert not used
-        with keeping(int8=True):
+        with caching_weights(int8=True):
             first, second = linear(x, weight, bias), linear(x, weight, bias)
             small = linear(x[:, :8], weight[:, :8], bias)
     assert len(used) == 1
     assert torch.equal(first, second)
     assert 0 < (first - exact).norm() / exact.norm() < 2.6 / kind.largest
     torch.testing.assert_close(small, torch.nn.functional.linear(x[:, :8], weight[:, :8], bias))
-    with keeping(int8=True):  # with gradients nothing is rounded
+    with caching_weights(int8=True):  # with gradients nothing is rounded
         torch.testing.assert_close(linear(x, weight.requires_grad_(), bias), exact, atol=1e-4, rtol=1e-5)
 
 
 def test_without_the_operators_nothing_is_rounded(monkeypatch):
     x, weight = torch.randn(5, 600), torch.randn(500, 600)
     monkeypatch.setattr(packed, "int8_kind", lambda: None)
-    with torch.no_grad(), keeping(int8=True):
+    with torch.no_grad(), caching_weights(int8=True):
         torch.testing.assert_close(linear(x, weight), x @ weight.t(), atol=1e-4, rtol=1e-5)

@@ -51,7 +51,7 @@ def test_without_avx512_a_weight_is_laid_out_for_few_rows_alone(rows, laid_out, 
     prediction = Prediction()
     with prediction.scope(torch.device("cpu")):
         linear(torch.randn(rows, 512), torch.randn(600, 512))
-    assert bool(prediction.shelf) == laid_out
+    assert bool(prediction.weight_cache) == laid_out
 
 
 def test_gradients_go_through_the_plain_product():

@@ -9,7 +9,7 @@ from anncestry.engine import packed, packed_lstm, prediction, workers
 from anncestry.engine.int8 import int8_kind
 from anncestry.engine.packed_lstm import PackedLSTM, lstm_packing_works
 from anncestry.engine.prediction import Prediction, in_bfloat16, inference
-from anncestry.engine.weight_cache import is_keeping, keeping
+from anncestry.engine.weight_cache import caching_weights, is_caching_weights
 from anncestry.engine.workers import shared_out, side_by_side
 from anncestry.inference.generation import generate
 from anncestry.layers.recurrent.cells import LSTMCell
@@ -79,14 +79,14 @@ def test_changed_weights_are_noticed(layer):
 
 def test_nothing_is_kept_with_gradients_or_outside(layer):
     x, state = torch.randn(B, T, H), layer.initial_state(B)
-    with keeping():
+    with caching_weights():
         for _ in range(3):
             layer(x, state)[0].sum().backward()
     with torch.no_grad():
         for _ in range(3):
             layer(x, state)
     assert layer.packed_calls == 0
-    assert not is_keeping()
+    assert not is_caching_weights()
 
 
 def test_lengths_and_other_types_take_the_plain_way(layer):
@@ -113,7 +113,7 @@ def test_inference_puts_everything_back():
         assert not torch.is_grad_enabled()
     assert torch.is_grad_enabled()
     assert torch.get_float32_matmul_precision() == precision
-    assert not is_keeping()
+    assert not is_caching_weights()
 
 
 def test_bfloat16_is_a_copy_that_speaks_float32():

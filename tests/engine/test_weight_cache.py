@@ -1,47 +1,47 @@
 import torch
 
-from anncestry.engine.weight_cache import is_keeping, keeping, kept
+from anncestry.engine.weight_cache import cached_weights, caching_weights, is_caching_weights
 
 
-def test_a_shelf_outlives_its_scope_and_notices_changes():
-    weight, shelf, made = torch.randn(3), {}, []
+def test_a_weight_cache_outlives_its_scope_and_notices_changes():
+    weight, weight_cache, made = torch.randn(3), {}, []
 
     def double():
         made.append(1)
         return weight * 2
 
     for _ in range(2):
-        with keeping(shelf):
-            torch.testing.assert_close(kept((weight,), double), weight * 2)
+        with caching_weights(weight_cache):
+            torch.testing.assert_close(cached_weights((weight,), double), weight * 2)
     assert len(made) == 1
     weight += 1
-    with keeping(shelf):
-        torch.testing.assert_close(kept((weight,), double), weight * 2)
+    with caching_weights(weight_cache):
+        torch.testing.assert_close(cached_weights((weight,), double), weight * 2)
     assert len(made) == 2
-    assert not is_keeping()
+    assert not is_caching_weights()
 
 
-def test_without_a_shelf_it_ends_with_the_outermost_scope():
+def test_without_a_weight_cache_it_ends_with_the_outermost_scope():
     weight, made = torch.randn(3), []
-    with keeping():
+    with caching_weights():
         for _ in range(2):
-            with keeping():
-                kept((weight,), lambda: made.append(1) or 0)
-    with keeping():
-        kept((weight,), lambda: made.append(1) or 0)
+            with caching_weights():
+                cached_weights((weight,), lambda: made.append(1) or 0)
+    with caching_weights():
+        cached_weights((weight,), lambda: made.append(1) or 0)
     assert len(made) == 2
 
 
 def test_what_is_exported_within_it_keeps_nothing():
     linear = torch.nn.Linear(3, 2)
-    with torch.no_grad(), keeping(shelf := {}):
-        kept((linear.weight,), lambda: 1)
-        before = len(shelf)
+    with torch.no_grad(), caching_weights(weight_cache := {}):
+        cached_weights((linear.weight,), lambda: 1)
+        before = len(weight_cache)
 
         class Doubled(torch.nn.Module):
             def forward(self, x):
-                return x @ kept((linear.weight,), lambda: 2 * linear.weight.t())
+                return x @ cached_weights((linear.weight,), lambda: 2 * linear.weight.t())
 
         program = torch.export.export(Doubled(), (torch.ones(1, 3),), strict=False).module()
         torch.testing.assert_close(program(torch.ones(1, 3)), 2 * linear.weight.sum(1)[None])
-    assert len(shelf) == before
+    assert len(weight_cache) == before

@@ -374,7 +374,7 @@ def test_weights_that_start_at_zero_reach_what_is_below():
     assert outcome(model, "gradients", VECTORS).outcome == "pass"
 
 
-def test_frozen_weights_are_told():
+def test_frozen_weights_are_reported():
     model = Plain()
     model.first.requires_grad_(False)
     message = outcome(model, "gradients", VECTORS).message

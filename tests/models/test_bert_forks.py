@@ -12,7 +12,7 @@ from anncestry.inspection.costs import costs
 from anncestry.models.create import create
 from anncestry.models.spanbert import around_spans
 from anncestry.objectives.masked import REPLACED_WEIGHT, MaskedLanguageModel
-from anncestry.protocols import IGNORED, Filled, outputs_of
+from anncestry.protocols import IGNORED, MaskedLMOutput, outputs_of
 
 V, D, P, T = 13, 16, 9, 7
 
@@ -115,9 +115,9 @@ def test_relations(name, number):
     targets = hidden(2, 4)
     targets[:, 0] = torch.tensor([0, 1, number - 1])
     with torch.no_grad():
-        filled = model(tokens(), targets=targets)
-    assert filled.relation.shape == (3, number)
-    assert filled.words.shape == (6, V)
+        output = model(tokens(), targets=targets)
+    assert output.relation.shape == (3, number)
+    assert output.logits.shape == (6, V)
     with pytest.raises(UserError, match="num_relations: got 4"):
         tiny(name, num_relations=4)
 
@@ -134,11 +134,11 @@ def test_the_ends_of_spans():
     assert found.within.tolist() == [0, 1, 0, 0, 1, 0, 1]
 
 
-def test_words_are_told_from_both_ends_of_their_span():
+def test_words_are_predicted_from_both_ends_of_their_span():
     model = tiny("spanbert", place_dim=5, longest_span=2)
     targets = hidden(2, 3, 4)
     with torch.no_grad():
-        filled, x = model(tokens(), targets=targets), model.encode(tokens())
+        output, x = model(tokens(), targets=targets), model.encode(tokens())
         net, wanted = model.boundary, []
         for row in range(3):
             for place in (2, 3, 4):
@@ -147,8 +147,8 @@ def test_words_are_told_from_both_ends_of_their_span():
                 for layer, norm in ((net.inner, net.inner_norm), (net.out, net.out_norm)):
                     h = norm(functional.gelu(h @ layer.weight.T + layer.bias))
                 wanted.append(h @ model.embeddings.words.weight.T + net.readout.bias)
-        torch.testing.assert_close(filled.boundary, torch.stack(wanted), atol=1e-10, rtol=0)
-        torch.testing.assert_close(filled.words, model(tokens())[:, 2:5].flatten(0, 1))
+        torch.testing.assert_close(output.boundary, torch.stack(wanted), atol=1e-10, rtol=0)
+        torch.testing.assert_close(output.logits, model(tokens())[:, 2:5].flatten(0, 1))
 
 
 def test_the_boundary_does_not_read_the_words_own_places():
@@ -160,8 +160,8 @@ def test_the_boundary_does_not_read_the_words_own_places():
     reached = gradient.abs().sum((0, 2)) > 0
     assert reached.tolist() == [False, True, False, False, False, True, False]
     loss = MaskedLanguageModel(V)
-    both = loss.loss(Filled(scores, boundary=scores), targets)
-    torch.testing.assert_close(both, 2 * loss.loss(Filled(scores), targets))
+    both = loss.loss(MaskedLMOutput(scores, boundary=scores), targets)
+    torch.testing.assert_close(both, 2 * loss.loss(MaskedLMOutput(scores), targets))
 
 
 # ---- ELECTRA --------------------------------------------------------------------------------------------
@@ -183,8 +183,8 @@ def test_both_nets_have_one_set_of_tables():
 def test_nothing_is_learnt_through_what_is_drawn():
     """The discriminator's loss reaches the tables and its own body, and nothing of the generator."""
     model = tiny("electra", generator_divisor=2)
-    filled = model(tokens(), targets=hidden(1, 4, 5))
-    functional.binary_cross_entropy_with_logits(filled.replaced, filled.drawn.double()).backward()
+    output = model(tokens(), targets=hidden(1, 4, 5))
+    functional.binary_cross_entropy_with_logits(output.replaced, output.drawn.double()).backward()
     reached = {name.partition(".")[0] for name, p in model.named_parameters() if p.grad is not None}
     assert reached == {"embeddings", "blocks", "head"}
 
@@ -193,15 +193,15 @@ def test_the_discriminator_reads_what_was_drawn():
     model = tiny("electra", generator_divisor=2)
     targets = hidden(1, 4, 5)
     with torch.no_grad():
-        filled = model(tokens(), targets=targets)
-        drawn = model.draw(filled.words)
+        output = model(tokens(), targets=targets)
+        drawn = model.draw(output.logits)
         read = tokens()
         read[targets != IGNORED] = drawn
-        assert torch.equal(filled.replaced, model.replaced(read))
-        assert torch.equal(filled.drawn, (targets != IGNORED) & (read != targets))
-        assert torch.equal(model.draw(filled.words), drawn)  # evaluation repeats itself
+        assert torch.equal(output.replaced, model.replaced(read))
+        assert torch.equal(output.drawn, (targets != IGNORED) & (read != targets))
+        assert torch.equal(model.draw(output.logits), drawn)  # evaluation repeats itself
         model.train()
-        assert any(not torch.equal(model.draw(filled.words), drawn) for _ in range(20))
+        assert any(not torch.equal(model.draw(output.logits), drawn) for _ in range(20))
 
 
 def test_words_are_drawn_by_their_probability():
@@ -213,24 +213,24 @@ def test_words_are_drawn_by_their_probability():
 
 
 def test_the_loss_of_both_nets_and_padding():
-    """CE of the hidden words + 50 BCE over the tokens that are no padding."""
+    """CE of the masked tokens + 50 BCE over the tokens that are no padding."""
     model = tiny("electra", generator_divisor=2)
     lengths, targets = torch.tensor([7, 6, 6]), hidden(1, 4)
-    filled, _ = outputs_of(model, tokens(), lengths=lengths, targets=targets, asked_only=True)
+    output, _ = outputs_of(model, tokens(), lengths=lengths, targets=targets, asked_only=True)
     inside = torch.arange(T) < lengths[:, None]
-    assert (filled.replaced.isinf() == ~inside).all()
-    words = functional.cross_entropy(filled.words, targets[targets != IGNORED])
+    assert (output.replaced.isinf() == ~inside).all()
+    words = functional.cross_entropy(output.logits, targets[targets != IGNORED])
     told = [
-        functional.softplus(-filled.replaced[row, t] if filled.drawn[row, t] else filled.replaced[row, t])
+        functional.softplus(-output.replaced[row, t] if output.drawn[row, t] else output.replaced[row, t])
         for row in range(3)
         for t in range(int(lengths[row]))
     ]
     wanted = words + REPLACED_WEIGHT * sum(told) / len(told)
     objective = MaskedLanguageModel(V)
-    torch.testing.assert_close(objective.loss(filled, targets) / objective.count(targets), wanted)
-    figures = objective.metrics(objective.tally(filled, targets))
+    torch.testing.assert_close(objective.loss(output, targets) / objective.count(targets), wanted)
+    figures = objective.metrics(objective.tally(output, targets))
     assert math.isclose(figures["loss"], words.item(), rel_tol=1e-6)
-    right = ((filled.replaced > 0) == filled.drawn)[inside]
+    right = ((output.replaced > 0) == output.drawn)[inside]
     assert math.isclose(figures["replaced_accuracy"], right.double().mean().item())
 
 

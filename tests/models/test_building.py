@@ -5,7 +5,13 @@ import torch
 
 from anncestry.errors import UserError
 from anncestry.models import building
-from anncestry.models.building import available_memory, build_checked, in_words, memory_told, without_memory
+from anncestry.models.building import (
+    available_memory,
+    build_checked,
+    in_words,
+    memory_explained,
+    without_memory,
+)
 from anncestry.models.create import configure, create
 from anncestry.timeline import find
 
@@ -52,9 +58,9 @@ def test_memory_is_measured():
 def test_out_of_memory_says_what_was_needed():
     for error in (MemoryError(), RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")):
         needed = r"needs more memory than there is: at least 5.0 GB"
-        with pytest.raises(UserError, match=needed), memory_told("--width", 7, 5_000_000_000):
+        with pytest.raises(UserError, match=needed), memory_explained("--width", 7, 5_000_000_000):
             raise error
-    with pytest.raises(RuntimeError, match="other"), memory_told("--width", 7, 1):
+    with pytest.raises(RuntimeError, match="other"), memory_explained("--width", 7, 1):
         raise RuntimeError("other")
 
 

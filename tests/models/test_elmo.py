@@ -7,7 +7,7 @@ import torch
 from anncestry.errors import UserError
 from anncestry.models.create import create
 from anncestry.models.elmo import ELMo, ELMoConfig, between_marks, mark
-from anncestry.protocols import Unscored
+from anncestry.protocols import SampledLogits
 from anncestry.signature import BEGIN_TEXT, BEGIN_WORD, END_TEXT, END_WORD, FILLER, Signature
 
 B, T, C, V, N, M = 3, 5, 8, 11, 4, 9
@@ -168,10 +168,10 @@ def test_one_softmax_serves_both_directions():
 def test_of_many_words_the_scores_are_left_to_who_compares_them():
     model = elmo("bidirectional-lm", V, sampled_words=5)
     outputs, _ = model(words())
-    assert isinstance(outputs, Unscored)
+    assert isinstance(outputs, SampledLogits)
     assert outputs.num_sampled == 5
     full = elmo("bidirectional-lm", V)
-    torch.testing.assert_close(outputs.scores(), full(words())[0])
+    torch.testing.assert_close(outputs.logits(), full(words())[0])
     many = Signature("bidirectional-lm", "characters", (T, C), 40_000, 262)
     few = Signature("bidirectional-lm", "characters", (T, C), 30_000, 262)
     assert ELMoConfig.for_signature(many).sampled_words == 8192

@@ -10,7 +10,7 @@ from anncestry.models.gpt import GPT, GPTConfig, MultipleChoice, Similarity
 from anncestry.models.gpt2 import GPT2, GPT2Config
 from anncestry.objectives import objective_for, tally_split
 from anncestry.objectives.auxiliary_lm import loss_of
-from anncestry.protocols import WithText, outputs_of, reorder_state
+from anncestry.protocols import WithAuxiliaryLM, outputs_of, reorder_state
 from anncestry.signature import Signature
 
 V, D, P = 11, 16, 12
@@ -44,7 +44,7 @@ def tokens(rows, length):
 def test_cached_equals_uncached(kind):
     """Token by token, in pieces, and for hypotheses side by side."""
     model, text = tiny(kind), tokens(2, P)
-    wanted = model.scores(model.read(text))
+    wanted = model.logits(model.read(text))
     state = model.initial_state(2)
     for t in range(P):
         scores, state = model.step(text[:, t], state)
@@ -67,7 +67,7 @@ def test_cached_equals_uncached(kind):
 def test_what_follows_a_text_is_of_its_last_token(kind):
     """And the state goes on from there."""
     model, text = tiny(kind), tokens(3, P)
-    wanted = model.scores(model.read(text))
+    wanted = model.logits(model.read(text))
     scores, state = read_prompt(model, text[:, : P - 1])
     torch.testing.assert_close(scores, wanted[:, P - 2], atol=1e-12, rtol=0)
     torch.testing.assert_close(model.step(text[:, P - 1], state)[0], wanted[:, P - 1], atol=1e-12, rtol=0)
@@ -225,10 +225,10 @@ def test_the_text_is_learnt_beside_the_answer():
         if hasattr(module, "dropout") and isinstance(module.dropout, float):
             module.dropout = 0.0
     outputs, _ = outputs_of(model, text, lengths=lengths)
-    assert isinstance(outputs, WithText)
-    torch.testing.assert_close(outputs.answers, answers)
+    assert isinstance(outputs, WithAuxiliaryLM)
+    torch.testing.assert_close(outputs.outputs, answers)
     of_text = [
-        torch.nn.functional.cross_entropy(outputs.scores[row, : length - 1], text[row, 1:length])
+        torch.nn.functional.cross_entropy(outputs.lm_logits[row, : length - 1], text[row, 1:length])
         for row, length in enumerate(lengths.tolist())
     ]
     wanted = objective.loss(answers, targets) + 0.5 * sum(of_text)

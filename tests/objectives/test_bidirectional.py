@@ -7,20 +7,20 @@ import torch
 
 from anncestry.objectives import bidirectional, objective_for
 from anncestry.objectives.bidirectional import BidirectionalLanguageModel, log_uniform_sample, sampled_loss
-from anncestry.protocols import IGNORED, Unscored
+from anncestry.protocols import IGNORED, SampledLogits
 from anncestry.signature import Signature
 
 B, T, N, V = 2, 4, 3, 30
 OBJECTIVE = BidirectionalLanguageModel(V)
 
 
-def unscored(num_sampled=5, words=V) -> Unscored:
+def sampled(num_sampled=5, words=V) -> SampledLogits:
     random = torch.Generator().manual_seed(1)
 
     def normal(*size):
         return torch.randn(*size, generator=random, dtype=torch.float64)
 
-    return Unscored(normal(B, T, 2, N), normal(words, N), normal(words), num_sampled)
+    return SampledLogits(normal(B, T, 2, N), normal(words, N), normal(words), num_sampled)
 
 
 def targets(words=V) -> torch.Tensor:
@@ -41,7 +41,7 @@ def nats(scores, wanted, way):
 
 
 def test_the_loss_is_half_of_both_directions():
-    scores, wanted = unscored().scores(), targets()
+    scores, wanted = sampled().logits(), targets()
     (ahead, n), (back, m) = nats(scores, wanted, 0), nats(scores, wanted, 1)
     assert n == m == B * (T - 1)
     assert OBJECTIVE.count(wanted) == n + m
@@ -50,7 +50,7 @@ def test_the_loss_is_half_of_both_directions():
 
 
 def test_figures_are_the_perplexity_of_each_direction_and_their_mean(monkeypatch):
-    scores, wanted = unscored().scores(), targets()
+    scores, wanted = sampled().logits(), targets()
     whole = OBJECTIVE.metrics(OBJECTIVE.tally(scores, wanted))
     (ahead, n), (back, m) = nats(scores, wanted, 0), nats(scores, wanted, 1)
     assert whole["forward"] == pytest.approx(math.exp(ahead / n))
@@ -60,21 +60,21 @@ def test_figures_are_the_perplexity_of_each_direction_and_their_mean(monkeypatch
     asked = wanted != IGNORED
     assert whole["accuracy"] == (scores.argmax(3) == wanted)[asked].double().mean().item()
     monkeypatch.setattr(bidirectional, "PIECE", 2 * V)  # two words at once
-    sums = sum(OBJECTIVE.tally(unscored()._replace(features=part), some)
-               for part, some in zip(unscored().features.split(1), wanted.split(1), strict=True))  # fmt: skip
+    sums = sum(OBJECTIVE.tally(sampled()._replace(features=part), some)
+               for part, some in zip(sampled().features.split(1), wanted.split(1), strict=True))  # fmt: skip
     assert OBJECTIVE.metrics(sums) == pytest.approx(whole)
 
 
 def test_a_sample_of_all_words_is_no_sample():
     wanted = targets()
-    full = OBJECTIVE.loss(unscored().scores(), wanted)
-    torch.testing.assert_close(OBJECTIVE.loss(unscored(V), wanted), full)
-    torch.testing.assert_close(OBJECTIVE.loss(unscored(0), wanted), full)
-    assert OBJECTIVE.loss(unscored(5), wanted) != full
+    full = OBJECTIVE.loss(sampled().logits(), wanted)
+    torch.testing.assert_close(OBJECTIVE.loss(sampled(V), wanted), full)
+    torch.testing.assert_close(OBJECTIVE.loss(sampled(0), wanted), full)
+    assert OBJECTIVE.loss(sampled(5), wanted) != full
 
 
 def test_the_samples_of_both_directions_are_added():
-    outputs, wanted = unscored(5), targets()
+    outputs, wanted = sampled(5), targets()
     torch.manual_seed(4)
     got = OBJECTIVE.loss(outputs, wanted)
     torch.manual_seed(4)
@@ -87,7 +87,7 @@ def test_the_samples_of_both_directions_are_added():
 
 def test_a_drawn_word_does_not_count_against_itself():
     """With every other word drawn too, and none expected more than once, it is the softmax over all."""
-    outputs = unscored(V - 1)
+    outputs = sampled(V - 1)
     features, words = outputs.features[0, :, 0], torch.tensor([0, 3, 0, 7])
     torch.manual_seed(0)
     drawn, tries = log_uniform_sample(V, V - 1, torch.device("cpu"))
@@ -135,7 +135,7 @@ def test_sampling_learns_what_the_softmax_learns():
     """The mean gradient over many samples points where that of the softmax does."""
     words, wanted = 200, targets(200)
     objective = BidirectionalLanguageModel(words)
-    full = unscored(0, words)
+    full = sampled(0, words)
     full = full._replace(features=full.features.requires_grad_())
     objective.loss(full, wanted).backward()
     features = full.features.detach().clone().requires_grad_()

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from anncestry.objectives import objective_for
-from anncestry.objectives.sequence import Writing
 from anncestry.protocols import IGNORED
 from anncestry.signature import Signature
 
@@ -35,7 +34,7 @@ def test_loss_and_figures(smoothing):
     targets = torch.randint(0, 7, (3, 5))
     targets[0, 3:] = targets[2, 1:] = IGNORED
     targets[1] = outputs[1].argmax(-1)
-    objective = Writing(7, smoothing)
+    objective = SequenceLikelihood(7, smoothing)
     loss, count, right = by_hand(outputs.numpy(), targets.numpy(), smoothing)
     assert objective.loss(outputs, targets).item() == pytest.approx(loss)
     assert objective.count(targets) == count == 9
@@ -49,7 +48,7 @@ def test_loss_and_figures(smoothing):
 
 
 def test_sums_add_over_batches_of_any_width():
-    objective = Writing(5)
+    objective = SequenceLikelihood(5)
     outputs, targets = torch.randn(4, 6, 5), torch.randint(0, 5, (4, 6))
     targets[:2, 3:] = IGNORED
     whole = objective.tally(outputs, targets)
@@ -59,7 +58,7 @@ def test_sums_add_over_batches_of_any_width():
 
 def test_a_batch_that_asks_nothing_costs_nothing():
     outputs = torch.randn(1, 3, 5, requires_grad=True)
-    loss = Writing(5).loss(outputs, torch.full((1, 3), IGNORED))
+    loss = SequenceLikelihood(5).loss(outputs, torch.full((1, 3), IGNORED))
     loss.backward()
     assert loss.item() == 0
     assert not outputs.grad.any()

@@ -122,11 +122,11 @@ def test_the_second_text(tmp_path):
     tokens, segments, _ = examples()
     targets = torch.zeros_like(tokens)
     with torch.no_grad():
-        filled = ours(tokens, LENGTHS, targets, segments)
+        output = ours(tokens, LENGTHS, targets, segments)
     wanted = theirs_of(theirs)
-    close(filled.relation, wanted.seq_relationship_logits)
+    close(output.relation, wanted.seq_relationship_logits)
     places = inside(torch.arange(B * T).view(B, T))
-    rows = filled.words.view(B, T - 1, V)  # the first place asks for the relation
+    rows = output.logits.view(B, T - 1, V)  # the first place asks for the relation
     wanted = wanted.prediction_logits[:, 1:]
     kept = torch.isin(torch.arange(B * T).view(B, T)[:, 1:], places)
     close(rows[kept], wanted[kept])

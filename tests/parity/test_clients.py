@@ -245,7 +245,7 @@ def test_sentence_transformers_gives_the_same_vectors(tmp_path, architecture, ch
     close(torch.tensor(found.encode(texts)), run.embed(texts))
 
 
-def test_what_compares_two_vectors_is_left_out_and_told(tmp_path):
+def test_what_compares_two_vectors_is_left_out_and_reported(tmp_path):
     for task, lost in (("classification", "was left out"), ("regression", "are cosines of two vectors")):
         run = a_run(tmp_path / task, "sentence-bert", task)
         assert lost in " ".join(export_run(run, "huggingface", tmp_path / f"{task}-out"))
@@ -257,7 +257,7 @@ def test_what_compares_two_vectors_is_left_out_and_told(tmp_path):
             close(run.model.pool(x, lengths), run.model.vectors(tokens, lengths))
 
 
-def test_what_has_no_place_in_a_bert_is_told(tmp_path):
+def test_what_has_no_place_in_a_bert_is_reported(tmp_path):
     """SpanBERT's second head, StructBERT's third relation."""
     for architecture, relations, lost in (
         ("spanbert", 0, "span-boundary objective was left out"),

@@ -112,7 +112,7 @@ def test_what_keras_does_not_have(tmp_path):
     assert not list(tmp_path.glob("net*"))
 
 
-def test_what_weights_alone_do_not_say_is_told(tmp_path):
+def test_what_weights_alone_do_not_say_is_reported(tmp_path):
     run = a_run(tmp_path / "run", "rnn", {**SERIES, "activation": "relu"})
     assert export_run(run, "torch", tmp_path / "net.safetensors") == (
         "its units are ReLU: torch.nn.RNN(nonlinearity='relu')",

@@ -116,7 +116,7 @@ def equal_models(rng, models, rows, seeds, shared, luck):
 @pytest.mark.parametrize("seeds", [2, 3, 5])
 @pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("luck", [0.0, 0.2])
-def test_equal_models_are_seldom_told_apart(seeds, shared, luck):
+def test_equal_models_are_seldom_distinguished(seeds, shared, luck):
     """Less than once in twenty races, though the best of them is picked first and held against all others."""
     rng, told, races = np.random.default_rng(0), 0, 150
     for _ in range(races):
@@ -129,7 +129,7 @@ def test_equal_models_are_seldom_told_apart(seeds, shared, luck):
     assert told < 0.05 * races
 
 
-def test_models_that_differ_are_told_apart():
+def test_models_that_differ_are_distinguished():
     rng = np.random.default_rng(0)
     samples = equal_models(rng, 5, 4000, 3, False, 0.05)
     worse = equal_models(rng, 1, 4000, 3, False, 0.05)[0]

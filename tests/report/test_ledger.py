@@ -21,7 +21,7 @@ def blocks(text: str) -> dict[str, str]:
     return {part.splitlines()[0]: " ".join(" ".join(part.splitlines()[1:]).split()) for part in parts}
 
 
-def test_every_part_of_a_departure_is_told(capsys, monkeypatch):
+def test_every_part_of_a_departure_is_reported(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
     told = printed(capsys, "gru", "--ledger", "--set", "reset=before")
     assert told.startswith("Gated recurrent unit (2014) Cho et al.")
@@ -37,7 +37,7 @@ def test_every_part_of_a_departure_is_told(capsys, monkeypatch):
     assert "switch --set reset=...; here before" in found["reset gate"]
 
 
-def test_an_option_of_training_is_told_as_it_is_written(capsys):
+def test_an_option_of_training_is_shown_as_it_is_typed(capsys):
     assert "switch --optimizer test" in blocks(printed(capsys, "mlp", "--ledger"))["optimiser"]
 
 

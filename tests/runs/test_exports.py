@@ -36,7 +36,7 @@ def test_help_names_every_form_and_every_net_that_has_one(capsys):
         assert name in told, name
 
 
-def test_a_run_without_such_a_form_is_told_what_it_is_and_what_it_can_be(perceptron, tmp_path):
+def test_a_run_without_such_a_form_learns_what_it_is_and_what_it_can_be(perceptron, tmp_path):
     rule = r"'huggingface'; transformers has no class of mlp; .* this run is mlp \("
     with pytest.raises(UserError, match=rule) as told:
         export_run(perceptron, "huggingface", tmp_path / "out")

@@ -68,7 +68,7 @@ def test_a_recurrent_net_reads_padded_batches_of_any_length(tmp_path, capsys, mo
     np.testing.assert_allclose(session.run(None, given)[0], about["answer"], rtol=1e-5, atol=1e-6)
 
 
-def test_a_pretrained_reader_brings_its_tokenizer_and_integers_are_told(tmp_path, capsys, monkeypatch):
+def test_a_pretrained_reader_brings_its_tokenizer_and_integers_are_reported(tmp_path, capsys, monkeypatch):
     tokenizer = learn_tokenizer(["a b c d a b"], "wordpiece", 40)
     processor = PackedClassesProcessor(tokenizer, classes=("yes", "no"), max_tokens=12)
     signature = Signature("classification", "tokens", (12,), 2, len(tokenizer))

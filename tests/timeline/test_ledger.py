@@ -57,7 +57,7 @@ def test_its_switch_can_be_turned(architecture, departure):
 
 
 @pytest.mark.parametrize("architecture", TIMELINE, ids=lambda architecture: architecture.id)
-def test_subjects_are_told_apart(architecture):
+def test_subjects_are_distinguished(architecture):
     subjects = [departure.subject for departure in architecture.departures]
     assert len(subjects) == len(set(subjects))
 

@@ -61,7 +61,7 @@ def test_special_tokens_are_read_where_that_is_asked() -> None:
     assert read == [*PIECES.encode("the"), mask, *PIECES.encode("sat")]
 
 
-def test_what_cannot_be_written_is_told() -> None:
+def test_what_cannot_be_written_is_reported() -> None:
     gpt = learn_tokenizer(["a b"], "byte-bpe", 300)
     with pytest.raises(UserError, match="has no token for: pad, unknown"):
         TargetTokenizer.of(gpt)

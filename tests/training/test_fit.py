@@ -221,7 +221,7 @@ def test_more_training_is_not_worse_beyond_noise(kind, tmp_path):
     assert sum(lost) / len(lost) < 0.05, lost
 
 
-def test_ties_go_by_the_loss_and_the_kept_weights_are_told(tmp_path):
+def test_ties_go_by_the_loss_and_the_kept_weights_are_reported(tmp_path):
     dataset = small_table("rare", tmp_path, 0)
     settings = TrainingSettings(epochs=20, evaluations=1, learning_rate=5e-3, select="accuracy")
     result = fit(build("mlp", dataset, 16), dataset, settings)

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from anncestry.errors import UserError, require
-from anncestry.protocols import Reconstruction, Unscored
+from anncestry.protocols import Reconstruction, SampledLogits
 from anncestry.signature import GENERATION_TASKS, Signature
 
 OPSET = 20
@@ -67,8 +67,8 @@ class Graph(nn.Module):
         source = given.pop(self.inputs[0])
         found: Any = self.model(source, **given)
         found = found[0] if type(found) is tuple else found
-        if isinstance(found, Unscored):
-            return found.scores()
+        if isinstance(found, SampledLogits):
+            return found.logits()
         if self.signature.task == "reconstruction":
             return Reconstruction.split(found, self.signature.num_features).image
         return found

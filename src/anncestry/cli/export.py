@@ -25,14 +25,14 @@ class Arguments:
     `huggingface`: a folder for the class of transformers that has the run's architecture and task: weights,
     config, and the tokenizer where the run has one (gpt, gpt2, bart, bert, roberta, camembert, albert,
     distilbert, electra, xlm, flaubert, xlnet, mobilebert; spanbert, structbert and sentence-bert as a BERT,
-    and what is lost is told); of an encoder that embeds texts also for sentence-transformers.
+    and what is lost is reported); of an encoder that embeds texts also for sentence-transformers.
     `elmo`: a folder as ELMo's authors keep it, options.json and lm_weights.hdf5 (elmo: the language models
     alone).
     `onnx`: a folder with model.onnx (one forward pass, batches and sequences of any size, compared with
     onnxruntime before it is kept), preprocessing.json, and example.py, which runs without this program (every
     architecture)."""
     int8: bool = False
-    """onnx: weights of matrix products as 8-bit integers; how far that moves the answers is told."""
+    """onnx: weights of matrix products as 8-bit integers; how far that moves the outputs is reported."""
 
 
 def run(arguments: Arguments) -> int:

@@ -86,9 +86,9 @@ def run(arguments: Arguments) -> int:
         console.print(f"Kept: the weights {trained.kept()}.", highlight=False)
     for split, figures in trained.scores().items():
         console.print(f"{split:>10}: " + "  ".join(f"{name} {value:.4g}" for name, value in figures.items()))
-    told = one_prediction(trained.class_names(), trained.by_class())
-    if told and trained.signature.task == "classification":
-        console.print(f"Note: {told}", markup=False, highlight=False)
+    note = one_prediction(trained.class_names(), trained.by_class())
+    if note and trained.signature.task == "classification":
+        console.print(f"Note: {note}", markup=False, highlight=False)
     console.print(f"Run folder: {trained.folder}", soft_wrap=True, markup=False)
     return 0
 
@@ -97,8 +97,8 @@ def _time_spent(seconds: float, fit: Any) -> str:
     """What the time of the command went to: a budget is of training alone."""
     parts = dict(fit.spent)
     parts["starting and reading the data"] = max(0.0, seconds - sum(parts.values()))
-    told = ", ".join(f"{part:.1f} s {name}" for name, part in parts.items() if part >= 0.05)
-    return f"{seconds:.1f} s in all: {told}."
+    spent = ", ".join(f"{part:.1f} s {name}" for name, part in parts.items() if part >= 0.05)
+    return f"{seconds:.1f} s in all: {spent}."
 
 
 def _train(arguments: Arguments, progress: Any, tell: Any) -> Any:

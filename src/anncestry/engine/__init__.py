@@ -9,15 +9,15 @@ if TYPE_CHECKING:
     from anncestry.engine.packed import PackedWeight
     from anncestry.engine.precision import fast_float32
     from anncestry.engine.prediction import Prediction, inference
-    from anncestry.engine.weight_cache import keeping
+    from anncestry.engine.weight_cache import caching_weights
     from anncestry.engine.workers import shared_out, side_by_side
 
 __all__ = [
     "PackedWeight",
     "Prediction",
+    "caching_weights",
     "fast_float32",
     "inference",
-    "keeping",
     "lay_out",
     "shared_out",
     "side_by_side",

@@ -12,7 +12,7 @@ import torch
 
 from anncestry.arrays import Float, Tensor
 from anncestry.engine.int8 import int8_kind
-from anncestry.engine.weight_cache import is_keeping, kept, wants_int8
+from anncestry.engine.weight_cache import cached_weights, is_caching_weights, wants_int8
 
 SMALLEST = 2**18
 """Elements below which preparing a weight does not pay (it costs at 384 x 384 and gains at 2600 x 650)."""
@@ -64,20 +64,20 @@ def linear(
     bias: Float[Tensor, "K"] | None = None,
     activation: str = "none",
 ) -> Float[Tensor, "*B K"]:
-    """``f(x weight^T + bias)``; without gradients and within `keeping` the weight is laid out once, as
-    integers where that was asked for.
+    """``f(x weight^T + bias)``; without gradients and within `caching_weights` the weight is laid out once,
+    as integers where that was asked for.
 
     Args:
         activation: f: ``none`` or a key of `LINEAR_ACTIVATIONS`.
     """
-    if not (is_keeping() and _can_lay_out(x, weight)):
+    if not (is_caching_weights() and _can_lay_out(x, weight)):
         product = torch.nn.functional.linear(x, weight, bias)
     elif wants_int8() and (kind := int8_kind()) is not None:
-        product = kept((weight,), lambda: kind(weight))(x, bias)
+        product = cached_weights((weight,), lambda: kind(weight))(x, bias)
     elif has_avx512() and activation in _FUSED:
-        return kept((weight,), lambda: PackedLinear(weight))(x, bias, activation)
+        return cached_weights((weight,), lambda: PackedLinear(weight))(x, bias, activation)
     elif has_avx512() or 1 < x.numel() // x.shape[-1] <= FEW:
-        product = kept((weight,), lambda: PackedLinear(weight))(x, bias)
+        product = cached_weights((weight,), lambda: PackedLinear(weight))(x, bias)
     else:
         product = torch.nn.functional.linear(x, weight, bias)
     return product if activation == "none" else LINEAR_ACTIVATIONS[activation](product)

@@ -1,7 +1,7 @@
 """PyTorch's LSTM kernel with weights that stay laid out from call to call, to predict batch after batch.
 
 Laying out the weights of a large LSTM costs a tenth of a forward pass, which ``torch.lstm`` pays every time.
-Within `keeping` it is paid once. The operators are PyTorch's own but not public: they are used here alone
+Within `caching_weights` it is paid once. The operators are PyTorch's own but not public: used here alone
 and tried out before they are relied on; where anything is missing, the caller goes on with ``torch.lstm``.
 """
 
@@ -10,7 +10,7 @@ import functools
 import torch
 
 from anncestry.arrays import Float, Tensor
-from anncestry.engine.weight_cache import is_keeping, look_up, store
+from anncestry.engine.weight_cache import is_caching_weights, look_up, store
 
 SMALLEST = 2**18
 """Elements of the recurrent weight below which the layout is not worth keeping."""
@@ -46,7 +46,7 @@ class PackedLSTM:
 
 def packed_lstm(x: Float[Tensor, "B T D"], weights: tuple[Tensor, ...]) -> PackedLSTM | None:
     """A kept layer for these weights and sequences of this shape; None where ``torch.lstm`` is to be used."""
-    if not is_keeping() or torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"):
+    if not is_caching_weights() or torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"):
         return None
     plain = all(part.dtype == torch.float32 and part.device.type == "cpu" for part in (x, *weights))
     if not plain or weights[1].numel() < SMALLEST or not lstm_packing_works():

@@ -13,7 +13,7 @@ from torch import nn
 from anncestry.arrays import Tensor
 from anncestry.engine.int8 import int8_kind
 from anncestry.engine.precision import fast_float32
-from anncestry.engine.weight_cache import keeping
+from anncestry.engine.weight_cache import caching_weights
 from anncestry.errors import require
 
 PRECISIONS = ("32", "bf16", "int8")
@@ -26,11 +26,11 @@ class Prediction:
     Attributes:
         precision: ``32``; ``bf16``: weights and all that is computed in bfloat16; ``int8``: the products of
             linear layers in 8-bit integers, and all else in bfloat16 where this processor is fast at it.
-        shelf: what was made of the weights, for the next time.
+        weight_cache: what was made of the weights, for the next time (`engine.weight_cache`).
     """
 
     precision: str = "32"
-    shelf: dict = field(default_factory=dict)
+    weight_cache: dict = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         require(self.precision in PRECISIONS, "precision", self.precision, "must be one of", PRECISIONS)
@@ -49,24 +49,24 @@ class Prediction:
     @contextmanager
     def scope(self, device: torch.device) -> Iterator[None]:
         """For predicting, in the calling thread: `inference` in this precision."""
-        with inference(device, self.shelf), self.keeping():
+        with inference(device, self.weight_cache), self.caching_weights():
             yield
 
-    def keeping(self) -> AbstractContextManager:
+    def caching_weights(self) -> AbstractContextManager:
         """What a thread beside the one that is within `scope` needs of its own, with ``torch.no_grad``."""
-        return keeping(self.shelf, int8=self.precision == "int8")
+        return caching_weights(self.weight_cache, int8=self.precision == "int8")
 
 
 @contextmanager
-def inference(device: torch.device, shelf: dict | None = None) -> Iterator[None]:
+def inference(device: torch.device, weight_cache: dict | None = None) -> Iterator[None]:
     """For scoring and predicting: no gradients, the fast float32 products, weights laid out once.
 
     The weights must not be changed within it.
 
     Args:
-        shelf: where what was laid out stays for the next time (`keeping`).
+        weight_cache: where what was laid out stays for the next time (`caching_weights`).
     """
-    with torch.no_grad(), fast_float32(device), keeping(shelf):
+    with torch.no_grad(), fast_float32(device), caching_weights(weight_cache):
         yield
 
 

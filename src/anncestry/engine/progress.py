@@ -1,4 +1,4 @@
-"""Progress of long work, told to whoever asked for it."""
+"""Progress of long work, reported to whoever asked for it."""
 
 import threading
 from collections.abc import Callable

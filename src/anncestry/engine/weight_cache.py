@@ -1,4 +1,4 @@
-"""What is made of weights that do not change, kept from call to call while predictions last."""
+"""The weight cache: what is made of weights that do not change, from call to call while predictions last."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -13,10 +13,10 @@ Made = TypeVar("Made")
 
 
 class _Here(threading.local):
-    """What this thread keeps, by the identity of the weights; the weights too, so that no others get their
-    memory."""
+    """What this thread has cached, by the identity of the weights; the weights too, so that no others get
+    their memory."""
 
-    kept: dict[tuple, tuple[tuple[Tensor, ...], Any]] | None = None
+    cache: dict[tuple, tuple[tuple[Tensor, ...], Any]] | None = None
     int8: bool = False
 
 
@@ -24,28 +24,28 @@ _here = _Here()
 
 
 @contextmanager
-def keeping(shelf: dict | None = None, int8: bool = False) -> Iterator[None]:
+def caching_weights(cache: dict | None = None, int8: bool = False) -> Iterator[None]:
     """Within it, what is made of weights stays from call to call. They must not be changed there.
 
     A change that autograd counts (an optimizer's, ``load_state_dict``'s) is noticed; others are not.
 
     Args:
-        shelf: where it is kept, for whoever comes back later; unless told, until the outermost scope ends.
+        cache: where it is kept, for later calls. Default: a new one, which ends with the outermost scope.
         int8: whether linear layers may keep their weights as integers.
     """
-    before = _here.kept, _here.int8
-    _here.kept = shelf if shelf is not None else {} if _here.kept is None else _here.kept
+    before = _here.cache, _here.int8
+    _here.cache = cache if cache is not None else {} if _here.cache is None else _here.cache
     _here.int8 = int8 or _here.int8
     try:
         yield
     finally:
-        _here.kept, _here.int8 = before
+        _here.cache, _here.int8 = before
 
 
-def is_keeping() -> bool:
-    """Whether this is within `keeping`; never in what is compiled or exported, whose tensors have no memory
-    to be known by."""
-    return _here.kept is not None and not torch.compiler.is_compiling()
+def is_caching_weights() -> bool:
+    """Whether this is within `caching_weights`; never in what is compiled or exported, whose
+    tensors have no memory to be known by."""
+    return _here.cache is not None and not torch.compiler.is_compiling()
 
 
 def wants_int8() -> bool:
@@ -55,20 +55,20 @@ def wants_int8() -> bool:
 
 def look_up(weights: tuple[Tensor, ...]) -> Any:
     """What was last stored for these weights, or None."""
-    if _here.kept is None or not is_keeping():
+    if _here.cache is None or not is_caching_weights():
         return None
-    found = _here.kept.get(tuple(map(_identity, weights)))
+    found = _here.cache.get(tuple(map(_identity, weights)))
     return None if found is None else found[1]
 
 
 def store(weights: tuple[Tensor, ...], made: Any) -> None:
-    """Keep ``made`` for these weights; outside of `keeping` nothing is kept."""
-    if _here.kept is not None and is_keeping():
-        _here.kept[tuple(map(_identity, weights))] = (weights, made)
+    """Cache ``made`` for these weights; outside of `caching_weights` nothing is cached."""
+    if _here.cache is not None and is_caching_weights():
+        _here.cache[tuple(map(_identity, weights))] = (weights, made)
 
 
-def kept(weights: tuple[Tensor, ...], make: Callable[[], Made]) -> Made:
-    """What ``make`` makes of the weights, once within `keeping`."""
+def cached_weights(weights: tuple[Tensor, ...], make: Callable[[], Made]) -> Made:
+    """What ``make`` makes of the weights, once within `caching_weights`."""
     made = look_up(weights)
     if made is None:
         made = make()

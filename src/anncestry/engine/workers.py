@@ -33,7 +33,7 @@ def side_by_side(
 
     def alone(job: Job) -> Result:
         torch.set_num_threads(1)  # of this thread
-        with torch.no_grad(), prediction.keeping():
+        with torch.no_grad(), prediction.caching_weights():
             return work(job)
 
     before = torch.get_num_threads()

@@ -62,8 +62,8 @@ def score_texts(
     total, texts = sum(part.num_sources for part in splits), []
     for part in splits:
         before = len(texts)
-        told = progress and (lambda done, _, before=before: progress(before + done, total))
-        texts += generate_texts(model, part, processor, search, prediction, told)
+        reported = progress and (lambda done, _, before=before: progress(before + done, total))
+        texts += generate_texts(model, part, processor, search, prediction, reported)
     references = [row for part in splits for row in part.references]
     groups = [group for part in splits for group in part.groups]
     return compare_texts(texts, references, processor.target.lowercase, groups)

@@ -27,7 +27,7 @@ class Computed(nn.Module):
         raise NotImplementedError
 
     def refill(self, device: torch.device | str | None = None) -> None:
-        """Compute the buffer; on the device where it is, in the type it has, unless told otherwise."""
+        """Compute the buffer; on the device where it is, in the type it has, unless others are given."""
         before = self._buffers.get("made")
         if before is None:
             self.register_buffer("made", self.compute(), persistent=False)

@@ -28,7 +28,7 @@ from anncestry.layers.attention.blocks import Block, FeedForward, PostNorm
 from anncestry.layers.attention.token_embeddings import TokenEmbeddings
 from anncestry.layers.linear import LINEAR_ACTIVATIONS, Linear, TiedReadout
 from anncestry.layers.seq2seq.encoder_decoder import visible_places, where_ragged
-from anncestry.protocols import IGNORED, Filled
+from anncestry.protocols import IGNORED, MaskedLMOutput
 from anncestry.rules import (
     Checked,
     Count,
@@ -302,8 +302,8 @@ class Bert(nn.Module):
 
         Returns:
             (B, K) for classification and regression, (B, T, K) for tagging, (B, T, 2) for a span, (B, D) for
-            an embedding; for masked-lm (B, T, V), or (M, V) of the M words that are asked for, in a `Filled`
-            where there are relations too.
+            an embedding; for masked-lm (B, T, V), or (M, V) of the M words that are asked for, in a
+            `MaskedLMOutput` where there are relations too.
         """
         x = self.encode(tokens, lengths, segments)
         task = self.config.task
@@ -321,7 +321,9 @@ class Bert(nn.Module):
         """What stands for a whole input, where it is put into a class or given a value."""
         return self.pooler(x)  # pyright: ignore[reportOptionalCall]
 
-    def fill_in(self, x: Float[Tensor, "B T D"], targets: Int[Tensor, "B T"] | None) -> Tensor | Filled:
+    def fill_in(
+        self, x: Float[Tensor, "B T D"], targets: Int[Tensor, "B T"] | None
+    ) -> Tensor | MaskedLMOutput:
         """Scores of words where they are asked for."""
         if targets is None:
             words = self.words(x)
@@ -329,7 +331,7 @@ class Bert(nn.Module):
             words = self.words(x[self.asked(targets)])
         if self.relation is None or targets is None:
             return words
-        return Filled(words, self.relation(self.pooler(x)))  # pyright: ignore[reportOptionalCall]
+        return MaskedLMOutput(words, self.relation(self.pooler(x)))  # pyright: ignore[reportOptionalCall]
 
     def asked(self, targets: Int[Tensor, "B T"]) -> Bool[Tensor, "B T"]:
         """Where a word is asked for; the first place asks for the relation, if there are any."""

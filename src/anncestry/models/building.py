@@ -73,7 +73,7 @@ def build_checked(
     octets = sum(
         tensor.numel() * tensor.element_size() for tensor in (*shadow.parameters(), *shadow.buffers())
     )
-    with memory_told(source, architecture.id, octets):
+    with memory_explained(source, architecture.id, octets):
         return architecture.build(config)
 
 
@@ -121,7 +121,7 @@ def _too_many(count: _Count, weights: Mapping[str, Tensor] | None, memory: int |
 
 
 @contextlib.contextmanager
-def memory_told(field: str, value: object, octets: int) -> Iterator[None]:
+def memory_explained(field: str, value: object, octets: int) -> Iterator[None]:
     """Out of memory within becomes a `UserError` that says what was needed.
 
     Args:

@@ -26,7 +26,7 @@ from anncestry.arrays import Bool, Float, Int, Tensor
 from anncestry.layers.linear import Linear
 from anncestry.layers.seq2seq.encoder_decoder import visible_places, where_ragged
 from anncestry.models.bert import NO_POOLER, Bert, BertConfig, MaskedWords, Pooler, encoder_block
-from anncestry.protocols import Filled
+from anncestry.protocols import MaskedLMOutput
 from anncestry.rules import Size, only, relation, where
 from anncestry.signature import Signature
 
@@ -130,8 +130,8 @@ class Electra(Bert):
             lengths, segments, targets: as for `Bert.forward`.
 
         Returns:
-            As `Bert.forward`; for masked-lm the generator's words, with ``targets`` in a `Filled` that holds
-            what the discriminator says too.
+            As `Bert.forward`; for masked-lm the generator's words, with ``targets`` in a `MaskedLMOutput`
+            that holds what the discriminator says too.
         """
         if self.generator is None:
             return super().forward(tokens, lengths, targets, segments)
@@ -146,7 +146,7 @@ class Electra(Bert):
         read = tokens.masked_scatter(asked, self.draw(words))
         drawn = asked & (read != targets)  # one that happens to be right is no other
         replaced = self.replaced(read, lengths, segments)
-        return Filled(words, replaced=replaced, drawn=drawn)
+        return MaskedLMOutput(words, replaced=replaced, drawn=drawn)
 
     @torch.no_grad()
     def draw(self, words: Float[Tensor, "M V"]) -> Int[Tensor, "M"]:

@@ -29,7 +29,7 @@ from anncestry.layers.recurrent.bilm import BiLM, ClippedLSTMPCell, DirectedLM
 from anncestry.layers.recurrent.wirings import visible_steps
 from anncestry.layers.scalar_mix import ScalarMix
 from anncestry.models.bilstm import BiLSTM, BiLSTMConfig
-from anncestry.protocols import State, Unscored
+from anncestry.protocols import SampledLogits, State
 from anncestry.rules import (
     Checked,
     Count,
@@ -158,9 +158,9 @@ class ELMo(nn.Module):
     """``forward(x, state=None, lengths=None) -> (outputs, state)``; words are characters (B, T, C).
 
     Outputs are (B, T, 2, V) for bidirectional-lm: logits of the word behind each word, and of the one before
-    it; where training samples, an `Unscored` in their place. Texts then bring the marks of their ends. For
-    every other task the marks are put around each text and taken away again: (B, T, K) for tagging, (B, K)
-    for classification, (B, T, (L + 1) 2 N) for embedding.
+    it; where training samples, an `SampledLogits` in their place. Texts then bring the marks of their ends.
+    For every other task the marks are put around each text and taken away again: (B, T, K) for tagging, (B,
+    K) for classification, (B, T, (L + 1) 2 N) for embedding.
 
     The state is that of both language models behind each text. It is zero unless it is handed in: the authors
     carry it from one batch to the next, so that a text's vectors depend on those that came before.
@@ -241,7 +241,7 @@ class ELMo(nn.Module):
 
     def forward(
         self, x: Int[Tensor, "B T characters"], state: State = None, lengths: Int[Tensor, "B"] | None = None
-    ) -> tuple[Tensor | Unscored, State]:
+    ) -> tuple[Tensor | SampledLogits, State]:
         """The outputs of whole texts, and the state behind them.
 
         Args:
@@ -251,15 +251,15 @@ class ELMo(nn.Module):
 
         Returns:
             ``(outputs, state)``. Outputs of bidirectional-lm are the logits (B, T, 2, V) of the word after
-            each word and of the word before it, as `Unscored` where words are sampled; of an embedding the
-            layers side by side (B, T, (L + 1) 2 N); of tagging (B, T, K); else (B, K).
+            each word and of the word before it, as `SampledLogits` where words are sampled; of an embedding
+            the layers side by side (B, T, (L + 1) 2 N); of tagging (B, T, K); else (B, K).
         """
         if self.learns_words:
             layers, state = self.bilm(x, state, lengths)
             features = self.dropout(layers[-1]).unflatten(2, (2, -1))  # (B, T, 2, N)
             if self.config.sampled_words:
                 weights = (self.readout.weight, self.readout.bias)
-                return Unscored(features, *weights, self.config.sampled_words), state
+                return SampledLogits(features, *weights, self.config.sampled_words), state
             return self.readout(features), state
         layers, state = self.layer_representations(x, state, lengths)
         if self.config.task == "embedding":

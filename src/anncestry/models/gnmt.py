@@ -63,7 +63,7 @@ class GNMTConfig(TranslationConfig):
 
 
 class GNMTSource(NamedTuple):
-    """What the decoder looks up: a row for each source."""
+    """What the decoder attends to: a row for each source."""
 
     keys: Float[Tensor, "N S H"]
     annotations: Float[Tensor, "N S H"]

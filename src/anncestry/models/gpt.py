@@ -11,9 +11,9 @@ pre-training" (2018).
 Differs from the Transformer: there is no encoder, and so no attention to one; positions are learnt; the
 feed-forward nets have Gaussian error linear units; projections of the attention have biases.
 
-A text has as many places as there are positions. Training and scoring read each window of it by itself, from
-position 0 on: only recurrent nets carry a state from window to window. Writing beyond the last position drops
-the older half of what was read: the newer half is read again, from position 0 on.
+A text has at most as many tokens as there are positions. Training and scoring read each window of it by
+itself, from position 0 on: only recurrent nets carry a state from window to window. Generating beyond the
+last position drops the older half of what was read: the newer half is read again, from position 0 on.
 
 Departures from the paper: see the ledger of its entry on the timeline.
 """
@@ -32,7 +32,7 @@ from anncestry.layers.attention.key_value_cache import KeyValueCache
 from anncestry.layers.attention.positions import Learned
 from anncestry.layers.linear import LINEAR_ACTIVATIONS, Linear, TiedReadout
 from anncestry.layers.seq2seq.alignment import side_by_side
-from anncestry.protocols import WithText
+from anncestry.protocols import WithAuxiliaryLM
 from anncestry.rules import (
     Checked,
     DerivedSize,
@@ -103,7 +103,7 @@ class GPTConfig(Checked):
         multiple of the heads. A language model has a position for each token of a window: others would never
         be learnt."""
         length = signature.shape[0]
-        writes = signature.task == "language-model"
+        generates = signature.task == "language-model"
         fields = {
             "task": signature.task,
             "input_size": signature.vocab_size,
@@ -111,7 +111,7 @@ class GPTConfig(Checked):
             "hidden_size": -(-(width or 128) // 4) * 4,
             "num_layers": 4,
             "num_heads": 4,
-            "num_positions": length if writes else max(length, POSITIONS),
+            "num_positions": length if generates else max(length, POSITIONS),
             "seq_len": length,
         }
         return cls(**{**fields, **overrides})
@@ -162,7 +162,7 @@ class GPT(nn.Module):
             tied = config.tie_embeddings
             self.readout = TiedReadout(config.input_size) if tied else Linear(width, config.input_size, False)
         if config.task != "language-model":
-            self.answer = Answer(width, config.output_size, config.answer_dropout)
+            self.answer = TaskHead(width, config.output_size, config.answer_dropout)
         self.reset_parameters()
 
     def last_norm(self) -> nn.Module:
@@ -205,7 +205,7 @@ class GPT(nn.Module):
             x = block(x, cache=cache, layer=layer)
         return self.norm(x), GPTState(cache, torch.cat([state.tokens, tokens], dim=1))
 
-    def scores(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B V"]:
+    def logits(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B V"]:
         """Of every token, to be the next one."""
         return self.readout(x) if isinstance(self.readout, Linear) else self.readout(x, self.embedding.weight)
 
@@ -224,7 +224,7 @@ class GPT(nn.Module):
 
         Returns:
             ``(outputs, state)``: outputs (B, T, K) of a language model, else (B, K), at the last token; in
-            training `WithText` where the text is learnt too. The state is None in training and with
+            training `WithAuxiliaryLM` where the text is learnt too. The state is None in training and with
             ``lengths``.
         """
         exported = torch.compiler.is_exporting()
@@ -234,20 +234,20 @@ class GPT(nn.Module):
             features, state = self.read_on(x, state)
             state = None if self.training or lengths is not None else state
         if self.config.task == "language-model":
-            return self.scores(features), state
-        answer = self.answer(last_of(features, lengths))
+            return self.logits(features), state
+        output = self.answer(last_of(features, lengths))
         if self.training and self.config.text_weight:
-            return WithText(answer, self.scores(features), x, lengths, self.config.text_weight), None
-        return answer, state
+            return WithAuxiliaryLM(output, self.logits(features), x, lengths, self.config.text_weight), None
+        return output, state
 
     def initial_state(self, batch_size: int) -> GPTState:
         """The state of B texts of which nothing was read yet."""
         return self._nothing(self.embedding.weight.new_empty(batch_size, 1))
 
-    def _nothing(self, like: Float[Tensor, "N ..."], places: int = 0) -> GPTState:
+    def _nothing(self, like: Float[Tensor, "N ..."], length: int = 0) -> GPTState:
         first: SelfAttention = self.blocks[0].attention
         sizes = (len(self.blocks), first.num_heads, first.head_size)
-        cache = KeyValueCache.empty(*sizes, like, min(places + 32, self.config.num_positions))
+        cache = KeyValueCache.empty(*sizes, like, min(length + 32, self.config.num_positions))
         return GPTState(cache, torch.empty(len(like), 0, dtype=torch.long, device=like.device))
 
     def after(self, tokens: Int[Tensor, "N T"]) -> tuple[Float[Tensor, "N K"], GPTState]:
@@ -278,7 +278,7 @@ class GPT(nn.Module):
         return outputs, fresh._replace(cache=cache)
 
     def _out(self, x: Float[Tensor, "R D"]) -> Float[Tensor, "R K"]:
-        return self.scores(x) if self.config.task == "language-model" else self.answer(x)
+        return self.logits(x) if self.config.task == "language-model" else self.answer(x)
 
 
 # ---- tasks of several texts -----------------------------------------------------------------------------
@@ -289,7 +289,7 @@ def last_of(x: Float[Tensor, "B T D"], lengths: Int[Tensor, "B"] | None = None) 
     return x[:, -1] if lengths is None else x[torch.arange(x.shape[0], device=x.device), lengths - 1]
 
 
-class Answer(nn.Module):
+class TaskHead(nn.Module):
     """W Drop(x) + b: section 3.2, equation 3.
 
     Args:
@@ -314,7 +314,7 @@ class _OfSeveral(nn.Module):
     def __init__(self, decoder: GPT, output_size: int) -> None:
         super().__init__()
         self.decoder = decoder
-        self.answer = Answer(decoder.config.hidden_size, output_size, decoder.config.answer_dropout)
+        self.answer = TaskHead(decoder.config.hidden_size, output_size, decoder.config.answer_dropout)
 
     def last(
         self, texts: Int[Tensor, "B C T"], lengths: Int[Tensor, "B C"] | None = None

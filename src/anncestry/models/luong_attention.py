@@ -86,7 +86,7 @@ class LuongAttentionConfig(TranslationConfig):
 
 
 class LuongSource(NamedTuple):
-    """What the decoder looks up: a row for each source."""
+    """What the decoder attends to: a row for each source."""
 
     keys: Float[Tensor, "N S A"]
     values: Float[Tensor, "N S H"]  # W_c's share of each annotation

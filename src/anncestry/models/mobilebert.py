@@ -32,7 +32,7 @@ from anncestry.layers.attention.token_embeddings import segments_of
 from anncestry.layers.linear import Linear
 from anncestry.layers.seq2seq.encoder_decoder import visible_places, where_ragged
 from anncestry.models.bert import NO_POOLER, Bert, BertConfig, MaskedWords
-from anncestry.protocols import Filled
+from anncestry.protocols import MaskedLMOutput
 from anncestry.rules import Size, below, multiple_of
 from anncestry.signature import Signature
 
@@ -235,4 +235,4 @@ class MobileBert(Bert):
         if self.relation is None or targets is None:
             return super().fill_in(x, targets)
         words = self.words(x[self.asked(targets)])
-        return Filled(words, self.relation(self.summary(x, None)))
+        return MaskedLMOutput(words, self.relation(self.summary(x, None)))

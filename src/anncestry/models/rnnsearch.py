@@ -60,7 +60,7 @@ class RNNSearchConfig(TranslationConfig):
 
 
 class RNNsearchSource(NamedTuple):
-    """What the decoder looks up: a row for each source."""
+    """What the decoder attends to: a row for each source."""
 
     keys: Float[Tensor, "N S A"]  # U_a h_j
     of_gates: Float[Tensor, "N S G"]  # C h_j

@@ -44,7 +44,7 @@ class ShowAttendAndTellConfig(CaptioningConfig):
 
 
 class Places(NamedTuple):
-    """What the decoder looks up: a row for each image."""
+    """What the decoder attends to: a row for each image."""
 
     keys: Float[Tensor, "N S A"]
     of_gates: Float[Tensor, "N S G"]

@@ -22,7 +22,7 @@ from torch import nn
 from anncestry.arrays import Bool, Float, Int, Tensor
 from anncestry.layers.linear import Linear, TiedReadout
 from anncestry.models.bert import Bert, BertConfig
-from anncestry.protocols import Filled
+from anncestry.protocols import MaskedLMOutput
 from anncestry.rules import Size, only
 from anncestry.signature import Signature
 
@@ -119,10 +119,12 @@ class SpanBert(Bert):
             )  # fmt: skip
             self.reset_parameters(self.boundary)
 
-    def fill_in(self, x: Float[Tensor, "B T D"], targets: Int[Tensor, "B T"] | None) -> Tensor | Filled:
+    def fill_in(
+        self, x: Float[Tensor, "B T D"], targets: Int[Tensor, "B T"] | None
+    ) -> Tensor | MaskedLMOutput:
         words = super().fill_in(x, targets)
         if targets is None or self.boundary is None:
             return words
         assert isinstance(words, Tensor), "without relations"
         table: Any = self.embeddings.words.weight  # pyright: ignore[reportAttributeAccessIssue]
-        return Filled(words, boundary=self.boundary(x, self.asked(targets), table))
+        return MaskedLMOutput(words, boundary=self.boundary(x, self.asked(targets), table))

@@ -119,7 +119,7 @@ class TransformerConfig(ReadingConfig):
 
 
 class TransformerSource(NamedTuple):
-    """What the decoder looks up: a row for each source."""
+    """What the decoder attends to: a row for each source."""
 
     layers: tuple[tuple[Float[Tensor, "N h S d"], Float[Tensor, "N h S d"]], ...]  # keys and values
     visible: Bool[Tensor, "N 1 1 S"]
@@ -202,7 +202,7 @@ class Transformer(WritingNetwork):
             embedded = embedded * math.sqrt(self.config.hidden_size)
         return self.dropout(embedded + positions(start, tokens.shape[1]))
 
-    def scores(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B V"]:
+    def logits(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B V"]:
         """Of every word, behind the decoder's last layer."""
         x = self.decoder_norm(x)
         return self.readout(x) if isinstance(self.readout, Linear) else self.readout(x, self.embedding.weight)
@@ -232,7 +232,7 @@ class Transformer(WritingNetwork):
             x, asked = block(x, keys, values, source.visible, cache, layer)
             if layer == self._shown:
                 shown = asked.flatten(0, 1)
-        return self.scores(x.flatten(0, 1)), TransformerState(cache, shown, state.memory)
+        return self.logits(x.flatten(0, 1)), TransformerState(cache, shown, state.memory)
 
     def must_step(self):
         """Never: all tokens at once are no loop, and pass no module by."""
@@ -243,7 +243,7 @@ class Transformer(WritingNetwork):
         x = self.embed_tokens(self.embedding, self.positions, tokens)
         for block, (keys, values) in zip(self.decoder, source.layers, strict=True):
             x, _ = block(x, keys, values, source.visible)
-        return self.scores(x)
+        return self.logits(x)
 
     @property
     def _shown(self) -> int:
@@ -255,5 +255,5 @@ class Transformer(WritingNetwork):
         source = state.memory.parts
         asked = side_by_side(state.asked, state.cache.num_sources)
         keys, _ = source.layers[self._shown]
-        looks = self.decoder[self._shown].cross_attention_weights(asked, keys, source.visible)  # pyright: ignore
-        return looks.mean(1).flatten(0, 1)
+        weights = self.decoder[self._shown].cross_attention_weights(asked, keys, source.visible)  # pyright: ignore
+        return weights.mean(1).flatten(0, 1)

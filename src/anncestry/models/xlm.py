@@ -9,8 +9,8 @@ Papers: G. Lample & A. Conneau, "Cross-lingual language model pretraining", 1901
     FlauBERT-large:     x = x + Drop(f(LN(x))),   and in training a block is left out with probability 0.2
 
 Differs from BERT: what a token gets beside its position is its language, not its text; nothing is asked about
-the second text; the words' readout has no layer of its own, and a task's head reads x_0 as it is. Masked
-tokens in a text and its translation are data: pairs whose second text translates the first.
+next-sentence prediction; the words' readout has no layer of its own, and a task's head reads x_0 as it is.
+Masked tokens in a text and its translation are data: pairs of a text and its translation.
 
 Departures from the papers: see the ledgers of their entries on the timeline.
 """
@@ -39,7 +39,7 @@ class XLMConfig(BertConfig):
     """Sizes and parts: those of `anncestry.models.bert.BertConfig`, without segments and relations.
 
     Attributes:
-        languages: their names, in the order of their vectors; none where they are not told apart.
+        languages: their names, in the order of their vectors; none where they are not distinguished.
         norm: ``post`` as in BERT; ``pre`` normalises what goes into a sub-layer, and nothing behind the last.
         layer_drop: probability with which training leaves out a block.
     """

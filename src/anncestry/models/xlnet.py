@@ -5,12 +5,12 @@ pretraining for language understanding", 1906.08237 (2019).
 
     order z:    max E_z [ sum_t log p(x_z(t) | x_z(<t)) ]    t: the last sixth (equation 3)
     content:    h_z(t) = Att(Q = h_z(t), KV = h_z(<=t))       h = E[x] at first    (section 2.3)
-    query:      g_z(t) = Att(Q = g_z(t), KV = h_z(<t))        g = w at first: knows its place, not its word
+    query:      g_z(t) = Att(Q = g_z(t), KV = h_z(<t))        g = w at first: knows its position, not its word
     p(x_z(t) | x_z(<t)) = softmax(E g_z(t) + b)                                    (equation 4)
 
-Differs from BERT: no word is replaced by a mask, and a predicted word sees those predicted before it. Places
-are told by their distances (Transformer-XL), texts by being the same or not; queries, keys and values have no
-biases; what stands for a text is its last token.
+Differs from BERT: no word is replaced by a mask, and a predicted word sees those predicted before it.
+Positions are known by their distances (Transformer-XL), texts by being the same or not; queries, keys and
+values have no biases; what stands for a text is its last token.
 
 Departures from the paper: see the ledger of its entry on the timeline.
 """
@@ -73,7 +73,7 @@ class Words(nn.Module):
 
 
 class Seen(NamedTuple):
-    """What all layers look at in the same way.
+    """What all layers attend to in the same way.
 
     Attributes:
         distances: (P, D).
@@ -130,7 +130,7 @@ class XLNet(Bert):
         return super().make_head()
 
     def reset_parameters(self, part=None) -> None:
-        """Matrices, tables and biases of attention scores from N(0, 0.02^2); other biases at zero."""
+        """Matrices, tables and biases of attention logits from N(0, 0.02^2); other biases at zero."""
         super().reset_parameters(part)
         for module in (part or self).modules():
             if isinstance(module, RelativeAttention):
@@ -191,7 +191,7 @@ class XLNet(Bert):
 
         Returns:
             As `anncestry.models.bert.Bert.forward`. Without targets every word is predicted from all others
-            (B, T, V), which takes a pass for each place.
+            (B, T, V), which takes a pass for each position.
         """
         if self.config.task != "masked-lm":
             return super().forward(tokens, lengths, None, segments)
@@ -236,8 +236,8 @@ class XLNet(Bert):
         return self.dropout(g)
 
     def each_from_all_others(self, tokens, lengths=None, segments=None) -> Float[Tensor, "B T V"]:
-        """Scores of the word at each place from all other words: each place has a pass in which it alone is
-        predicted."""
+        """Logits of the word at each position from all other words: each position has a pass in which it
+        alone is predicted."""
         count, length = tokens.shape
         every = torch.eye(length, dtype=torch.bool, device=tokens.device).repeat(count, 1)  # (B T, T)
 

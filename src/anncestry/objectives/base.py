@@ -20,7 +20,7 @@ class Objective:
     """The contract of this package.
 
     Attributes:
-        figures: the names that `metrics` gives, the one that selects unless told first.
+        figures: the names that `metrics` gives, that which selects by default first.
         whole_figures: the names that `of_whole` gives.
         width: numbers in an output, where there are figures of the whole.
         primary: the figure a race is ranked by, that says which weights are kept, and that patience watches.

@@ -11,9 +11,9 @@ from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.objectives.base import Objective
-from anncestry.protocols import IGNORED, Unscored
+from anncestry.protocols import IGNORED, SampledLogits
 
-PIECE = 2**24  # scores that are computed in one go
+PIECE = 2**24  # logits that are computed in one go
 
 
 class BidirectionalLanguageModel(Objective):
@@ -32,11 +32,13 @@ class BidirectionalLanguageModel(Objective):
     def __init__(self, num_words: int) -> None:
         self.num_words = num_words
 
-    def loss(self, outputs: Float[Tensor, "B T 2 V"] | Unscored, targets: Int[Tensor, "B T 2"]) -> Tensor:
-        if not isinstance(outputs, Unscored):
+    def loss(
+        self, outputs: Float[Tensor, "B T 2 V"] | SampledLogits, targets: Int[Tensor, "B T 2"]
+    ) -> Tensor:
+        if not isinstance(outputs, SampledLogits):
             return _sum(outputs, targets)
         if not 0 < outputs.num_sampled < self.num_words:
-            return _sum(outputs.scores(), targets)
+            return _sum(outputs.logits(), targets)
         asked = targets != IGNORED
         losses = [  # each direction has its own sample
             sampled_loss(
@@ -51,7 +53,7 @@ class BidirectionalLanguageModel(Objective):
 
     def tally(
         self,
-        outputs: Float[Tensor, "B T 2 V"] | Unscored,
+        outputs: Float[Tensor, "B T 2 V"] | SampledLogits,
         targets: Int[Tensor, "B T 2"],
         loss: Tensor | None = None,
     ) -> Tensor:
@@ -63,13 +65,15 @@ class BidirectionalLanguageModel(Objective):
         for way in range(2):
             asked = targets[..., way] != IGNORED
             wanted = targets[..., way][asked]
-            found = outputs.features if isinstance(outputs, Unscored) else outputs
+            found = outputs.features if isinstance(outputs, SampledLogits) else outputs
             rows = found[:, :, way][asked]
             step = max(1, PIECE // self.num_words)
             for some, words in zip(rows.split(step), wanted.split(step), strict=True):
-                scores = outputs._replace(features=some).scores() if isinstance(outputs, Unscored) else some
-                sums[way, 0] += nn.functional.cross_entropy(scores, words, reduction="sum").detach()
-                sums[way, 2] += (scores.argmax(1) == words).sum()
+                logits = (
+                    outputs._replace(features=some).logits() if isinstance(outputs, SampledLogits) else some
+                )
+                sums[way, 0] += nn.functional.cross_entropy(logits, words, reduction="sum").detach()
+                sums[way, 2] += (logits.argmax(1) == words).sum()
             sums[way, 1] = len(wanted)
         return torch.cat([sums.sum(0)[:2], sums[:, :2].flatten(), sums.sum(0)[2:]])
 
@@ -89,26 +93,26 @@ class BidirectionalLanguageModel(Objective):
         return math.log(self.num_words)
 
 
-def _sum(scores: Float[Tensor, "B T 2 V"], targets: Int[Tensor, "B T 2"]) -> Tensor:
-    flat = scores.flatten(0, 2)
+def _sum(logits: Float[Tensor, "B T 2 V"], targets: Int[Tensor, "B T 2"]) -> Tensor:
+    flat = logits.flatten(0, 2)
     return nn.functional.cross_entropy(flat, targets.flatten(), reduction="sum", ignore_index=IGNORED)
 
 
-def sampled_loss(unscored: Unscored, features: Float[Tensor, "M E"], words: Int[Tensor, "M"]) -> Tensor:
+def sampled_loss(sampled: SampledLogits, features: Float[Tensor, "M E"], words: Int[Tensor, "M"]) -> Tensor:
     """Cross-entropy of each right word against words that were drawn, the same ones for all.
 
-    From every score is taken the logarithm of how often its word was to be expected in such a draw, so that
+    From every logit is taken the logarithm of how often its word was to be expected in such a draw, so that
     the mean gradient is nearly that of the softmax over all words. A word that was drawn and is the right one
     of a row does not count against itself there.
     """
-    drawn, tries = log_uniform_sample(len(unscored.weight), unscored.num_sampled, features.device)
-    V = len(unscored.weight)
-    right = (features * unscored.weight[words]).sum(1) + unscored.bias[words] - _log_expected(words, tries, V)
-    others = nn.functional.linear(features, unscored.weight[drawn], unscored.bias[drawn])
+    drawn, tries = log_uniform_sample(len(sampled.weight), sampled.num_sampled, features.device)
+    V = len(sampled.weight)
+    right = (features * sampled.weight[words]).sum(1) + sampled.bias[words] - _log_expected(words, tries, V)
+    others = nn.functional.linear(features, sampled.weight[drawn], sampled.bias[drawn])
     others = others - _log_expected(drawn, tries, V)
     others = others.masked_fill(drawn == words.unsqueeze(1), -torch.inf)
-    scores = torch.cat([right.unsqueeze(1), others], dim=1)
-    return nn.functional.cross_entropy(scores, torch.zeros_like(words), reduction="sum")
+    logits = torch.cat([right.unsqueeze(1), others], dim=1)
+    return nn.functional.cross_entropy(logits, torch.zeros_like(words), reduction="sum")
 
 
 def log_uniform_sample(num_words: int, size: int, device: torch.device) -> tuple[Int[Tensor, "K"], int]:

@@ -19,7 +19,7 @@ class Classification(Objective):
 
     Args:
         num_classes: K.
-        smoothing: as for `Writing`; figures are without it.
+        smoothing: as for `SequenceLikelihood`; figures are without it.
     """
 
     figures = ("accuracy", "loss", "balanced_accuracy", "macro_f1")
@@ -63,11 +63,11 @@ class Classification(Objective):
             return {}
         true = nn.functional.one_hot(targets, self.width).bool()
         # In place of probabilities what grows with them, and does not round to 1.
-        scores = outputs.double()
+        logits = outputs.double()
         if self.width == 2:
-            area = defined_mean(roc_auc((scores[:, 1] - scores[:, 0])[:, None], true[:, 1:]))
+            area = defined_mean(roc_auc((logits[:, 1] - logits[:, 0])[:, None], true[:, 1:]))
         else:
-            area = defined_mean(roc_auc(scores.log_softmax(1), true))
+            area = defined_mean(roc_auc(logits.log_softmax(1), true))
         return {} if area is None else {"roc_auc": area}
 
     def initial_loss(self) -> float | None:

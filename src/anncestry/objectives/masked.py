@@ -1,4 +1,4 @@
-"""Objectives of what pre-trained encoders learn: words that were hidden, and the part of a text that answers.
+"""Objectives of what pre-trained encoders learn: masked tokens, and the answer span in a text.
 
 Devlin et al., 1810.04805, sections 3.1 and 4.2; their code for how the losses are averaged.
 """
@@ -10,17 +10,18 @@ from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.objectives.base import Objective
-from anncestry.protocols import IGNORED, Filled
+from anncestry.protocols import IGNORED, MaskedLMOutput
 
-REPLACED_WEIGHT = 50.0  # of telling replaced tokens (Clark et al., 2003.10555, appendix A)
+REPLACED_WEIGHT = 50.0  # of replaced-token detection (Clark et al., 2003.10555, appendix A)
 
 
 class MaskedLanguageModel(Objective):
-    """Cross-entropy of the hidden words, in nats; perplexity, and how often the best guess is right.
+    """Cross-entropy of the masked tokens, in nats; perplexity, and how often the best guess is right.
 
-    What else is learnt in the same pass is averaged by itself and added: how the second text follows the
-    first (the first column of the targets), the same words from the ends of their span, and which tokens were
-    replaced. ``loss`` is the sum over the hidden words all the same, so the others are scaled to that.
+    What else is learnt in the same pass is averaged by itself and added: next-sentence or sentence-order
+    prediction (the first column of the targets), the same words from the ends of their span, and which
+    tokens were replaced. ``loss`` is the sum over the masked tokens all the same, so the others are scaled
+    to that.
 
     Args:
         vocab_size: V.
@@ -33,60 +34,62 @@ class MaskedLanguageModel(Objective):
     def __init__(self, vocab_size: int, num_relations: int = 0) -> None:
         self.vocab_size, self.num_relations = vocab_size, num_relations
 
-    def loss(self, outputs: Tensor | Filled, targets: Int[Tensor, "B T"]) -> Tensor:
-        filled = _filled(outputs)
-        hidden, relation = self._asked(targets)
-        total = _words(filled.words, targets, hidden)
-        count = max(1, int(hidden.sum()))
-        if filled.boundary is not None:
-            total = total + _words(filled.boundary, targets, hidden)
-        if filled.relation is not None and relation is not None:
+    def loss(self, outputs: Tensor | MaskedLMOutput, targets: Int[Tensor, "B T"]) -> Tensor:
+        output = _as_output(outputs)
+        masked, relation = self._asked(targets)
+        total = _cross_entropy(output.logits, targets, masked)
+        count = max(1, int(masked.sum()))
+        if output.boundary is not None:
+            total = total + _cross_entropy(output.boundary, targets, masked)
+        if output.relation is not None and relation is not None:
             asked = (relation != IGNORED).sum().clamp(min=1)  # nothing of a process that has no row
-            told = nn.functional.cross_entropy(filled.relation, relation, reduction="sum") / asked
-            total = total + told * count
-        if filled.replaced is not None and filled.drawn is not None:
-            inside = filled.replaced.isfinite()  # padding has minus infinity
-            truth = filled.drawn[inside].to(filled.replaced.dtype)
-            told = nn.functional.binary_cross_entropy_with_logits(filled.replaced[inside], truth)
-            total = total + REPLACED_WEIGHT * told * count
+            mean = nn.functional.cross_entropy(output.relation, relation, reduction="sum") / asked
+            total = total + mean * count
+        if output.replaced is not None and output.drawn is not None:
+            inside = output.replaced.isfinite()  # padding has minus infinity
+            truth = output.drawn[inside].to(output.replaced.dtype)
+            mean = nn.functional.binary_cross_entropy_with_logits(output.replaced[inside], truth)
+            total = total + REPLACED_WEIGHT * mean * count
         return total
 
     def _asked(self, targets: Int[Tensor, "B T"]) -> tuple[Tensor, Tensor | None]:
-        """``(hidden, relation)``: (B, T) where a word is asked for, and (B,) how the second text follows."""
-        hidden = targets != IGNORED
+        """``(masked, relation)``: (B, T) where a word is asked for, and (B,) the relation of two texts."""
+        masked = targets != IGNORED
         if not self.num_relations:
-            return hidden, None
-        hidden[:, 0] = False
-        return hidden, targets[:, 0]
+            return masked, None
+        masked[:, 0] = False
+        return masked, targets[:, 0]
 
     def count(self, targets: Int[Tensor, "B T"]) -> int:
-        """Hidden words."""
+        """Masked tokens."""
         return max(1, int(self._asked(targets)[0].sum()))
 
-    def tally(self, outputs: Tensor | Filled, targets: Int[Tensor, "B T"], loss=None) -> Float[Tensor, "S"]:
-        """Of the words alone: the loss, the count, the right ones; then what is told of relations and of
+    def tally(
+        self, outputs: Tensor | MaskedLMOutput, targets: Int[Tensor, "B T"], loss=None
+    ) -> Float[Tensor, "S"]:
+        """Of the words alone: the loss, the count, the right ones; then of relations and of
         replaced tokens: how many were right, and how many there were."""
-        filled = _filled(outputs)
-        hidden, relation = self._asked(targets)
-        words = _at(filled.words, hidden)
-        wanted = targets[hidden]
-        sums = [nn.functional.cross_entropy(words.float(), wanted, reduction="sum"), hidden.sum()]
-        sums.append((words.argmax(-1) == wanted).sum())
+        output = _as_output(outputs)
+        masked, relation = self._asked(targets)
+        logits = _at(output.logits, masked)
+        wanted = targets[masked]
+        sums = [nn.functional.cross_entropy(logits.float(), wanted, reduction="sum"), masked.sum()]
+        sums.append((logits.argmax(-1) == wanted).sum())
         zero = sums[0].new_zeros(())
-        if filled.relation is not None and relation is not None:
-            sums += [(filled.relation.argmax(-1) == relation).sum(), (relation != IGNORED).sum()]
+        if output.relation is not None and relation is not None:
+            sums += [(output.relation.argmax(-1) == relation).sum(), (relation != IGNORED).sum()]
         else:
             sums += [zero, zero]
-        if filled.replaced is not None and filled.drawn is not None:
-            inside = filled.replaced.isfinite()
-            right = (filled.replaced > 0) == filled.drawn
+        if output.replaced is not None and output.drawn is not None:
+            inside = output.replaced.isfinite()
+            right = (output.replaced > 0) == output.drawn
             sums += [right[inside].sum(), inside.sum()]
         else:
             sums += [zero, zero]
         return torch.stack([figure.detach().double() for figure in sums])
 
     def metrics(self, sums: Float[Tensor, "S"]) -> dict[str, float]:
-        loss, count, right, relations, pairs, told, tokens = sums.tolist()
+        loss, count, right, relations, pairs, detected, tokens = sums.tolist()
         nats = loss / max(count, 1.0)
         figures = {
             "loss": nats,
@@ -97,7 +100,7 @@ class MaskedLanguageModel(Objective):
         if pairs:
             figures["relation_accuracy"] = relations / pairs
         if tokens:
-            figures["replaced_accuracy"] = told / tokens
+            figures["replaced_accuracy"] = detected / tokens
         return figures
 
     def initial_loss(self) -> float | None:
@@ -133,14 +136,14 @@ class Span(Objective):
         return None
 
 
-def _filled(outputs: Tensor | Filled) -> Filled:
-    return outputs if isinstance(outputs, Filled) else Filled(outputs)
+def _as_output(outputs: Tensor | MaskedLMOutput) -> MaskedLMOutput:
+    return outputs if isinstance(outputs, MaskedLMOutput) else MaskedLMOutput(outputs)
 
 
-def _at(words: Tensor, hidden: Tensor) -> Float[Tensor, "M V"]:
+def _at(logits: Tensor, masked: Tensor) -> Float[Tensor, "M V"]:
     """The rows that are asked for: all that there are, or some of (B, T, V)."""
-    return words[hidden] if words.dim() == 3 else words
+    return logits[masked] if logits.dim() == 3 else logits
 
 
-def _words(words: Tensor, targets: Tensor, hidden: Tensor) -> Tensor:
-    return nn.functional.cross_entropy(_at(words, hidden), targets[hidden], reduction="sum")
+def _cross_entropy(logits: Tensor, targets: Tensor, masked: Tensor) -> Tensor:
+    return nn.functional.cross_entropy(_at(logits, masked), targets[masked], reduction="sum")

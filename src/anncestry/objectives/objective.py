@@ -14,7 +14,7 @@ from anncestry.objectives.bidirectional import BidirectionalLanguageModel
 from anncestry.objectives.classes import Classification, MultiLabel
 from anncestry.objectives.masked import MaskedLanguageModel, Span
 from anncestry.objectives.reconstruction import Autoencoding
-from anncestry.objectives.sequence import Writing
+from anncestry.objectives.sequence import SequenceLikelihood
 from anncestry.objectives.tagging import Tagging
 from anncestry.protocols import IGNORED
 from anncestry.signature import GENERATION_TASKS, Signature
@@ -168,7 +168,7 @@ def objective_for(
         tags: the names of the tags of tagging: those of entities are scored by span.
 
     Raises:
-        UserError: there is smoothing, and the answers are neither classes nor words that are written.
+        UserError: there is smoothing, and the targets are neither classes nor generated tokens.
     """
     fits = signature.task in ("classification", *GENERATION_TASKS)
     rule = f"is for classification and for {' and '.join(GENERATION_TASKS)}, and the task is {signature.task}"
@@ -185,13 +185,13 @@ def objective_for(
         return MaskedLanguageModel(signature.output_size, signature.num_relations)
     if signature.task == "span":
         return Span()
-    require(signature.task != "embedding", "task", signature.task, "has no answers to be compared with")
+    require(signature.task != "embedding", "task", signature.task, "has no targets to be compared with")
     if signature.task == "tagging":
         return Tagging(signature.output_size, signature.background, tags)
     if signature.task == "next-frame":
         return NextFrame(signature.output_size)
     if signature.task in GENERATION_TASKS:
-        return Writing(signature.output_size, smoothing)
+        return SequenceLikelihood(signature.output_size, smoothing)
     if signature.task == "reconstruction":
         return Autoencoding(signature.shape, target_scale)
     return Regression(target_scale or (1.0,) * signature.output_size)
@@ -202,7 +202,7 @@ def objective_of(problem: Any, smoothing: float = 0.0, select: str | None = None
 
     Args:
         smoothing: label smoothing of what is trained with.
-        select: the figure that selects; `usual_selection` unless told.
+        select: the figure that selects; default: `usual_selection`.
 
     Raises:
         UserError: the task does not report ``select``, or has no smoothing.

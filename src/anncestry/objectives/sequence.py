@@ -1,4 +1,4 @@
-"""The objective of nets that write an answer: the log-likelihood of its tokens."""
+"""The objective of sequence-to-sequence generation: the log-likelihood of the target tokens."""
 
 import math
 
@@ -10,8 +10,8 @@ from anncestry.objectives.base import Objective
 from anncestry.protocols import IGNORED
 
 
-class Writing(Objective):
-    """Cross-entropy over the tokens of the answers, their ends among them; perplexity and accuracy.
+class SequenceLikelihood(Objective):
+    """Cross-entropy over the target tokens, their ends among them; perplexity and accuracy.
 
     Each token is scored after the true ones before it. Figures are in nats for a token and without label
     smoothing, whatever is trained with.

@@ -16,7 +16,7 @@ _UNREADABLE = "\u2047"  # an unknown word in what is scored: one token for every
 
 @dataclass(frozen=True)
 class TextScores:
-    """What was written for a split, and how good it is.
+    """What was generated for a split, and how good it is.
 
     Attributes:
         texts: (M,) one for each source.

@@ -1,7 +1,7 @@
 """Runs under the names of other programs: a row of `EXPORTERS` for each form, and what all of them share.
 
 A form is written whole or not at all: a folder under another name that takes its own when all is in it. What
-is not quite the same there, or was left out, is told in notes.
+is not quite the same there, or was left out, is reported in notes.
 """
 
 import dataclasses
@@ -173,7 +173,7 @@ def _keras(run: RunFolder, out: Path) -> tuple[str, ...]:
         notes += ("sequences must be of equal length there: what fills them up would be read",)
     if processor is not None:
         notes += (
-            f"its inputs are as {run.folder / 'processor.json'} makes them, and answers as it reads them",
+            f"its inputs are as {run.folder / 'processor.json'} makes them, and outputs as it reads them",
         )
     if ending == ".weights.h5":
         chain = ", ".join(f"{layer.kind}({_said(layer.options)})" for layer in layers)
@@ -252,7 +252,7 @@ def _hugging_face(run: RunFolder, out: Path) -> tuple[str, ...]:
         for place, part in {"": made, **made.folders}.items():
             _write_network(folder / place, part)
             if tokenizer is not None:
-                write_tokenizer(tokenizer, folder / place, longest, _texts_told_apart(run))
+                write_tokenizer(tokenizer, folder / place, longest, _separators_of(run))
     if tokenizer is not None:
         return made.notes
     what = "takes tokens" if processor is None else f"reads {processor.kind} in its own way"
@@ -300,7 +300,7 @@ def _with_filler(tokenizer: Tokenizer, run: RunFolder) -> Tokenizer:
     return dataclasses.replace(tokenizer, special=dataclasses.replace(special, pad=filler))
 
 
-def _texts_told_apart(run: RunFolder) -> int:
+def _separators_of(run: RunFolder) -> int:
     """How many texts of an input a net tells apart by the types of their tokens."""
     config: Any = run.model.config
     if getattr(config, "separator", -1) < 0:

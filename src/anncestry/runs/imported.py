@@ -68,19 +68,19 @@ def _with_packed(found: Imported, reader: dict[str, Any], facts: Facts) -> Impor
         reader = {"pairs": None, **reader}  # weights do not say whether they were trained on pairs
     if not reader.pop("fixed", False) and facts.max_tokens is not None:
         reader = {**reader, "max_tokens": min(facts.max_tokens, reader.get("max_tokens", facts.max_tokens))}
-    config, notes = _told_apart(found, facts)
+    config, notes = _with_separators(found, facts)
     pad, filler = reader.pop("pad", None), tokenizer.special.pad
     if pad is not None and filler is not None and pad != filler:
         notes += (f"pad_token_id={pad} is not heeded: the tokenizer fills with {filler}, and so do we",)
-    told = config.get("separator", -1)
+    separator = config.get("separator", -1)
     read = {
-        **reader, "read_special": facts.reads_special, "apart": told if told >= 0 else None,
+        **reader, "read_special": facts.reads_special, "apart": separator if separator >= 0 else None,
         "tokenizer": tokenizer.to_json(),
     }  # fmt: skip
     return found._replace(config=config, processor=read, notes=(*found.notes, *notes))
 
 
-def _told_apart(found: Imported, facts: Facts) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _with_separators(found: Imported, facts: Facts) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The config that tells texts apart as the tokenizer does, by the separators between them; and notes.
 
     Raises:

@@ -13,7 +13,7 @@ from anncestry.engine.progress import Counter, Progress
 from anncestry.engine.workers import shared_out
 from anncestry.errors import require
 from anncestry.objectives import objective_of
-from anncestry.protocols import OwnRule, Unscored, outputs_of
+from anncestry.protocols import OwnRule, SampledLogits, outputs_of
 from anncestry.runs.folder import RunFolder
 
 BLANK = "is blank"
@@ -59,7 +59,7 @@ def outputs(
         found = outputs_of(run.predictor, inputs[rows], None, of_rows, asked, asked_only=only)[0]
         if only and isinstance(found, tuple):  # with more than the logits of tokens
             return found[0]
-        return found.scores() if isinstance(found, Unscored) else found
+        return found.logits() if isinstance(found, SampledLogits) else found
 
     with run.prediction.scope(inputs.device):
         return finite(run, shared_out(of, inputs, run.prediction))

@@ -17,7 +17,7 @@ from anncestry.errors import UserError, nearest, require
 from anncestry.files import remove_leftovers
 from anncestry.inference.evaluation import score_spans, score_texts
 from anncestry.inference.generation import default_search
-from anncestry.models.building import available_memory, build_checked, in_words, memory_told
+from anncestry.models.building import available_memory, build_checked, in_words, memory_explained
 from anncestry.models.create import configure
 from anncestry.objectives import objective_of, score
 from anncestry.objectives.text_metrics import TextScores
@@ -158,7 +158,7 @@ def train(
         create_run(folder, architecture, config, dataset, training, settings.seed, start, fresh, teacher)
     fabric.barrier()
     run = Run(folder)
-    with memory_told("model", architecture.id, check_memory(network, settings, fabric.device)):
+    with memory_explained("model", architecture.id, check_memory(network, settings, fabric.device)):
         result = fit(
             network, dataset, settings, folder=folder, watch=watch, fabric=fabric, tensorboard=tensorboard,
             teacher=None if distilled is None else distilled.model,
@@ -201,7 +201,7 @@ def resume(
     begun = bool(snapshot_paths(run.folder))  # else it was killed at once, and starts again the same way
     if not begun and (run.folder / "model.safetensors").exists():
         raise UserError("resume", str(run.folder), "is complete and holds no checkpoint to go on from")
-    with memory_told("model", run.architecture.id, check_memory(network, settings, fabric.device)):
+    with memory_explained("model", run.architecture.id, check_memory(network, settings, fabric.device)):
         result = fit(
             network,
             dataset,

@@ -79,7 +79,7 @@ def test_the_authors_checkpoint(tmp_path, gelu):
     with torch.no_grad():
         x = model.embeddings(tokens)  # segments are told by the separators
         layers = [x := block(x, visible) for block in model.blocks]
-        filled = model(tokens, lengths, targets)
+        output = model(tokens, lengths, targets)
         pooled = model.pooler(model.encode(tokens, lengths))
         words = model(tokens, lengths)
 
@@ -92,8 +92,8 @@ def test_the_authors_checkpoint(tmp_path, gelu):
         close(found_layer[0, inside], layer[inside])
     close(pooled[0], wanted["pooled_output"])
     close(words[0, inside], wanted["mlm_logits"][inside])
-    close(filled.words[: int(lengths) - 1], wanted["mlm_logits"][1 : int(lengths)])
-    close(filled.relation[0], wanted["nsp_logits"])
+    close(output.logits[: int(lengths) - 1], wanted["mlm_logits"][1 : int(lengths)])
+    close(output.relation[0], wanted["nsp_logits"])
 
 
 @real
@@ -203,7 +203,7 @@ def test_names_of_classes_make_what_reads_texts(tmp_path):
     assert list(run.predict("paris is france")[0]) == ["input", "likeness"]
 
 
-def test_keys_that_are_not_known_are_told(tmp_path):
+def test_keys_that_are_not_known_are_reported(tmp_path):
     found = import_weights(saved(tmp_path, config={"one_more_trick": True, "model_type": "bert"}))
     assert any("one_more_trick" in note for note in found.notes)
     assert not import_weights(saved(tmp_path)).notes
@@ -229,7 +229,7 @@ def test_configs_of_other_networks(tmp_path, change, message):
         import_weights(folder)
 
 
-def test_tensors_that_do_not_fit_are_told_together(tmp_path):
+def test_tensors_that_do_not_fit_are_reported_together(tmp_path):
     def broken(tensors):
         tensors["bert.encoder.layer.1.output.dense.weight"] = torch.zeros(D, D)
         del tensors["bert.encoder.layer.0.attention.self.key.bias"], tensors["bert.embeddings.LayerNorm.bias"]
@@ -271,7 +271,7 @@ def test_bad_files(tmp_path):
         import_weights(saved(tmp_path / "d"), "gpt2")
 
 
-def test_a_vocabulary_with_more_words_than_rows_is_told(tmp_path):
+def test_a_vocabulary_with_more_words_than_rows_is_reported(tmp_path):
     folder = saved(tmp_path / "theirs", words=(*WORDS, "more"))
     with pytest.raises(UserError, match=f"theirs.*has {V + 1} tokens.*has {V} rows"):
         write_import(tmp_path / "run", import_weights(folder), folder)

@@ -195,6 +195,6 @@ def test_spoilt_texts_have_both_kinds_of_noise() -> None:
     assert 60 < sum(in_order) < 160
 
 
-def test_a_tokenizer_without_a_mask_is_told() -> None:
+def test_a_tokenizer_without_a_mask_is_reported() -> None:
     with pytest.raises(UserError, match="has no mask token"):
         TextCorruption.of(Tokenizer("byte-bpe", ("a", "b")))

@@ -1,4 +1,5 @@
-"""Hidden words: how many, which, and what stands in their place; whole words and spans beside naive twins."""
+"""Masked tokens: how many, which, and what stands in their place; whole words and spans beside naive
+twins."""
 
 import pytest
 import torch

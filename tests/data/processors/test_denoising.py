@@ -30,7 +30,7 @@ def test_a_mask_is_one_token_however_it_is_written(processor: DenoisingProcessor
     assert processor.cut(["the mask sat."])[0] == encode("the mask sat.")
 
 
-def test_what_is_too_long_is_cut_and_told(processor: DenoisingProcessor) -> None:
+def test_what_is_too_long_is_cut_and_reported(processor: DenoisingProcessor) -> None:
     (item,) = processor.read_each("the cat sat on the mat. " * 9)
     assert isinstance(item.value, list)
     assert len(item.value) == 10
@@ -53,6 +53,6 @@ def test_the_likeliest_tokens_up_to_the_end(processor: DenoisingProcessor) -> No
     assert processor.decode(outputs) == [{"translation": "the mat"}]
 
 
-def test_a_tokenizer_without_a_mask_is_told() -> None:
+def test_a_tokenizer_without_a_mask_is_reported() -> None:
     with pytest.raises(UserError, match="has no mask token"):
         DenoisingProcessor.of(learn_tokenizer(["a b"], "byte-bpe", 300), 9)

@@ -1,4 +1,4 @@
-"""Texts with hidden words: read, filled in, and travelling as JSON; vectors of texts."""
+"""Texts with masked tokens: read, filled in, and travelling as JSON; vectors of texts."""
 
 import json
 
@@ -51,7 +51,7 @@ def test_each_text_gets_its_own_words(tmp_path):
     assert [len(row["masks"]) for row in rows] == [1, 2, 1]
 
 
-def test_a_text_that_hides_nothing_is_told():
+def test_a_text_that_hides_nothing_is_reported():
     with pytest.raises(UserError, match=r"all work.*must have a \[MASK\].*Paris is the"):
         MaskedTokensProcessor(TOKENIZER).read("all work")
 
@@ -72,7 +72,7 @@ def test_a_mask_of_another_name():
     assert row["words"][0][1] > row["words"][1][1]
 
 
-def test_a_tokenizer_without_a_mask_is_told():
+def test_a_tokenizer_without_a_mask_is_reported():
     special = Special(unknown=1, begin=2, separator=3, end=3)
     processor = MaskedTokensProcessor(Tokenizer("wordpiece", WORDS, special, "bert"))
     with pytest.raises(UserError, match="has no mask token"):

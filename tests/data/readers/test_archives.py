@@ -150,7 +150,7 @@ def test_the_checksum_of_a_compressed_archive_is_read(tmp_path):
         read_archives([path])
 
 
-def test_a_hard_link_is_the_file_that_it_names_and_what_is_left_out_is_told(tmp_path):
+def test_a_hard_link_is_the_file_that_it_names_and_what_is_left_out_is_reported(tmp_path):
     path = tmp_path / "x.tar"
     with tarfile.open(path, "w") as archive:
         member = tarfile.TarInfo("set/a/file.png")

@@ -212,7 +212,7 @@ def test_deep_grey_keeps_its_levels(tmp_path: Path) -> None:
     assert read_images([tmp_path / "deep.png"], size=(4, 6), channels=3).pixels.shape == (1, 3, 4, 6)
 
 
-def test_what_is_not_kept_is_told(tmp_path: Path) -> None:
+def test_what_is_not_kept_is_reported(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "green", "blue")]
     frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
     frames[0].save(tmp_path / "pages.tif", save_all=True, append_images=frames[1:])
@@ -226,7 +226,7 @@ def test_what_is_not_kept_is_told(tmp_path: Path) -> None:
     assert sorted(notes) == sorted(f"{count} of 7 images have {what}" for what, count in counts.items())
 
 
-def test_who_watches_is_told(tmp_path: Path) -> None:
+def test_who_watches_is_reported(tmp_path: Path) -> None:
     for number in range(3):
         Image.fromarray(GREY).save(tmp_path / f"{number}.png")
     told = []

@@ -96,7 +96,7 @@ def test_a_number_that_is_a_name_may_be_a_value() -> None:
     assert parse_table("1,kind\n1,a\n", "a.csv", known=known).has_header
 
 
-def test_a_header_can_be_told() -> None:
+def test_a_header_can_be_given() -> None:
     assert parse("2019,2020\n1,2\n", header=True).names == ("2019", "2020")
     assert parse("a,b\n1,2\n", header=False).columns[0] == ("a", "1")
     assert parse("a,,c\n1,2,3\n").names == ("a", "column 2", "c")
@@ -162,7 +162,7 @@ def test_a_missing_column_lists_the_columns() -> None:
             table.find(wanted)
 
 
-def test_numbers_and_texts_are_told_apart() -> None:
+def test_numbers_and_texts_are_distinguished() -> None:
     table = parse("1,a,1,?\n2,b,x,?\n3,c,2,\n")
     assert [table.is_numeric(column) for column in range(4)] == [True, False, True, False]
     assert [table.is_empty(column) for column in range(4)] == [False, False, False, True]

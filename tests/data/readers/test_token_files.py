@@ -89,7 +89,7 @@ def test_a_damaged_file_is_made_again(tmp_path: Path) -> None:
     assert facts(cut_text(lines_of_text(TEXT), "key", TOKENIZER, None, tmp_path)) == first
 
 
-def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"cache: got '.*file'; cannot be written .*`cache`"):
         cut_text(lines_of_text(TEXT), "key", TOKENIZER, None, tmp_path / "file")

@@ -174,7 +174,7 @@ def test_binary_labels_that_there_are_not_are_refused(tmp_path: Path) -> None:
         load_data(f"cifar:{tmp_path}")
 
 
-def test_names_that_are_too_few_are_told(tmp_path: Path) -> None:
+def test_names_that_are_too_few_are_reported(tmp_path: Path) -> None:
     write_binary(tmp_path)
     (tmp_path / "batches.meta.txt").write_text("plane\n")
     dataset = load_data(f"cifar:{tmp_path}")

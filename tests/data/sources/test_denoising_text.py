@@ -154,12 +154,12 @@ def test_the_task_goes_with_models_that_write() -> None:
         ),
     ],
 )
-def test_what_does_not_fit_is_told(tmp_path: Path, fields: dict, message: str) -> None:
+def test_what_does_not_fit_is_reported(tmp_path: Path, fields: dict, message: str) -> None:
     with pytest.raises(UserError, match=message):
         load_data(write(tmp_path), options(**fields))
 
 
 @pytest.mark.parametrize(("text", "part"), [("", "training"), ("some words " * 50, "validation")])
-def test_a_text_with_too_little_is_told(tmp_path: Path, text: str, part: str) -> None:
+def test_a_text_with_too_little_is_reported(tmp_path: Path, text: str, part: str) -> None:
     with pytest.raises(UserError, match=f"has nothing to read for {part}"):
         load_data(write(tmp_path, text), options())

@@ -59,7 +59,7 @@ def test_one_colour_image_makes_all_rgb(folder: Path) -> None:
     assert len(dataset.processor.mean) == 3
 
 
-def test_all_are_resized_to_the_first_or_as_told(folder: Path) -> None:
+def test_all_are_resized_to_the_first_or_as_asked(folder: Path) -> None:
     Image.new("L", (40, 60), 10).save(folder / "dark" / "large.png")
     assert load_data(f"images:{folder}").signature.shape == (1, 6, 4)
     assert load_data(f"images:{folder}", DataOptions(image_size=5)).signature.shape == (1, 5, 5)
@@ -90,7 +90,7 @@ def test_a_damaged_image_stops_or_is_left_out(folder: Path) -> None:
         load_data(f"images:{folder}", DataOptions(skip_bad=True))
 
 
-def test_every_file_that_is_left_out_is_told(folder: Path) -> None:
+def test_every_file_that_is_left_out_is_reported(folder: Path) -> None:
     for number in range(8):
         (folder / "dark" / f"bad{number}.png").write_bytes(b"text" * (number % 2))
     with pytest.raises(UserError, match=r"dark/bad0.png'; cannot be read \(it is empty\). Delete it, or set"):

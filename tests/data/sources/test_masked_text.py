@@ -1,4 +1,4 @@
-"""A text of one's own, with hidden words: documents, tokenizers, splits, the cache, and what is refused."""
+"""A text of one's own, with masked tokens: documents, tokenizers, splits, the cache, and what is refused."""
 
 import gzip
 from pathlib import Path
@@ -177,7 +177,7 @@ def test_each_encoder_learns_its_own_kind_of_pieces(model: str, kind: str) -> No
         ({"task": None, "pairs": "next"}, "pairs: got 'next'; is for text that is masked or corrupted"),
     ],
 )
-def test_what_does_not_fit_is_told(tmp_path: Path, fields: dict, message: str) -> None:
+def test_what_does_not_fit_is_reported(tmp_path: Path, fields: dict, message: str) -> None:
     with pytest.raises(UserError, match=message):
         load_data(write(tmp_path), options(**fields))
 

@@ -184,7 +184,7 @@ def test_the_real_captions(shared):
     assert source == "a man in an orange hat starring at something."
 
 
-def test_files_beside_it_that_are_not_read_are_told(tmp_path):
+def test_files_beside_it_that_are_not_read_are_reported(tmp_path):
     for language, lines in (("en", EN), ("de", DE)):
         write(tmp_path, f"train.{language}", lines)
         for stem in ("val", "dev"):

@@ -182,13 +182,13 @@ def test_files_of_other_forms_are_refused(tmp_path: Path, text: str, message: st
         load_data(f"sentences:{tmp_path / 'all.txt'}")
 
 
-def test_tabs_within_a_text_are_told(tmp_path: Path) -> None:
+def test_tabs_within_a_text_are_reported(tmp_path: Path) -> None:
     (tmp_path / "all.txt").write_text(labelled("7\t{text}\t{label}"))
     assert "every line has 2 tabs" in " ".join(load_data(f"sentences:{tmp_path / 'all.txt'}").notes)
 
 
 @pytest.mark.parametrize("options", [{}, {"level": "wordpiece", "vocab_size": 60}])
-def test_texts_that_come_several_times_are_told(tmp_path: Path, options: dict) -> None:
+def test_texts_that_come_several_times_are_reported(tmp_path: Path, options: dict) -> None:
     (tmp_path / "all.txt").write_text(labelled("{text}\t{label}"))
     notes = load_data(f"sentences:{tmp_path / 'all.txt'}", DataOptions(**options)).notes
     assert any("test texts are also in the training part" in note for note in notes)

@@ -56,7 +56,7 @@ def write_music(path: Path, **changes) -> str:
     return f"music:{path}"
 
 
-def test_a_frame_is_to_be_told_from_those_before_it(tmp_path: Path) -> None:
+def test_a_frame_is_to_be_predicted_from_those_before_it(tmp_path: Path) -> None:
     dataset = load_data(write_music(tmp_path / "a.mat"))
     assert isinstance(dataset.train, Examples)
     assert dataset.train.lengths is not None

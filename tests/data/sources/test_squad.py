@@ -124,7 +124,7 @@ def test_too_few_questions(tmp_path: Path) -> None:
         load_data(write(tmp_path / "all.json", range(2)), SMALL)
 
 
-def test_questions_without_answers_are_told(tmp_path: Path) -> None:
+def test_questions_without_answers_are_reported(tmp_path: Path) -> None:
     articles = [article(n) for n in range(20)]
     for one in articles[:3]:
         del one["paragraphs"][0]["qas"][1]["answers"]

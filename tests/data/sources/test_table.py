@@ -72,7 +72,7 @@ def test_a_real_target_is_a_regression_in_its_unit(tmp_path: Path, target: str) 
         ([str(i % 9) for i in range(40)], "regression"),
     ],
 )
-def test_the_task_is_found_and_can_be_told(tmp_path: Path, target: list[str], task: str) -> None:
+def test_the_task_is_found_and_can_be_given(tmp_path: Path, target: list[str], task: str) -> None:
     table = [[row[0], row[2], cell] for row, cell in zip(rows(), target, strict=True)]
     assert load(tmp_path, table, "").signature.task == task
     if target[0] != "a":
@@ -391,7 +391,7 @@ def test_a_target_is_never_called_as_a_part_of_a_prediction(tmp_path: Path, name
     assert list(dataset.processor.decode(torch.zeros(1, 1))[0]) == [f"predicted {name}"]  # type: ignore
 
 
-def test_the_target_in_other_words_is_told(tmp_path: Path) -> None:
+def test_the_target_in_other_words_is_reported(tmp_path: Path) -> None:
     told = [[x, colour, size, kind, str(i % 2), f"{2 * float(size) - 1}"]
             for i, (x, colour, size, kind) in enumerate(rows())]  # fmt: skip
     names = "x,colour,size,kind,kind_id,twice"
@@ -403,7 +403,7 @@ def test_the_target_in_other_words_is_told(tmp_path: Path) -> None:
     assert notes.count("says the same") == 1
 
 
-def test_copies_of_training_rows_in_the_test_part_are_told(tmp_path: Path) -> None:
+def test_copies_of_training_rows_in_the_test_part_are_reported(tmp_path: Path) -> None:
     dataset = load(tmp_path, rows(42) * 5)  # each of 42 rows five times
     assert sum("test rows are also in the training part" in note for note in dataset.notes) == 1
     assert not [note for note in load(tmp_path, rows()).notes if "also in the training" in note]
@@ -412,14 +412,14 @@ def test_copies_of_training_rows_in_the_test_part_are_told(tmp_path: Path) -> No
     assert f"{count} of the {len(dataset.test)} test rows" in " ".join(dataset.notes)  # type: ignore
 
 
-def test_classes_that_differ_in_capitals_alone_are_told(tmp_path: Path) -> None:
+def test_classes_that_differ_in_capitals_alone_are_reported(tmp_path: Path) -> None:
     told = [[*row[:3], ("Yes", "yes", "no", "NO")[i % 4]] for i, row in enumerate(rows())]
     note = "classes that differ in capitals or blanks alone stay apart: 'NO', 'no'; 'Yes', 'yes'"
     assert note in load(tmp_path, told).notes
 
 
 @pytest.mark.parametrize("form", ["${}.50", "{} %", "1,{:03}", "1 {:03} €", "{},5", "1'{:03}.25"])
-def test_numbers_that_are_not_plain_are_told(tmp_path: Path, form: str) -> None:
+def test_numbers_that_are_not_plain_are_reported(tmp_path: Path, form: str) -> None:
     told = [[*row[:2], f'"{form.format(i)}"', row[3]] for i, row in enumerate(rows())]
     notes = " ".join(load(tmp_path, told).notes)
     assert f"column 'size': numbers like {form.format(0)!r} are read as texts. Write numbers plainly" in notes
@@ -434,7 +434,7 @@ def test_other_texts_are_no_numbers(tmp_path: Path, form: str) -> None:
 
 
 @pytest.mark.parametrize(("cell", "told"), [("-999", True), ("9999", True), ("-998", False), ("-9", False)])
-def test_numbers_that_stand_for_no_value_are_told(tmp_path: Path, cell: str, told: bool) -> None:
+def test_numbers_that_stand_for_no_value_are_reported(tmp_path: Path, cell: str, told: bool) -> None:
     gaps = [[*row[:2], cell if i % 10 == 0 else row[2], row[3]] for i, row in enumerate(rows())]
     note = f"column 'size': 4 cells hold {cell}, far from all others"
     assert any(text.startswith(note) for text in load(tmp_path, gaps).notes) is told

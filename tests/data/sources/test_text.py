@@ -53,7 +53,7 @@ def test_characters_that_training_lacks_are_left_out_with_a_note(tmp_path: Path)
     assert "left out 3 characters that the training text lacks: 'é'" in dataset.notes[1]
 
 
-def test_window_and_length_can_be_told(tmp_path: Path) -> None:
+def test_window_and_length_can_be_given(tmp_path: Path) -> None:
     name = write(tmp_path, b"abc\n" * 200)
     dataset = load_data(name)
     assert dataset.signature.shape == (64,)

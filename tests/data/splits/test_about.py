@@ -37,7 +37,7 @@ def table(tmp_path_factory) -> str:
         ),
     ],
 )
-def test_target_task_classes_and_inputs_are_told(table, options, expected):
+def test_target_task_classes_and_inputs_are_reported(table, options, expected):
     assert learning_problem(load_data(table, DataOptions(**options))) == expected
 
 

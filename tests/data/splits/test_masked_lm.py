@@ -1,4 +1,4 @@
-"""Blocks with hidden words: packed as the tokenizer does, the same to every process and at every score."""
+"""Blocks with masked tokens: packed as the tokenizer does, the same to every process and at every score."""
 
 import numpy as np
 import pytest

@@ -127,7 +127,7 @@ def test_the_first_layers_of_a_densenet_are_those_of_a_resnet():
 
 
 @pytest.mark.parametrize("names", [("resnet-18", "densenet-121"), ("densenet-121", "resnet-18")])
-def test_what_goes_is_told_before_what_comes(names):
+def test_what_goes_is_printed_before_what_comes(names):
     kinds = [change.kind for change in between(*names).changes]
     assert {"gone", "new"} <= set(kinds)
     assert ("new", "gone") not in itertools.pairwise(kinds)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn.modules.module import register_module_forward_hook
 
-from anncestry.engine.weight_cache import keeping
+from anncestry.engine.weight_cache import caching_weights
 from anncestry.layers.images.batch_norm_folding import Folding, bounded, conv_norm, norm_relu_average_conv
 
 
@@ -33,7 +33,7 @@ def test_a_normalisation_behind_a_convolution_is_part_of_it(maps, bias, options)
     conv = nn.Conv2d(6, 4, 3, bias=bias, **options).double()
     norm = seasoned(nn.BatchNorm2d(4)).double().eval()
     wanted = norm(conv(maps))
-    with torch.no_grad(), keeping():
+    with torch.no_grad(), caching_weights():
         torch.testing.assert_close(conv_norm(conv, norm, maps), wanted, rtol=1e-12, atol=1e-12)
 
 
@@ -41,7 +41,7 @@ def test_a_normalisation_in_front_of_an_average_leaves_bounds(maps):
     norm = seasoned(nn.BatchNorm2d(6)).double().eval()
     pool, conv = nn.AvgPool2d(2, ceil_mode=True), nn.Conv2d(6, 4, 1, bias=False).double()
     wanted = conv(pool(norm(maps).relu()))
-    with torch.no_grad(), keeping():
+    with torch.no_grad(), caching_weights():
         found = norm_relu_average_conv(norm, pool, conv, maps)
     torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-12)
 
@@ -84,7 +84,7 @@ def test_within_keeping_a_sequence_folds_every_pair(maps):
     def note(module, *_):
         calls.append(type(module).__name__)
 
-    with torch.no_grad(), keeping():
+    with torch.no_grad(), caching_weights():
         seen = register_module_forward_hook(note)
         try:
             torch.testing.assert_close(net(maps), wanted, rtol=1e-12, atol=1e-12)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from anncestry.engine.weight_cache import keeping
+from anncestry.engine.weight_cache import caching_weights
 from anncestry.layers.images import dense_block as by_hand
 from anncestry.models.create import create
 from anncestry.models.densenet import DenseBlock
@@ -23,7 +23,7 @@ def pair(dtype=torch.float64, growth_rate=3, blocks=(3, 2)):
             nn.init.normal_(module.bias)
             nn.init.normal_(module.running_mean)
             nn.init.uniform_(module.running_var, 0.5, 2)
-            with torch.no_grad(), keeping():
+            with torch.no_grad(), caching_weights():
                 module.weight[0] = 0
     plain = copy.deepcopy(ours)
     for module in plain.modules():
@@ -58,14 +58,14 @@ def test_outputs_gradients_and_statistics_are_the_same(monkeypatch, shape, chunk
 def test_prediction_is_the_same():
     ours, plain = (model.eval() for model in pair())
     x = torch.randn(3, 2, 9, 7, dtype=torch.float64)
-    with torch.no_grad(), keeping():
+    with torch.no_grad(), caching_weights():
         torch.testing.assert_close(ours(x), plain(x), rtol=1e-10, atol=1e-10)
 
 
 def test_what_is_kept_notices_new_weights():
     ours, plain = (model.eval() for model in pair(torch.float32))
     x = torch.randn(2, 2, 9, 7)
-    with torch.no_grad(), keeping():
+    with torch.no_grad(), caching_weights():
         first = ours(x)
         assert torch.equal(ours(x), first)
         for model in (ours, plain):

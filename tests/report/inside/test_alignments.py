@@ -71,7 +71,7 @@ def test_labels_have_room(source):
             assert y <= height
 
 
-def test_a_long_word_is_cut_and_told_whole():
+def test_a_long_word_is_cut_and_shown_whole():
     long = "Donaudampfschifffahrtsgesellschaft"
     svg, _, texts = drawn([long], [long], [[1.0]])
     assert [text.text for text in texts] == ["Donaudampfschifffah…"] * 2

@@ -43,7 +43,7 @@ def test_pictures_and_captions(colours):
     assert "http" not in made.replace("http-equiv", "")
 
 
-def test_a_choice_of_kernels_is_told():
+def test_a_choice_of_kernels_is_reported():
     assert "The 64 of 96 kernels with the largest norm of layer conv1" in page(3, filters(3, 64, 96))
 
 

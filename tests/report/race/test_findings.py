@@ -12,7 +12,7 @@ def test_the_leader_the_next_and_the_best_baseline(race):
     ]
 
 
-def test_what_cannot_be_told_apart_is_said(race):
+def test_what_cannot_be_distinguished_is_said(race):
     rows = race["ranking"]["standings"]
     rows[1]["tied"] = True
     assert "No other model can be told apart from it with 2 seeds." in findings(race)

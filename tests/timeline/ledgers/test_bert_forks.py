@@ -51,7 +51,7 @@ def test_structbert_is_a_bert_with_a_third_score():
     targets[:, 0] = torch.tensor([2, 0])
     with torch.no_grad():
         found, wanted = struct.eval()(TOKENS, targets=targets), bert.eval()(TOKENS, targets=targets)
-    assert torch.equal(found.words, wanted.words)
+    assert torch.equal(found.logits, wanted.logits)
     assert torch.equal(found.relation, wanted.relation)
     assert found.relation.shape == (2, 3)
 

@@ -27,7 +27,7 @@ TOKENS = torch.tensor([[1, 5, 6, 3, 7, 8, 3], [1, 9, 3, 4, 5, 6, 3]])
 
 
 def test_words_of_a_run_share_no_fate():
-    """Of two hidden words side by side, some are one the mask and one not; spans never are."""
+    """Of two masked tokens side by side, some are one the mask and one not; spans never are."""
     words = tuple(f"w{i}" for i in range(40))
     special = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
     tokenizer = Tokenizer("wordpiece", special + words, Special(0, 1, 2, 3, 3, 4), "bert")

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from anncestry.models.create import configure, create
-from anncestry.protocols import WithText
+from anncestry.protocols import WithAuxiliaryLM
 from anncestry.signature import Signature
 from anncestry.timeline import find_preset, usual_settings
 from anncestry.training.optimizers import Position, make_optimizer, rate_factor
@@ -32,7 +32,7 @@ def test_sums_are_dropped_and_not_the_table():
         assert 0.3 < again.float().mean() < 0.7
         assert (again[0] != again[1]).any()
         features = model.read(torch.zeros(1, 12, dtype=torch.long))
-        assert torch.equal(model.scores(features), model.scores(features))
+        assert torch.equal(model.logits(features), model.logits(features))
     calm = create("gpt", signature=TEXT, width=64, **NO_DROPOUT).train()
     assert calm.embed_tokens(torch.full((1, 12), 5)).ne(0).all()
 
@@ -40,8 +40,8 @@ def test_sums_are_dropped_and_not_the_table():
 def test_positions_are_no_words():
     model = create("gpt", signature=CLASSES, width=8, text_weight=0.5, num_positions=30).train()
     outputs, _ = model(CLASSES.example(2)[0])
-    assert isinstance(outputs, WithText)
-    assert outputs.scores.shape[-1] == V
+    assert isinstance(outputs, WithAuxiliaryLM)
+    assert outputs.lm_logits.shape[-1] == V
     assert len(model.positions.embedding.weight) == 30
 
 

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from anncestry.models.create import create
 from anncestry.objectives.masked import MaskedLanguageModel
-from anncestry.protocols import IGNORED, Filled
+from anncestry.protocols import IGNORED, MaskedLMOutput
 from anncestry.signature import Signature
 from anncestry.timeline import find, find_preset
 
@@ -68,7 +68,7 @@ def test_eps_of_the_normalisations(name, eps):
     assert {m.eps for m in changed.modules() if isinstance(m, nn.LayerNorm)} == {1e-3}
 
 
-def test_texts_are_told_apart_by_separators():
+def test_texts_are_distinguished_by_separators():
     model = create("bert", **SIZES, separator=SEP).eval()
     segments = torch.tensor([[0, 0, 0, 0, 1, 1, 1], [0, 0, 0, 1, 1, 1, 1]])
     with torch.no_grad():
@@ -91,14 +91,14 @@ def test_padding_has_no_weight_at_all():
 
 @pytest.mark.parametrize("num_relations", [2, 3])
 def test_losses_are_means_over_the_batch(num_relations):
-    """Not over each text: the first has three hidden words, the second one."""
+    """Not over each text: the first has three masked tokens, the second one."""
     random = torch.Generator().manual_seed(0)
     targets = torch.tensor([[1, 4, 5, 6], [0, IGNORED, IGNORED, 7]])
     words, relation = torch.randn(4, V, generator=random), torch.randn(2, num_relations, generator=random)
     nats = [-row.log_softmax(0)[word] for row, word in zip(words, (4, 5, 6, 7), strict=True)]
     told = [-row.log_softmax(0)[kind] for row, kind in zip(relation, (1, 0), strict=True)]
     objective = MaskedLanguageModel(V, num_relations)
-    found = objective.loss(Filled(words, relation), targets) / objective.count(targets)
+    found = objective.loss(MaskedLMOutput(words, relation), targets) / objective.count(targets)
     torch.testing.assert_close(found, sum(nats) / 4 + sum(told) / 2)
 
 

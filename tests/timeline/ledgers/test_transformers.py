@@ -18,7 +18,7 @@ def example(width=8, **values):
 
 
 @pytest.mark.parametrize("first", [0, 3])
-def test_positions_begin_where_it_is_told(first):
+def test_positions_begin_where_the_config_says(first):
     model, _, _ = example(first_position=first) if first else example()
     vector = model.positions(0, 1)[0]
     assert torch.equal(vector, create("transformer", signature=TRANSLATION, width=8).positions(first, 1)[0])

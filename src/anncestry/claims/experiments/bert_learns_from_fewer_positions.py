@@ -72,7 +72,7 @@ def question(
 
 
 def logits(net: str, model: Any, inputs: Tensor, targets: Tensor) -> Float[Tensor, "*B V"]:
-    return model(inputs, targets=targets) if net == "BERT" else model.scores(model.read(inputs))
+    return model(inputs, targets=targets) if net == "BERT" else model.logits(model.read(inputs))
 
 
 def loss(net: str, model: Any, asked: tuple[Tensor, Tensor]) -> Tensor:

@@ -1,4 +1,4 @@
-"""Images as standardised pixels, to be classified or drawn again."""
+"""Images as standardised pixels, to be classified or reconstructed."""
 
 from collections import Counter
 from dataclasses import asdict, dataclass

@@ -23,7 +23,7 @@ PERMUTATION_SEED = 92916
 def load_idx(argument: str, options: DataOptions, seed: int, processor: Processor | None = None) -> Dataset:
     """``idx:DIR`` with the official test split; validation is a tenth of the training files."""
     both = options.task == "reconstruction" and options.order != "image"
-    rule = "gives series of pixels, and only images can be drawn again"
+    rule = "gives series of pixels, and only images can be reconstructed"
     require(processor is not None or not both, "order", options.order, rule, ("image",))
     folder = existing_folder(argument)
     images, labels = _read_pair(folder, "train")

@@ -37,7 +37,7 @@ def image_dataset(
     white: int = 255,
     **about: Any,
 ) -> Dataset:
-    """Images to be classified or drawn again, standardised per channel with the training split.
+    """Images to be classified or reconstructed, standardised per channel with the training split.
 
     Args:
         splits: pixels (N, C, H, W) and labels (N,) for training, validation and test.
@@ -167,7 +167,7 @@ def load_images(
         return _official_folders(parts, size, channels, options, seed, processor, notes, about)
     folder = parts.get("train", folder)
     drawn = options.task == "reconstruction" if processor is None else processor.target_scale is not None
-    fewest = 1 if drawn else 2  # classes: where images are drawn again nothing is asked of them
+    fewest = 1 if drawn else 2  # classes: where images are reconstructed nothing is asked of them
     images, labels, classes = _read_classes(folder, size, channels, options.skip_bad, notes, fewest)
     if not drawn:
         notes += check_classes("images", labels, classes)

@@ -68,7 +68,7 @@ class TokenEmbeddings(nn.Module):
     ) -> Float[Tensor, "B T D"]:
         """
         Args:
-            segments: which text each token belongs to; told by the separators unless given.
+            segments: which text each token belongs to; default: found by the separators.
 
         Raises:
             UserError: a text is longer than there are positions.

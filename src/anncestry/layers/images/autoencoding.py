@@ -44,7 +44,7 @@ def usual_stages(shape: tuple[int, ...]) -> int:
 
 
 def usual_code_size(shape: tuple[int, ...]) -> int:
-    """Z for an image (C, H, W) unless told: a quarter of its numbers, 64 at most."""
+    """The default Z for an image (C, H, W): a quarter of its numbers, 64 at most."""
     return max(1, min(64, math.prod(shape) // 4))
 
 
@@ -69,7 +69,7 @@ class ImageCodingConfig(ImageConfig):
 
     @classmethod
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):
-        """The config for a data set; ``width`` is the channels of the first stage, 16 unless told."""
+        """The config for a data set; ``width`` is the channels of the first stage, default: 16."""
         fields = {
             "code_size": usual_code_size(signature.shape),
             "channels": width or 16,

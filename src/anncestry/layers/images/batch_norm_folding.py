@@ -11,7 +11,8 @@ In front of one, with the ReLU between them, it becomes bounds and products:
 where x is bounded by -b / a: from below for a > 0, from above for a < 0. What multiplies and what is added
 go into the kernels behind it (an average over places lets both pass).
 
-Only within `keeping`, where it is done once: elsewhere the modules run one by one, and can be watched.
+Only within `caching_weights`, where it is done once: elsewhere the modules run one by one, and can be
+watched.
 """
 
 from typing import NamedTuple
@@ -20,7 +21,7 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
-from anncestry.engine.weight_cache import is_keeping, kept
+from anncestry.engine.weight_cache import cached_weights, is_caching_weights
 from anncestry.layers.watching import untouched, watched
 
 
@@ -63,7 +64,7 @@ def seen(norm: nn.BatchNorm2d) -> Statistics:
 
 def predicts(module: nn.Module) -> bool:
     """Whether its weights and statistics will not change from call to call."""
-    return is_keeping() and not module.training and not torch.is_grad_enabled()
+    return is_caching_weights() and not module.training and not torch.is_grad_enabled()
 
 
 def is_fixed(norm: nn.BatchNorm2d, conv: nn.Conv2d) -> bool:
@@ -87,7 +88,7 @@ def conv_norm(
         bias = b if conv.bias is None else torch.addcmul(b, conv.bias.to(b.dtype), a)
         return kernel.to(conv.weight.dtype), bias.to(conv.weight.dtype)
 
-    kernel, bias = kept(parts, fold)
+    kernel, bias = cached_weights(parts, fold)
     return torch.conv2d(x, kernel, bias, conv.stride, conv.padding, conv.dilation, conv.groups)  # pyright: ignore
 
 
@@ -106,7 +107,7 @@ def norm_relu_average_conv(
         dtype = conv.weight.dtype
         return [bound[:, None, None].to(dtype) for bound in bounds[2:]], kernel.to(dtype), bias.to(dtype)
 
-    sides, kernel, bias = kept((conv.weight, norm.weight, norm.bias, *seen(norm)), fold)
+    sides, kernel, bias = cached_weights((conv.weight, norm.weight, norm.bias, *seen(norm)), fold)
     return torch.conv2d(pool(torch.clamp(x, *sides)), kernel, bias)
 
 

@@ -31,7 +31,7 @@ from torch.autograd.function import once_differentiable
 
 from anncestry.arrays import Float, Tensor
 from anncestry.engine.packed import packed_or_plain_convolution, packed_or_plain_linear_relu
-from anncestry.engine.weight_cache import kept
+from anncestry.engine.weight_cache import cached_weights
 from anncestry.layers.images.batch_norm_folding import Statistics, affine, bounded
 
 CHUNK = 2**20  # numbers of a part of X that are worked on at once, while they are in the cache
@@ -101,7 +101,7 @@ def freeze(layer: DenseWeights, of_maps: Statistics, of_narrow: Statistics, epsi
 def frozen(layers: list[tuple[DenseWeights, Statistics, Statistics]], epsilon: float) -> list[FrozenLayer]:
     """`freeze` for the layers of a block; while predictions last it is done once."""
     parts = tuple(tensor for layer in layers for group in layer for tensor in group)
-    return kept(parts, lambda: [freeze(*layer, epsilon) for layer in layers])
+    return cached_weights(parts, lambda: [freeze(*layer, epsilon) for layer in layers])
 
 
 def frozen_dense_block(x: Float[Tensor, "B C H W"], layers: list[FrozenLayer], growth_rate: int) -> Tensor:

@@ -24,7 +24,7 @@ from torch import nn
 
 from anncestry.arrays import Float, Tensor
 from anncestry.engine.packed_lstm import packed_lstm
-from anncestry.engine.weight_cache import kept
+from anncestry.engine.weight_cache import cached_weights
 from anncestry.errors import require
 from anncestry.layers.recurrent.recurrence import recur
 from anncestry.protocols import State
@@ -119,7 +119,7 @@ class Cell(nn.Module):
 
     def no_bias(self) -> Float[Tensor, "G"]:
         """The recurrent bias that the fused kernels want. Ours is zero and learns nothing."""
-        return kept((self.bias,), lambda: torch.zeros_like(self.bias))
+        return cached_weights((self.bias,), lambda: torch.zeros_like(self.bias))
 
     def _kernel(self, kernel, x, hidden, bias_hh, batch_sizes):
         # PyTorch's LSTM for the CPU looks at no sizes: it would read, and write gradients, beyond weights.

@@ -1,4 +1,4 @@
-"""Readouts of decoders: from a state, the last word and a context to the scores of the next word."""
+"""Readouts of decoders: from a state, the last word and a context to the logits of the next word."""
 
 from torch import nn
 

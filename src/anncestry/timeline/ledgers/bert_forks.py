@@ -38,7 +38,7 @@ SPANBERT: tuple[Departure, ...] = (
         "the table of words is the softmax of both",
         "the paper's, with a bias for each",
         "the same; from memory",
-        test="models/test_bert_forks.py::test_words_are_told_from_both_ends_of_their_span",
+        test="models/test_bert_forks.py::test_words_are_predicted_from_both_ends_of_their_span",
     ),
     departure(
         "average of the losses",

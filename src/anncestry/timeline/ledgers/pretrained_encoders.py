@@ -28,7 +28,7 @@ BERT: tuple[Departure, ...] = (
         "given with the input",
         why="an input is then tokens alone, as of every other model",
         switch="separator",
-        test="timeline/ledgers/test_pretrained_encoders.py::test_texts_are_told_apart_by_separators",
+        test="timeline/ledgers/test_pretrained_encoders.py::test_texts_are_distinguished_by_separators",
     ),
     departure(
         "padding",

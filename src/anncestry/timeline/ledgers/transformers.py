@@ -22,7 +22,7 @@ TRANSFORMER: tuple[Departure, ...] = (
         "0; `first_position` (fairseq begins behind the number of its filler)",
         "0",
         switch="first_position",
-        test=f"{_OURS}test_positions_begin_where_it_is_told",
+        test=f"{_OURS}test_positions_begin_where_the_config_says",
     ),
     departure(
         "scale of the embeddings",

@@ -137,8 +137,8 @@ def test_the_order_of_two_texts(tmp_path):
     assert len(ours.blocks) == 1
     targets = torch.zeros(B, T, dtype=torch.long)
     with torch.no_grad():
-        filled = ours(text(), LENGTHS, targets)
-    close(filled.relation, theirs_of(theirs, "sop_logits"))
+        output = ours(text(), LENGTHS, targets)
+    close(output.relation, theirs_of(theirs, "sop_logits"))
 
 
 @pytest.mark.parametrize("embed_dim", [6, D, D // 2])
@@ -176,7 +176,7 @@ def test_a_discriminator_alone_embeds(tmp_path):
 
 
 def test_a_pooler_that_is_not_asked_is_left_out(tmp_path):
-    """Published files of RoBERTa have one beside the hidden words' layer."""
+    """Published files of RoBERTa have one beside the masked tokens' layer."""
     theirs = tiny("RobertaForMaskedLM")
     theirs.save_pretrained(tmp_path)
     tensors = load_file(tmp_path / "model.safetensors")

@@ -144,7 +144,7 @@ def test_two_streams(tmp_path):
     torch.testing.assert_close(wanted(back), ours, atol=1e-5, rtol=1e-5)
 
 
-def test_texts_told_apart_and_a_memory(tmp_path):
+def test_texts_distinguished_and_a_memory(tmp_path):
     theirs = tiny("XLNet", "Model")
     theirs.save_pretrained(tmp_path / "theirs")
     _, model = ours_of(tmp_path / "theirs")
@@ -202,11 +202,11 @@ def test_mobilebert_asks_what_follows(tmp_path):
     targets[:, 2] = 1
     back = reloaded(type(theirs), written(found, model, tmp_path / "back"))
     with torch.no_grad():
-        filled = model(TOKENS, targets=targets)
+        output = model(TOKENS, targets=targets)
         for peer in (theirs, back):
             made = peer(TOKENS)
-            torch.testing.assert_close(filled.words, made.prediction_logits[:, 2], atol=1e-5, rtol=1e-5)
-            torch.testing.assert_close(filled.relation, made.seq_relationship_logits, atol=1e-5, rtol=1e-5)
+            torch.testing.assert_close(output.logits, made.prediction_logits[:, 2], atol=1e-5, rtol=1e-5)
+            torch.testing.assert_close(output.relation, made.seq_relationship_logits, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
