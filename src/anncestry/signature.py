@@ -72,8 +72,8 @@ class Signature:
             counts.
         target_len: generation tasks: T, the tokens of a typical target with its end; else 0.
         separator: tokens: which of them separates two texts, where an input can hold two.
-        num_relations: masked-lm: in how many ways the second text may follow the first, which is asked at the
-            first token; 0 where that is not asked.
+        num_relations: masked-lm: classes of next-sentence or sentence-order prediction, whose target stands
+            at the first token; 0 for none.
     """
 
     task: Task

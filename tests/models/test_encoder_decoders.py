@@ -238,7 +238,7 @@ def sutskever(model, source, tokens):
         _, states = layers(model.encoder, e, states)
     scores = []
     for e in words(model.embedding, tokens):
-        h, states = layers(model.writer, e, states)
+        h, states = layers(model.decoder_layers, e, states)
         scores.append(linear(model.readout, h))
     return scores
 

@@ -64,7 +64,8 @@ class DataOptions(Checked):
             predicted and nothing is masked (XLNet).
         pairs: masked-lm: `none` fills inputs with sentences, a line each, over the borders of documents,
             which blank lines part; `next`: next-sentence prediction (BERT); `order`: sentence-order
-            prediction (ALBERT); `three`: whether the second text follows, precedes, or neither (StructBERT).
+            prediction (ALBERT); `three`: whether the second sentence follows, precedes, or neither
+            (StructBERT).
         cache: masked-lm and denoising: the folder where the tokens of a text are cached, so that it is
             tokenized once; default: the user's cache folder for texts of more than a million characters.
         cut: texts in subwords: truncate those that are too long instead of stopping.

@@ -63,7 +63,7 @@ def initialise_he(model: nn.Module, last: nn.Conv2d | nn.Linear) -> None:
     """Weights from N(0, 2 / fan-in), biases at 0; the ``last`` layer's from N(0, 0.01^2).
 
     Source: He et al., 1502.01852, equation 10: what keeps the variance through ReLUs. No ReLU follows the
-    last layer: a small start leaves the first answers near undecided.
+    last layer: a small start leaves the first outputs near zero.
     """
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):

@@ -6,10 +6,10 @@ self-supervised learning of language representations", 1909.11942 (2019).
     x = W Drop(LN(E_word[token] + E_segment[segment] + E_position[position])) + b      E = 128 features to D
     L times the same block
     masked tokens:     softmax(LN(gelu(W_t x + b_t)) E_word^T + b),                    W_t from D to E
-    the second text:   is it the first, swapped?  softmax(W_n p + b_n)
+    sentence order:    are the two texts swapped?  softmax(W_n p + b_n)
 
-Differs from BERT: layers share their weights; the tables have fewer features than the layers; the second text
-always follows the first, and the question is which comes first; GELU by a tanh.
+Differs from BERT: layers share their weights; the tables have fewer features than the layers; sentence-order
+prediction in place of next-sentence prediction; GELU by a tanh.
 
 Departures from the paper: see the ledger of its entry on the timeline.
 """

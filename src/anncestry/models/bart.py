@@ -10,8 +10,8 @@ denoising sequence-to-sequence pre-training for natural language generation, tra
 The source is the noised text: spans of Poisson(3) tokens have become one mask each, and sentences have
 changed order (section 2.2; `anncestry.data.corruption.infilling`). The target is the text as it was.
 
-Differs from BERT: a decoder writes the whole text, so a mask may stand for any number of words. Differs from
-the Transformer: learned positions, a normalisation above the embeddings and no sqrt(d) there, GELU.
+Differs from BERT: a decoder generates the whole text, so a mask may stand for any number of words. Differs
+from the Transformer: learned positions, a normalisation above the embeddings and no sqrt(d) there, GELU.
 
 Departures from the paper: see the ledger of its entry on the timeline.
 """

@@ -27,7 +27,7 @@ from anncestry.layers.attention.attention import SelfAttention
 from anncestry.layers.attention.blocks import Block, FeedForward, PostNorm
 from anncestry.layers.attention.token_embeddings import TokenEmbeddings
 from anncestry.layers.linear import LINEAR_ACTIVATIONS, Linear, TiedReadout
-from anncestry.layers.seq2seq.encoder_decoder import visible_places, where_ragged
+from anncestry.layers.seq2seq.encoder_decoder import visible_positions, where_ragged
 from anncestry.protocols import IGNORED, MaskedLMOutput
 from anncestry.rules import (
     Checked,
@@ -161,7 +161,7 @@ class Pooler(nn.Module):
         return self.activation(self.linear(self.dropout(x[:, 0])))
 
 
-class MaskedWords(nn.Module):
+class MaskedLMHead(nn.Module):
     """Logits of the masked tokens: LN(f(W x + b)) E_word^T + b_word.
 
     Args:
@@ -246,7 +246,7 @@ class Bert(nn.Module):
         config = self.config
         if config.task == "masked-lm":
             embed_dim = config.embed_dim or config.hidden_size
-            return MaskedWords(
+            return MaskedLMHead(
                 config.hidden_size, embed_dim, config.input_size, config.activation, config.norm_eps
             )
         if config.task == "embedding":
@@ -282,7 +282,7 @@ class Bert(nn.Module):
             UserError: a text is longer than ``num_positions``.
         """
         ragged = where_ragged(lengths, tokens)
-        visible = None if ragged is None else visible_places(ragged, tokens)[:, None, None]
+        visible = None if ragged is None else visible_positions(ragged, tokens)[:, None, None]
         return self.transform(self.embeddings(tokens, segments), visible)
 
     def transform(
@@ -302,29 +302,29 @@ class Bert(nn.Module):
 
         Returns:
             (B, K) for classification and regression, (B, T, K) for tagging, (B, T, 2) for a span, (B, D) for
-            an embedding; for masked-lm (B, T, V), or (M, V) of the M words that are asked for, in a
+            an embedding; for masked-lm (B, T, V), or (M, V) of the M masked tokens, in a
             `MaskedLMOutput` where there are relations too.
         """
         x = self.encode(tokens, lengths, segments)
         task = self.config.task
         if task == "masked-lm":
-            return self.fill_in(x, targets)
+            return self.masked_lm(x, targets)
         if task == "embedding":
             return self.pool(x, lengths)
         if task == "tagging":
             return self.head(self.dropout(x))
         if task == "span":
-            return self.head(x).masked_fill(~visible_places(lengths, tokens)[..., None], OUTSIDE)
+            return self.head(x).masked_fill(~visible_positions(lengths, tokens)[..., None], OUTSIDE)
         return self.head(self.dropout(self.summary(x, lengths)))
 
     def summary(self, x: Float[Tensor, "B T D"], lengths: Int[Tensor, "B"] | None) -> Float[Tensor, "B D"]:
         """What stands for a whole input, where it is put into a class or given a value."""
         return self.pooler(x)  # pyright: ignore[reportOptionalCall]
 
-    def fill_in(
+    def masked_lm(
         self, x: Float[Tensor, "B T D"], targets: Int[Tensor, "B T"] | None
     ) -> Tensor | MaskedLMOutput:
-        """Scores of words where they are asked for."""
+        """Logits of the masked tokens, and of the relation of two texts where that is asked."""
         if targets is None:
             words = self.words(x)
         else:
@@ -334,7 +334,7 @@ class Bert(nn.Module):
         return MaskedLMOutput(words, self.relation(self.pooler(x)))  # pyright: ignore[reportOptionalCall]
 
     def asked(self, targets: Int[Tensor, "B T"]) -> Bool[Tensor, "B T"]:
-        """Where a word is asked for; the first place asks for the relation, if there are any."""
+        """The masked tokens; the first position asks for the relation of two texts, if there are any."""
         asked = targets != IGNORED
         if self.config.num_relations:
             asked[:, 0] = False
@@ -351,13 +351,13 @@ class Bert(nn.Module):
         elif self.config.pooling == "first":
             pooled = x[:, 0]
         elif self.config.pooling == "max":
-            inside = visible_places(lengths, x[..., 0])
+            inside = visible_positions(lengths, x[..., 0])
             pooled = x.masked_fill(~inside[..., None], -torch.inf).amax(1)
         elif self.config.pooling == "last":
             last = x.shape[1] - 1 if lengths is None else lengths - 1
             pooled = x[torch.arange(len(x), device=x.device), last]
         else:
-            weights = visible_places(lengths, x[..., 0]).to(x.dtype)
+            weights = visible_positions(lengths, x[..., 0]).to(x.dtype)
             if self.config.pooling == "weighted-mean":
                 weights = weights * torch.arange(1, x.shape[1] + 1, device=x.device, dtype=x.dtype)
             total = weights.sum(1, keepdim=True)

@@ -41,7 +41,7 @@ is what ResNet and DenseNet added.
 
 Differs from the MLP: the first layers are not dense; units see a window, and share their weights.
 
-Departures from the paper: pooling layers where the net of 1989 takes every second place (CONV5/2 in a
+Departures from the paper: pooling layers where the net of 1989 takes every second position (CONV5/2 in a
 pattern does); every channel reads all channels below, not a hand-made table of some; ReLU with He's
 initialisation and cross-entropy by default (``LeNet`` presets: tanh and LeCun's initialisation).
 """

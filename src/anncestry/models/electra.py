@@ -10,8 +10,8 @@ rather than generators", 2003.10555 (2020).
 
 Nothing is learnt through w: it is drawn. What is kept for a task is the discriminator.
 
-Differs from BERT: the loss sees every token, not 15 % of them; no mask is in what the kept net reads; a
-second text is not asked about.
+Differs from BERT: the loss sees every token, not 15 % of them; no mask is in what the kept net reads; there
+is no next-sentence prediction.
 
 Departures from the paper: see the ledger of its entry on the timeline.
 """
@@ -24,8 +24,8 @@ from torch import nn
 
 from anncestry.arrays import Bool, Float, Int, Tensor
 from anncestry.layers.linear import Linear
-from anncestry.layers.seq2seq.encoder_decoder import visible_places, where_ragged
-from anncestry.models.bert import NO_POOLER, Bert, BertConfig, MaskedWords, Pooler, encoder_block
+from anncestry.layers.seq2seq.encoder_decoder import visible_positions, where_ragged
+from anncestry.models.bert import NO_POOLER, Bert, BertConfig, MaskedLMHead, Pooler, encoder_block
 from anncestry.protocols import MaskedLMOutput
 from anncestry.rules import Size, only, relation, where
 from anncestry.signature import Signature
@@ -92,7 +92,7 @@ class Generator(nn.Module):
         width = config.hidden_size
         self.widen = Linear(embed_dim, width) if embed_dim != width else None
         self.blocks = nn.ModuleList(encoder_block(config) for _ in range(config.num_layers))
-        self.head = MaskedWords(width, embed_dim, config.input_size, "gelu", config.norm_eps)
+        self.head = MaskedLMHead(width, embed_dim, config.input_size, "gelu", config.norm_eps)
 
     def forward(
         self, x: Float[Tensor, "B T D"], visible: Bool[Tensor, "B 1 1 T"] | None = None
@@ -105,7 +105,7 @@ class Generator(nn.Module):
 
 
 class Electra(Bert):
-    """The discriminator, with a generator beside it where words are hidden."""
+    """The discriminator, with a generator beside it for masked tokens."""
 
     config: ElectraConfig
 
@@ -130,14 +130,14 @@ class Electra(Bert):
             lengths, segments, targets: as for `Bert.forward`.
 
         Returns:
-            As `Bert.forward`; for masked-lm the generator's words, with ``targets`` in a `MaskedLMOutput`
-            that holds what the discriminator says too.
+            As `Bert.forward`; for masked-lm the generator's logits, with ``targets`` in a `MaskedLMOutput`
+            that holds those of the discriminator too.
         """
         if self.generator is None:
             return super().forward(tokens, lengths, targets, segments)
         table: Any = self.embeddings.words.weight  # pyright: ignore[reportAttributeAccessIssue]
         ragged = where_ragged(lengths, tokens)
-        visible = None if ragged is None else visible_places(ragged, tokens)[:, None, None]
+        visible = None if ragged is None else visible_positions(ragged, tokens)[:, None, None]
         x = self.generator(self.embeddings.features(tokens, segments), visible)  # pyright: ignore
         if targets is None:
             return self.generator.head(x, table)
@@ -165,4 +165,4 @@ class Electra(Bert):
         logits = self.head(self.encode(tokens, lengths, segments))
         if lengths is None:
             return logits
-        return logits.masked_fill(~visible_places(lengths, tokens), -torch.inf)
+        return logits.masked_fill(~visible_positions(lengths, tokens), -torch.inf)

@@ -34,7 +34,7 @@ from anncestry.layers.seq2seq.alignment import Additive, alignment_weights, side
 from anncestry.layers.seq2seq.encoder_decoder import (
     TranslationConfig,
     WritingNetwork,
-    visible_places,
+    visible_positions,
     where_ragged,
 )
 from anncestry.layers.seq2seq.lookup import Lookup
@@ -108,7 +108,7 @@ class GNMT(WritingNetwork):
         embedded = self.dropout(self.source_embedding(source))
         read, (_, back) = self.both_ways(embedded, None, lengths)  # (B, S, 2H)
         annotations, ahead = self.encoder(self.dropout(read), None, lengths)  # (B, S, H)
-        visible = visible_places(lengths, source).unsqueeze(1)
+        visible = visible_positions(lengths, source).unsqueeze(1)
         context, weights = torch.zeros_like(annotations[:, 0]), annotations.new_zeros(source.shape)
         looked_up = GNMTSource(self.score.keys(annotations), annotations, visible)
         return GNMTState((back, *ahead), context, weights, weights, Memory(looked_up))
@@ -145,7 +145,7 @@ class GNMT(WritingNetwork):
         embedded, weight = self.dropout(self.embedding(tokens)), self.bottom.weight_ih
         projected = nn.functional.linear(embedded, weight[:, :words], self.bottom.bias)
         of_context = weight[:, words:]
-        score, look = self.score.over(source.keys), Lookup(source.annotations)
+        score, attend = self.score.over(source.keys), Lookup(source.annotations)
         outputs, contexts = [], [state.context]
         with prepared(tokens.shape[1]):
             for projected_t in projected.unbind(1):
@@ -153,7 +153,7 @@ class GNMT(WritingNetwork):
                 h, bottom = self.bottom.advance(gates, bottom)
                 weights = alignment_weights(score(h.unsqueeze(1)), source.visible)
                 outputs.append(h)
-                contexts.append(look(weights).squeeze(1))
+                contexts.append(attend(weights).squeeze(1))
         seen = contexts[1:] if self.config.new_context else contexts[:-1]
         h, context = torch.stack(outputs, dim=1), torch.stack(seen, dim=1)
         return self.readout(self.climb(h, context, self.above, state.layers[1:])[0])

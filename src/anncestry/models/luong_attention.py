@@ -1,4 +1,4 @@
-"""Luong's attention: the decoder looks at the source with its new state, at all of it or at a window.
+"""Luong's attention: the decoder attends to the source with its new state, to all of it or to a window.
 
 Paper: M.-T. Luong, H. Pham & C. Manning, "Effective approaches to attention-based neural machine
 translation", 1508.04025 (2015).
@@ -39,7 +39,7 @@ from anncestry.layers.seq2seq.encoder_decoder import (
     TranslationConfig,
     WritingNetwork,
     back_to_front,
-    visible_places,
+    visible_positions,
     where_ragged,
 )
 from anncestry.layers.seq2seq.lookup import Lookup
@@ -146,7 +146,7 @@ class LuongAttention(WritingNetwork):
 
     def encode(self, source: Int[Tensor, "B S"], lengths: Int[Tensor, "B"] | None = None) -> LuongState:
         lengths = where_ragged(lengths, source)
-        visible = visible_places(lengths, source)
+        visible = visible_positions(lengths, source)
         read = back_to_front(source, lengths) if self.config.reverse_source else source
         annotations, layers = self.encoder(self.dropout(self.source_embedding(read)), None, lengths)
         if self.config.reverse_source:
@@ -205,8 +205,8 @@ class LuongAttention(WritingNetwork):
         words, (first, *others) = self.config.embed_dim, [layer.cell for layer in self.decoder.layers]
         projected = nn.functional.linear(embedded, first.weight_ih[:, :words], first.bias)
         of_attended, of_state = first.weight_ih[:, words:], self.of_state.weight
-        score, look = self.score.over(source.keys), Lookup(source.values)
-        looks = []
+        score, attend = self.score.over(source.keys), Lookup(source.values)
+        attended_all = []
         with prepared(embedded.shape[1]):
             for t, projected_t in enumerate(projected.unbind(1)):
                 h, after = first.advance(recur(attended, of_attended, projected_t), states[0])
@@ -217,10 +217,10 @@ class LuongAttention(WritingNetwork):
                     layers.append(after)
                 states, query = layers, h.unsqueeze(1)
                 weights = self.weights(score(query), query, position[:, t : t + 1], source)
-                summed = look(weights, recur(h, of_state).unsqueeze(1))
+                summed = attend(weights, recur(h, of_state).unsqueeze(1))
                 attended = self.activation(summed).squeeze(1)
-                looks.append(attended)
-        return torch.stack(looks, dim=1)
+                attended_all.append(attended)
+        return torch.stack(attended_all, dim=1)
 
     def alignment(self, state):
         return state.weights

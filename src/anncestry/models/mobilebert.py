@@ -30,8 +30,8 @@ from anncestry.layers.attention.blocks import FeedForward, PostNorm
 from anncestry.layers.attention.positions import Learned
 from anncestry.layers.attention.token_embeddings import segments_of
 from anncestry.layers.linear import Linear
-from anncestry.layers.seq2seq.encoder_decoder import visible_places, where_ragged
-from anncestry.models.bert import NO_POOLER, Bert, BertConfig, MaskedWords
+from anncestry.layers.seq2seq.encoder_decoder import visible_positions, where_ragged
+from anncestry.models.bert import NO_POOLER, Bert, BertConfig, MaskedLMHead
 from anncestry.protocols import MaskedLMOutput
 from anncestry.rules import Size, below, multiple_of
 from anncestry.signature import Signature
@@ -189,8 +189,8 @@ class TrigramEmbeddings(nn.Module):
         return self.dropout(self.norm(x))
 
 
-class WideMaskedWords(MaskedWords):
-    """Scores by the narrow table of words, continued to the width by one that nothing else reads."""
+class WideMaskedLMHead(MaskedLMHead):
+    """Logits by the narrow table of words, continued to the width by one that nothing else reads."""
 
     def __init__(self, width: int, embed_dim: int, num_words: int, activation: str, eps: float) -> None:
         super().__init__(width, width, num_words, activation, eps)
@@ -218,21 +218,21 @@ class MobileBert(Bert):
         config = self.config
         if config.task != "masked-lm":
             return super().make_head()
-        return WideMaskedWords(
+        return WideMaskedLMHead(
             config.hidden_size, config.embed_dim, config.input_size, config.activation, config.norm_eps
         )
 
     def encode(self, tokens, lengths=None, segments=None):
         ragged = where_ragged(lengths, tokens)
-        inside = None if ragged is None else visible_places(ragged, tokens)
+        inside = None if ragged is None else visible_positions(ragged, tokens)
         x = self.embeddings(tokens, segments, inside)
         return self.transform(x, None if inside is None else inside[:, None, None])
 
     def summary(self, x, lengths):
         return x[:, 0] if self.pooler is None else self.pooler(x)
 
-    def fill_in(self, x, targets):
+    def masked_lm(self, x, targets):
         if self.relation is None or targets is None:
-            return super().fill_in(x, targets)
+            return super().masked_lm(x, targets)
         words = self.words(x[self.asked(targets)])
         return MaskedLMOutput(words, self.relation(self.summary(x, None)))

@@ -7,7 +7,7 @@ published for CIFAR-10.
     [CONV5-192 -> CONV1-192 -> CONV1-192] -> AVGPOOL3/2 -> DROPOUT
     [CONV3-192 -> CONV1-192 -> CONV1-K] -> the average of each of the K maps        ReLU behind every CONV
 
-A 1x1 convolution is a dot product over the channels of one place: a dense layer that all places share.
+A 1x1 convolution is a dot product over the channels of one position: a dense layer that all positions share.
 
 Differs from AlexNet: the linear window becomes a perceptron with hidden layers, and the dense layers at the
 end a global average.

@@ -6,7 +6,7 @@ Paper: K. He, X. Zhang, S. Ren & J. Sun, "Deep residual learning for image recog
     F, basic:       CONV3(n) -> BN -> ReLU -> CONV3(n) -> BN
     F, bottleneck:  CONV1(n) -> BN -> ReLU -> CONV3(n) -> BN -> ReLU -> CONV1(4n) -> BN
 
-Where a stage halves the image and doubles its channels, the shortcut x takes every second place and either
+Where a stage halves the image and doubles its channels, the shortcut x takes every second position and either
 gets zeros for the new channels (option A, without parameters) or a 1x1 convolution (option B).
 
 Differs from VGG: shortcuts around every two or three layers, normalisation after every convolution, an
@@ -69,7 +69,7 @@ class ResNetConfig(ImageConfig):
 
 
 class ZeroShortcut(nn.Module):
-    """Option A: every second place, and zeros for the channels that are not there yet."""
+    """Option A: every second position, and zeros for the channels that are not there yet."""
 
     def __init__(self, more_channels: int, stride: int) -> None:
         super().__init__()

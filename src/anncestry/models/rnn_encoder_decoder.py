@@ -59,7 +59,7 @@ class RNNEncoderDecoderState(NamedTuple):
 
 
 class RNNEncoderDecoder(WritingNetwork):
-    """Read to a vector; write with that vector before the eyes at every step."""
+    """Read to a vector; generate with that vector as an input of every step."""
 
     config: RNNEncoderDecoderConfig
 

@@ -33,7 +33,7 @@ from anncestry.layers.seq2seq.alignment import Additive, alignment_weights, side
 from anncestry.layers.seq2seq.encoder_decoder import (
     TranslationConfig,
     WritingNetwork,
-    visible_places,
+    visible_positions,
     where_ragged,
 )
 from anncestry.layers.seq2seq.lookup import Lookup
@@ -103,7 +103,7 @@ class RNNSearch(WritingNetwork):
         lengths = where_ragged(lengths, source)
         embedded = self.dropout(self.source_embedding(source))
         annotations, (_, back) = self.encoder(embedded, None, lengths)  # (B, S, 2H)
-        visible = visible_places(lengths, source).unsqueeze(1)
+        visible = visible_positions(lengths, source).unsqueeze(1)
         words = self.config.embed_dim
         looked_up = RNNsearchSource(
             self.score.keys(annotations),
@@ -119,9 +119,9 @@ class RNNSearch(WritingNetwork):
         words = self.config.embed_dim
         return nn.functional.linear(embedded, self.cell.weight_ih[:, :words], self.cell.bias)
 
-    def advance(self, projected_t, weights, look, h) -> Float[Tensor, "R H"]:
-        """The state after a step; ``look`` sums what the gates get of the annotations."""
-        gates = look(weights, side_by_side(projected_t, weights.shape[0]))
+    def advance(self, projected_t, weights, attend, h) -> Float[Tensor, "R H"]:
+        """The state after a step; ``attend`` sums what the gates get of the annotations."""
+        gates = attend(weights, side_by_side(projected_t, weights.shape[0]))
         return self.cell.advance(gates.flatten(0, 1), HiddenState(h))[0]
 
     def step(self, x_t, state):
@@ -137,15 +137,15 @@ class RNNSearch(WritingNetwork):
     def teacher_force(self, tokens, state):
         source, h = state.memory.parts, state.h
         embedded = self.dropout(self.embedding(tokens))
-        score, look = self.score.over(source.keys), Lookup(source.of_gates)
-        states, looks = [], []
+        score, attend = self.score.over(source.keys), Lookup(source.of_gates)
+        states, all_weights = [], []
         with prepared(tokens.shape[1]):
             for projected_t in self.project_words(embedded).unbind(1):
                 weights = alignment_weights(score(h.unsqueeze(1)), source.visible)
                 states.append(h)
-                looks.append(weights)
-                h = self.advance(projected_t, weights, look, h)
-        share = torch.bmm(torch.cat(looks, dim=1), source.of_readout)
+                all_weights.append(weights)
+                h = self.advance(projected_t, weights, attend, h)
+        share = torch.bmm(torch.cat(all_weights, dim=1), source.of_readout)
         return self.readout(torch.stack(states, dim=1), embedded, share)
 
     def alignment(self, state):

@@ -1,4 +1,4 @@
-r"""RoBERTa: BERT, trained longer, on more text, without the second text.
+r"""RoBERTa: BERT, trained longer, on more text, without next-sentence prediction.
 
 Paper: Y. Liu, M. Ott, N. Goyal, J. Du, M. Joshi, D. Chen, O. Levy, M. Lewis, L. Zettlemoyer & V. Stoyanov,
 "RoBERTa: a robustly optimized BERT pretraining approach", 1907.11692 (2019).
@@ -7,10 +7,10 @@ Paper: Y. Liu, M. Ott, N. Goyal, J. Du, M. Joshi, D. Chen, O. Levy, M. Lewis, L.
     blocks and masked tokens as BERT's
     classes of a text:  softmax(W_o Drop(tanh(W_d Drop(x_0) + b_d)) + b_o)
 
-Differs from BERT: nothing is asked about a second text, which has no segment of its own; positions begin at
+Differs from BERT: no next-sentence prediction, and no segments; positions begin at
 the third row of their table; the layer before a head's last one comes with the task. The rest is training:
-words are hidden anew in every pass, inputs are full of sentences that follow each other, across documents;
-batches of 8,000, ten times the text, and byte-level pieces.
+tokens are masked anew in every pass (dynamic masking), inputs are full of sentences that follow each other,
+across documents; batches of 8,000, ten times the text, and byte-level pieces.
 
 Departures from the paper: see the ledger of its entry on the timeline.
 """

@@ -101,11 +101,11 @@ def apart(
 
     Where nothing is behind the first separator, the second text is ``[CLS]`` alone.
     """
-    places = torch.arange(tokens.shape[1], device=tokens.device)
+    positions = torch.arange(tokens.shape[1], device=tokens.device)
     if lengths is None:
         lengths = torch.full_like(tokens[:, 0], tokens.shape[1])
-    ends = (tokens == separator) & (places < lengths[:, None])
+    ends = (tokens == separator) & (positions < lengths[:, None])
     first = torch.where(ends.any(1), ends.int().argmax(1) + 1, lengths)
-    index = (places + first[:, None] - 1).clamp(max=tokens.shape[1] - 1)
+    index = (positions + first[:, None] - 1).clamp(max=tokens.shape[1] - 1)
     second = torch.cat([tokens[:, :1], tokens.gather(1, index)[:, 1:]], dim=1)
     return torch.cat([tokens, second]), torch.cat([first, lengths - first + 1])

@@ -71,8 +71,8 @@ class Seq2Seq(WritingNetwork):
         return stack(layer, config.embed_dim, config.num_layers, config.dropout)
 
     @property
-    def writer(self) -> Stacked:
-        """The layers that write."""
+    def decoder_layers(self) -> Stacked:
+        """The layers of the decoder."""
         return self.encoder if self.decoder is None else self.decoder
 
     def encode(self, source: Int[Tensor, "B S"], lengths: Int[Tensor, "B"] | None = None) -> State:
@@ -82,9 +82,9 @@ class Seq2Seq(WritingNetwork):
         return self.encoder(self.dropout(self.source_embedding(source)), None, lengths)[1]
 
     def step(self, x_t, state):
-        h, state = step_of(self.writer, self.dropout(self.embedding(x_t)), state)
+        h, state = step_of(self.decoder_layers, self.dropout(self.embedding(x_t)), state)
         return self.readout(self.dropout(h)), state
 
     def teacher_force(self, tokens, state):
-        h, _ = self.writer(self.dropout(self.embedding(tokens)), state)
+        h, _ = self.decoder_layers(self.dropout(self.embedding(tokens)), state)
         return self.readout(self.dropout(h))

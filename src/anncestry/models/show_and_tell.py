@@ -1,4 +1,4 @@
-"""Show and Tell: a convolutional net sees an image, an LSTM tells what it saw.
+"""Show and Tell: a convolutional net sees an image, an LSTM generates a caption.
 
 Paper: O. Vinyals, A. Toshev, S. Bengio & D. Erhan, "Show and tell: a neural image caption generator",
 1411.4555 (2014), equations 10 to 12.
@@ -22,7 +22,7 @@ from anncestry.arrays import Float, Int, Tensor
 from anncestry.layers.images.config import ImageShape
 from anncestry.layers.recurrent.cells import LSTMCell
 from anncestry.layers.recurrent.wirings import Unrolled, stack, step_of
-from anncestry.layers.seq2seq.encoder_decoder import WritingConfig, WritingNetwork
+from anncestry.layers.seq2seq.encoder_decoder import RecurrentDecoderConfig, WritingNetwork
 from anncestry.models.cnn import CNN, CNNConfig
 from anncestry.protocols import State
 from anncestry.rules import DerivedSize, Size
@@ -32,7 +32,7 @@ PATTERN = "INPUT -> [[CONV -> RELU]*N -> POOL]*M -> FC"
 
 
 @dataclass(frozen=True, kw_only=True)
-class CaptioningConfig(WritingConfig):
+class CaptioningConfig(RecurrentDecoderConfig):
     """Sizes of a net that tells what it sees.
 
     Attributes:
@@ -89,7 +89,7 @@ class ShowAndTellConfig(CaptioningConfig):
 
 
 class ShowAndTell(WritingNetwork):
-    """See once; write. The state is a tuple with that of each layer."""
+    """See once; generate. The state is a tuple with that of each layer."""
 
     config: ShowAndTellConfig
 

@@ -13,7 +13,7 @@ are attended to as in RNNsearch, as much as the gate beta lets through.
 
 Departures from the paper: see the ledger of its entry on the timeline.
 
-What gates and readout get of a context is the weighted sum of what they would get of each place, computed
+What gates and readout get of a context is the weighted sum of what they would get of each position, computed
 once for an image.
 """
 
@@ -43,7 +43,7 @@ class ShowAttendAndTellConfig(CaptioningConfig):
     align_size: DerivedSize = 0
 
 
-class Places(NamedTuple):
+class ShowAttendAndTellSource(NamedTuple):
     """What the decoder attends to: a row for each image."""
 
     keys: Float[Tensor, "N S A"]
@@ -87,12 +87,14 @@ class ShowAttendAndTell(WritingNetwork):
     def encode(
         self, source: Float[Tensor, "B C height width"], lengths: Int[Tensor, "B"] | None = None
     ) -> ShowAttendAndTellState:
-        places = self.encoder(source).flatten(2).transpose(1, 2)  # (B, S, D)
-        mean = places.mean(1)
+        positions = self.encoder(source).flatten(2).transpose(1, 2)  # (B, S, D)
+        mean = positions.mean(1)
         state = LSTMState(self.start_h(mean).tanh(), self.start_c(mean).tanh())
-        of_gates = nn.functional.linear(places, self.cell.weight_ih[:, self.config.embed_dim :])
-        looked_up = Places(self.score.keys(places), of_gates, self.readout.share_of_context(places))
-        return ShowAttendAndTellState(state, places.new_zeros(places.shape[:2]), Memory(looked_up))
+        of_gates = nn.functional.linear(positions, self.cell.weight_ih[:, self.config.embed_dim :])
+        looked_up = ShowAttendAndTellSource(
+            self.score.keys(positions), of_gates, self.readout.share_of_context(positions)
+        )
+        return ShowAttendAndTellState(state, positions.new_zeros(positions.shape[:2]), Memory(looked_up))
 
     def project_words(self, embedded: Float[Tensor, "*B E"]) -> Float[Tensor, "*B G"]:
         """What the gates get of the words."""
@@ -108,32 +110,32 @@ class ShowAttendAndTell(WritingNetwork):
         return weights, weights * self.gate(query).sigmoid()
 
     def step(self, x_t, state):
-        places = state.memory.parts
-        num_images = places.keys.shape[0]
+        positions = state.memory.parts
+        num_images = positions.keys.shape[0]
         embedded = self.dropout(self.embedding(x_t))
         query = side_by_side(state.lstm.h, num_images)
-        weights, gated = self.attention_weights(self.score(query, places.keys), query)
+        weights, gated = self.attention_weights(self.score(query, positions.keys), query)
         projected = side_by_side(self.project_words(embedded), num_images)
-        gates = torch.baddbmm(projected, gated, places.of_gates).flatten(0, 1)
+        gates = torch.baddbmm(projected, gated, positions.of_gates).flatten(0, 1)
         h, lstm = self.cell.advance(gates, state.lstm)
-        share = torch.bmm(gated, places.of_readout).flatten(0, 1)
+        share = torch.bmm(gated, positions.of_readout).flatten(0, 1)
         after = ShowAttendAndTellState(lstm, weights.flatten(0, 1), state.memory)
         return self.readout(self.dropout(h), embedded, share), after
 
     def teacher_force(self, tokens, state):
-        places, lstm = state.memory.parts, state.lstm
+        positions, lstm = state.memory.parts, state.lstm
         embedded = self.dropout(self.embedding(tokens))
-        score, look = self.score.over(places.keys), Lookup(places.of_gates)
-        outputs, looks = [], []
+        score, attend = self.score.over(positions.keys), Lookup(positions.of_gates)
+        outputs, all_weights = [], []
         with prepared(tokens.shape[1]):
             for projected_t in self.project_words(embedded).unbind(1):
                 query = lstm.h.unsqueeze(1)
                 _, gated = self.attention_weights(score(query), query)
-                gates = look(gated, projected_t.unsqueeze(1)).squeeze(1)
+                gates = attend(gated, projected_t.unsqueeze(1)).squeeze(1)
                 h, lstm = self.cell.advance(gates, lstm)
                 outputs.append(h)
-                looks.append(gated)
-        share = torch.bmm(torch.cat(looks, dim=1), places.of_readout)
+                all_weights.append(gated)
+        share = torch.bmm(torch.cat(all_weights, dim=1), positions.of_readout)
         return self.readout(self.dropout(torch.stack(outputs, dim=1)), embedded, share)
 
     def alignment(self, state):

@@ -7,8 +7,9 @@ representing and predicting spans", 1907.10529 (2019), section 3.2. For the word
     y = LN(gelu(W_2 LN(gelu(W_1 h + b_1)) + b_2))
     softmax(y E_word^T + b)        learnt beside BERT's own softmax for the same words
 
-Differs from BERT: spans of words are hidden in place of single ones; each word is asked for twice, once of
-its own place and once of what stands around its span; inputs are one text, without next-sentence prediction.
+Differs from BERT: spans of tokens are masked in place of single ones; each is predicted twice, once from
+its own position and once from what stands around its span; inputs are one text, without next-sentence
+prediction.
 
 Departures from the paper: see the ledger of its entry on the timeline.
 """
@@ -48,12 +49,12 @@ class SpanBertConfig(BertConfig):
 
 
 class Around(NamedTuple):
-    """What stands around the span of each word that is asked for, in reading order.
+    """What stands around the span of each masked token, in reading order.
 
     Attributes:
         row: (M,) of the batch.
         left, right: (M,) the positions before and behind the span.
-        within: (M,) the word's place in the span, from 0 on.
+        within: (M,) the word's position in the span, from 0 on.
     """
 
     row: Tensor
@@ -63,21 +64,21 @@ class Around(NamedTuple):
 
 
 def around_spans(asked: Bool[Tensor, "B T"]) -> Around:
-    """The ends of spans: of words that are asked for and stand beside each other.
+    """The ends of spans: of masked tokens that stand beside each other.
 
-    A span that has nothing before or behind it has the first or the last place there.
+    A span that has nothing before or behind it has the first or the last position there.
     """
-    num_places = asked.shape[1]
-    places = torch.arange(num_places, device=asked.device).expand_as(asked)
-    left = places.masked_fill(asked, -1).cummax(1).values
-    right = places.masked_fill(asked, num_places).flip(1).cummin(1).values.flip(1)
+    num_positions = asked.shape[1]
+    positions = torch.arange(num_positions, device=asked.device).expand_as(asked)
+    left = positions.masked_fill(asked, -1).cummax(1).values
+    right = positions.masked_fill(asked, num_positions).flip(1).cummin(1).values.flip(1)
     row, at = asked.nonzero(as_tuple=True)
     before, behind = left[row, at], right[row, at]
-    return Around(row, before.clamp(min=0), behind.clamp(max=num_places - 1), at - before - 1)
+    return Around(row, before.clamp(min=0), behind.clamp(max=num_positions - 1), at - before - 1)
 
 
 class SpanBoundary(nn.Module):
-    """Scores of words from the ends of their span.
+    """Logits of masked tokens from the ends of their span.
 
     Args:
         width: D.
@@ -100,8 +101,8 @@ class SpanBoundary(nn.Module):
         self, x: Float[Tensor, "B T D"], asked: Bool[Tensor, "B T"], table: Float[Tensor, "V E"]
     ) -> Float[Tensor, "M V"]:
         row, left, right, within = around_spans(asked)
-        place = self.places(within.clamp(max=self.places.num_embeddings - 1))
-        h = torch.cat([x[row, left], x[row, right], place], dim=1)
+        position = self.places(within.clamp(max=self.places.num_embeddings - 1))
+        h = torch.cat([x[row, left], x[row, right], position], dim=1)
         h = self.inner_norm(self.inner(h, "gelu"))
         return self.readout(self.out_norm(self.out(h, "gelu")), table)
 
@@ -119,10 +120,10 @@ class SpanBert(Bert):
             )  # fmt: skip
             self.reset_parameters(self.boundary)
 
-    def fill_in(
+    def masked_lm(
         self, x: Float[Tensor, "B T D"], targets: Int[Tensor, "B T"] | None
     ) -> Tensor | MaskedLMOutput:
-        words = super().fill_in(x, targets)
+        words = super().masked_lm(x, targets)
         if targets is None or self.boundary is None:
             return words
         assert isinstance(words, Tensor), "without relations"

@@ -4,11 +4,12 @@ Paper: W. Wang, B. Bi, M. Yan, C. Wu, Z. Bao, J. Xia, L. Peng & L. Si, "StructBE
 structures into pre-training for deep language understanding", 1908.04577 (2019).
 
     masked tokens:     as BERT's
-    shuffled words:    of the words that are not hidden 5 % stand in threes that were shuffled; each place is
+    shuffled words:    of the words that are not masked 5 % stand in threes that were shuffled; each position
+    is
                        asked for the word that stood there: softmax(LN(gelu(W_t x + b_t)) E_word^T + b)
-    the second text:   follows, comes before, or is another's: softmax(W_n p + b_n), three logits
+    sentence order:    it follows, comes before, or is another's: softmax(W_n p + b_n), three logits
 
-Differs from BERT: in what it is asked. Nothing in the net is new but a third logit. Which words are shuffled
+Differs from BERT: in its objectives. Nothing in the net is new but a third logit. Which words are shuffled
 is decided by the data; the net computes logits wherever a target asks for them.
 
 Departures from the paper: see the ledger of its entry on the timeline.
@@ -23,10 +24,11 @@ from anncestry.rules import one_of
 
 @dataclass(frozen=True, kw_only=True)
 class StructBertConfig(BertConfig):
-    """BERT's sizes and parts; three relations: the second text follows, comes before, or is another's."""
+    """BERT's sizes and parts; three relations: the second sentence follows, comes before, or is of another
+    text."""
 
     num_relations: Annotated[int, one_of((0, 3), "after, before or unrelated; or not asked")] = 0
 
 
 class StructBert(Bert):
-    """BERT, asked for more."""
+    """BERT, with a further objective."""

@@ -31,9 +31,9 @@ from anncestry.layers.attention.positions import LAYOUTS, Learned, Sinusoidal
 from anncestry.layers.linear import LINEAR_ACTIVATIONS, Linear, TiedReadout
 from anncestry.layers.seq2seq.alignment import side_by_side
 from anncestry.layers.seq2seq.encoder_decoder import (
-    ReadingConfig,
+    EncoderDecoderConfig,
     WritingNetwork,
-    visible_places,
+    visible_positions,
     where_ragged,
 )
 from anncestry.protocols import Memory
@@ -61,7 +61,7 @@ ONE_VOCABULARY = relation(
 
 
 @dataclass(frozen=True, kw_only=True)
-class TransformerConfig(ReadingConfig):
+class TransformerConfig(EncoderDecoderConfig):
     """Sizes and parts.
 
     Attributes:
@@ -215,7 +215,7 @@ class Transformer(WritingNetwork):
         return self.encoder_norm(x)
 
     def encode(self, source: Int[Tensor, "B S"], lengths: Int[Tensor, "B"] | None = None) -> TransformerState:
-        visible = visible_places(where_ragged(lengths, source), source)[:, None, None]
+        visible = visible_positions(where_ragged(lengths, source), source)[:, None, None]
         memory = self.read(source, visible)
         layers = tuple(block.look_up(memory) for block in self.decoder)  # pyright: ignore
         first: SelfAttention = self.decoder[0].attention  # pyright: ignore

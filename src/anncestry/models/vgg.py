@@ -59,7 +59,7 @@ class VGGConfig(ImageConfig):
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):
         """The config for a data set; ``width`` is the channels of the first stage.
 
-        Small images get column A with a sixteenth of the weights and one place instead of 7 x 7.
+        Small images get column A with a sixteenth of the weights and one position instead of 7 x 7.
         """
         small = is_small(signature.shape)
         channels = width or (16 if small else 64)
@@ -85,7 +85,7 @@ class VGG(nn.Module):
                 read = factor * config.channels
                 layers += [nn.BatchNorm2d(read)] if config.batch_norm else []
                 layers.append(nn.ReLU(inplace=True))
-            layers.append(nn.MaxPool2d(2, ceil_mode=True))  # a map of one place stays one place
+            layers.append(nn.MaxPool2d(2, ceil_mode=True))  # a map of one position stays one position
         self.features = Folding(*layers)
         self.avgpool = nn.AdaptiveAvgPool2d(config.grid)
         last = nn.Linear(config.hidden_size, config.output_size)

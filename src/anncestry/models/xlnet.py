@@ -27,7 +27,7 @@ from anncestry.layers.attention.blocks import Block, FeedForward, PostNorm
 from anncestry.layers.attention.relative_attention import Distances, RelativeAttention
 from anncestry.layers.attention.token_embeddings import segments_of
 from anncestry.layers.linear import TiedReadout
-from anncestry.layers.seq2seq.encoder_decoder import visible_places, where_ragged
+from anncestry.layers.seq2seq.encoder_decoder import visible_positions, where_ragged
 from anncestry.models.bert import Bert, BertConfig
 from anncestry.protocols import IGNORED
 from anncestry.rules import multiple_of, only, relation
@@ -167,7 +167,7 @@ class XLNet(Bert):
     def inside(self, tokens: Tensor, lengths: Tensor | None) -> Bool[Tensor, "B 1 1 T"] | None:
         """Where there are tokens; None where there is no padding."""
         ragged = where_ragged(lengths, tokens)
-        return None if ragged is None else visible_places(ragged, tokens)[:, None, None]
+        return None if ragged is None else visible_positions(ragged, tokens)[:, None, None]
 
     def seen(self, tokens: Int[Tensor, "B T"], segments: Tensor | None, remembered: int = 0) -> Seen:
         """Distances, and which two tokens are of the same text; what is remembered is of the first."""
@@ -216,7 +216,7 @@ class XLNet(Bert):
         """The query stream behind the last block; it means something at predicted positions alone.
 
         Args:
-            predicted: which words are hidden from those that come before them in the order.
+            predicted: which words are predicted: those before them in the order do not see them.
             turn: (B, T) numbers, the smaller the earlier in the order; the words that are not predicted come
                 first, all at once.
         """

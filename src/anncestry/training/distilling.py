@@ -13,8 +13,8 @@ from torch import nn
 
 from anncestry.arrays import Bool, Float, Int, Tensor
 from anncestry.errors import UserError, require
-from anncestry.layers.seq2seq.encoder_decoder import visible_places
-from anncestry.models.bert import Bert, MaskedWords
+from anncestry.layers.seq2seq.encoder_decoder import visible_positions
+from anncestry.models.bert import Bert, MaskedLMHead
 from anncestry.objectives import Objective
 from anncestry.objectives.distillation import distillation
 from anncestry.protocols import State
@@ -79,7 +79,7 @@ def _of_teacher(name: str, every: int) -> str:
 
 
 def _checked(model: nn.Module, field: str, name: str) -> Bert:
-    fits = isinstance(model, Bert) and isinstance(model.head, MaskedWords)
+    fits = isinstance(model, Bert) and isinstance(model.head, MaskedLMHead)
     require(fits, field, name, "must be an encoder with a masked-LM head")
     return model  # pyright: ignore[reportReturnType]
 
@@ -118,7 +118,7 @@ class DistillingStep(GradientStep):
     def _backward(
         self, inputs: Tensor, targets: Tensor, lengths: Tensor | None, state: State, share: float
     ) -> tuple[float, State]:
-        inside = visible_places(lengths, inputs)
+        inside = visible_positions(lengths, inputs)
         student = self.model(inputs, lengths, inside)
         with torch.no_grad(), self.fabric.autocast():
             teacher = self.teacher(inputs, lengths, inside)

@@ -84,7 +84,7 @@ def test_hypotheses_that_take_over_a_past_see_that_past(steps):
     mine, beam = self_attention(), 3
     prompt = torch.randn(2, 4, 12, generator=random).double()
     with torch.no_grad():
-        cache = KeyValueCache.empty(1, 3, 4, prompt[:, 0], places=2).extended(2, 4)
+        cache = KeyValueCache.empty(1, 3, 4, prompt[:, 0], positions=2).extended(2, 4)
         torch.testing.assert_close(mine(prompt, cache=cache), mine(prompt, causal=True))
         pasts = [prompt[row // beam] for row in range(6)]
         cache = cache.reordered(torch.arange(2).repeat_interleave(beam))

@@ -49,7 +49,7 @@ _WORDS = {
     "cls.predictions.bias": "head.readout.bias",
 }
 _RELATION = "cls.seq_relationship"
-_RELATIONS = ("next", "random")  # what number of theirs says of the second text
+_RELATIONS = ("next", "random")  # their classes of next-sentence prediction
 _CLASSES, _SPAN = "classifier", "qa_outputs"
 _CHOICE = "BertForMultipleChoice"
 _IGNORED = (

@@ -5,9 +5,11 @@ second one does, and how the second follows the first.
 
 * ``none``: full sentences, as many as there is room for, over the borders of documents (Liu et al.,
   1907.11692, "full-sentences"). A line that is longer than the room is cut.
-* ``next``: next-sentence prediction: the second text follows (0), or is of another document (1): Devlin et
+* ``next``: next-sentence prediction: the second sentence follows (0), or is of another document (1): Devlin
+et
   al., 1810.04805, as their ``create_pretraining_data`` does it.
-* ``order``: sentence-order prediction: the second text follows (0), or the two are swapped (1): Lan et al.,
+* ``order``: sentence-order prediction: the second sentence follows (0), or the two are swapped (1): Lan et
+al.,
   1909.11942.
 * ``three``: it follows (0), comes before (1), or is of another document (2), each as likely: Wang et al.,
   1908.04577.

@@ -58,7 +58,7 @@ class Attention(nn.Module):
         """The values each query sees, weighted, and brought back to the width.
 
         Args:
-            causal: whether a query sees the keys up to its own place alone.
+            causal: whether a query sees the keys up to its own position alone.
         """
         dropout = self.dropout if self.training else 0.0
         seen = scaled_dot_product(queries, keys, values, visible, causal, dropout)
@@ -104,7 +104,7 @@ class SelfAttention(Attention):
         """
         Args:
             visible, causal: as for `attend`.
-            cache: in place of them: x are the newest places, which see all that the cache holds of this
+            cache: in place of them: x are the newest positions, which see all that the cache holds of this
                 ``layer``; theirs is written there. It has already been extended by them. Where several
                 hypotheses follow a sequence, T is their number; else it is that of new tokens.
         """

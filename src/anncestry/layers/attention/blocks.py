@@ -41,7 +41,7 @@ class PreNorm(PostNorm):
 
 
 class FeedForward(nn.Module):
-    """f(x W1 + b1) W2 + b2 at every place, with the same weights.
+    """f(x W1 + b1) W2 + b2 at every position, with the same weights.
 
     Args:
         width: D.
@@ -91,7 +91,7 @@ class Block(nn.Module):
 
 
 class DecoderBlock(Block):
-    """A block that also looks at a memory, between its two sub-layers.
+    """A block that also attends to a memory, between its two sub-layers.
 
     Args:
         cross_attention: the third sub-layer.
@@ -108,12 +108,12 @@ class DecoderBlock(Block):
         self.cross_attention, self.around_cross_attention = cross_attention, residual()
 
     def forward(self, x, keys, values, visible=None, cache=None, layer=0):  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Places of answers, each of which sees those before it.
+        """Target positions, each of which sees those before it.
 
         Args:
             keys, values: of the memory, from `CrossAttention.look_up`.
-            visible: (B, 1, 1, S) the places of the memory.
-            cache, layer: as for `SelfAttention`: x are the newest places alone.
+            visible: (B, 1, 1, S) the positions of the memory.
+            cache, layer: as for `SelfAttention`: x are the newest positions alone.
 
         Returns:
             ``(x, asked)``, both (B, T, D): the output, and what the cross-attention's queries were made of,
@@ -124,7 +124,7 @@ class DecoderBlock(Block):
         return self.around_feed_forward(x, self.feed_forward), asked
 
     def look_up(self, memory: Float[Tensor, "B S D"]) -> tuple[Tensor, Tensor]:
-        """Keys and values of the memory, which serve all places of an answer."""
+        """Keys and values of the memory, which serve all positions of a target."""
         return self.cross_attention.look_up(memory)
 
     def cross_attention_weights(

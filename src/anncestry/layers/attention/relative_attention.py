@@ -1,11 +1,11 @@
-r"""Attention that knows how far apart two places are, and not where either stands.
+r"""Attention that knows how far apart two positions are, and not where either stands.
 
 .. math:: A_{ij} = (q_i + u) k_j + (q_i + v) W_r R_{i-j} + (q_i + s) g_{[\text{same text}?]}, \qquad
     \mathrm{softmax}(A / \sqrt{d_k}) V
 
 The first two parts: Dai et al., 1901.02860, section 3.3. The third: Yang et al., 1906.08237, section 2.5.
 
-Shapes: B sequences of T queries, and S = M + T keys: those of M places of a memory, then those of the
+Shapes: B sequences of T queries, and S = M + T keys: those of M positions of a memory, then those of the
 sequence; h heads of d features; masks (B, 1, #T, S), True where a key can be seen. A query may see nothing:
 it then takes nothing in.
 """
@@ -40,7 +40,7 @@ class Distances(Computed):
 
     def forward(self, num_queries: int, num_keys: int) -> Float[Tensor, "P D"]:
         """P = S + T vectors, of the distances S, ..., 1 - T."""
-        if torch.compiler.is_exporting():  # of any number of places
+        if torch.compiler.is_exporting():  # of any number of positions
             found = sinusoids(num_keys + num_queries, self.width, "concatenated", 1 - num_queries)
             return found.flip(0).to(self.made)
         if num_keys > self.farthest:
@@ -60,8 +60,8 @@ def shifted_naive(scores: Float[Tensor, "B h T P"], num_keys: int) -> Float[Tens
 def shifted(scores: Float[Tensor, "B h T P"], num_keys: int) -> Float[Tensor, "B h T S"]:
     """From scores by distance, S, ..., 1 - T, to scores by key, without a look-up.
 
-    A row's scores stand one place further to the left than those of the row before; read with rows of one
-    place less, they stand below each other. Dai et al., 1901.02860, appendix B.
+    A row's scores stand one position further to the left than those of the row before; read with rows of one
+    position less, they stand below each other. Dai et al., 1901.02860, appendix B.
     """
     num_queries, num_distances = scores.shape[2:]
     flat = scores.flatten(2)[..., num_queries:]
@@ -70,12 +70,12 @@ def shifted(scores: Float[Tensor, "B h T P"], num_keys: int) -> Float[Tensor, "B
 
 
 class RelativeAttention(Attention):
-    """Attention of a sequence, or of questions about its places, to itself and to a memory.
+    """Attention of a sequence, or of questions about its positions, to itself and to a memory.
 
     Args:
         width: D.
         num_heads: h.
-        segments: whether a head also asks if two places are of the same text.
+        segments: whether a head also asks if two positions are of the same text.
         dropout: probability of zeroing a weight of the softmax.
     """
 

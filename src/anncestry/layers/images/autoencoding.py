@@ -7,7 +7,7 @@ Down: convolutions of 3 x 3, each with twice the channels of the one before, whi
     average:  CONV3 -> RELU -> AVGPOOL2            back:  as for pool
 
 then one dense layer to the code; back through the mirror image. With any of the three, a net of the same
-channels has the same number of weights. A side of I places has ceil(I / 2) behind a halving, and the way
+channels has the same number of weights. A side of I positions has ceil(I / 2) behind a halving, and the way
 back knows which sides were odd, so an image of any size comes back at its own.
 
 Shapes: images (B, C, H, W), codes (B, Z).
@@ -34,12 +34,12 @@ AS_LARGE = relation(
 
 
 def halved(side: int) -> int:
-    """Places that are left of a side behind one halving."""
+    """Positions that are left of a side behind one halving."""
     return -(-side // 2)
 
 
 def usual_stages(shape: tuple[int, ...]) -> int:
-    """Halvings of an image (C, H, W) until four places are left of its smaller side; two at least."""
+    """Halvings of an image (C, H, W) until four positions are left of its smaller side; two at least."""
     return max(2, math.ceil(math.log2(min(shape[1:]) / 4)))
 
 

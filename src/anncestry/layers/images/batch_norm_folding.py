@@ -9,7 +9,7 @@ In front of one, with the ReLU between them, it becomes bounds and products:
 .. math::  \mathrm{ReLU}(a x + b) = a \, \mathrm{clamp}(x) + b
 
 where x is bounded by -b / a: from below for a > 0, from above for a < 0. What multiplies and what is added
-go into the kernels behind it (an average over places lets both pass).
+go into the kernels behind it (an average over positions lets both pass).
 
 Only within `caching_weights`, where it is done once: elsewhere the modules run one by one, and can be
 watched.

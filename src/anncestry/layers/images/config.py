@@ -14,10 +14,10 @@ ImageShape = Annotated[tuple[Size, ...], length(3, "an image has the shape (C, H
 
 @dataclass(frozen=True, kw_only=True)
 class ImageConfig(Checked):
-    """The learning problem of a net that gives one answer to an image.
+    """The learning problem of a net that has one output for an image.
 
     Attributes:
-        tasks: those that nets of this kind answer.
+        tasks: those of nets of this kind.
         task: what is asked, ``classification`` or ``regression``.
         input_shape: (C, H, W) of an image.
         output_size: K, classes or target values.

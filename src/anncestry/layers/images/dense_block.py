@@ -4,7 +4,7 @@ Written layer by layer, a block of L layers copies every map L times into ever n
 the mean and deviation of every map L times, and keeps two more copies of each concatenation for the backward
 pass: time and memory quadratic in L for what never changes. Here:
 
-- a matrix X of N = B H W rows (places) and as many columns as the block hands on holds every map once;
+- a matrix X of N = B H W rows (positions) and as many columns as the block hands on holds every map once;
 - its mean and variance are taken once, when it is made: the layers differ in gain and shift alone;
 - :math:`t = \mathrm{ReLU}(\gamma \hat x + \beta)` lives for some rows at a time, in the cache, between X and
   the product with the 1x1 kernels, and is computed again on the way back;
@@ -125,7 +125,7 @@ def frozen_dense_block(x: Float[Tensor, "B C H W"], layers: list[FrozenLayer], g
 
 
 def _rows(maps: Float[Tensor, "B C H W"]) -> Float[Tensor, "pixels C"]:
-    """One row for each place; no copy where the channels are last already."""
+    """One row for each position; no copy where the channels are last already."""
     return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
 
 

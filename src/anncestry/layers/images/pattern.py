@@ -14,11 +14,11 @@ A pattern is written the way the textbooks draw such a net:
 in the notation of the VGG paper and what has been added to it since:
 
     CONV5-32     5 x 5 kernels, 32 channels
-    CONV1x3-16   kernels one place high and three wide; with CONV3x1-16 behind it a factorised 3 x 3
-    CONV3/2-32   a kernel at every second place (stride 2), in place of pooling
-    CONV3:2-16   a kernel that reads every second place (dilation 2; 1 is dense, as in PyTorch)
+    CONV1x3-16   kernels one position high and three wide; with CONV3x1-16 behind it a factorised 3 x 3
+    CONV3/2-32   a kernel at every second position (stride 2), in place of pooling
+    CONV3:2-16   a kernel that reads every second position (dilation 2; 1 is dense, as in PyTorch)
     POOL3        the maximum over windows of 3 x 3, as far apart as they are wide; AVGPOOL the mean
-    POOL3/2      windows of 3 x 3 that overlap: one at every second place
+    POOL3/2      windows of 3 x 3 that overlap: one at every second position
     NORM         batch normalisation; what it follows needs no biases
     GAP          the mean of each map over the whole image
     FC-120       120 units
@@ -51,8 +51,8 @@ class Layer:
         name: one of `LAYERS`.
         size: height and width of a kernel or window, where the pattern says it.
         width: channels or units, where the pattern says it.
-        stride: places from one window to the next, where the pattern says it.
-        dilation: places from one weight of a kernel to the next.
+        stride: positions from one window to the next, where the pattern says it.
+        dilation: positions from one weight of a kernel to the next.
     """
 
     name: str
@@ -96,7 +96,7 @@ class PlannedLayer:
 
 
 def conv_size(size: int, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
-    """How many places a kernel finds along an axis: floor((I + 2P - d(F - 1) - 1) / S) + 1."""
+    """How many positions a kernel finds along an axis: floor((I + 2P - d(F - 1) - 1) / S) + 1."""
     return (size + 2 * padding - dilation * (kernel_size - 1) - 1) // stride + 1
 
 
@@ -228,7 +228,7 @@ def plan(
         hidden_size: units of an FC without a number.
         kernel_size: of a CONV without a number.
         padded: whether a CONV reads zeros around the image, so that stride 1 keeps height and width and
-            stride S leaves every S-th place, or stays within the image, as POOL and AVGPOOL always do.
+            stride S leaves every S-th position, or stays within the image, as POOL and AVGPOOL always do.
 
     Raises:
         UserError: the layers do not fit on each other, or on the image.
@@ -242,7 +242,7 @@ def plan(
     if not layers or layers[0].name != "INPUT":
         fail(0, "the first layer is INPUT")
     if layers[last].name != "FC" or layers[last].width is not None:
-        fail(last, "the last layer is FC without a number: it has as many units as the answer")
+        fail(last, "the last layer is FC without a number: it has as many units as the output")
     planned: list[PlannedLayer] = []
     shape: tuple[int, ...] = tuple(input_shape)
     flat = ""  # the layer that has left no image

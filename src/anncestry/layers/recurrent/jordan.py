@@ -1,4 +1,4 @@
-"""Jordan's recurrence: what is fed back is the answer, not the hidden state."""
+"""Jordan's recurrence: what is fed back is the output, not the hidden state."""
 
 from typing import NamedTuple
 
@@ -12,24 +12,24 @@ from anncestry.layers.recurrent.recurrence import recur
 
 
 class ContextState(NamedTuple):
-    """The context: past answers, squashed, the older the fainter."""
+    """The context: past outputs, squashed, the older the fainter."""
 
     context: Float[Tensor, "B K"]
 
 
 class JordanCell(Cell):
-    r"""A hidden layer that reads the input and the answers given so far.
+    r"""A hidden layer that reads the input and the outputs so far.
 
     .. math::
         s_t &= \mu s_{t-1} + \sigma(y_{t-1}) \\
         h_t &= \tanh(W x_t + U s_t + b), \qquad y_t = V h_t + c
 
-    It puts out the answer y (B, K) itself; what goes back is squashed, so that it stays bounded.
+    It puts out y (B, K) itself; what goes back is squashed, so that it stays bounded.
     Source: Jordan, "Serial order: a parallel distributed processing approach", ICS report 8604 (1986).
 
     Args:
         hidden_size: H.
-        output_size: K, the answers that are fed back; H unless given.
+        output_size: K, the outputs that are fed back; H unless given.
         memory: mu, how much of the old context stays.
     """
 
@@ -46,7 +46,7 @@ class JordanCell(Cell):
 
     @property
     def output_size(self) -> int:
-        """K, the answers."""
+        """K, the outputs."""
         return self.num_answers
 
     def initial_state(self, batch_size: int) -> ContextState:

@@ -34,7 +34,7 @@ class SequenceConfig(Checked):
     """Sizes of a recurrent network.
 
     Attributes:
-        task: what is asked; language models, taggers and predictors of the next frame answer at every
+        task: what is asked; language models, taggers and predictors of the next frame have an output at every
             step, the others at the last one.
         inputs: ``series`` (B, T, D), ``image`` (B, C, H, W) read row by row, or ``tokens`` (B, T).
         input_size: D, features per step: for an image C * W, for tokens the size of the vocabulary.
@@ -184,9 +184,9 @@ class SequenceNetwork(nn.Module):
         y, state = self.wiring(self.input_dropout(self.embedding(x)), state, lengths)
         if self.config.task not in EVERY_STEP:
             y = self.last(y, lengths)
-        return self.answer(y), state
+        return self.output(y), state
 
-    def answer(self, y: Float[Tensor, "... H"]) -> Float[Tensor, "... K"]:
+    def output(self, y: Float[Tensor, "... H"]) -> Float[Tensor, "... K"]:
         """The outputs for what the wiring put out."""
         y = self.dropout(y)
         return self.readout(y, self.embedding.weight) if self.config.tie_embeddings else self.readout(y)
@@ -208,4 +208,4 @@ class CausalSequenceNetwork(SequenceNetwork):
     def step(self, x_t: Tensor, state: State) -> tuple[Float[Tensor, "B K"], State]:
         """One step: x_t is (B, D), or the tokens (B,); the outputs are (B, K)."""
         y_t, state = step_of(self.wiring, self.input_dropout(self.embedding(x_t)), state)
-        return self.answer(y_t), state
+        return self.output(y_t), state

@@ -1,6 +1,6 @@
 """Alignment: how well each place of a source fits a query, and the weights with which it is looked at.
 
-Shapes: N sources of S places, each with k queries (hypotheses side by side, or all steps of one target):
+Shapes: N sources of S positions, each with k queries (hypotheses side by side, or all steps of one target):
 queries (N, k, H), annotations (N, S, D), keys (N, S, A), scores and weights (N, k, S).
 
 What a score needs of a source alone, its ``keys``, is computed once for all queries. A source is never
@@ -21,7 +21,7 @@ from anncestry.layers.watching import any_watched, untouched
 
 
 class Score(nn.Module):
-    """How well each place fits each query."""
+    """How well each position fits each query."""
 
     def keys(self, annotations: Float[Tensor, "N S D"]) -> Float[Tensor, "N S A"]:
         """What there is to compute of a source once."""
@@ -77,7 +77,7 @@ class General(Dot):
 
 
 class Concat(Score):
-    """e = v . tanh(W h + a): Luong's "concat" as in the authors' code, where a place has no matrix.
+    """e = v . tanh(W h + a): Luong's "concat" as in the authors' code, where a position has no matrix.
 
     Args:
         query_size: H.
@@ -96,8 +96,8 @@ class Concat(Score):
     def prepared(self, keys):
         if not untouched(self.query, nn.Linear):
             return super().prepared(keys)
-        look = AdditiveLookup(keys, self.direction())
-        return lambda query: look(recur(query.flatten(0, 1), self.query.weight).view(*query.shape[:2], -1))
+        attend = AdditiveLookup(keys, self.direction())
+        return lambda query: attend(recur(query.flatten(0, 1), self.query.weight).view(*query.shape[:2], -1))
 
     def direction(self) -> Float[Tensor, "A"]:
         """v."""
@@ -128,11 +128,11 @@ class Additive(Concat):
 
 
 class Location(Score):
-    """e = W h, by the place's number alone. Luong et al., 1508.04025, equation 9.
+    """e = W h, by the position's number alone. Luong et al., 1508.04025, equation 9.
 
     Args:
         query_size: H.
-        max_source_len: places that have a score; no source is longer.
+        max_source_len: positions that have a score; no source is longer.
     """
 
     def __init__(self, query_size: int, max_source_len: int) -> None:
@@ -141,9 +141,9 @@ class Location(Score):
         self.places = nn.Linear(query_size, max_source_len, bias=False)
 
     def keys(self, annotations):
-        num_places, largest = annotations.shape[1], self.places.out_features
+        num_positions, largest = annotations.shape[1], self.places.out_features
         rule = f"with scores by location it is at most max_source_len, {largest}"
-        require(num_places <= largest, "source length", num_places, rule)
+        require(num_positions <= largest, "source length", num_positions, rule)
         return annotations[..., :0]
 
     def forward(self, query, keys):
@@ -167,7 +167,7 @@ def make_score(
     can_scale = name in ("dot", "general", "additive")
     require(can_scale or not scaled, "scaled", scaled, f"a score by {name} has no scale")
     if name == "dot":
-        rule = f"a dot product needs as many units as a place has features, {annotation_size}"
+        rule = f"a dot product needs as many units as a position has features, {annotation_size}"
         require(query_size == annotation_size, "hidden_size", query_size, rule)
         return Dot(scaled)
     if name == "general":
@@ -187,7 +187,7 @@ def side_by_side(queries: Float[Tensor, "R H"], num_sources: int) -> Float[Tenso
 def alignment_weights(
     scores: Float[Tensor, "N k S"], visible: Bool[Tensor, "N #k S"]
 ) -> Float[Tensor, "N k S"]:
-    """Softmax over the places that can be seen, of which each query has at least one; 0 elsewhere."""
+    """Softmax over the positions that can be seen, of which each query has at least one; 0 elsewhere."""
     return scores.masked_fill(~visible, -math.inf).softmax(-1)
 
 
@@ -195,10 +195,10 @@ def alignment_weights(
 
 
 class Monotonic(nn.Module):
-    """local-m: the t-th word looks around the t-th place, and past the end around the last one.
+    """local-m: the t-th word attends around the t-th position, and past the end around the last one.
 
     Args:
-        reach: D, places to either side that are seen.
+        reach: D, positions to either side that are seen.
     """
 
     def __init__(self, reach: int) -> None:
@@ -209,16 +209,17 @@ class Monotonic(nn.Module):
     def centre(
         self, query: Float[Tensor, "N k H"], step: Float[Tensor, "N k"], last: Float[Tensor, "N 1"]
     ) -> Float[Tensor, "N k"]:
-        """Where each query looks, from 0; ``step`` is that of its word, ``last`` the source's last place."""
+        """The position that each query attends to, from 0; ``step`` is that of its word, ``last`` the
+        source's last position."""
         return torch.minimum(step, last)
 
     def forward(self, scores, query, step, visible: Bool[Tensor, "N S"]) -> Float[Tensor, "N k S"]:
         """The weights of the window."""
         last = visible.sum(1, keepdim=True).to(scores) - 1
         centre = self.centre(query, step.to(scores), last).unsqueeze(2)  # (N, k, 1)
-        place = torch.arange(scores.shape[2], device=scores.device).to(scores)
-        inside = (place - centre.floor()).abs() <= self.reach
-        return self.shaped(alignment_weights(scores, inside & visible.unsqueeze(1)), place - centre)
+        position = torch.arange(scores.shape[2], device=scores.device).to(scores)
+        inside = (position - centre.floor()).abs() <= self.reach
+        return self.shaped(alignment_weights(scores, inside & visible.unsqueeze(1)), position - centre)
 
     def shaped(self, weights: Float[Tensor, "N k S"], distance: Float[Tensor, "N k S"]) -> Tensor:
         return weights
@@ -228,7 +229,7 @@ class Monotonic(nn.Module):
 
 
 class Predictive(Monotonic):
-    r"""local-p: where to look is predicted, and a Gaussian favours the places near it.
+    r"""local-p: the centre is predicted, and a Gaussian favours the positions near it.
 
     .. math:: p = (S - 1)\, \sigma(v^T \tanh(W h)), \qquad
         \alpha_s = \mathrm{softmax}(e)_s \exp(-(s - p)^2 / 2 (D / 2)^2)

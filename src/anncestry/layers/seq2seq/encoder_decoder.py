@@ -1,7 +1,7 @@
 """What encoder-decoders share: their sizes, the shifted target, teacher forcing and scheduled sampling.
 
-Shapes: source (B, S), targets (B, T), scores (B, T, V). A decoder reads `BEGIN`, y_1, ... y_{T-1}, and its
-scores at each step are those of y_1, ... y_T.
+Shapes: source (B, S), targets (B, T), logits (B, T, V). A decoder reads `BEGIN`, y_1, ... y_{T-1}, and its
+logits at each step are those of y_1, ... y_T.
 """
 
 from dataclasses import dataclass
@@ -29,15 +29,15 @@ Vocabulary = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnswerConfig(Checked):
-    """Sizes of what is written.
+class DecoderConfig(Checked):
+    """Sizes of what is generated.
 
     Attributes:
-        output_size: V, the vocabulary that is written.
-        target_len: T of a typical answer; used for examples and costs, never as a limit.
+        output_size: V, the target vocabulary.
+        target_len: T of a typical target; used for examples and costs, never as a limit.
         dropout: probability of zeroing what passes up from layer to layer and into the readout.
-        scheduled_sampling: in training, probability with which a step reads the word that the net itself
-            thinks best in place of the true one (Bengio et al., 1506.03099); such a net learns step by step,
+        scheduled_sampling: in training, probability with which a step reads the net's own best
+            word in place of the true one (Bengio et al., 1506.03099); such a net learns step by step,
             several times more slowly.
     """
 
@@ -48,8 +48,8 @@ class AnswerConfig(Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WritingConfig(AnswerConfig):
-    """Sizes of a recurrent net that writes.
+class RecurrentDecoderConfig(DecoderConfig):
+    """Sizes of a recurrent decoder.
 
     Attributes:
         hidden_size: H, units per layer.
@@ -63,11 +63,11 @@ class WritingConfig(AnswerConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReadingConfig(AnswerConfig):
-    """Sizes of a net that reads a source and writes an answer.
+class EncoderDecoderConfig(DecoderConfig):
+    """Sizes of a net that reads a source and generates a target.
 
     Attributes:
-        input_size: the vocabulary that is read.
+        input_size: the source vocabulary.
         seq_len: S of a typical source; used for examples and costs, never as a limit.
     """
 
@@ -94,8 +94,8 @@ class ReadingConfig(AnswerConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TranslationConfig(ReadingConfig, WritingConfig):
-    """Sizes of a recurrent net that writes what it has read."""
+class TranslationConfig(EncoderDecoderConfig, RecurrentDecoderConfig):
+    """Sizes of a recurrent encoder-decoder of tokens."""
 
     @classmethod
     def for_signature(cls, signature: Signature, *, width: int | None = None, **overrides: Any):
@@ -109,7 +109,7 @@ def shifted(targets: Int[Tensor, "B T"]) -> Int[Tensor, "B T"]:
     before = targets.new_full((targets.shape[0], 1), BEGIN)
     tokens = torch.cat([before, targets], dim=1)[
         :, :-1
-    ]  # in this order an answer of any length can be exported
+    ]  # in this order a target of any length can be exported
     return tokens.masked_fill(tokens == IGNORED, PAD)
 
 
@@ -128,7 +128,7 @@ def where_ragged(lengths: Int[Tensor, "B"] | None, source: Tensor) -> Int[Tensor
     return None if int(lengths.min()) == source.shape[1] else lengths
 
 
-def visible_places(lengths: Int[Tensor, "B"] | None, source: Shaped[Tensor, "B S"]) -> Bool[Tensor, "B S"]:
+def visible_positions(lengths: Int[Tensor, "B"] | None, source: Shaped[Tensor, "B S"]) -> Bool[Tensor, "B S"]:
     """True where a source has a word."""
     if lengths is None:
         return torch.ones(source.shape[:2], dtype=torch.bool, device=source.device)
@@ -141,7 +141,7 @@ class WritingNetwork(nn.Module):
     A class says ``encode``, ``step``, and ``teacher_force``: all steps of a known target at once.
     """
 
-    def __init__(self, config: AnswerConfig) -> None:
+    def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
         self.config: Any = config
 
@@ -167,17 +167,17 @@ class WritingNetwork(nn.Module):
         """
         if not own:
             return each_step(self.step, tokens, state)[0]
-        scores: list[Tensor] = []
+        logits: list[Tensor] = []
         for token in tokens.unbind(1):
-            if scores:
+            if logits:
                 drawn = torch.rand(token.shape, device=token.device) < own
-                token = torch.where(drawn, scores[-1].argmax(-1), token)
-            scores_t, state = self.step(token, state)
-            scores.append(scores_t)
-        return torch.stack(scores, dim=1)
+                token = torch.where(drawn, logits[-1].argmax(-1), token)
+            logits_t, state = self.step(token, state)
+            logits.append(logits_t)
+        return torch.stack(logits, dim=1)
 
     def alignment(self, state: State) -> Float[Tensor, "R S"] | None:
-        """The weights with which the last step looked at the source; None for a net that cannot look."""
+        """The attention weights of the last step; None for a net without attention."""
         return None
 
     def forward(

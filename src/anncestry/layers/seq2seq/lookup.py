@@ -88,7 +88,7 @@ class Lookup:
 def additive_scores(
     query: Float[Tensor, "N k A"], keys: Float[Tensor, "N S A"], v: Float[Tensor, "A"]
 ) -> Float[Tensor, "N k S"]:
-    """The score of every place for every query."""
+    """The score of every position for every query."""
     return (query.unsqueeze(2) + keys.unsqueeze(1)).tanh() @ v
 
 

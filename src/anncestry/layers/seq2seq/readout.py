@@ -7,7 +7,7 @@ from anncestry.layers.activations import Maxout
 
 
 class MaxoutReadout(nn.Module):
-    """t~ = U s + V e(y) + C c, then the larger of each pair, then the scores: a "deep output".
+    """t~ = U s + V e(y) + C c, then the larger of each pair, then the logits: a "deep output".
 
     The context's share ``C c`` is asked for by itself, as it can be computed once for a source: the share of
     a weighted sum is the weighted sum of the shares.
@@ -20,7 +20,7 @@ class MaxoutReadout(nn.Module):
         context_size: of c.
         maxout_size: F, pairs.
         output_size: V, words.
-        rank: features between the pairs and the scores, which makes their matrix one of two factors; 0 has
+        rank: features between the pairs and the logits, which makes their matrix one of two factors; 0 has
             one matrix.
     """
 
@@ -57,7 +57,7 @@ class MaxoutReadout(nn.Module):
 
 
 class DeepReadout(nn.Module):
-    """L_o (e(y) + L_h h + L_z z), and the scores. Xu et al., 1502.03044, equation 7.
+    """L_o (e(y) + L_h h + L_z z), and the logits. Xu et al., 1502.03044, equation 7.
 
     Args:
         state_size: of h.
