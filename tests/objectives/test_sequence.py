@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from anncestry.objectives import objective_for
+from anncestry.objectives.sequence import SequenceLikelihood
 from anncestry.protocols import IGNORED
 from anncestry.signature import Signature
 

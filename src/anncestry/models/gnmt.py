@@ -32,8 +32,8 @@ from anncestry.layers.recurrent.residual import Residual
 from anncestry.layers.recurrent.wirings import Bidirectional, Stacked, Unrolled, step_of
 from anncestry.layers.seq2seq.alignment import Additive, alignment_weights, side_by_side
 from anncestry.layers.seq2seq.encoder_decoder import (
+    DecoderNetwork,
     TranslationConfig,
-    WritingNetwork,
     visible_positions,
     where_ragged,
 )
@@ -80,7 +80,7 @@ class GNMTState(NamedTuple):
     memory: Memory
 
 
-class GNMT(WritingNetwork):
+class GNMT(DecoderNetwork):
     """Read both ways, then ahead; advance the bottom, align, climb with the context, and read out."""
 
     config: GNMTConfig

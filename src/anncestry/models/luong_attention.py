@@ -36,8 +36,8 @@ from anncestry.layers.seq2seq.alignment import (
     side_by_side,
 )
 from anncestry.layers.seq2seq.encoder_decoder import (
+    DecoderNetwork,
     TranslationConfig,
-    WritingNetwork,
     back_to_front,
     visible_positions,
     where_ragged,
@@ -103,7 +103,7 @@ class LuongState(NamedTuple):
     memory: Memory
 
 
-class LuongAttention(WritingNetwork):
+class LuongAttention(DecoderNetwork):
     """Read; advance, align, join context and state, and read out at every step."""
 
     config: LuongAttentionConfig

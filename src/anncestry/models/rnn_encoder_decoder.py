@@ -23,7 +23,7 @@ from anncestry.layers.recurrent.cell_variants import ResetFirstGRUCell
 from anncestry.layers.recurrent.cells import HiddenState
 from anncestry.layers.recurrent.wirings import Unrolled, advance_all
 from anncestry.layers.seq2seq.alignment import side_by_side
-from anncestry.layers.seq2seq.encoder_decoder import TranslationConfig, WritingNetwork, where_ragged
+from anncestry.layers.seq2seq.encoder_decoder import DecoderNetwork, TranslationConfig, where_ragged
 from anncestry.layers.seq2seq.readout import MaxoutReadout
 from anncestry.protocols import Memory
 from anncestry.rules import Count, DerivedSize
@@ -58,7 +58,7 @@ class RNNEncoderDecoderState(NamedTuple):
     memory: Memory
 
 
-class RNNEncoderDecoder(WritingNetwork):
+class RNNEncoderDecoder(DecoderNetwork):
     """Read to a vector; generate with that vector as an input of every step."""
 
     config: RNNEncoderDecoderConfig

@@ -31,8 +31,8 @@ from anncestry.layers.recurrent.recurrence import prepared
 from anncestry.layers.recurrent.wirings import Bidirectional, Unrolled
 from anncestry.layers.seq2seq.alignment import Additive, alignment_weights, side_by_side
 from anncestry.layers.seq2seq.encoder_decoder import (
+    DecoderNetwork,
     TranslationConfig,
-    WritingNetwork,
     visible_positions,
     where_ragged,
 )
@@ -76,7 +76,7 @@ class RNNSearchState(NamedTuple):
     memory: Memory
 
 
-class RNNSearch(WritingNetwork):
+class RNNSearch(DecoderNetwork):
     """Read both ways; align, sum, advance and read out at every step."""
 
     config: RNNSearchConfig

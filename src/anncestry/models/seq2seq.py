@@ -20,8 +20,8 @@ from anncestry.arrays import Int, Tensor
 from anncestry.layers.recurrent.cells import LSTMCell
 from anncestry.layers.recurrent.wirings import Stacked, Unrolled, stack, step_of
 from anncestry.layers.seq2seq.encoder_decoder import (
+    DecoderNetwork,
     TranslationConfig,
-    WritingNetwork,
     back_to_front,
     where_ragged,
 )
@@ -47,7 +47,7 @@ class Seq2SeqConfig(TranslationConfig):
     forget_bias: float = 1.0
 
 
-class Seq2Seq(WritingNetwork):
+class Seq2Seq(DecoderNetwork):
     """Two stacks of LSTM layers; the state is a tuple with that of each layer."""
 
     config: Seq2SeqConfig

@@ -22,7 +22,7 @@ from anncestry.arrays import Float, Int, Tensor
 from anncestry.layers.images.config import ImageShape
 from anncestry.layers.recurrent.cells import LSTMCell
 from anncestry.layers.recurrent.wirings import Unrolled, stack, step_of
-from anncestry.layers.seq2seq.encoder_decoder import RecurrentDecoderConfig, WritingNetwork
+from anncestry.layers.seq2seq.encoder_decoder import DecoderNetwork, RecurrentDecoderConfig
 from anncestry.models.cnn import CNN, CNNConfig
 from anncestry.protocols import State
 from anncestry.rules import DerivedSize, Size
@@ -88,7 +88,7 @@ class ShowAndTellConfig(CaptioningConfig):
     num_layers: Size = 1
 
 
-class ShowAndTell(WritingNetwork):
+class ShowAndTell(DecoderNetwork):
     """See once; generate. The state is a tuple with that of each layer."""
 
     config: ShowAndTellConfig

@@ -27,7 +27,7 @@ from anncestry.arrays import Float, Int, Tensor
 from anncestry.layers.recurrent.cells import LSTMCell, LSTMState
 from anncestry.layers.recurrent.recurrence import prepared
 from anncestry.layers.seq2seq.alignment import Additive, side_by_side
-from anncestry.layers.seq2seq.encoder_decoder import WritingNetwork
+from anncestry.layers.seq2seq.encoder_decoder import DecoderNetwork
 from anncestry.layers.seq2seq.lookup import Lookup
 from anncestry.layers.seq2seq.readout import DeepReadout
 from anncestry.models.cnn import CNN
@@ -64,7 +64,7 @@ class ShowAttendAndTellState(NamedTuple):
     memory: Memory
 
 
-class ShowAttendAndTell(WritingNetwork):
+class ShowAttendAndTell(DecoderNetwork):
     """Encode positions; attend, gate, advance and read out at every step."""
 
     config: ShowAttendAndTellConfig

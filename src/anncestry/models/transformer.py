@@ -31,8 +31,8 @@ from anncestry.layers.attention.positions import LAYOUTS, Learned, Sinusoidal
 from anncestry.layers.linear import LINEAR_ACTIVATIONS, Linear, TiedReadout
 from anncestry.layers.seq2seq.alignment import side_by_side
 from anncestry.layers.seq2seq.encoder_decoder import (
+    DecoderNetwork,
     EncoderDecoderConfig,
-    WritingNetwork,
     visible_positions,
     where_ragged,
 )
@@ -133,7 +133,7 @@ class TransformerState(NamedTuple):
     memory: Memory
 
 
-class Transformer(WritingNetwork):
+class Transformer(DecoderNetwork):
     """An encoder, and a decoder that attends to its output."""
 
     config: TransformerConfig

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from anncestry.claims.common.claim import Judgement, Rows, Verdict
 from anncestry.claims.common.toy_strings import VOCABULARY
 from anncestry.inspection.costs import costs
-from anncestry.layers.seq2seq.encoder_decoder import WritingNetwork, shifted
+from anncestry.layers.seq2seq.encoder_decoder import DecoderNetwork, shifted
 from anncestry.models.create import create
 
 NETS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -35,7 +35,7 @@ ROUNDING, VISIBLE = 1e-9, 1e-5
 class Generator(nn.Module):
     """Runs a net as it generates: each step reads the best word of the last one, whatever the targets are."""
 
-    def __init__(self, model: WritingNetwork) -> None:
+    def __init__(self, model: DecoderNetwork) -> None:
         super().__init__()
         self.model, self.config = model, model.config
 
@@ -52,7 +52,7 @@ class Generator(nn.Module):
         return self.model.teacher_force_by_step(shifted(targets), self.encode(source, lengths), own=1.0)
 
 
-def difference(model: WritingNetwork, length: int, seed: int) -> float:
+def difference(model: DecoderNetwork, length: int, seed: int) -> float:
     """The largest difference between the logits of generation, and of the same text by teacher forcing."""
     random = torch.Generator().manual_seed(seed)
     source = torch.randint(4, VOCABULARY, (4, SOURCE), generator=random)

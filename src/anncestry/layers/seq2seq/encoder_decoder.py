@@ -135,7 +135,7 @@ def visible_positions(lengths: Int[Tensor, "B"] | None, source: Shaped[Tensor, "
     return visible_steps(lengths, source.shape[1])
 
 
-class WritingNetwork(nn.Module):
+class DecoderNetwork(nn.Module):
     """A net that generates one token after the other, from a state that it makes of its source.
 
     A class says ``encode``, ``step``, and ``teacher_force``: all steps of a known target at once.
