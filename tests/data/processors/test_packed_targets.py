@@ -145,7 +145,7 @@ def test_every_word_has_one_tag(sentences, random, tokenizer) -> None:
     assert int((targets != IGNORED).sum()) == sum(map(len, tags))
     assert read.of_words(targets, len(sentences)) == tags
     asked = processor.split_inputs([" ".join(sentence) for sentence in sentences])
-    rows = asked.decode(torch.nn.functional.one_hot(targets.clamp(min=0), 3))
+    rows = asked.decode(torch.nn.functional.one_hot(targets.clamp(min=0), 3).float())
     assert [row["tags"] for row in rows] == [[processor.tags[tag] for tag in row] for row in tags]
 
 
