@@ -135,7 +135,7 @@ def shape_checked(function):
     def checked(*arguments, **named):
         values = signature.bind(*arguments, **named).arguments
         shapes = {name: tuple(v.shape) for name, v in values.items() if isinstance(v, torch.Tensor)}
-        for name in values.keys() & hints.keys():
+        for name in (name for name in values if name in hints):
             check(name, values[name], shapes)
         result = function(*arguments, **named)
         if "return" in hints:

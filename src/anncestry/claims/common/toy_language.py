@@ -108,9 +108,11 @@ def masked(tokens: Int[Tensor, "B T"], masking: Masking, random: torch.Generator
     return masking.apply(tokens, torch.full((len(tokens),), tokens.shape[1]), random)
 
 
-def cross_entropy(logits: Float[Tensor, "*B V"], targets: Int[Tensor, "*B"]) -> Tensor:
-    """Mean over the targets that are not `IGNORED`, in nats."""
-    if logits.dim() == 2:  # of those alone
+def cross_entropy(
+    logits: Float[Tensor, "M V"] | Float[Tensor, "B *T V"], targets: Int[Tensor, "B *T"]
+) -> Tensor:
+    """Mean over the M targets that are not `IGNORED`, in nats; the logits may be of those alone."""
+    if logits.dim() == 2:
         return nn.functional.cross_entropy(logits, targets[targets != IGNORED])
     return nn.functional.cross_entropy(logits.flatten(0, -2), targets.flatten(), ignore_index=IGNORED)
 
