@@ -110,7 +110,7 @@ def test_derivatives_by_words_are_those_of_finite_differences(net):
     assert bool(found[0, 1] > 0) is (net == "BERT")
 
 
-def test_a_pooler_that_reads_all_places_would_be_seen():
+def test_a_pooler_that_reads_all_positions_would_be_seen():
     model = cls_feeds_the_classifier.build(4, 2, 0)
     tokens = torch.tensor([[1, 2, 3, 4]])
     assert not cls_feeds_the_classifier.slopes(model, tokens)[-1, 1:].any()

@@ -81,7 +81,7 @@ def test_the_best_guess_without_order():
     assert shared_over_positions.best_without_order(torch.tensor([[4, 4, 5, 6], [7, 8, 9, 4]])) == 0.375
 
 
-def test_gradients_of_scores_are_those_of_finite_differences():
+def test_gradients_of_attention_logits_are_those_of_finite_differences():
     model = transformer(3, 0).double()
     found = masked_attention_hides.gradients(model, 4, 0)
     assert not found.triu(1).any()

@@ -35,7 +35,7 @@ def run(request, tmp_path_factory) -> Run:
 
 
 @pytest.mark.parametrize("precision", ["32", "bf16"])
-def test_it_writes_and_is_scored_in_both_precisions(run, precision, tmp_path, capsys) -> None:
+def test_it_generates_and_is_scored_in_both_precisions(run, precision, tmp_path, capsys) -> None:
     one = pictures(tmp_path / "one", 1)
     path = str(tmp_path / "one" / "00.png")
     assert main(["predict", str(run.folder), path, "--precision", precision]) == 0

@@ -23,7 +23,7 @@ def run(tmp_path_factory):
     return folder / "run"
 
 
-def test_it_writes_on(run, capsys):
+def test_it_continues_a_prompt(run, capsys):
     assert main(["predict", str(run), "Grüße ", "--length", "60"]) == 0
     shown = capsys.readouterr().out
     assert shown.startswith("Grüße ")

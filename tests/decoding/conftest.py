@@ -20,7 +20,7 @@ class ToyState(NamedTuple):
     source: Memory
 
 
-class ToyWriter(nn.Module):
+class ToyDecoder(nn.Module):
     """A recurrent decoder with attention, in float64; its scores are sharpened so that they differ."""
 
     def __init__(self, vocab_size: int, seed: int = 0, sharpness: float = 3.0) -> None:
@@ -146,9 +146,9 @@ def plain_search(model, source, search: Search, end=None, never=(), prompt=()) -
 
 
 @pytest.fixture(scope="session")
-def toy_writer():
-    """``toy_writer(vocab_size, seed, sharpness)``."""
-    return ToyWriter
+def toy_decoder():
+    """``toy_decoder(vocab_size, seed, sharpness)``."""
+    return ToyDecoder
 
 
 @pytest.fixture(scope="session", name="plain_rules")

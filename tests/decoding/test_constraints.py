@@ -46,7 +46,7 @@ def test_by_hand():
     assert allowed(Constraints(min_length=5), [1], length=5, end=2) == [0, 1, 2, 3]
 
 
-def test_what_was_written_becomes_less_likely_and_nothing_else_changes():
+def test_what_was_generated_becomes_less_likely_and_nothing_else_changes():
     log_probs = torch.tensor([[0.5, 0.3, 0.2]]).log()
     Constraints(repetition_penalty=2.0).restrict_(log_probs, 3, torch.tensor([[0, 0]]))
     torch.testing.assert_close(log_probs.exp(), torch.tensor([[0.25, 0.3, 0.2]]))

@@ -76,10 +76,10 @@ def searches(max_beam=6):
 )
 @settings(deadline=None, max_examples=60)
 def test_it_is_the_plain_search(
-    toy_writer, plainly, search, vocab_size, seed, sharpness, sources, end, never
+    toy_decoder, plainly, search, vocab_size, seed, sharpness, sources, end, never
 ):
     """Which keeps every source to itself and never stops early."""
-    model = toy_writer(vocab_size, seed, sharpness)
+    model = toy_decoder(vocab_size, seed, sharpness)
     found = written(model, sources, search, end=end, never=never, keep_alignment=True)
     for source, one in zip(sources, found, strict=True):
         same(one, plainly(model, torch.tensor(source), search, end, never))
@@ -90,8 +90,8 @@ def test_it_is_the_plain_search(
 
 
 @pytest.mark.parametrize("beam", [1, 3])
-def test_long_texts_are_kept_whole(toy_writer, plainly, beam):
-    model, search = toy_writer(9, 4), Search(beam=beam, n_best=beam, max_length=70)
+def test_long_texts_are_kept_whole(toy_decoder, plainly, beam):
+    model, search = toy_decoder(9, 4), Search(beam=beam, n_best=beam, max_length=70)
     found = written(model, SOURCES[:2], search, keep_alignment=True)
     for source, one in zip(SOURCES, found, strict=False):
         assert one[0].length == 70
@@ -118,8 +118,8 @@ def every_text(model, source, search, end):
 @pytest.mark.parametrize(
     ("kind", "alpha", "coverage"), [("none", 0.0, 0.0), ("gnmt", 1.5, 0.0), ("average", 1.0, 0.3)]
 )
-def test_a_beam_that_holds_everything_finds_the_best(toy_writer, kind, alpha, coverage):
-    model, source = toy_writer(4, 3), torch.tensor([5, 9, 4])
+def test_a_beam_that_holds_everything_finds_the_best(toy_decoder, kind, alpha, coverage):
+    model, source = toy_decoder(4, 3), torch.tensor([5, 9, 4])
     search = Search(
         beam=4**4, n_best=20, max_length=4, length_penalty=kind, alpha=alpha, coverage=coverage,
         unfinished="last",
@@ -134,9 +134,9 @@ def test_a_beam_that_holds_everything_finds_the_best(toy_writer, kind, alpha, co
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.6])
-def test_one_beam_is_greedy(toy_writer, alpha):
+def test_one_beam_is_greedy(toy_decoder, alpha):
     """What beam search does with one hypothesis is greedy search, where long texts are not preferred."""
-    model = toy_writer(12, 1)
+    model = toy_decoder(12, 1)
     source, lengths = padded(SOURCES)
     search = Search(alpha=alpha, max_length=12)
     found = written(model, SOURCES, search, end=END)
@@ -157,8 +157,8 @@ def test_one_beam_is_greedy(toy_writer, alpha):
 
 
 @pytest.mark.parametrize("beam", [1, 4])
-def test_the_log_probability_is_the_models(toy_writer, beam):
-    model = toy_writer(9, 5)
+def test_the_log_probability_is_the_models(toy_decoder, beam):
+    model = toy_decoder(9, 5)
     search = Search(beam=beam, n_best=beam, max_length=7, repetition_penalty=1.4, no_repeat_ngram=2)
     found = written(model, SOURCES, search, end=END)
     assert any(h.finished for one in found for h in one)
@@ -174,8 +174,8 @@ def test_the_log_probability_is_the_models(toy_writer, beam):
 
 
 @pytest.mark.parametrize("beam", [1, 3])
-def test_a_batch_is_each_alone(toy_writer, beam):
-    model = toy_writer(9, 2)
+def test_a_batch_is_each_alone(toy_decoder, beam):
+    model = toy_decoder(9, 2)
     search = Search(beam=beam, n_best=beam, coverage=0.2, max_length=3, max_factor=1.5)
     together = written(model, SOURCES, search, end=END, keep_alignment=True)
     for source, found in zip(SOURCES, together, strict=True):
@@ -188,7 +188,7 @@ def test_a_batch_is_each_alone(toy_writer, beam):
             torch.testing.assert_close(one.alignment.sum(1), torch.ones(one.length).double())
 
 
-class Told:
+class TableModel:
     """Says what comes next from the tokens so far: ``table[tokens]`` are probabilities."""
 
     def __init__(self, table, rest):
@@ -209,8 +209,8 @@ class Told:
         return self.scores(written), (written,)
 
 
-def told(table, rest, search, **more):
-    model = Told(table, rest)
+def decoded(table, rest, search, **more):
+    model = TableModel(table, rest)
     scores, state = model.start()
     return decode(model.step, scores, state, search, **{"end": 0, **more})[0], model
 
@@ -220,36 +220,38 @@ EARLY = {(): [0.4, 0.5, 0.1], (1,): [0.1, 0.8, 0.1], (1, 1): [0.7, 0.2, 0.1]}
 
 def test_the_length_penalty_decides_between_an_early_end_and_a_long_text():
     search = {"beam": 2, "n_best": 2, "max_length": 5}
-    best, second = told(EARLY, [0.9, 0.05, 0.05], Search(**search, length_penalty="none"))[0]
+    best, second = decoded(EARLY, [0.9, 0.05, 0.05], Search(**search, length_penalty="none"))[0]
     assert (best.tokens, best.finished) == ((), True)
     assert best.score == best.log_prob == pytest.approx(math.log(0.4))
     assert (second.tokens, second.log_prob) == ((1, 1), pytest.approx(math.log(0.5 * 0.8 * 0.7)))
-    best, second = told(EARLY, [0.9, 0.05, 0.05], Search(**search, length_penalty="average", alpha=1.0))[0]
+    best, second = decoded(EARLY, [0.9, 0.05, 0.05], Search(**search, length_penalty="average", alpha=1.0))[0]
     assert (best.tokens, second.tokens) == ((1, 1), (1, 1, 1))
     assert best.score == pytest.approx(math.log(0.5 * 0.8 * 0.7) / 3)
-    best = told(EARLY, [0.9, 0.05, 0.05], Search(**search, length_penalty="gnmt", alpha=2.0))[0][0]
+    best = decoded(EARLY, [0.9, 0.05, 0.05], Search(**search, length_penalty="gnmt", alpha=2.0))[0][0]
     assert best.score == pytest.approx(math.log(0.5 * 0.8 * 0.7) / (8 / 6) ** 2)
 
 
 def test_an_end_beyond_the_beam_finishes_nothing():
     table = {(): [0.2, 0.5, 0.3]}
-    found, _ = told(table, [0.0, 0.9, 0.1], Search(beam=2, n_best=2, length_penalty="none", max_length=2))
+    found, _ = decoded(table, [0.0, 0.9, 0.1], Search(beam=2, n_best=2, length_penalty="none", max_length=2))
     assert [(h.tokens, h.finished) for h in found] == [((1, 1), False), ((2, 1), False)]
 
 
 def test_it_stops_when_nothing_can_be_overtaken():
     certain = {(): [0.98, 0.01, 0.01]}
     search = Search(beam=2, length_penalty="none", max_length=50)
-    found, model = told(certain, [0.1, 0.8, 0.1], search)
+    found, model = decoded(certain, [0.1, 0.8, 0.1], search)
     assert found[0].tokens == ()
     assert model.batches == []  # no text is likelier than its first 0.01
     # Over a long text's penalty even 0.01 may come to more than 0.98 does.
-    _, model = told(certain, [0.1, 0.8, 0.1], Search(beam=2, length_penalty="average", alpha=4, max_length=9))
+    _, model = decoded(
+        certain, [0.1, 0.8, 0.1], Search(beam=2, length_penalty="average", alpha=4, max_length=9)
+    )
     assert len(model.batches) == 8
 
 
 def test_a_source_that_is_done_leaves_and_the_order_is_kept():
-    class TwoSources(Told):
+    class TwoSources(TableModel):
         def scores(self, written):
             scores = super().scores(written[:, 1:])
             ends = torch.tensor([0.99, 0.005, 0.005]).double().log()
@@ -268,20 +270,22 @@ def test_a_source_that_is_done_leaves_and_the_order_is_kept():
 @pytest.mark.parametrize("beam", [1, 2])
 def test_texts_end_between_the_shortest_and_the_longest_length(beam):
     always_end, never_end = [0.98, 0.01, 0.01], [0.0, 0.6, 0.4]
-    one = told({}, always_end, Search(beam=beam, min_length=3, max_length=9))[0][0]
+    one = decoded({}, always_end, Search(beam=beam, min_length=3, max_length=9))[0][0]
     assert (one.length, one.finished) == (3, True)
-    one = told({}, never_end, Search(beam=beam, max_length=4))[0][0]
+    one = decoded({}, never_end, Search(beam=beam, max_length=4))[0][0]
     assert (one.tokens, one.finished, one.length) == ((1, 1, 1, 1), False, 4)
-    one = told({}, never_end, Search(beam=beam, max_length=1, max_factor=1.5), lengths=torch.tensor([3]))[0]
+    one = decoded({}, never_end, Search(beam=beam, max_length=1, max_factor=1.5), lengths=torch.tensor([3]))[
+        0
+    ]
     assert one[0].length == 1 + 4
-    one = told({}, always_end, Search(beam=beam, max_length=4), end=None)[0][0]
+    one = decoded({}, always_end, Search(beam=beam, max_length=4), end=None)[0][0]
     assert (one.tokens, one.finished) == ((0, 0, 0, 0), False)
 
 
 @pytest.mark.parametrize("beam", [1, 2])
 def test_cut_ones_are_given_only_where_too_few_finished(beam):
     table = {(): [0.05, 0.8, 0.15], (1,): [0.5, 0.45, 0.05]}
-    found, _ = told(table, [0.0, 1.0, 0.0], Search(beam=beam, n_best=beam, max_length=3, alpha=0.0))
+    found, _ = decoded(table, [0.0, 1.0, 0.0], Search(beam=beam, n_best=beam, max_length=3, alpha=0.0))
     assert [(h.tokens, h.finished) for h in found] == [((1,), True), ((1, 1, 1), False)][:beam]
 
 
@@ -290,34 +294,34 @@ def test_a_likelier_text_that_was_cut_is_compared_with_an_empty_one_or_put_last(
     search = {"beam": 2, "n_best": 2, "max_length": 3, "length_penalty": "none"}
     orders = {"compared": [((1, 1, 1), False), ((), True)], "last": [((), True), ((1, 1, 1), False)]}
     for unfinished, wanted in orders.items():
-        found, _ = told(table, [0.0, 0.9, 0.1], Search(**search, unfinished=unfinished))
+        found, _ = decoded(table, [0.0, 0.9, 0.1], Search(**search, unfinished=unfinished))
         assert [(h.tokens, h.finished) for h in found] == wanted
-        found, _ = told(table, [0.0, 0.9, 0.1], Search(**search | {"n_best": 1}, unfinished=unfinished))
+        found, _ = decoded(table, [0.0, 0.9, 0.1], Search(**search | {"n_best": 1}, unfinished=unfinished))
         assert [(h.tokens, h.finished) for h in found] == wanted[:1]
     assert Search().unfinished == "compared"
 
 
 @pytest.mark.parametrize("beam", [1, 2])
-def test_where_nothing_more_can_be_written_what_there_is_is_kept(beam):
+def test_where_nothing_more_can_be_generated_what_there_is_is_kept(beam):
     table = {(): [0.0, 1.0, 0.0]}  # after that, an end is all there is, and it comes too early
-    (one,), _ = told(table, [1.0, 0.0, 0.0], Search(beam=beam, min_length=3))
+    (one,), _ = decoded(table, [1.0, 0.0, 0.0], Search(beam=beam, min_length=3))
     assert (one.tokens, one.finished, one.log_prob) == ((1,), False, 0.0)
-    (one,), _ = told({(): [0.0, 1.0, 0.0]}, [0.0, 0.0, 1.0], Search(beam=beam, min_length=3), end=2)
+    (one,), _ = decoded({(): [0.0, 1.0, 0.0]}, [0.0, 0.0, 1.0], Search(beam=beam, min_length=3), end=2)
     assert (one.tokens, one.finished, one.log_prob) == ((1,), False, 0.0)
-    (one,), _ = told({}, [1.0, 0.0, 0.0], Search(beam=beam, min_length=3))
+    (one,), _ = decoded({}, [1.0, 0.0, 0.0], Search(beam=beam, min_length=3))
     assert (one.tokens, one.finished) == ((), False)
 
 
 def test_fewer_than_asked_where_there_are_no_more():
     table = {(): [0.0, 1.0, 0.0]}
-    found, _ = told(table, [1.0, 0.0, 0.0], Search(beam=2, n_best=2))
+    found, _ = decoded(table, [1.0, 0.0, 0.0], Search(beam=2, n_best=2))
     assert [(one.tokens, one.finished) for one in found] == [((1,), True)]
 
 
 def test_it_goes_on_where_a_negative_alpha_prefers_what_comes_next():
     table = {(): [0.1, 0.9, 0.0]}
     search = Search(beam=2, length_penalty="average", alpha=-2.0, max_length=9)
-    (one,), _ = told(table, [0.99, 0.01, 0.0], search)
+    (one,), _ = decoded(table, [0.99, 0.01, 0.0], search)
     assert one.tokens == (1,)
     assert one.score == pytest.approx(4 * math.log(0.9 * 0.99))
 
@@ -328,7 +332,7 @@ def test_no_run_of_tokens_comes_twice(beam):
     wanted = {1: (1, 2, 3), 2: (1, 1, 2, 1, 3), 3: (1, 1, 1, 2, 1, 1)}
     for size, tokens in wanted.items():
         search = Search(beam=beam, max_length=len(tokens), no_repeat_ngram=size, length_penalty="none")
-        one = told({}, same_always, search, never=(0,), end=None)[0][0]
+        one = decoded({}, same_always, search, never=(0,), end=None)[0][0]
         if beam == 1:
             assert one.tokens == tokens
         runs = [one.tokens[i : i + size] for i in range(len(one.tokens) - size + 1)]
@@ -338,8 +342,10 @@ def test_no_run_of_tokens_comes_twice(beam):
 def test_the_prompt_counts_for_repetition():
     rest, prompt = [0.01, 0.6, 0.3, 0.09], torch.tensor([[1, 2]])
     search = Search(max_length=1, no_repeat_ngram=1)
-    assert told({}, rest, search, context=prompt)[0][0].tokens == (3,)
-    assert told({}, rest, Search(max_length=1, repetition_penalty=5.0), context=prompt)[0][0].tokens == (3,)
+    assert decoded({}, rest, search, context=prompt)[0][0].tokens == (3,)
+    assert decoded({}, rest, Search(max_length=1, repetition_penalty=5.0), context=prompt)[0][0].tokens == (
+        3,
+    )
 
 
 class Covers:
@@ -369,8 +375,8 @@ def test_coverage_by_hand():
     assert unseen.alignment.shape == (2, 3)
 
 
-def test_the_first_state_is_not_changed_and_the_memory_is_never_copied(toy_writer):
-    model = toy_writer(9, 2)
+def test_the_first_state_is_not_changed_and_the_memory_is_never_copied(toy_decoder):
+    model = toy_decoder(9, 2)
     source, lengths = padded(SOURCES)
     scores, state = read_source(model, source, lengths)
     kept = [part.clone() for part in (scores, *flatten_state(state))]
@@ -405,7 +411,7 @@ def test_a_state_whose_order_is_kept_is_handed_on_as_it_is(beam):
 
 
 @pytest.mark.parametrize("beam", [1, 3])
-def test_half_precision_scores_are_summed_in_single(beam):
+def test_half_precision_logits_are_summed_in_single(beam):
     """A row of bfloat16 scores is normalised in float32: rounding each step would be off by a percent."""
     scores = torch.linspace(0, 2, 9).bfloat16().unsqueeze(0)
     search = Search(beam=beam, max_length=20, length_penalty="none")
@@ -436,28 +442,28 @@ def test_language_models_are_searched_from_a_prompt(name, end):
 
 
 @pytest.mark.parametrize("beam", [1, 2])
-def test_what_cannot_look_has_no_alignment(beam):
+def test_what_has_no_attention_has_no_alignment(beam):
     more = {"alignment": lambda state: None, "keep_alignment": True}
-    assert told({}, [0.5, 0.4, 0.1], Search(beam=beam), **more)[0][0].alignment is None
+    assert decoded({}, [0.5, 0.4, 0.1], Search(beam=beam), **more)[0][0].alignment is None
 
 
 def test_no_sources_no_texts():
-    assert decode(Told({}, [1.0]).step, torch.zeros(0, 3), (), Search()) == []
+    assert decode(TableModel({}, [1.0]).step, torch.zeros(0, 3), (), Search()) == []
 
 
 @pytest.mark.wrong_shapes
-def test_what_cannot_be_searched_is_refused(toy_writer):
-    model = toy_writer(9)
+def test_what_cannot_be_searched_is_refused(toy_decoder):
+    model = toy_decoder(9)
     assert isinstance(model, EncoderDecoder)
     with pytest.raises(UserError, match=r"beam: got 10; must be at most .* vocabulary, which is 9"):
         written(model, SOURCES, Search(beam=10), end=END)
     with pytest.raises(UserError, match=r"never: got .*; must leave a token to generate"):
-        told({}, [0.5, 0.5], Search(), never=(1,))
+        decoded({}, [0.5, 0.5], Search(), never=(1,))
     with pytest.raises(UserError, match=r"lengths: got .* has a row for each source: 1"):
-        told({}, [0.5, 0.5], Search(), lengths=torch.tensor([1, 2]))
+        decoded({}, [0.5, 0.5], Search(), lengths=torch.tensor([1, 2]))
     for beam in (1, 2):
         search = Search(beam=beam, coverage=0.2)
         with pytest.raises(UserError, match=r"coverage: got 0.2; needs a model that attends to its source"):
-            told({}, [0.5, 0.4, 0.1], search)
+            decoded({}, [0.5, 0.4, 0.1], search)
         with pytest.raises(UserError, match="logits: got 'nan'; a model gives numbers"):
-            told({}, [math.nan] * 3, Search(beam=beam))
+            decoded({}, [math.nan] * 3, Search(beam=beam))

@@ -138,8 +138,8 @@ def test_a_stream_is_the_sample_of_a_language_model(name):
     assert list(found) == list(sample(model, prompt[0], 9, rule, random, 3))  # pyright: ignore
 
 
-def test_a_stream_of_an_encoder_decoder_samples_each_source_as_its_model_believes(toy_writer):
-    model = toy_writer(7, 3, 1.0)
+def test_a_stream_of_an_encoder_decoder_samples_each_source_as_its_model_believes(toy_decoder):
+    model = toy_decoder(7, 3, 1.0)
     source = torch.tensor([[5, 9, 4], [7, 7, 12]])
     scores, state = read_source(model, source)
     random = torch.Generator().manual_seed(0)
@@ -167,8 +167,8 @@ def chi_square_of(tokens, probabilities):
     return float(((counts - expected) ** 2 / expected).sum())
 
 
-def test_the_best_token_each_time_is_greedy_search(toy_writer):
-    model = toy_writer(9, 2)
+def test_the_best_token_each_time_is_greedy_search(toy_decoder):
+    model = toy_decoder(9, 2)
     scores, state = read_source(model, torch.tensor([[5, 9, 4], [7, 7, 12], [4, 4, 4]]))
     rules = {"min_length": 3, "no_repeat_ngram": 2, "repetition_penalty": 1.3}
     more = {"end": END, "never": (0, 2)}
@@ -207,7 +207,7 @@ def test_rules_that_look_back_hold_while_sampling():
     assert abs(float((first == 0).double().mean()) - 0.25 / 0.75) < 0.02  # the prompt is a 0
 
 
-def test_where_only_what_is_forbidden_is_possible_it_is_written():
+def test_where_only_what_is_forbidden_is_possible_it_is_generated():
     model = Fixed([1.0, 0.0])
     steps = list(sample(model, torch.tensor([1]), 5, Sampling(min_length=4), num_samples=2, end=0))  # pyright: ignore
     assert steps == [[0, 0]]

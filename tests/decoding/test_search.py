@@ -26,7 +26,7 @@ def test_the_longest_text_goes_by_the_source():
     assert Search(max_length=2, max_factor=1.5).limits(3, lengths).tolist() == [3, 8, 9]
 
 
-def test_coverage_counts_what_was_looked_at_less_than_once():
+def test_coverage_counts_what_was_attended_to_less_than_once():
     looked = torch.tensor([[[0.5, 1.0, 2.0, 0.1], [1.0, 1.0, 1.0, 1.0]]])
     found = Search(coverage=0.2).uncovered(looked, torch.tensor([3]))
     torch.testing.assert_close(found, torch.tensor([[0.2 * -0.693147, 0.0]]))

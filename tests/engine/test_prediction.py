@@ -48,7 +48,7 @@ def equals_the_definition(layer, x, state):
 
 
 @needs_packing
-def test_from_the_second_use_on_the_kept_layout_gives_the_same(layer):
+def test_from_the_second_use_on_the_cached_layout_gives_the_same(layer):
     states = [layer.initial_state(B), type(layer.initial_state(B))(torch.randn(B, H), torch.randn(B, H))]
     with inference(CPU):
         for state in states * 2:
@@ -77,7 +77,7 @@ def test_changed_weights_are_noticed(layer):
     assert layer.packed_calls == 2
 
 
-def test_nothing_is_kept_with_gradients_or_outside(layer):
+def test_nothing_is_cached_with_gradients_or_outside(layer):
     x, state = torch.randn(B, T, H), layer.initial_state(B)
     with caching_weights():
         for _ in range(3):
@@ -168,7 +168,7 @@ def test_image_nets_in_bfloat16_are_near_themselves_folded_or_not(name):
 
 @pytest.mark.parametrize("precision", ["bf16", "int8"])
 @pytest.mark.parametrize("norm", ["post", "pre"])
-def test_a_transformer_writes_nearly_the_same_in_fewer_bits(precision, norm, monkeypatch):
+def test_a_transformer_generates_nearly_the_same_in_fewer_bits(precision, norm, monkeypatch):
     if precision == "int8" and int8_kind() is None:
         pytest.skip("this PyTorch or processor has no products of 8-bit integers")
     monkeypatch.setattr(packed, "SMALLEST", 1)

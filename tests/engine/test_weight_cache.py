@@ -32,7 +32,7 @@ def test_without_a_weight_cache_it_ends_with_the_outermost_scope():
     assert len(made) == 2
 
 
-def test_what_is_exported_within_it_keeps_nothing():
+def test_what_is_exported_within_it_caches_nothing():
     linear = torch.nn.Linear(3, 2)
     with torch.no_grad(), caching_weights(weight_cache := {}):
         cached_weights((linear.weight,), lambda: 1)

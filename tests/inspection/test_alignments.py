@@ -37,11 +37,11 @@ def test_who_attends_to_the_source(name, signature, expected):
         (7, 20, 40, (1, 7)),
     ],
 )
-def test_places_have_the_shape_of_the_image(num_places, height, width, expected):
+def test_positions_have_the_shape_of_the_image(num_places, height, width, expected):
     assert grid_of(num_places, height, width) == expected
 
 
-def test_a_place_is_lit_where_it_is():
+def test_a_position_is_lit_where_it_is():
     weights = torch.zeros(2, 8)
     weights[0, 1], weights[0, 6], weights[1, 3] = 0.4, 0.1, 0.02  # of 2 rows and 4 columns
     maps = attention_over_image(weights, 8, 16)  # a place is 4 x 4 pixels
@@ -54,6 +54,6 @@ def test_a_place_is_lit_where_it_is():
     assert (row // 4, column // 4) == (0, 3)
 
 
-def test_looking_everywhere_lights_everything():
+def test_attending_everywhere_lights_everything():
     torch.testing.assert_close(attention_over_image(torch.full((1, 9), 1 / 9), 12, 12), torch.ones(1, 12, 12))
     assert attention_over_image(torch.zeros(0, 9), 12, 12).shape == (0, 12, 12)

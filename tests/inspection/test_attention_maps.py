@@ -104,7 +104,7 @@ def test_the_first_layers_follow_the_formula():
             np.testing.assert_allclose(maps.weights[head].numpy(), expected, rtol=1e-10, atol=1e-14)
 
 
-def test_what_is_not_yet_written_is_not_seen():
+def test_what_is_not_yet_generated_is_not_seen():
     model, (source, targets) = transformer(), texts()
     other = targets.clone()
     other[0, -2:] = (targets[0, -2:] - 4 + 1) % 5 + 4

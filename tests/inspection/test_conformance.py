@@ -628,7 +628,7 @@ def test_a_generator_that_reads_padding():
     assert_broken(writer(Counting), "padding-invariance", "logits of a target, padded and alone")
 
 
-def test_a_writer_whose_step_is_another_function():
+def test_a_decoder_whose_step_is_another_function():
     class Louder(Seq2Seq):
         def step(self, x_t, state):
             scores, state = super().step(x_t, state)
@@ -645,7 +645,7 @@ def test_a_writer_whose_step_is_another_function():
     assert_broken(writer(Confused), "step-equals-forward", "with 3 hypotheses of each source, and forward")
 
 
-def test_a_sound_writer_passes_everything_that_there_is_to_check():
+def test_a_sound_decoder_passes_everything_that_there_is_to_check():
     report = check_model(create("rnnsearch", signature=TEXTS, width=8))
     assert report.ok, f"\n{report}"
     assert {result.name for result in report.results if result.outcome == "skip"} == {"own-rule"}

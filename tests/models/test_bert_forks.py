@@ -18,7 +18,7 @@ V, D, P, T = 13, 16, 9, 7
 
 
 def tiny(name, **changes) -> Any:
-    """Sharp scores, in float64."""
+    """Sharp logits, in float64."""
     sizes = {"input_size": V, "output_size": V, "hidden_size": D, "num_layers": 2, "num_heads": 4}
     embed_dim = {"albert": {"embed_dim": 6}}.get(name, {})
     torch.manual_seed(0)
@@ -155,13 +155,13 @@ def test_the_boundary_does_not_read_the_words_own_places():
     model = tiny("spanbert", place_dim=5)
     x = torch.randn(3, T, D, dtype=torch.float64, requires_grad=True)
     targets = hidden(2, 3, 4)
-    scores = model.boundary(x, model.asked(targets), model.embeddings.words.weight)
-    (gradient,) = torch.autograd.grad(scores.sum(), x)
+    logits = model.boundary(x, model.asked(targets), model.embeddings.words.weight)
+    (gradient,) = torch.autograd.grad(logits.sum(), x)
     reached = gradient.abs().sum((0, 2)) > 0
     assert reached.tolist() == [False, True, False, False, False, True, False]
     loss = MaskedLanguageModel(V)
-    both = loss.loss(MaskedLMOutput(scores, boundary=scores), targets)
-    torch.testing.assert_close(both, 2 * loss.loss(MaskedLMOutput(scores), targets))
+    both = loss.loss(MaskedLMOutput(logits, boundary=logits), targets)
+    torch.testing.assert_close(both, 2 * loss.loss(MaskedLMOutput(logits), targets))
 
 
 # ---- ELECTRA --------------------------------------------------------------------------------------------
@@ -207,8 +207,8 @@ def test_the_discriminator_reads_what_was_drawn():
 def test_words_are_drawn_by_their_probability():
     model = tiny("electra", generator_divisor=2).train()
     torch.manual_seed(0)
-    scores = torch.tensor([0.5, 0.3, 0.2]).log().expand(20_000, 3)
-    shares = torch.bincount(model.draw(scores)) / 20_000
+    logits = torch.tensor([0.5, 0.3, 0.2]).log().expand(20_000, 3)
+    shares = torch.bincount(model.draw(logits)) / 20_000
     torch.testing.assert_close(shares, torch.tensor([0.5, 0.3, 0.2]), atol=0.02, rtol=0)
 
 

@@ -397,7 +397,7 @@ def xu(model, image, tokens):
         ("show-attend-and-tell", xu),
     ],
 )
-def test_the_scores_are_those_of_the_equations(name, reference):
+def test_the_logits_are_those_of_the_equations(name, reference):
     model, source, targets, lengths = example(name)
     found = array(model(source, targets, lengths))
     for row in range(3):

@@ -18,14 +18,14 @@ def example(**values):
 
 
 def of_a_lookup(source, tokens, model):
-    """The gradient of the scores of each step with respect to the annotations that the decoder looks up."""
+    """The gradient of the logits of each step with respect to the annotations that the decoder looks up."""
     with torch.no_grad():
         state = model.encode(source)
     parts = state.memory.parts
     annotations = parts.annotations.clone().requires_grad_()
     state = state._replace(memory=Memory(parts._replace(annotations=annotations)))
-    scores = model.teacher_force(tokens, state)
-    return [torch.autograd.grad(scores[:, t].sum(), annotations, retain_graph=True)[0] for t in range(5)]
+    logits = model.teacher_force(tokens, state)
+    return [torch.autograd.grad(logits[:, t].sum(), annotations, retain_graph=True)[0] for t in range(5)]
 
 
 def test_the_first_word_is_written_unseen_unless_the_context_is_new():
@@ -43,9 +43,9 @@ def test_the_layers_above_the_bottom_decide_nothing_about_the_alignment():
         with torch.no_grad():
             state, weights = model.encode(source), []
             for token in shifted(targets).unbind(1):
-                scores, state = model.step(token, state)
+                logits, state = model.step(token, state)
                 weights.append(model.alignment(state))
-            found.append((torch.stack(weights), scores))
+            found.append((torch.stack(weights), logits))
             for parameter in model.above.parameters():
                 parameter.mul_(2)
     assert torch.equal(found[0][0], found[1][0])

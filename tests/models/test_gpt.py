@@ -47,8 +47,8 @@ def test_cached_equals_uncached(kind):
     wanted = model.logits(model.read(text))
     state = model.initial_state(2)
     for t in range(P):
-        scores, state = model.step(text[:, t], state)
-        torch.testing.assert_close(scores, wanted[:, t], atol=1e-12, rtol=0)
+        logits, state = model.step(text[:, t], state)
+        torch.testing.assert_close(logits, wanted[:, t], atol=1e-12, rtol=0)
     first, state = model(text[:, :5])
     second, state = model(text[:, 5:9], state)
     third, _ = model(text[:, 9:], state)
@@ -58,8 +58,8 @@ def test_cached_equals_uncached(kind):
     other = tokens(6, 3)
     rows = torch.cat([text[:, :4].repeat_interleave(3, 0), other], 1)
     for t in range(3):
-        scores, state = model.step(other[:, t], state)
-        torch.testing.assert_close(scores, model(rows[:, : 5 + t])[0][:, -1], atol=1e-12, rtol=0)
+        logits, state = model.step(other[:, t], state)
+        torch.testing.assert_close(logits, model(rows[:, : 5 + t])[0][:, -1], atol=1e-12, rtol=0)
 
 
 @both
@@ -68,8 +68,8 @@ def test_what_follows_a_text_is_of_its_last_token(kind):
     """And the state goes on from there."""
     model, text = tiny(kind), tokens(3, P)
     wanted = model.logits(model.read(text))
-    scores, state = read_prompt(model, text[:, : P - 1])
-    torch.testing.assert_close(scores, wanted[:, P - 2], atol=1e-12, rtol=0)
+    logits, state = read_prompt(model, text[:, : P - 1])
+    torch.testing.assert_close(logits, wanted[:, P - 2], atol=1e-12, rtol=0)
     torch.testing.assert_close(model.step(text[:, P - 1], state)[0], wanted[:, P - 1], atol=1e-12, rtol=0)
     answering = tiny(kind, task="classification", output_size=2)
     torch.testing.assert_close(answering.after(text)[0], answering(text)[0], atol=1e-12, rtol=0)
@@ -80,9 +80,9 @@ def test_nothing_sees_the_future(kind):
     model, text = tiny(kind), tokens(2, P)
     embedded = model.embedding(text).detach().requires_grad_()
     model.embedding.forward = lambda _: embedded
-    scores, _ = model(text)
+    logits, _ = model(text)
     for t in range(P):
-        (gradient,) = torch.autograd.grad(scores[:, t].sum(), embedded, retain_graph=True)
+        (gradient,) = torch.autograd.grad(logits[:, t].sum(), embedded, retain_graph=True)
         assert gradient[:, t + 1 :].abs().max() == 0 if t + 1 < P else True
         assert (gradient[:, : t + 1].abs().amax(-1) > 0).all()
 
@@ -121,17 +121,17 @@ def test_beyond_the_last_position_the_older_half_is_dropped(beam, positions):
         if seen.shape[1] == positions:
             seen = seen[:, positions - positions // 2 :]
         seen = torch.cat([seen, new[:, None]], 1)
-        scores, state = model.step(new, state)
-        torch.testing.assert_close(scores, model(seen)[0][:, -1], atol=1e-12, rtol=0)
+        logits, state = model.step(new, state)
+        torch.testing.assert_close(logits, model(seen)[0][:, -1], atol=1e-12, rtol=0)
         order = torch.randperm(beam).repeat(sources) + torch.arange(sources).repeat_interleave(beam) * beam
         seen, state = seen[order], reorder_state(state, order)
     if beam > 1:  # a source leaves
         seen, state = seen[beam:], reorder_state(state, torch.arange(beam, 2 * beam), torch.tensor([1]))
         if seen.shape[1] < positions:
             new = tokens(beam, 2)[:, 0]
-            scores, _ = model.step(new, state)
+            logits, _ = model.step(new, state)
             wanted = model(torch.cat([seen, new[:, None]], 1))[0][:, -1]
-            torch.testing.assert_close(scores, wanted, atol=1e-12, rtol=0)
+            torch.testing.assert_close(logits, wanted, atol=1e-12, rtol=0)
 
 
 @both
@@ -143,11 +143,11 @@ def test_it_is_sampled_and_searched_as_any_decoder(kind):
         text.append(int(model(torch.tensor([text]))[0][0, -1].argmax()))
     assert greedy[: P - 3 + 1] == text[3:]
     assert len(greedy) == 30
-    scores, state = read_prompt(model, prompt[None])
-    ((found,),) = decode(model.step, scores, state, Search(beam=1, max_length=30))
+    logits, state = read_prompt(model, prompt[None])
+    ((found,),) = decode(model.step, logits, state, Search(beam=1, max_length=30))
     assert list(found.tokens) == greedy
-    scores, state = read_prompt(model, tokens(3, 4))
-    best = decode(model.step, scores, state, Search(beam=4, n_best=2, max_length=20), end=2)
+    logits, state = read_prompt(model, tokens(3, 4))
+    best = decode(model.step, logits, state, Search(beam=4, n_best=2, max_length=20), end=2)
     assert [len(rows) for rows in best] == [2, 2, 2]
     drawn = list(sample(model, prompt, 20, 1.0, torch.Generator().manual_seed(0), num_samples=3))
     assert torch.tensor(drawn).shape == (20, 3)
@@ -206,10 +206,10 @@ def test_heads_for_several_texts():
     wanted = sum(first) @ same.answer.linear.weight.T + same.answer.linear.bias
     torch.testing.assert_close(same(pairs, lengths)[1], wanted, atol=1e-12, rtol=0)
     choices = tokens(6, 5).view(2, 3, 5)
-    scores = choose(choices)
-    assert scores.shape == (2, 3)
+    logits = choose(choices)
+    assert logits.shape == (2, 3)
     alone = torch.stack([choose(choices[:, k : k + 1])[:, 0] for k in range(3)], 1)
-    torch.testing.assert_close(scores, alone, atol=1e-12, rtol=0)
+    torch.testing.assert_close(logits, alone, atol=1e-12, rtol=0)
 
 
 def test_the_text_is_learnt_beside_the_answer():

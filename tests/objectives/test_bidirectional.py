@@ -29,36 +29,36 @@ def targets(words=V) -> torch.Tensor:
     return made
 
 
-def nats(scores, wanted, way):
+def nats(logits, wanted, way):
     total, count = 0.0, 0
     for row in range(B):
         for t in range(T):
             word = int(wanted[row, t, way])
             if word != IGNORED:
-                total -= scores[row, t, way].log_softmax(0)[word].item()
+                total -= logits[row, t, way].log_softmax(0)[word].item()
                 count += 1
     return total, count
 
 
 def test_the_loss_is_half_of_both_directions():
-    scores, wanted = sampled().logits(), targets()
-    (ahead, n), (back, m) = nats(scores, wanted, 0), nats(scores, wanted, 1)
+    logits, wanted = sampled().logits(), targets()
+    (ahead, n), (back, m) = nats(logits, wanted, 0), nats(logits, wanted, 1)
     assert n == m == B * (T - 1)
     assert OBJECTIVE.count(wanted) == n + m
-    mean = OBJECTIVE.loss(scores, wanted).item() / OBJECTIVE.count(wanted)
+    mean = OBJECTIVE.loss(logits, wanted).item() / OBJECTIVE.count(wanted)
     assert mean == pytest.approx(0.5 * (ahead / n + back / m))
 
 
 def test_figures_are_the_perplexity_of_each_direction_and_their_mean(monkeypatch):
-    scores, wanted = sampled().logits(), targets()
-    whole = OBJECTIVE.metrics(OBJECTIVE.tally(scores, wanted))
-    (ahead, n), (back, m) = nats(scores, wanted, 0), nats(scores, wanted, 1)
+    logits, wanted = sampled().logits(), targets()
+    whole = OBJECTIVE.metrics(OBJECTIVE.tally(logits, wanted))
+    (ahead, n), (back, m) = nats(logits, wanted, 0), nats(logits, wanted, 1)
     assert whole["forward"] == pytest.approx(math.exp(ahead / n))
     assert whole["backward"] == pytest.approx(math.exp(back / m))
     assert whole["perplexity"] == pytest.approx((whole["forward"] + whole["backward"]) / 2)
     assert whole["loss"] == pytest.approx(0.5 * (ahead / n + back / m))
     asked = wanted != IGNORED
-    assert whole["accuracy"] == (scores.argmax(3) == wanted)[asked].double().mean().item()
+    assert whole["accuracy"] == (logits.argmax(3) == wanted)[asked].double().mean().item()
     monkeypatch.setattr(bidirectional, "PIECE", 2 * V)  # two words at once
     sums = sum(OBJECTIVE.tally(sampled()._replace(features=part), some)
                for part, some in zip(sampled().features.split(1), wanted.split(1), strict=True))  # fmt: skip

@@ -64,7 +64,7 @@ def test_errors_are_in_the_unit_of_the_data(series):
     assert len(found["series"]["true"]) == len(found["series"]["predicted"]) == 196
 
 
-def test_a_language_model_writes(text):
+def test_a_language_model_generates(text):
     model = create("rnn", signature=text.signature, width=4)
     found = mistakes(model, text, seed=1)
     assert found["prompt"] == ("abc" * 14)[:40]

@@ -120,7 +120,7 @@ def test_outputs_that_are_no_numbers_are_refused(copy):
             ask(Run(copy))
 
 
-def test_a_sampler_refuses_scores_that_are_no_numbers():
+def test_a_sampler_refuses_logits_that_are_no_numbers():
     from anncestry.decoding.sampling import stream
 
     def step(tokens, state):

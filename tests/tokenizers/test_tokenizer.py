@@ -190,7 +190,7 @@ def test_pieces_of_words(bert, gpt2):
 
 
 @pytest.mark.parametrize("name", ["bert", "gpt", "gpt2"])
-def test_places_are_those_of_the_text(name, request):
+def test_positions_are_those_of_the_text(name, request):
     tokenizer = request.getfixturevalue(name)
     for text in TEXTS:
         ids, places = tokenizer.encode_with_offsets(text)
@@ -204,7 +204,7 @@ def test_places_are_those_of_the_text(name, request):
     assert tokenizer.encode_with_offsets("")[1] == []
 
 
-def test_places_of_an_answer(bert, gpt2):
+def test_positions_of_an_answer(bert, gpt2):
     text = "  In 1066, Wilhelm der Eroberer\twon."
     for tokenizer in (bert, gpt2):
         ids, places = tokenizer.encode_with_offsets(text)

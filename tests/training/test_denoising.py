@@ -56,7 +56,7 @@ def test_it_learns_what_texts_are_like(run: Run) -> None:
     assert run.evaluate() == found
 
 
-def test_a_text_with_a_mask_is_written_whole(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_text_with_a_mask_is_generated_whole(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     (row,) = run.predict("rain <mask> day.")
     assert row["input"] == "rain <mask> day."
     known = {word for sentence in SENTENCES for word in sentence.replace(".", " .").split()}
@@ -109,7 +109,7 @@ def test_weights_are_those_of_the_run(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["transformer", "rnnsearch"])
-def test_other_nets_that_write_learn_it_too(tmp_path: Path, name: str) -> None:
+def test_other_decoders_learn_it_too(tmp_path: Path, name: str) -> None:
     run = go(tmp_path, "run", 6, name)
     assert run.scores()["test"]["loss"] < 7
     assert isinstance(run.predict("the <mask> sat.")[0]["translation"], str)

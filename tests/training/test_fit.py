@@ -168,7 +168,7 @@ def test_small_data_are_scored_after_each_of_the_first_passes(digits):
     assert places[0] == batches  # whatever the clock says
 
 
-def test_places_lie_ever_further_apart():
+def test_evaluations_lie_ever_further_apart():
     places = [0]
     while places[-1] < 1000:
         places.append(next_evaluation(places[-1], 10))

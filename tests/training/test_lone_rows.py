@@ -47,7 +47,7 @@ def test_a_lone_row_is_learnt_from(table, tmp_path, batch_size, accumulate):
     assert evaluate(model, one, objective_of(table))["accuracy"] in (0, 1)
 
 
-def test_a_row_of_many_places_is_normalised_as_ever():
+def test_a_row_of_many_positions_is_normalised_as_ever():
     norm = nn.BatchNorm2d(2)
     x = torch.randn(1, 2, 3, 3)
     with seen_statistics_for(1, norm):

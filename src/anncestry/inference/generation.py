@@ -16,7 +16,7 @@ from anncestry.engine.progress import Counter, Progress
 from anncestry.engine.workers import side_by_side
 from anncestry.signature import BEGIN, END, PAD, Signature
 
-ROWS = 256  # hypotheses that are followed side by side, over all sources of a batch
+ROWS = 256  # hypotheses side by side, over all sources of a batch
 FEWEST = 8  # sources for which a thread of its own pays
 
 

@@ -58,11 +58,11 @@ def mistakes(model: nn.Module, dataset: Dataset, seed: int = 0) -> dict[str, Any
     return _errors(model, dataset)
 
 
-def wrong_texts(dataset: Dataset, written: Mapping[str, TextScores]) -> dict[str, Any]:
+def wrong_texts(dataset: Dataset, generated: Mapping[str, TextScores]) -> dict[str, Any]:
     """The first test sources whose generated text is none of the references.
 
     Args:
-        written: by split, what was written.
+        generated: by split, what was generated.
 
     Returns:
         ``texts`` as ``{"written", "reference"}`` with ``source``, or with the ``shape`` and ``pixels`` of an
@@ -70,16 +70,16 @@ def wrong_texts(dataset: Dataset, written: Mapping[str, TextScores]) -> dict[str
     """
     test = dataset.test
     assert isinstance(test, Pairs)
-    wrong = [row for row, right in enumerate(written["test"].right) if not right][:MAX_ERRORS]
+    wrong = [row for row, right in enumerate(generated["test"].right) if not right][:MAX_ERRORS]
     texts = []
     for row in wrong:
-        shown = {"written": written["test"].texts[row], "reference": test.references[row][0]}
+        shown = {"written": generated["test"].texts[row], "reference": test.references[row][0]}
         if isinstance(test.sources, Sequences):
             source = dataset.processor.source  # pyright: ignore[reportAttributeAccessIssue]
             texts.append(shown | {"source": source.decode(test.sources.row(row))})
         else:
             texts.append(shown | _picture(test.sources[row]))
-    exact = {split: found.groups for split, found in written.items() if found.groups}
+    exact = {split: found.groups for split, found in generated.items() if found.groups}
     return {"texts": texts, **({"exact": exact} if exact else {})}
 
 
@@ -181,5 +181,5 @@ def _writing(model: nn.Module, dataset: Dataset, seed: int) -> dict[str, Any]:
     prompt = dataset.test.tokens.flatten()[:PROMPT_LENGTH].long()
     random = torch.Generator().manual_seed(seed)
     model.eval()
-    written = [token for (token,) in sample(model, prompt, SAMPLE_LENGTH, 0.8, random)]
-    return {"prompt": decode(prompt), "sample": decode(torch.tensor(list(written)))}
+    generated = [token for (token,) in sample(model, prompt, SAMPLE_LENGTH, 0.8, random)]
+    return {"prompt": decode(prompt), "sample": decode(torch.tensor(list(generated)))}

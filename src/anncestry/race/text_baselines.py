@@ -34,9 +34,9 @@ def retrieved_texts(dataset: Dataset, choose: Nearest) -> tuple[Scored, str]:
     share = SHARES[np.argmax([_mixed(hits, others, share).mean() for share in SHARES])]
     rows = choose(train, test)
     likelihoods = _mixed(*_agreement(train, test, rows, unigram), share)
-    written = [_text(dataset, train.targets.row(row)) for row in rows.tolist()]
+    generated = [_text(dataset, train.targets.row(row)) for row in rows.tolist()]
     note = f"{share:.0%} the text retrieved, {1 - share:.0%} unigram"
-    return _with_texts(dataset, likelihoods, written), note
+    return _with_texts(dataset, likelihoods, generated), note
 
 
 def _splits(dataset: Dataset) -> tuple[Pairs, Pairs, Pairs]:
@@ -53,10 +53,10 @@ def _figures(nats: float) -> dict[str, float]:
     return {"loss": nats, "perplexity": math.exp(min(nats, 700.0))}
 
 
-def _with_texts(dataset: Dataset, log_probabilities: np.ndarray, written: list[str]) -> Scored:
+def _with_texts(dataset: Dataset, log_probabilities: np.ndarray, generated: list[str]) -> Scored:
     """The metrics of the tokens and of the texts."""
     scored = scored_tokens(log_probabilities, _figures)
-    return replace(scored, metrics=scored.metrics | _compared(dataset, written))
+    return replace(scored, metrics=scored.metrics | _compared(dataset, generated))
 
 
 def _compared(dataset: Dataset, texts: list[str]) -> dict[str, float]:
@@ -157,11 +157,11 @@ def model_1(dataset: Dataset) -> tuple[Scored, str]:
     order = np.lexsort((chance, keys // V))
     best[keys[order] // V] = keys[order] % V  # the last one of each source token is the likeliest
     assert isinstance(test.sources, Sequences)
-    written = []
+    generated = []
     for row in range(test.num_sources):
         becomes = best[test.sources.row(row)]
-        written.append(_text(dataset, becomes[becomes != END].tolist()))
-    return _with_texts(dataset, of_test, written), f"{share:.0%} Model 1, {1 - share:.0%} unigram{note}"
+        generated.append(_text(dataset, becomes[becomes != END].tolist()))
+    return _with_texts(dataset, of_test, generated), f"{share:.0%} Model 1, {1 - share:.0%} unigram{note}"
 
 
 def _meetings(split: Pairs, rows: np.ndarray, none: int) -> tuple[np.ndarray, ...]:

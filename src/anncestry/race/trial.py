@@ -88,14 +88,14 @@ def train_run(
     run.outcomes = {objective.primary: scored.rows(objective.primary)}
     model = result.model.to("cpu").eval()
     run.latency = prediction_latency(model, dataset)
-    written = {}
+    generated = {}
     if dataset.signature.task in GENERATION_TASKS:
         search = default_search(dataset.signature)
         for split in dataset.scored_splits()[1:]:
             pairs: Any = dataset.split(split)
-            written[split] = score_texts(model, pairs, dataset.processor, search)
-        run.metrics |= written["test"].figures
-        run.mistakes = wrong_texts(dataset, written)
+            generated[split] = score_texts(model, pairs, dataset.processor, search)
+        run.metrics |= generated["test"].figures
+        run.mistakes = wrong_texts(dataset, generated)
     else:
         run.mistakes = mistakes(model, dataset, run.seed)
     if folder is None:
@@ -106,8 +106,8 @@ def train_run(
         history.rows = result.history
         history.write(folder)
         scores = {"validation": run.validation, "test": run.metrics}
-        scores |= {split: found.figures for split, found in written.items() if split != "test"}
-        finish_run(kept, model, scores, reproduce(kept), written, result.kept)
+        scores |= {split: found.figures for split, found in generated.items() if split != "test"}
+        finish_run(kept, model, scores, reproduce(kept), generated, result.kept)
     except (UserError, OSError) as error:  # the disk is full: what was measured is not lost
         remove_leftover(folder)
         lost = f"the trained model of seed {run.seed} could not be kept: {error}"

@@ -11,7 +11,7 @@ def card(
     model: nn.Module,
     scores: dict[str, dict[str, float]],
     command: str,
-    written: dict[str, TextScores] | None = None,
+    generated: dict[str, TextScores] | None = None,
 ) -> str:
     """The README of a run folder."""
     architecture, training = run.architecture, run.config["training"]
@@ -35,7 +35,7 @@ def card(
         f"| {split} | " + " | ".join(f"{row[k]:.4g}" if k in row else "" for k in scores["test"]) + " |"
         for split, row in scores.items()
     ]
-    for split, found in (written or {}).items():
+    for split, found in (generated or {}).items():
         lines += ["", *(f"- {split}, {name}: `{how}`" for name, how in found.signatures.items())]
         shares = ", ".join(f"{group} {share:.1%}" for group, share in found.groups.items())
         lines += [f"- {split}, exact matches: {shares}"] if shares else []

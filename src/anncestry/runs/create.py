@@ -77,7 +77,7 @@ def finish_run(
     model: nn.Module,
     scores: dict[str, dict[str, float]],
     command: str,
-    written: dict[str, TextScores] | None = None,
+    generated: dict[str, TextScores] | None = None,
     kept: dict[str, Any] | None = None,
     by_class: dict[str, list[int]] | None = None,
 ) -> None:
@@ -85,17 +85,17 @@ def finish_run(
 
     Args:
         scores: figures by split.
-        written: by split, what those of ``scores`` that compare texts come from.
+        generated: by split, what those of ``scores`` that compare texts come from.
         kept: which weights they are (`anncestry.training.outcome.Fit`).
         by_class: how often each class of the test split was predicted.
     """
     write_tensors(run.folder / "model.safetensors", model.state_dict(), {"architecture": run.architecture.id})
-    written = written or {}
+    generated = generated or {}
     how = {
         split: {"signatures": found.signatures, **({"exact": found.groups} if found.groups else {})}
-        for split, found in written.items()
+        for split, found in generated.items()
     }
     beside = ({WRITTEN: how} if how else {}) | ({KEPT: kept} if kept else {})
     beside |= {BY_CLASS: by_class} if by_class else {}
     write_json(run.folder / "scores.json", scores | beside)
-    write_bytes(run.folder / "README.md", card(run, model, scores, command, written).encode())
+    write_bytes(run.folder / "README.md", card(run, model, scores, command, generated).encode())

@@ -274,15 +274,15 @@ def _score(run: Run, result: Fit, dataset: Dataset) -> None:
         scores[split] = score(result.model, [dataset.split(split)], objective, counts=counts)
     for split, figures in scores.items():
         figures |= score_spans(result.model, [dataset.split(split)], dataset.processor)
-    written: dict[str, TextScores] = {}
+    generated: dict[str, TextScores] = {}
     if dataset.signature.task in GENERATION_TASKS:
         search = default_search(dataset.signature)
         for split in splits[1:]:
             pairs: Any = dataset.split(split)
             found = score_texts(result.model, pairs, dataset.processor, search)
             scores[split] |= found.figures
-            written[split] = found
-    finish_run(run, result.model, scores, reproduce(run), written, result.kept, by_class)
+            generated[split] = found
+    finish_run(run, result.model, scores, reproduce(run), generated, result.kept, by_class)
 
 
 def _fine_tuned(run: Run) -> bool:

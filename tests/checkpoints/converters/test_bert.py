@@ -308,7 +308,7 @@ def exported(run, folder):
     return folder
 
 
-def test_hidden_words_from_the_command_line(tmp_path, capsys):
+def test_masked_tokens_from_the_command_line(tmp_path, capsys):
     folder = saved(tmp_path / "theirs", model_of(num_relations=2))
     assert main(["import", str(folder), str(tmp_path / "run")]) == 0
     capsys.readouterr()

@@ -49,7 +49,7 @@ def budget_of(length: int, share: float = 0.15) -> int:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_special_tokens_and_padding_are_never_hidden_nor_put_in(kind: str) -> None:
+def test_special_tokens_and_padding_are_never_masked_nor_put_in(kind: str) -> None:
     tokens, lengths = texts(400, 64)
     inputs, targets = apply(kind, tokens, lengths)
     special = tokens < WORDS
@@ -69,7 +69,7 @@ def test_tokens_are_exactly_the_rounded_share() -> None:
 
 
 def test_shares_over_many_tokens() -> None:
-    """15 % are hidden; of those 80 % masked, 10 % another word, 10 % as they were."""
+    """15 % are chosen; of those 80 % masked, 10 % another word, 10 % as they were."""
     tokens, lengths = texts(1000, 128, padded=False)
     inputs, targets = apply("tokens", tokens, lengths)
     asked = targets != IGNORED
@@ -111,7 +111,7 @@ def test_whole_words_are_those_of_the_naive_loop(sizes: list[int], budget: int, 
 
 
 @pytest.mark.parametrize("kind", ["whole-words", "spans", "n-grams"])
-def test_words_are_hidden_whole_and_within_the_budget(kind: str) -> None:
+def test_words_are_masked_whole_and_within_the_budget(kind: str) -> None:
     tokens, lengths = texts(300, 64)
     _, targets = apply(kind, tokens, lengths)
     asked = targets != IGNORED
@@ -253,7 +253,7 @@ def test_the_beginnings_of_words() -> None:
     assert Masking.of(pairs, "spans").word_numbers(row).tolist() == [[0, 1, 1, 2, 3, 3, 4]]
 
 
-def test_what_cannot_be_hidden_is_refused() -> None:
+def test_what_cannot_be_masked_is_refused() -> None:
     with pytest.raises(
         UserError, match=r"masking: got 'letters'; is no way to mask tokens\. Choices: tokens"
     ):

@@ -24,7 +24,7 @@ def scores_of(*tokens):
     return scores
 
 
-def test_hidden_words_are_read_and_filled_in():
+def test_masked_tokens_are_read_and_predicted():
     processor = MaskedTokensProcessor(TOKENIZER)
     lines, inputs = processor.read("All [MASK] and no play[MASK]")
     assert lines == ["All [MASK] and no play[MASK]"]

@@ -35,7 +35,9 @@ def outputs_at(targets: torch.Tensor, num_tokens: int) -> torch.Tensor:
 
 @settings(max_examples=80, deadline=None)
 @given(st.lists(word, min_size=1, max_size=40), st.data(), st.sampled_from(TOKENIZERS))
-def test_what_is_answered_is_the_text_at_these_places(words: list[str], data, tokenizer: Tokenizer) -> None:
+def test_what_is_answered_is_the_text_at_these_positions(
+    words: list[str], data, tokenizer: Tokenizer
+) -> None:
     context = data.draw(st.sampled_from(["", " ", "\n"])) + " ".join(words)
     first = data.draw(st.integers(0, len(words) - 1))
     last = data.draw(st.integers(first, min(len(words) - 1, first + 2)))
@@ -74,7 +76,7 @@ def test_windows_hold_every_token(length: int, room: int, stride: int) -> None:
 
 
 @pytest.mark.parametrize("tokenizer", TOKENIZERS, ids=lambda t: t.kind)
-def test_places_are_those_of_the_tokens(tokenizer: Tokenizer) -> None:
+def test_positions_are_those_of_the_tokens(tokenizer: Tokenizer) -> None:
     question = Question("where was the film", " ".join(TEXTS))
     processor = dataclasses.replace(PROCESSOR, tokenizer=tokenizer)
     tokens, places = tokenizer.encode_with_offsets(question.context)

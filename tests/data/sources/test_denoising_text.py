@@ -127,7 +127,7 @@ def test_pydoc_and_the_last_tenth() -> None:
     assert dataset.train.references[:2] == (dataset.train.references[0], dataset.train.references[1])
 
 
-def test_the_task_goes_with_models_that_write() -> None:
+def test_the_task_goes_with_models_that_generate() -> None:
     for name in ("bart", "transformer", "rnnsearch"):
         assert usual_options(name, "text:x")["task"] == "denoising"
         assert usual_options(name, "pydoc")["task"] == "denoising"

@@ -55,7 +55,7 @@ def test_a_causal_net_shows_a_triangle_and_an_encoder_does_not():
     assert (both > 0).all()
 
 
-def test_a_net_that_writes_has_a_row_for_each_word_of_the_answer():
+def test_a_decoder_has_a_row_for_each_target_token():
     signature = Signature("translation", "tokens", (5,), 9, 9, target_len=3)
     net = create("transformer", signature=signature, **SIZES)
     inputs, targets = signature.example(1)

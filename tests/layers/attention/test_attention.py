@@ -32,7 +32,7 @@ def test_self_attention_is_that_of_torch(options):
     torch.testing.assert_close(attention_weights(q, keys, visible), scores.softmax(-1))
 
 
-def test_no_place_sees_the_future_and_padding_changes_nothing():
+def test_no_position_sees_the_future_and_padding_changes_nothing():
     mine, x = self_attention(), torch.randn(1, 6, 12).double().requires_grad_()
     for place in range(6):
         (gradient,) = torch.autograd.grad(mine(x, causal=True)[0, place].sum(), x)
@@ -56,7 +56,7 @@ def test_products_are_the_fused_kernel(causal, masked, monkeypatch):
         torch.testing.assert_close(got, expected)
 
 
-def test_weights_are_of_the_causal_places():
+def test_weights_are_of_the_causal_positions():
     q, keys = torch.randn(2, 3, 4, 5), torch.randn(2, 3, 4, 5)
     weights = attention_weights(q, keys, causal=True)
     assert weights.triu(1).eq(0).all()

@@ -68,7 +68,7 @@ def test_nothing_is_folded_where_weights_may_change_or_gradients_are_wanted(maps
     assert net(maps).requires_grad
 
 
-def test_within_keeping_a_sequence_folds_every_pair(maps):
+def test_within_the_weight_cache_a_sequence_folds_every_pair(maps):
     net = Folding(
         nn.Conv2d(6, 5, 3, bias=False),
         seasoned(nn.BatchNorm2d(5)),

@@ -97,7 +97,7 @@ def test_no_word_is_html():
     assert "href" not in page
 
 
-def test_images_are_lit_where_the_net_looked():
+def test_images_are_lit_where_the_net_attended():
     pixels = np.stack([np.full((6, 6), value) for value in (1.0, 0.5, 0.0)])
     maps = np.zeros((2, 6, 6))
     maps[1, :3] = 1

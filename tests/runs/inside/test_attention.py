@@ -46,7 +46,7 @@ def test_all_heads_and_those_of_the_last_layer(run, capsys, tmp_path):
     assert "<script" not in page
 
 
-def test_one_head_of_one_layer_for_an_answer(run, capsys, tmp_path):
+def test_one_head_of_one_layer_for_a_given_translation(run, capsys, tmp_path):
     chosen = ["--layer", "1", "--head", "2", "--answer", "a dog <runs> ."]
     said, page = inspected(run, capsys, tmp_path / "x.html", "eine Katze läuft .", *chosen)
     assert "becomes “a dog <runs> .”." in said

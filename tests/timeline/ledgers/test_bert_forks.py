@@ -13,7 +13,7 @@ SIZES = {"input_size": V, "hidden_size": D, "num_layers": 1, "num_heads": 2}
 TOKENS = torch.tensor([[1, 5, 6, 3, 7, 8, 3], [1, 9, 3, 4, 5, 6, 3]])
 
 
-def test_places_within_a_span():
+def test_positions_within_a_span():
     config = SpanBertConfig(input_size=V, output_size=V)
     assert (config.place_dim, config.longest_span) == (200, 20)
     model = create("spanbert", **SIZES, output_size=V, place_dim=5)
@@ -43,7 +43,7 @@ def test_dropout_before_the_classifier(name, times):
     assert asked == [0.25] * times
 
 
-def test_structbert_is_a_bert_with_a_third_score():
+def test_structbert_is_a_bert_with_a_third_logit():
     sizes = {**SIZES, "output_size": V}
     struct, bert = create("structbert", **sizes, num_relations=3), create("bert", **sizes, num_relations=3)
     bert.load_state_dict(struct.state_dict())

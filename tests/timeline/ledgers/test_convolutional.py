@@ -35,7 +35,7 @@ def test_small_images_get_a_small_net(name):
 
 
 @pytest.mark.parametrize("name", ["alexnet", "nin", "vgg", "all-cnn"])
-def test_the_first_answers_are_near_undecided(name):
+def test_the_first_outputs_are_near_undecided(name):
     signature = Signature("classification", "image", (3, 32, 32), 50)
     model = create(name, signature=signature).eval()
     *_, last = (m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear))

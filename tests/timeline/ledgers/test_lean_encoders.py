@@ -50,7 +50,7 @@ def test_dropout_of_the_presets():
         assert (config.dropout, config.attention_dropout) == wanted
 
 
-def test_no_dropout_before_the_answer_about_two_texts():
+def test_no_dropout_before_the_relation_of_two_texts():
     model, asked = create("albert", **SIZES, embed_dim=6, num_relations=2, dropout=0.25), []
     for module in model.modules():
         if isinstance(module, nn.Dropout):

@@ -138,7 +138,7 @@ def test_smaller_sizes_by_default(name, fields):
     assert name != "albert" or find(name).configure(signature, width=512).embed_dim == 128
 
 
-# With the pooler; without; with the words and the second text's question; with the words alone.
+# With the pooler; without; with masked tokens and next-sentence prediction; with masked tokens alone.
 COUNTS = {
     "bert-base": (109_482_240, 108_891_648, 110_106_428, 109_514_298),
     "bert-base-cased": (108_310_272, 107_719_680, 108_932_934, 108_340_804),

@@ -152,7 +152,7 @@ def test_the_attentional_state_is_squashed_by_default(squashed):
     assert (state.attended.abs().max() > 1) != squashed
 
 
-def test_nothing_is_dropped_before_the_scores_of_words():
+def test_nothing_is_dropped_before_the_logits():
     model, source, targets = example("gnmt", dropout=0.9)
     read = []
     model.readout.register_forward_pre_hook(lambda module, inputs: read.append(inputs[0]))

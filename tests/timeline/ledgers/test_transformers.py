@@ -78,7 +78,7 @@ def test_a_source_without_a_word_is_refused():
     assert scores.isfinite().all()
 
 
-def test_an_answer_may_be_longer_than_its_source():
+def test_a_target_may_be_longer_than_its_source():
     search = default_search(TRANSLATION)
     assert search.limits(2, torch.tensor([6, 40])).tolist() == [6 + 2 * 5 + 20, 40 + 2 * 5 + 20]
     assert (search.beam, search.alpha, search.length_penalty) == (1, 0.6, "gnmt")

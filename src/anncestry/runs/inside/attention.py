@@ -37,9 +37,9 @@ def heads_of_translation(run: RunFolder, source: Given, options: InspectOptions)
     tokens, targets, highlights = _source_and_target(run, source, options)
     found = attention_maps(run.model, torch.tensor([tokens]), torch.tensor([targets]), layers, options.head)
     processor: Any = run.processor
-    read, written = labels_of(processor.source, tokens), labels_of(processor.target, targets)
+    read, generated = labels_of(processor.source, tokens), labels_of(processor.target, targets)
     known = labels_of(processor.target, [BEGIN, *targets[:-1]])
-    heads = [_of_stack(maps, read, written, known) for maps in found]
+    heads = [_of_stack(maps, read, generated, known) for maps in found]
     return _page(run, highlights, found, heads, last if overview else None, options)
 
 
@@ -160,20 +160,20 @@ def _kind(maps: AttentionMaps) -> str:
     return f"{maps.stack.capitalize()} self-attention" if of_two else "Self-attention"
 
 
-def _of_stack(maps: AttentionMaps, read: list[str], written: list[str], known: list[str]) -> Heads:
+def _of_stack(maps: AttentionMaps, read: list[str], generated: list[str], known: list[str]) -> Heads:
     """What the page shows of a layer of an encoder-decoder.
 
     Args:
         read: (S,) labels of the source.
-        written: (T,) labels of what is generated.
+        generated: (T,) labels of what is generated.
         known: (T,) labels of the token before each of them.
     """
     if maps.cross:
         about = "A row is a token that is generated next, a column one of the source."
-        return _heads(maps, written, read, about, "")
+        return _heads(maps, generated, read, about, "")
     if maps.stack == "decoder":
         about = "A row is a token that is generated next, a column one before it; a token sees no later one."
-        return _heads(maps, written, known, about, "the token generated last")
+        return _heads(maps, generated, known, about, "the token generated last")
     about = "A row is a token of the source that attends, a column one that it attends to."
     return _heads(maps, read, read, about, "the token itself")
 

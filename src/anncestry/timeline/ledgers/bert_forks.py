@@ -31,7 +31,7 @@ SPANBERT: tuple[Departure, ...] = (
         "200 features; 20 positions, beyond which all are the last (`longest_span`)",
         "200 features, 20 positions; from memory",
         switch="place_dim",
-        test="timeline/ledgers/test_bert_forks.py::test_places_within_a_span",
+        test="timeline/ledgers/test_bert_forks.py::test_positions_within_a_span",
     ),
     departure(
         "the two softmaxes",
@@ -166,7 +166,7 @@ STRUCTBERT: tuple[Departure, ...] = (
         "a softmax over words",
         "the one of the masked tokens",
         why="either way a position predicts its token",
-        test="timeline/ledgers/test_bert_forks.py::test_structbert_is_a_bert_with_a_third_score",
+        test="timeline/ledgers/test_bert_forks.py::test_structbert_is_a_bert_with_a_third_logit",
     ),
     departure(
         "average of the losses",

@@ -86,7 +86,7 @@ BART: tuple[Departure, ...] = (
         "there",
         "there",
         switch="attention_bias",
-        test="checkpoints/converters/hugging_face/test_bart.py::test_scores_and_the_way_back",
+        test="checkpoints/converters/hugging_face/test_bart.py::test_logits_and_the_way_back",
     ),
     departure(
         "initial weights",
@@ -102,7 +102,7 @@ BART: tuple[Departure, ...] = (
         "a token of its own; an imported one begins with the vector of </s>, which it cannot generate there",
         "</s>",
         why="all models that generate begin so here",
-        test="checkpoints/converters/hugging_face/test_bart.py::test_scores_and_the_way_back",
+        test="checkpoints/converters/hugging_face/test_bart.py::test_logits_and_the_way_back",
     ),
     departure(
         "classification",
@@ -263,7 +263,7 @@ XLNET: tuple[Departure, ...] = (
         "BERT's span: start and end by themselves",
         "a beam of starts, each with its ends",
         why="one head serves all encoders",
-        test="checkpoints/converters/hugging_face/test_other_encoders.py::test_scores_and_the_way_back",
+        test="checkpoints/converters/hugging_face/test_other_encoders.py::test_logits_and_the_way_back",
     ),
     departure(
         "parameters",
@@ -319,7 +319,7 @@ MOBILEBERT: tuple[Departure, ...] = (
         "not said",
         "the first token's vector as it is",
         "the same; tanh is an option",
-        test="checkpoints/converters/hugging_face/test_other_encoders.py::test_scores_and_the_way_back",
+        test="checkpoints/converters/hugging_face/test_other_encoders.py::test_logits_and_the_way_back",
     ),
     departure(
         "dropout",

@@ -16,7 +16,7 @@ _FIRST_ANSWERS = departure(
     "start of the last layer",
     "as the other layers",
     "N(0, 0.01^2), so that the first predictions are near undecided",
-    test=f"{_LEDGER}::test_the_first_answers_are_near_undecided",
+    test=f"{_LEDGER}::test_the_first_outputs_are_near_undecided",
 )
 _LAST_RELU = departure(
     "behind the last convolution",

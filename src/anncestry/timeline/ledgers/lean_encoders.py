@@ -67,7 +67,7 @@ ALBERT: tuple[Departure, ...] = (
         "a dropout before sentence-order prediction",
         "not said",
         "none, as in BERT",
-        test="timeline/ledgers/test_lean_encoders.py::test_no_dropout_before_the_answer_about_two_texts",
+        test="timeline/ledgers/test_lean_encoders.py::test_no_dropout_before_the_relation_of_two_texts",
     ),
     departure(
         "smaller sizes",

@@ -3,7 +3,7 @@
 from anncestry.timeline.architecture import Departure
 from anncestry.timeline.common import departure
 
-_EQUATIONS = "models/test_encoder_decoders.py::test_the_scores_are_those_of_the_equations"
+_EQUATIONS = "models/test_encoder_decoders.py::test_the_logits_are_those_of_the_equations"
 _OURS = "timeline/ledgers/test_sequence_to_sequence.py::"
 
 _LOSS = departure(
@@ -265,7 +265,7 @@ GNMT: tuple[Departure, ...] = (
         "the code's",
         "on what each layer reads, its shortcut left out; none before the readout",
         switch="dropout",
-        test=f"{_OURS}test_nothing_is_dropped_before_the_scores_of_words",
+        test=f"{_OURS}test_nothing_is_dropped_before_the_logits",
     ),
     departure(
         "vocabulary",
@@ -298,7 +298,7 @@ GNMT: tuple[Departure, ...] = (
         "the same formula: 0.6 for the length (`--alpha`); coverage (`decoding.Search`) only in Python",
         "a penalty of length with 1",
         why="one search for all decoders",
-        test="decoding/test_search.py::test_coverage_counts_what_was_looked_at_less_than_once",
+        test="decoding/test_search.py::test_coverage_counts_what_was_attended_to_less_than_once",
     ),
     _LOSS,
     _SAMPLING,

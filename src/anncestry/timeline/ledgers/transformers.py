@@ -3,7 +3,7 @@
 from anncestry.timeline.architecture import Departure
 from anncestry.timeline.common import departure
 
-_EQUATIONS = "models/test_encoder_decoders.py::test_the_scores_are_those_of_the_equations"
+_EQUATIONS = "models/test_encoder_decoders.py::test_the_logits_are_those_of_the_equations"
 _OURS = "timeline/ledgers/test_transformers.py::"
 
 TRANSFORMER: tuple[Departure, ...] = (
@@ -135,7 +135,7 @@ TRANSFORMER: tuple[Departure, ...] = (
         "greedy by default: `--beam 4`; 0.6 for the length; at most 20 words and two usual "
         "targets more than the source",
         why="50 is far too much for short sentences",
-        test=f"{_OURS}test_an_answer_may_be_longer_than_its_source",
+        test=f"{_OURS}test_a_target_may_be_longer_than_its_source",
     ),
     departure(
         "number of parameters",

@@ -59,7 +59,7 @@ def examples():
 
 
 @pytest.mark.parametrize("changes", [{}, {"activation_function": "relu", "decoder_layers": 2}])
-def test_scores_and_the_way_back(tmp_path, changes):
+def test_logits_and_the_way_back(tmp_path, changes):
     theirs = tiny(**changes)
     torch.nn.init.normal_(theirs.final_logits_bias)
     theirs.save_pretrained(tmp_path / "theirs")

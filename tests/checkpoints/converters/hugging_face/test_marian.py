@@ -104,7 +104,7 @@ TARGETS = ["</s>", "<unk>", *(f"▁v{i}" for i in range(V - 3)), "<pad>", "▁x"
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_scores_and_the_way_back(tmp_path, capsys, kind):
+def test_logits_and_the_way_back(tmp_path, capsys, kind):
     theirs = tiny(**KINDS[kind])
     targets = TARGETS if kind == "separate" else [*NAMES, "<pad>"]
     more = {"target_vocab": TARGETS} if kind == "separate" else {}

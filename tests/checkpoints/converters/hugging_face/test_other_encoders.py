@@ -86,7 +86,7 @@ def scores_of(theirs, rows):
 
 
 @pytest.mark.parametrize(("family", "ending"), CLASSES)
-def test_scores_and_the_way_back(tmp_path, family, ending):
+def test_logits_and_the_way_back(tmp_path, family, ending):
     theirs = tiny(family, ending)
     theirs.save_pretrained(tmp_path / "theirs")
     found, model = ours_of(tmp_path / "theirs")
