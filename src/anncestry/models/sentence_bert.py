@@ -99,7 +99,7 @@ def apart(
 ) -> tuple[Int[Tensor, "M T"], Int[Tensor, "M"]]:
     """``[CLS] a [SEP]`` of all rows, then ``[CLS] b [SEP]`` of all rows: M = 2 B texts and their lengths.
 
-    Where nothing is behind the first separator, the second text is ``[CLS]`` alone.
+    Where nothing is behind the first separator, the second row is ``[CLS]`` alone.
     """
     positions = torch.arange(tokens.shape[1], device=tokens.device)
     if lengths is None:

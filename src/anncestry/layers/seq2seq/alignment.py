@@ -1,4 +1,4 @@
-"""Alignment: how well each place of a source fits a query, and the weights with which it is looked at.
+"""Alignment: how well each position of a source fits a query, and the attention weights that follow.
 
 Shapes: N sources of S positions, each with k queries (hypotheses side by side, or all steps of one target):
 queries (N, k, H), annotations (N, S, D), keys (N, S, A), scores and weights (N, k, S).
