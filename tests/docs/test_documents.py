@@ -24,6 +24,13 @@ def test_every_command_is_shown():
         assert f"anncestry {word}" in README
 
 
+def test_every_command_that_a_page_names_is_there():
+    for name in ("CONTRIBUTING.md", "docs/architecture.md", "docs/adding_an_architecture.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        for word in re.findall(r"`anncestry ([a-z]+)\b", text):
+            assert word in COMMANDS, f"{name}: anncestry {word}"
+
+
 def test_every_link_leads_somewhere():
     for path in [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]:
         for target in re.findall(r"\]\((?!http)([^)#]+)", path.read_text(encoding="utf-8")):
