@@ -34,7 +34,7 @@ class Search(Constraints):
     ``min_length`` and in ``max_length``.
 
     Attributes:
-        beam: how many hypotheses are beams side by side; 1 takes the best token each time.
+        beam: how many hypotheses are followed side by side; 1 takes the best token each time.
         n_best: how many are handed back for each source, at most.
         length_penalty: ``gnmt``: lp = ((5 + |Y|) / 6)^alpha; ``average``: lp = \|Y\|^alpha; ``none``: lp = 1.
             The same alpha means something else in each: of 20 tokens, 0.6 makes 2.354 and 6.034.
