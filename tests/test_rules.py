@@ -1,12 +1,14 @@
 """Rules in the types of fields: what each accepts, what an error says, what a subclass inherits."""
 
 import doctest
+import json
 import math
 import pickle
 import typing
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Annotated, ClassVar, Literal
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -260,3 +262,21 @@ def test_rules(rule, right, wrong, text):
     assert rule.text == text
     assert right is None or rule.holds(right, Pair())
     assert wrong is None or not rule.holds(wrong, Pair())
+
+
+def test_numbers_of_numpy_and_lists_become_what_json_reads_back():
+    @dataclass(frozen=True)
+    class Config(Checked):
+        sizes: Sizes
+        rate: Rate = 0.1
+        count: Count | None = None
+
+    given: typing.Any = [np.int64(3), 4]
+    config = Config(given, rate=np.float32(0.5), count=np.int32(2))  # type: ignore[arg-type]
+    assert config == Config((3, 4), 0.5, 2)
+    assert hash(config) == hash(Config((3, 4), 0.5, 2))
+    assert json.loads(json.dumps(asdict(config))) == {"sizes": [3, 4], "rate": 0.5, "count": 2}
+    with pytest.raises(UserError, match=r"rate: got 1\.5; is a probability below 1"):
+        replace(config, rate=np.float32(1.5))
+    with pytest.raises(UserError, match=r"count: got 2\.0; must be a whole number"):
+        replace(config, count=np.float64(2.0))

@@ -63,12 +63,18 @@ class Checked:
 def check_rules(values: Any) -> None:
     """Check the fields of a dataclass: first their types, then the rules in the types.
 
+    Lists become the tuples that the types name, and NumPy's numbers Python's: what was checked can be hashed
+    and stored as JSON, and equals what is read back.
+
     Raises:
         UserError: a field is of another type or breaks a rule: names the field, its value, the rule and the
             choices.
     """
     for name, kind in _types_of(type(values)).items():
-        whole(kind, getattr(values, name), name)
+        value = getattr(values, name)
+        plain = whole(kind, value, name)
+        if plain is not value:
+            object.__setattr__(values, name, plain)  # also where the dataclass is frozen
     rules = [(name, rule) for name, of_field in rules_of(type(values)).items() for rule in of_field]
     for name, rule in sorted(rules, key=lambda row: row[1].compares):
         value = getattr(values, name)

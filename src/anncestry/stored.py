@@ -5,6 +5,7 @@ Imports no torch.
 
 import json
 import math
+import numbers
 import types
 import typing
 from collections.abc import Mapping
@@ -69,7 +70,8 @@ def object_in(path: Path, value: object) -> dict[str, Any]:
 def typed(cls: type, values: object, source: str) -> dict[str, Any]:
     """Values for fields of a dataclass, of the types that its annotations name; lists become tuples.
 
-    A whole number may stand for a real one. Types that JSON has not are not looked at.
+    A whole number may stand for a real one, and NumPy's numbers become Python's. Types that JSON has not are
+    not looked at.
 
     Args:
         source: what holds the values, for the message.
@@ -128,6 +130,8 @@ def some_keys(values: Mapping[str, Any]) -> str:
 
 
 def _as(kind: Any, value: Any, field: str) -> Any:
+    if isinstance(value, numbers.Number) and hasattr(value, "item"):
+        value = value.item()  # pyright: ignore  # a number of NumPy, which JSON has not
     origin, parts = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
         if value is None and type(None) in parts:
