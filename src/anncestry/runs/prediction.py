@@ -50,7 +50,7 @@ def outputs(
     inputs: Tensor,
     lengths: Int[Tensor, "N"] | None = None,
     targets: Int[Tensor, "N T"] | None = None,
-) -> Float[Tensor, "N ..."]:
+) -> Float[Tensor, "N ..."] | Float[Tensor, "M V"]:
     """The model's raw outputs for a batch of inputs; see `Run.outputs`."""
 
     def of(rows: slice) -> Tensor:

@@ -413,13 +413,13 @@ class Run(RunFolder):
         inputs: Tensor,
         lengths: Int[Tensor, "N"] | None = None,
         targets: Int[Tensor, "N T"] | None = None,
-    ) -> Float[Tensor, "N ..."]:
+    ) -> Float[Tensor, "N ..."] | Float[Tensor, "M V"]:
         """The model's raw outputs for a batch of inputs, without gradients.
 
         Args:
             inputs: (N, \\*shape) as the signature says.
             lengths: of the inputs, where they are padded.
-            targets: where tokens are masked, and logits are wanted there alone.
+            targets: where tokens are masked, and logits are wanted of those M alone: (M, V).
 
         Raises:
             UserError: some outputs are NaN or infinite.
