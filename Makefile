@@ -65,13 +65,13 @@ demo: .venv/.run  ## the family's story on data that come with it, in five minut
 	$(BIN)/anncestry predict runs/bert-pydoc "The value of the [MASK] is returned ." "If the [MASK] is not found, an error is raised ."
 
 test: .venv/.test  ## run the test suite
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --shapes
 
 check: .venv/.dev  ## what CI runs: format, lint, types, tests, the wheel in an empty environment
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --shapes
 	$(MAKE) wheel
 
 format: .venv/.dev  ## rewrite the layout of the code

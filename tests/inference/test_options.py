@@ -43,6 +43,8 @@ def test_tasks_without_a_text_are_refused():
         (TEXT, {"temperature": 0, "samples": 2}, "samples: got 2; has no effect at `temperature=0`"),
         (TEXT, {"length": 0}, "length: got 0; must be at least 1"),
         (TEXT, {"samples": 0}, "samples: got 0; must be at least 1"),
+        (TEXT, {"samples": "3"}, "samples: got '3'; must be a whole number"),
+        (TEXT, {"length": 2.5}, "length: got 2.5; must be a whole number"),
         (TRANSLATION, {"top_p": 0.5}, "top_p: got '0.5'; has no effect on a run whose task is translation"),
         (
             TRANSLATION,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from numbers import Integral
 from typing import Any
 
 from anncestry.decoding import Sampling, Search
@@ -57,6 +58,7 @@ def check_options(signature: Signature, options: Mapping[str, Any]) -> None:
             require(name not in given, name, given.get(name), rule)
     check_ranking(given)
     for name in ("length", "samples"):
+        require(isinstance(given.get(name, 1), Integral), name, given.get(name), "must be a whole number")
         require(given.get(name, 1) >= 1, name, given.get(name), "must be at least 1")
 
 
