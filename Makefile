@@ -65,7 +65,7 @@ demo: .venv/.run  ## the family's story on data that come with it, in five minut
 	$(BIN)/anncestry predict runs/bert-pydoc "The value of the [MASK] is returned ." "If the [MASK] is not found, an error is raised ."
 
 test: .venv/.test  ## run the test suite
-	$(BIN)/python -m pytest -n 2 --shapes
+	$(BIN)/python -m pytest -n 2
 
 check: .venv/.dev  ## what CI runs: format, lint, types, tests, the wheel in an empty environment
 	$(BIN)/ruff format --check .

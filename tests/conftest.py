@@ -31,6 +31,11 @@ def pytest_configure(config: pytest.Config) -> None:
         sys.meta_path.insert(0, ShapeCheckedFinder())
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests begin first, so that no process waits at the end for one that another has just begun."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(autouse=True)
 def _own_random_state():
     """No test sees the random numbers of another."""

@@ -61,6 +61,7 @@ def changed(text: str, difference: str) -> str:
     return text.replace(before, after)
 
 
+@pytest.mark.slow
 def test_a_stranger_adds_an_architecture(tmp_path):
     for name in NEEDED:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

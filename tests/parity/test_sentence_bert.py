@@ -66,6 +66,7 @@ def test_likeness_is_as_people_say(run, shared):
     assert spearmanr((first * second).sum(1).numpy(), scores).statistic > 0.75  # 0.820 on all of them
 
 
+@pytest.mark.slow
 def test_the_way_back(folder, run, tmp_path):
     assert main(["export", str(run.folder), "--to", "huggingface", "--out", str(tmp_path / "back")]) == 0
     texts = ["Time flies like an arrow.", "Fruit flies like a banana."]

@@ -362,6 +362,7 @@ def test_mistakes_are_found_before_anything_is_written(wrong, message, tmp_path)
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two cores")
 def test_runs_at_once_are_the_runs_one_after_the_other(tmp_path):
     limits = {"models": ["mlp", "perceptron"], "epochs": 2, "seeds": 2}

@@ -26,6 +26,7 @@ def check_equal(one: list[dict], two: list[dict]) -> None:
         assert a["loss"] == pytest.approx(b["loss"], abs=1e-5), a
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_losses_of_one(tmp_path):
     words = ("mlp", "--data", "digits", "--width", "16", "--epochs", "1", "--clip-norm", "0.5")
     one = launch(tmp_path / "one", *words)
@@ -33,6 +34,7 @@ def test_two_processes_give_the_losses_of_one(tmp_path):
     check_equal(one, two)
 
 
+@pytest.mark.slow
 def test_a_carried_state_is_shared_out_and_resumed(tmp_path):
     text = tmp_path / "verse.txt"
     text.write_text("".join(f"{n} men went to mow, went to mow a meadow. " for n in range(400)))
@@ -56,6 +58,7 @@ def test_a_carried_state_is_shared_out_and_resumed(tmp_path):
     assert whole[-1]["loss"] == pytest.approx(two[-1]["loss"], abs=1e-5)
 
 
+@pytest.mark.slow
 def test_torchrun_starts_the_processes(tmp_path):
     words = ("mlp", "--data", "digits", "--width", "16", "--max-steps", "8")
     one = launch(tmp_path / "one", *words)

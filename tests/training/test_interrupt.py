@@ -47,6 +47,7 @@ def whole(tmp_path_factory) -> dict:
     return read_tensors(folder / "model.safetensors")[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
 def test_a_stopped_run_says_how_to_go_on_and_ends_with_the_same_bits(tmp_path, whole, number, code):
     folder = tmp_path / "run"

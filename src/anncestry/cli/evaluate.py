@@ -56,7 +56,7 @@ def heeded(source: Source) -> tuple[str, ...]:
 
 def run(arguments: Arguments) -> int:
     """Print the metrics."""
-    from anncestry.cli.progress import reading
+    from anncestry.cli.progress import long_work
     from anncestry.errors import require
     from anncestry.inference.options import settings_of_search
     from anncestry.runs.run import Run
@@ -74,9 +74,9 @@ def run(arguments: Arguments) -> int:
         rule = "says how other data are read; give --data too"
         require(arguments.data is not None, flag(name), value, rule)
         options = replace(options or trained.data_options or DataOptions(), **{name: value})
-    with reading():
+    with long_work() as bar:
         scored = trained.examples(arguments.data, arguments.split, options)
-    found = trained.evaluate(scored, search=search)
+        found = trained.evaluate(scored, search=search, progress=bar("scoring"))
     notes = found.notes if arguments.data is not None else ()
     (_print_json if arguments.json else _print)(found, notes)
     return 0

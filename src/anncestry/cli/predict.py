@@ -102,7 +102,7 @@ def _predict(trained: "Run", sources: Sources, arguments: Arguments) -> int:
     from anncestry.runs.inside.reconstructions import reconstruction_page
 
     out = arguments.options.get("out")
-    rows = (row for source in sources for row in trained.predict(source))
+    rows = (row for source in sources for row in _watched(trained.predict, source))
     if out is not None and trained.signature.task != "reconstruction":
         print(f"{write_rows(out, rows):,} rows: {out}")
         return 0
@@ -122,7 +122,7 @@ def _embed(trained: "Run", sources: Sources, arguments: Arguments) -> int:
     processor: Any = trained.processor
     lines = processor.texts(sources)
     texts = [as_pair(line) for line in lines]
-    vectors: Any = trained.embed(texts)
+    vectors: Any = _watched(trained.embed, texts)
     if note := cut_note(processor, texts):
         print(note, file=sys.stderr)
     out = arguments.options.get("out")
@@ -144,7 +144,7 @@ def _generate(trained: "Run", sources: Sources, arguments: Arguments) -> int:
     key = "translation" if trained.signature.task == "translation" else "caption"
     generated = []
     for source in sources:
-        rows = trained.generate(source, **options, alignments=out is not None)
+        rows = _watched(trained.generate, source, **options, alignments=out is not None)
         generated.append((source, rows))
         for number, row in enumerate(rows, 1):
             if arguments.json:
@@ -177,13 +177,21 @@ def _continue(trained: "Run", sources: Sources, arguments: Arguments) -> int:
                 sys.stdout.flush()
             print()
             continue
-        for number, row in enumerate(trained.generate(source, **options)):
+        for number, row in enumerate(_watched(trained.generate, source, **options)):
             _remark(row["input"], "" if number else row.get("note", ""))
             if arguments.json:
                 print_json(row)
             else:
                 print_texts(row, "text", end="\n\n" if "n_best" in row or not searched else "\n")
     return 0
+
+
+def _watched(method: Any, inputs: Any, **options: Any) -> Any:
+    """What a method of the run gives for inputs; a bar shows how far it is."""
+    from anncestry.cli.progress import long_work
+
+    with long_work() as bar:
+        return method(inputs, **options, progress=bar("predicting"))
 
 
 def _remark(label: str, note: str) -> None:

@@ -1,7 +1,8 @@
-"""How far it is: the reading of many files, and training with loss, metric, throughput and time left."""
+"""How far it is: reading, scoring, predicting, and training with loss, metric, throughput and time left."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -9,27 +10,36 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from anncestry.data.readers.watching import watched
 
 STEPS = 200
-"""How often a bar is drawn at most, over all that is read."""
+"""How often a bar is drawn at most, over all that is done."""
 
 
 @contextmanager
-def reading() -> Iterator[None]:
-    """Within it, a bar on standard error shows how far the reading of many files is."""
+def long_work() -> Iterator[Callable[[str], Callable[[int, int], None]]]:
+    """Within it, a bar on standard error shows how far the reading of many files is.
+
+    It gives a function that makes the ``progress`` of other long work from a word for it, ``bar("scoring")``.
+    """
+    console = Console(stderr=True)
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=12),
         TextColumn("{task.completed:,.0f} of {task.total:,.0f}"),
-        console=Console(stderr=True),
+        console=console,
+        disable=not console.is_terminal,  # else it leaves a blank line in a log
         transient=True,
+        redirect_stdout=False,  # what is printed may be piped
     )
-    task = bar.add_task("reading data", total=1, visible=False)
+    task, drawn = bar.add_task("reading data", total=1, visible=False), ("", 0)
 
-    def watch(what: str, done: int, total: int) -> None:
-        if total > 1 and done % max(1, total // STEPS) == 0:
-            bar.update(task, description=f"reading {what}", completed=done, total=total, visible=done < total)
+    def show(what: str, done: int, total: int) -> None:
+        nonlocal drawn
+        part = (what, done * STEPS // max(1, total))
+        if total > 1 and part != drawn:
+            drawn = part
+            bar.update(task, description=what, completed=done, total=total, visible=done < total)
 
-    with bar, watched(watch):
-        yield
+    with bar, watched(lambda what, done, total: show(f"reading {what}", done, total)):
+        yield lambda what: partial(show, what)
 
 
 class TrainingProgress:

@@ -12,7 +12,7 @@ from anncestry.arrays import Int, Tensor
 from anncestry.data.processors.given import Given
 from anncestry.decoding import Sampling, Search, decode, read_prompt, sample
 from anncestry.engine.prediction import Prediction
-from anncestry.engine.progress import Counter
+from anncestry.engine.progress import Counter, Progress
 
 WINDOW = 8  # tokens that are decoded together
 UNFINISHED, MOST_BYTES = "\ufffd", 4  # a character of which a token holds but some bytes, and their number
@@ -50,6 +50,41 @@ def read_given(model: nn.Module, processor: Any, given: Given) -> Prompt:
     note = f"only its last {positions} of {len(tokens)} tokens are read; the net has no more positions"
     cut = len(tokens) > positions
     return Prompt(label, tokens, tokens[-positions:], note if cut else "")
+
+
+def continue_prompts(
+    model: nn.Module,
+    processor: Any,
+    inputs: Given,
+    settings: Sampling | Search,
+    length: int,
+    num_samples: int,
+    seed: int | torch.Generator | None,
+    prediction: Prediction,
+    progress: Progress | None = None,
+) -> list[dict[str, Any]]:
+    """The continuations of prompts, which a language model samples or a beam search finds.
+
+    Args:
+        model: in evaluation mode, prepared by ``prediction``.
+        inputs: a prompt as for `read_given`, or a list of them.
+        length: of each continuation, in tokens.
+        num_samples: how many continuations of each prompt are sampled.
+        seed: as for `generator_of`; the samples of all prompts are drawn with one generator.
+        progress: called with how many tokens are done, and how many there are.
+
+    Returns:
+        The rows of `sample_rows` or `search_row`, in the order of the prompts.
+    """
+    given, random = inputs if isinstance(inputs, list) else [inputs], generator_of(seed)
+    prompts = [read_given(model, processor, one) for one in given]
+    counter, rows = Counter(progress, length * len(prompts)), []
+    for prompt in prompts:
+        if isinstance(settings, Search):
+            rows.append(search_row(model, processor, prompt, settings, prediction, counter))
+        else:
+            rows += sample_rows(model, processor, prompt, settings, length, random, num_samples, counter)
+    return rows
 
 
 def sample_rows(

@@ -13,7 +13,7 @@ from anncestry.data import DataOptions, Whole
 from anncestry.data.processors import VectorProcessor
 from anncestry.data.processors.given import Given, Text
 from anncestry.decoding import Sampling, Search
-from anncestry.engine.progress import Counter, Progress
+from anncestry.engine.progress import Progress
 from anncestry.errors import require
 from anncestry.inference import continuation
 from anncestry.inference.embedding import Embedded, embed_texts, embed_words
@@ -177,37 +177,14 @@ class Run(RunFolder):
         if self.signature.task == "language-model":
             rule = "has no effect on a run whose task is language-model"
             require(not alignments, "alignments", alignments, rule)
-            return self._continued(inputs, options, search, progress)
+            settings, length = settings_of_continuation(options, search)
+            about = (settings, length, samples or 1, seed, self.prediction, progress)
+            return continuation.continue_prompts(self.predictor, self.processor, inputs, *about)
         settings = settings_of_search(self.signature, options, search)
         if alignments:
             check_alignment(self)
         about = (inputs, settings, alignments, self.prediction, progress)
         return generate_rows(self.predictor, self.processor, *about)
-
-    def _continued(
-        self,
-        inputs: Given,
-        options: dict[str, Any],
-        search: Search | Sampling | None,
-        progress: Progress | None,
-    ) -> list[dict[str, Any]]:
-        """The continuations of prompts; see `generate`."""
-        settings, length = settings_of_continuation(options, search)
-        given = [inputs] if not isinstance(inputs, list) else inputs
-        prompts = [continuation.read_given(self.model, self.processor, one) for one in given]
-        counter, rows, random = (
-            Counter(progress, length * len(prompts)),
-            [],
-            continuation.generator_of(options["seed"]),
-        )
-        for prompt in prompts:
-            if isinstance(settings, Search):
-                about = (prompt, settings, self.prediction, counter)
-                rows.append(continuation.search_row(self.predictor, self.processor, *about))
-            else:
-                how = (prompt, settings, length, random, options["samples"] or 1, counter)
-                rows += continuation.sample_rows(self.predictor, self.processor, *how)
-        return rows
 
     def stream(
         self,

@@ -153,34 +153,31 @@ def test_cross_encoders(tmp_path, count):
 
 
 TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "paris", "is", "the", "capital", "of", "france", ".")
-V, D = len(TOKENS), 8
-NET = {
-    "input_size": V, "output_size": V, "hidden_size": D, "num_layers": 2, "num_heads": 2, "num_positions": 16,
-    "seq_len": 16, "separator": 3,
-}  # fmt: skip
+D = 8
 
 
-def model_of(**changes):
-    model = create("bert", **{**NET, **changes}).eval()
+def encoder(**changes):
+    sizes = {
+        "input_size": len(TOKENS),
+        "hidden_size": D,
+        "num_layers": 2,
+        "num_heads": 2,
+        "num_positions": 16,
+    }
+    model = create("bert", **sizes, seq_len=16, separator=3, **changes).eval()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
     return model
 
 
-def saved(folder, model=None, tensors=None, config=None, words=TOKENS, classes=()):
-    """A folder of Hugging Face's, with changes."""
-    made = to_bert((model or model_of()).state_dict(), (model or model_of()).config, TextFacts(classes))
+def saved(folder, model):
+    """The folder of transformers that a model goes out to."""
+    made = to_bert(model.state_dict(), model.config, TextFacts(()))
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(made.tensors if tensors is None else tensors(made.tensors), folder / "model.safetensors")
-    (folder / "config.json").write_text(json.dumps(made.config | (config or {})))
-    (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in words))
+    save_file(made.tensors, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps(made.config))
+    (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in TOKENS))
     return folder
-
-
-def same(found, model):
-    wanted = model.state_dict()
-    assert found.tensors.keys() == wanted.keys()
-    assert all(torch.equal(found.tensors[name], wanted[name]) for name in wanted)
 
 
 # ---- what runs do ---------------------------------------------------------------------------------------
@@ -193,7 +190,7 @@ def exported(run, folder):
 
 def sentences(folder, pooling="mean", normalize=True, inner="", longest=7, **changes):
     """A folder of sentence-transformers."""
-    model = model_of(task="embedding", output_size=D, pooling="pooler")
+    model = encoder(task="embedding", output_size=D, pooling="pooler")
     saved(folder / inner, model)
     kinds = ["Transformer", "Pooling", *(["Normalize"] if normalize else [])]
     paths = [inner, "1_Pooling", "2_Normalize"]
@@ -252,11 +249,13 @@ def test_vectors_of_texts(tmp_path, capsys, pooling, normalize, inner):
     for name in ("pooling", "unit_length"):
         assert again.config[name] == getattr(run.model.config, name)
     assert again.reader["max_tokens"] == 7
-    same(again, run.model)
+    wanted = run.model.state_dict()
+    assert again.tensors.keys() == wanted.keys()
+    assert all(torch.equal(again.tensors[name], wanted[name]) for name in wanted)
 
 
 def test_a_body_with_a_pooler_gives_what_it_pools(tmp_path, capsys):
-    model = model_of(task="embedding", output_size=D, pooling="pooler")
+    model = encoder(task="embedding", output_size=D, pooling="pooler")
     folder = saved(tmp_path / "theirs", model)
     assert main(["import", str(folder), str(tmp_path / "run")]) == 0
     assert "pooling=pooler is assumed" in capsys.readouterr().err
@@ -291,7 +290,7 @@ def test_poolings_that_are_not_known(tmp_path):
 
 
 def test_only_encoders_without_a_head_embed(tmp_path):
-    folder = saved(tmp_path / "theirs")
+    folder = saved(tmp_path / "theirs", encoder(output_size=len(TOKENS)))
     run = write_import(tmp_path / "run", import_weights(folder), folder)
     with pytest.raises(UserError, match="its task is masked-lm"):
         run.embed(["paris"])
