@@ -23,6 +23,7 @@ OF_MODULES = {
     "anncestry.claims.experiments",
     "anncestry.cli",
     "anncestry.data.readers",
+    "anncestry.engine.native",
     "anncestry.timeline.branches",
     "anncestry.timeline.ledgers",
 }
