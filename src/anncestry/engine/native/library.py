@@ -127,6 +127,8 @@ def _compile(instructions: str, kept: Path) -> None:
     print("anncestry: compiling the native kernels for this processor, once", file=sys.stderr, flush=True)
     from torch.utils import cpp_extension  # costs half a second, and is needed here alone
 
+    before = os.environ.get("CXX")
+    os.environ["CXX"] = str(_compiler())  # where cpp_extension looks for it
     try:
         cpp_extension.load(
             name="kernels",
@@ -141,6 +143,9 @@ def _compile(instructions: str, kept: Path) -> None:
         write_text(failed, f"{error}\n")
         raise Missing(f"they could not be compiled; {failed} says why") from error
     finally:
+        os.environ.pop("CXX")
+        if before is not None:
+            os.environ["CXX"] = before
         shutil.rmtree(room, ignore_errors=True)
 
 
