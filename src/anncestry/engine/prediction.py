@@ -4,7 +4,7 @@ import copy
 import functools
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 import torch
@@ -13,6 +13,7 @@ from torch import nn
 from anncestry.arrays import Tensor
 from anncestry.engine.int8 import int8_kind
 from anncestry.engine.precision import fast_float32
+from anncestry.engine.threads import fastest_threads
 from anncestry.engine.weight_cache import caching_weights
 from anncestry.errors import require
 
@@ -27,10 +28,12 @@ class Prediction:
         precision: ``32``; ``bf16``: weights and all that is computed in bfloat16; ``int8``: the products of
             linear layers in 8-bit integers, and all else in bfloat16 where this processor is fast at it.
         weight_cache: what was made of the weights, for the next time (`engine.weight_cache`).
+        contests: what was found out about threads, for the next time (`engine.threads`).
     """
 
     precision: str = "32"
     weight_cache: dict = field(default_factory=dict)
+    contests: dict = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         require(self.precision in PRECISIONS, "precision", self.precision, "must be one of", PRECISIONS)
@@ -55,6 +58,11 @@ class Prediction:
     def caching_weights(self) -> AbstractContextManager:
         """What a thread beside the one that is within `scope` needs of its own, with ``torch.no_grad``."""
         return caching_weights(self.weight_cache, int8=self.precision == "int8")
+
+    def threads(self, device: torch.device, kind: str, *sizes: int) -> AbstractContextManager:
+        """For one call of a kind of work, within `scope`: the number of threads with which it is fastest
+        (`engine.threads.fastest_threads`)."""
+        return fastest_threads(self.contests, kind, *sizes) if device.type == "cpu" else nullcontext()
 
 
 @contextmanager
