@@ -26,6 +26,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from anncestry.arrays import Float, Tensor
+from anncestry.engine.native.bottlenecks import Bottlenecks
 from anncestry.layers.images.batch_norm_folding import (
     Folding,
     Statistics,
@@ -36,7 +37,6 @@ from anncestry.layers.images.batch_norm_folding import (
 from anncestry.layers.images.config import ImageConfig, is_small, problem
 from anncestry.layers.images.dense_block import (
     DenseWeights,
-    FrozenLayer,
     dense_block,
     frozen,
     frozen_dense_block,
@@ -179,7 +179,7 @@ class DenseBlock(nn.ModuleDict):
         if not all(layer.is_untouched() for layer in self.values()):  # pyright: ignore
             return self.plain(x)
         if predicts(self) and not torch.is_autocast_enabled("cpu"):
-            return frozen_dense_block(x, self.frozen(), self.growth_rate)
+            return frozen_dense_block(x, self.frozen(), x.shape[1] + self.growth_rate * len(self))
         if torch.is_grad_enabled() and self.training and self.dropout == 0:
             return self.by_hand(x)
         return self.plain(x)
@@ -203,7 +203,7 @@ class DenseBlock(nn.ModuleDict):
             see(layer.norm2, narrow, count)
         return maps
 
-    def frozen(self) -> list[FrozenLayer]:
+    def frozen(self) -> Bottlenecks:
         """The layers with the statistics of the training; made once while predictions last."""
         layers: list[Any] = list(self.values())
         parts = [(layer.weights(), seen(layer.norm1), seen(layer.norm2)) for layer in layers]

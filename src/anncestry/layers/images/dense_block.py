@@ -23,19 +23,17 @@ and applied once.
 The memory is that of Pleiss et al., "Memory-efficient implementation of DenseNets", 1707.06990.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch.autograd.function import once_differentiable
 
 from anncestry.arrays import Float, Tensor
-from anncestry.engine.packed import packed_or_plain_convolution, packed_or_plain_linear_relu
+from anncestry.engine.native.bottlenecks import Bottleneck, Bottlenecks
 from anncestry.engine.weight_cache import cached_weights
 from anncestry.layers.images.batch_norm_folding import Statistics, affine, bounded
 
 CHUNK = 2**20  # numbers of a part of X that are worked on at once, while they are in the cache
-LARGEST = 2**24  # numbers of X that predictions work on at once
 
 
 class DenseWeights(NamedTuple):
@@ -67,60 +65,29 @@ def dense_block(
     return maps, Statistics(mean, variance), [Statistics(*pair) for pair in pairs]
 
 
-class FrozenLayer(NamedTuple):
-    """A bottleneck layer whose statistics are fixed: of the first normalisation the bounds are left, and the
-    1x1 kernels have taken up the rest of it and the second (`anncestry.layers.images.batch_norm_folding`).
-
-    Attributes:
-        low, high: the bounds; ``high`` is None where no map has an upper one.
-        narrow: the 1x1 kernels and the ReLU behind them: (N, m) to (N, 4k).
-        spread: the 3x3 kernels: (B, 4k, H, W) to (B, k, H, W).
-    """
-
-    low: Float[Tensor, "C2"]
-    high: Float[Tensor, "C2"] | None
-    narrow: Callable[[Tensor], Tensor]
-    spread: Callable[[Tensor], Tensor]
-
-
-def freeze(layer: DenseWeights, of_maps: Statistics, of_narrow: Statistics, epsilon: float) -> FrozenLayer:
-    """The layer with the statistics it has seen in training."""
-    dtype = layer.spread.dtype
+def freeze(layer: DenseWeights, of_maps: Statistics, of_narrow: Statistics, epsilon: float) -> Bottleneck:
+    """The layer with the statistics it has seen in training: of the first normalisation the bounds are
+    left, and the 1x1 kernels take up the rest of it and the second (`layers.images.batch_norm_folding`)."""
     a, b, low, high = bounded(*affine(of_maps, layer.gain1, layer.shift1, epsilon))
     c, d = affine(of_narrow, layer.gain2, layer.shift2, epsilon)
     kernel = layer.narrow.flatten(1)
     narrow, bias = kernel * a * c[:, None], kernel.to(b.dtype) @ b * c + d
-    return FrozenLayer(
-        low.to(dtype),
-        None if (a >= 0).all() else high.to(dtype),
-        packed_or_plain_linear_relu(narrow.to(dtype), bias.to(dtype)),
-        packed_or_plain_convolution(layer.spread),
-    )
+    parts = (low, high, narrow, bias, layer.spread.detach())
+    return Bottleneck(*(part.to(layer.spread.dtype) for part in parts))
 
 
-def frozen(layers: list[tuple[DenseWeights, Statistics, Statistics]], epsilon: float) -> list[FrozenLayer]:
-    """`freeze` for the layers of a block; while predictions last it is done once."""
+def frozen(layers: list[tuple[DenseWeights, Statistics, Statistics]], epsilon: float) -> Bottlenecks:
+    """The layers of a block with fixed statistics; while predictions last they are made once."""
     parts = tuple(tensor for layer in layers for group in layer for tensor in group)
-    return cached_weights(parts, lambda: [freeze(*layer, epsilon) for layer in layers])
+    return cached_weights(parts, lambda: Bottlenecks([freeze(*layer, epsilon) for layer in layers]))
 
 
-def frozen_dense_block(x: Float[Tensor, "B C H W"], layers: list[FrozenLayer], growth_rate: int) -> Tensor:
-    """The maps (B, D, H, W) that a block hands on when its statistics are fixed; no gradients."""
+def frozen_dense_block(x: Float[Tensor, "B C H W"], layers: Bottlenecks, num_maps: int) -> Tensor:
+    """The maps (B, ``num_maps``, H, W) that a block hands on when its statistics are fixed; no gradients."""
     B, C, H, W = x.shape
-    X = x.new_empty(B * H * W, C + growth_rate * len(layers))
+    X = x.new_empty(B * H * W, num_maps)
     X[:, :C] = _rows(x)
-    several = max(1, LARGEST // (H * W * X.shape[1]))  # images at a time
-    for first in range(0, B, several):
-        part = X[first * H * W : (first + several) * H * W]
-        for number, layer in enumerate(layers):
-            m = C + growth_rate * number
-            maps = part[:, :m]
-            if layer.high is None:
-                t = torch.maximum(maps, layer.low)
-            else:
-                t = torch.clamp(maps, layer.low, layer.high)
-            h = _maps(layer.narrow(t), part.shape[0] // (H * W), H, W)
-            part[:, m : m + growth_rate] = _rows(layer.spread(h))
+    layers(X, H, W)
     return _maps(X, B, H, W)
 
 
