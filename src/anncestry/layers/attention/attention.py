@@ -17,6 +17,8 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Bool, Float, Tensor
+from anncestry.engine.native.cache_attention import cache_attention
+from anncestry.engine.native.cache_attention import fits as fits_the_kernel
 from anncestry.layers.attention.key_value_cache import KeyValueCache
 from anncestry.layers.linear import Linear
 
@@ -90,7 +92,11 @@ class SelfAttention(Attention):
 
     def project(self, x: Float[Tensor, "B T D"]) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values (B, h, T, d)."""
-        queries, keys, values = self.qkv(x).chunk(3, dim=-1)
+        return self.split(self.qkv(x))
+
+    def split(self, projected: Float[Tensor, "B T 3*inner"]) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values (B, h, T, d)."""
+        queries, keys, values = projected.chunk(3, dim=-1)
         return self.heads(queries), self.heads(keys), self.heads(values)
 
     def forward(
@@ -108,13 +114,26 @@ class SelfAttention(Attention):
                 ``layer``; theirs is written there. It has already been extended by them. Where several
                 hypotheses follow a sequence, T is their number; else it is that of new tokens.
         """
-        queries, keys, values = self.project(x)
-        if cache is None:
-            return self.attend(queries, keys, values, visible, causal)
+        projected = self.qkv(x)
+        if cache is not None and cache.begins_with(x.shape[1]):
+            queries, keys, values = self.split(projected)
+            cache.write(layer, keys, values)
+            return self.attend(queries, keys, values, causal=x.shape[1] > 1)
+        if cache is not None:
+            return self.out(self._look_back(projected, cache, layer))
+        return self.attend(*self.split(projected), visible, causal)
+
+    def _look_back(
+        self, projected: Float[Tensor, "N T 3*inner"], cache: KeyValueCache, layer: int
+    ) -> Float[Tensor, "N T inner"]:
+        """What the newest positions see of all that the cache holds, where theirs is written."""
+        visible, held = cache.mask(projected.shape[1]), cache.layer(layer)
+        marks = None if visible is None else visible.squeeze(1)
+        if fits_the_kernel(projected, *held, marks):
+            return cache_attention(projected, *held, marks)
+        queries, keys, values = self.split(projected)
         keys, values = cache.write(layer, keys, values)
-        if cache.begins_with(queries.shape[2]):
-            return self.attend(queries, keys, values, causal=queries.shape[2] > 1)
-        return self.attend(queries, keys, values, cache.mask(queries.shape[2]))
+        return scaled_dot_product(queries, keys, values, visible).transpose(1, 2).flatten(2)
 
     def weights(
         self,

@@ -92,6 +92,11 @@ class KeyValueCache:
         mine[0, :, :, new], mine[1, :, :, new] = keys, values
         return mine[0, :, :, : self._positions], mine[1, :, :, : self._positions]
 
+    def layer(self, layer: int) -> tuple[Float[Tensor, "N h P d"], Float[Tensor, "N h P d"]]:
+        """The keys and values of a layer, where they lie; the newest may not be written yet."""
+        mine = self._room.numbers[layer]
+        return mine[0, :, :, : self._positions], mine[1, :, :, : self._positions]
+
     def mask(self, num_queries: int) -> Bool[Tensor, "N 1 #T P"] | None:
         """Which positions each of the newest queries sees; None where all see all."""
         if self._marks is not None:
