@@ -1,6 +1,11 @@
 import torch
 
-from anncestry.engine.weight_cache import cached_weights, caching_weights, is_caching_weights
+from anncestry.engine.weight_cache import (
+    cached_for,
+    cached_weights,
+    caching_weights,
+    is_caching_weights,
+)
 
 
 def test_a_weight_cache_outlives_its_scope_and_notices_changes():
@@ -19,6 +24,35 @@ def test_a_weight_cache_outlives_its_scope_and_notices_changes():
         torch.testing.assert_close(cached_weights((weight,), double), weight * 2)
     assert len(made) == 2
     assert not is_caching_weights()
+
+
+def test_what_modules_hold_is_watched_as_a_whole():
+    norm, conv, made = torch.nn.BatchNorm2d(2), torch.nn.Conv2d(2, 2, 1), []
+
+    def make():
+        made.append(1)
+        return len(made)
+
+    def find():
+        return cached_for([norm, conv], make)
+
+    with torch.no_grad(), caching_weights(weight_cache := {}):
+        assert [find(), find()] == [1, 1]
+        norm.running_mean.add_(1)
+        assert [find(), find()] == [2, 2]
+        conv.bias = torch.nn.Parameter(conv.bias.clone())
+        assert [find(), find()] == [3, 3]
+        conv.weight.data = conv.weight.data.clone()
+        assert [find(), find()] == [4, 4]
+        assert len(weight_cache) == 1
+    assert [find(), find()] == [5, 6]  # outside nothing is kept
+
+
+def test_what_modules_hold_of_inference_mode_has_no_version():
+    with torch.inference_mode():
+        linear = torch.nn.Linear(2, 2)
+    with torch.no_grad(), caching_weights():
+        assert cached_for([linear], lambda: [1]) is cached_for([linear], lambda: [2])
 
 
 def test_without_a_weight_cache_it_ends_with_the_outermost_scope():

@@ -26,7 +26,8 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from anncestry.arrays import Float, Tensor
-from anncestry.engine.native.bottlenecks import Bottlenecks
+from anncestry.engine.native.dense_block import Bottlenecks
+from anncestry.engine.weight_cache import cached_for
 from anncestry.layers.images.batch_norm_folding import (
     Folding,
     Statistics,
@@ -38,7 +39,7 @@ from anncestry.layers.images.config import ImageConfig, is_small, problem
 from anncestry.layers.images.dense_block import (
     DenseWeights,
     dense_block,
-    frozen,
+    freeze,
     frozen_dense_block,
 )
 from anncestry.layers.initialisation import initialise_he_fan_out
@@ -206,8 +207,15 @@ class DenseBlock(nn.ModuleDict):
     def frozen(self) -> Bottlenecks:
         """The layers with the statistics of the training; made once while predictions last."""
         layers: list[Any] = list(self.values())
-        parts = [(layer.weights(), seen(layer.norm1), seen(layer.norm2)) for layer in layers]
-        return frozen(parts, layers[0].norm1.eps)
+
+        def freeze_all() -> Bottlenecks:
+            seen_by = [(seen(layer.norm1), seen(layer.norm2), layer.norm1.eps) for layer in layers]
+            return Bottlenecks(
+                [freeze(layer.weights(), *of) for layer, of in zip(layers, seen_by, strict=True)]
+            )
+
+        parts = [part for one in layers for part in (one.norm1, one.conv1, one.norm2, one.conv2)]
+        return cached_for(parts, freeze_all)
 
 
 def see(norm: nn.BatchNorm2d, batch: Statistics, count: int) -> None:

@@ -21,8 +21,9 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
+from anncestry.engine.native.dense_block import AverageProduct
 from anncestry.engine.weight_cache import cached_weights, is_caching_weights
-from anncestry.layers.watching import untouched, watched
+from anncestry.layers.watching import untouched
 
 
 class Statistics(NamedTuple):
@@ -95,20 +96,19 @@ def conv_norm(
 def norm_relu_average_conv(
     norm: nn.BatchNorm2d, pool: nn.Module, conv: nn.Conv2d, x: Float[Tensor, "B C H W"]
 ) -> Float[Tensor, "B K H2 W2"]:
-    """``conv(pool(ReLU(norm(x))))`` for an averaging ``pool`` and a 1x1 ``conv`` without a bias; where the
-    normalisation is fixed, nothing of it is left but the bounds."""
-    if watched(pool) or not is_fixed(norm, conv):
+    """``conv(pool(ReLU(norm(x))))`` for an average over 2 x 2 positions, fewer at the edges, and a 1x1
+    ``conv`` without a bias; where the normalisation is fixed, nothing of it is left but the bounds."""
+    if not (untouched(pool, nn.AvgPool2d) and is_fixed(norm, conv)):
         return conv(pool(norm(x).relu_()))
 
-    def fold() -> tuple[list[Tensor], Tensor, Tensor]:
+    def fold() -> AverageProduct:
         bounds = bounded(*affine(seen(norm), norm.weight, norm.bias, norm.eps))
-        kernel = (conv.weight * bounds.a[:, None, None]).contiguous(memory_format=torch.channels_last)
+        kernel = conv.weight * bounds.a[:, None, None]
         bias = conv.weight.flatten(1).to(bounds.b.dtype) @ bounds.b
-        dtype = conv.weight.dtype
-        return [bound[:, None, None].to(dtype) for bound in bounds[2:]], kernel.to(dtype), bias.to(dtype)
+        parts = (bounds.low, bounds.high, kernel, bias)
+        return AverageProduct(*(part.to(conv.weight.dtype) for part in parts))
 
-    sides, kernel, bias = cached_weights((conv.weight, norm.weight, norm.bias, *seen(norm)), fold)
-    return torch.conv2d(pool(torch.clamp(x, *sides)), kernel, bias)
+    return cached_weights((conv.weight, norm.weight, norm.bias, *seen(norm)), fold)(x)
 
 
 class Folding(nn.Sequential):

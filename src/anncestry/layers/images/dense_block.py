@@ -29,8 +29,7 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from anncestry.arrays import Float, Tensor
-from anncestry.engine.native.bottlenecks import Bottleneck, Bottlenecks
-from anncestry.engine.weight_cache import cached_weights
+from anncestry.engine.native.dense_block import Bottleneck, Bottlenecks
 from anncestry.layers.images.batch_norm_folding import Statistics, affine, bounded
 
 CHUNK = 2**20  # numbers of a part of X that are worked on at once, while they are in the cache
@@ -74,12 +73,6 @@ def freeze(layer: DenseWeights, of_maps: Statistics, of_narrow: Statistics, epsi
     narrow, bias = kernel * a * c[:, None], kernel.to(b.dtype) @ b * c + d
     parts = (low, high, narrow, bias, layer.spread.detach())
     return Bottleneck(*(part.to(layer.spread.dtype) for part in parts))
-
-
-def frozen(layers: list[tuple[DenseWeights, Statistics, Statistics]], epsilon: float) -> Bottlenecks:
-    """The layers of a block with fixed statistics; while predictions last they are made once."""
-    parts = tuple(tensor for layer in layers for group in layer for tensor in group)
-    return cached_weights(parts, lambda: Bottlenecks([freeze(*layer, epsilon) for layer in layers]))
 
 
 def frozen_dense_block(x: Float[Tensor, "B C H W"], layers: Bottlenecks, num_maps: int) -> Tensor:

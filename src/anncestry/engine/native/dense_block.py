@@ -1,7 +1,8 @@
-"""The bottleneck layers of a dense block in one call; what lies between two convolutions stays in the cache.
+"""A dense block's bottleneck layers in one call, and the transition behind it in another, for fixed weights.
 
 For a few images PyTorch's operators take as long to be called, to hand work to threads, and to copy in and
-out of their layouts as to compute. The kernel's products are summed in registers over rows as they lie.
+out of their layouts as to compute. The kernel's products are summed in registers over rows as they lie; what
+lies between two convolutions stays in the cache.
 """
 
 from collections.abc import Callable, Sequence
@@ -74,6 +75,44 @@ class Bottlenecks:
                 part[:, m : m + self.growth_rate] = y.reshape(-1, self.growth_rate)
 
 
+class AverageProduct:
+    """``kernels * average(clamp(x, low, high)) + bias``, averages over 2 x 2 positions, fewer at the edges.
+
+    Args:
+        low, high: of each of the C maps that are read.
+        kernels: 1x1.
+    """
+
+    def __init__(
+        self,
+        low: Float[Tensor, "C"],
+        high: Float[Tensor, "C"],
+        kernels: Float[Tensor, "K C 1 1"],
+        bias: Float[Tensor, "K"],
+    ) -> None:
+        self._bounds = [bound[:, None, None] for bound in (low, high)]
+        self._kernels, self._bias = kernels.contiguous(memory_format=torch.channels_last), bias
+        floats = kernels.dtype == torch.float32 and kernels.device.type == "cpu"
+        self._kernel = kernel("transition", "pppiiiiii") if floats else None
+        if self._kernel is not None:
+            self._weights = torch.cat([low, high, _padded(bias), _in_groups(kernels.flatten(1))])
+
+    def __call__(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K H2 W2"]:
+        dense = x.dtype == torch.float32 and x.is_contiguous(memory_format=torch.channels_last)
+        if self._kernel is None or not dense:
+            return self.plain(x)
+        B, C, H, W = x.shape
+        K = self._bias.shape[0]
+        y = x.new_empty(B, -(-H // 2), -(-W // 2), K)
+        self._kernel(address(x), address(self._weights), address(y), B, H, W, C, K, torch.get_num_threads())
+        return y.permute(0, 3, 1, 2)
+
+    def plain(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K H2 W2"]:
+        """The same by PyTorch's operators."""
+        averages = torch.nn.functional.avg_pool2d(torch.clamp(x, *self._bounds), 2, ceil_mode=True)
+        return torch.conv2d(averages, self._kernels, self._bias)
+
+
 def _operators(layer: Bottleneck) -> tuple[Callable[[Tensor], Tensor], ...]:
     low, high, narrow, bias, spread = layer
     if torch.isinf(high).all():
@@ -85,11 +124,14 @@ def _operators(layer: Bottleneck) -> tuple[Callable[[Tensor], Tensor], ...]:
 
 def _laid_out(layer: Bottleneck) -> Float[Tensor, "_"]:
     """Its numbers in the order in which the kernel reads them; kernels that are not there are 0."""
-    P = layer.bias.shape[0]
-    more = _up(P) * GROUP - P
-    bias = torch.nn.functional.pad(layer.bias, (0, more))
+    bias = _padded(layer.bias)
+    more = bias.shape[0] - layer.bias.shape[0]
     spread = torch.nn.functional.pad(layer.spread, (0, 0, 0, 0, 0, more)).permute(0, 2, 3, 1).flatten(1)
     return torch.cat([layer.low, layer.high, bias, _in_groups(layer.narrow), _in_groups(spread)])
+
+
+def _padded(bias: Float[Tensor, "K"]) -> Float[Tensor, "K2"]:
+    return torch.nn.functional.pad(bias, (0, _up(bias.shape[0]) * GROUP - bias.shape[0]))
 
 
 def _in_groups(kernels: Float[Tensor, "K D"]) -> Float[Tensor, "_"]:

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from anncestry.engine.native import bottlenecks as module
-from anncestry.engine.native.bottlenecks import Bottleneck, Bottlenecks
+from anncestry.engine.native import dense_block as module
+from anncestry.engine.native.dense_block import AverageProduct, Bottleneck, Bottlenecks
 
 
 def layers(read=5, growth_rate=3, narrow=12, count=3, dtype=torch.float32):
@@ -74,3 +74,25 @@ def test_what_is_no_number_stays_none(instructions):
     X[4, 0] = torch.nan
     Bottlenecks(made)(X, 3, 3)
     assert X[:, 5:].isnan().all() or instructions == "0"  # oneDNN's ReLU makes 0 of it
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("shape", [(1, 5, 1, 1), (2, 40, 5, 3), (0, 4, 4, 4), (1, 33, 30, 20)])
+@pytest.mark.parametrize("dense", [True, False])
+@torch.no_grad()
+def test_a_transition_is_the_plain_one(instructions, threads, shape, dense):
+    low, high = torch.randn(shape[1]) - 1, torch.full(shape[1:2], torch.inf)
+    low[1], high[1], low[2], high[2] = -torch.inf, 0.3, 0.0, 0.0
+    kernels, bias, x = torch.randn(21, shape[1], 1, 1), torch.randn(21), torch.randn(shape)
+    if dense:
+        x = x.contiguous(memory_format=torch.channels_last)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        found = AverageProduct(low, high, kernels, bias)(x)
+    finally:
+        torch.set_num_threads(before)
+    between = torch.clamp(x.double(), low[:, None, None], high[:, None, None])
+    averages = torch.nn.functional.avg_pool2d(between, 2, ceil_mode=True)
+    wanted = torch.conv2d(averages, kernels.double(), bias.double())
+    torch.testing.assert_close(found.double(), wanted, rtol=1e-4, atol=1e-4)

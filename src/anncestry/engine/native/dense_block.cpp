@@ -1,4 +1,5 @@
-// The bottleneck layers of a dense block: bounds, 1x1 kernels, ReLU, 3x3 kernels, layer after layer in one call.
+// The bottleneck layers of a dense block (bounds, 1x1 kernels, ReLU, 3x3 kernels) layer after layer in one call, and
+// the transition behind them (bounds, averages, 1x1 kernels).
 //
 // Maps are rows of a matrix, one for each position. Both convolutions are products of rows with kernels, summed
 // in registers for a tile of positions and 32 (or 16) channels at a time; what the bounds leave and what the 1x1
@@ -86,6 +87,12 @@ static void product(int64_t rows, const float *a, int64_t stride, int64_t segmen
     }
 }
 
+// What is no number stays none.
+static inline float within(float x, float low, float high) {
+    float bounded = x < low ? low : x;
+    return bounded > high ? high : bounded;
+}
+
 // X (images, height, width, columns): of each position the first `read` maps are there, the others are written.
 // weights, for each layer that reads m maps: low (m), high (m), bias (P), 1x1 kernels (P / 16, m, 16), 3x3 kernels
 // (up(k, 16), 9 P, 16), with P a multiple of 16. room: images * (height + 2) * (width + 2) * P zeros.
@@ -108,10 +115,7 @@ KERNEL void bottlenecks(float *X, const float *weights, float *room, int64_t ima
                     const float *x = X + p * columns;
                     float *t = held.get() + (p - block.first) * m;
 #pragma omp simd
-                    for (int64_t c = 0; c < m; c++) {
-                        float bounded = x[c] < low[c] ? low[c] : x[c];  // what is no number stays none
-                        t[c] = bounded > high[c] ? high[c] : bounded;
-                    }
+                    for (int64_t c = 0; c < m; c++) t[c] = within(x[c], low[c], high[c]);
                 }
                 product(block.last - block.first, held.get(), m, 1, 0, m, narrow, P / GROUP,
                         [&](int64_t row, int64_t c, int64_t count, const float *sums) {
@@ -139,4 +143,35 @@ KERNEL void bottlenecks(float *X, const float *weights, float *room, int64_t ima
     if (threads <= 1) return work(0, 1);
 #pragma omp parallel num_threads(int(threads))
     work(omp_get_thread_num(), omp_get_num_threads());
+}
+
+// out (images, up(height, 2), up(width, 2), K): the 1x1 kernels for the averages over 2 x 2 positions (fewer at the
+// edges) of X (images, height, width, m), bounded. weights: low (m), high (m), bias and kernels (up(K, 16), m, 16).
+KERNEL void transition(const float *X, const float *weights, float *out, int64_t images, int64_t height,
+                       int64_t width, int64_t m, int64_t K, int64_t threads) {
+    const int64_t lines = up(height, 2), across = up(width, 2), groups = up(K, GROUP);
+    const float *low = weights, *high = low + m, *bias = high + m, *kernels = bias + groups * GROUP;
+    share_out(images * lines * across, threads, [&](int64_t first, int64_t last) {
+        std::unique_ptr<float[]> held(new float[BLOCK * m]);
+        const int64_t blocks = up(last - first, BLOCK);
+        for (int64_t b = 0; b < blocks; b++) {
+            Part block = even({first, last}, blocks, b);
+            for (int64_t p = block.first; p < block.last; p++) {
+                const int64_t image = p / (lines * across), y = p / across % lines * 2, x = p % across * 2;
+                const int64_t down = y + 1 < height ? width * m : 0, right = x + 1 < width ? m : 0;
+                const float *from = X + ((image * height + y) * width + x) * m;
+                float *t = held.get() + (p - block.first) * m;
+#pragma omp simd
+                for (int64_t c = 0; c < m; c++)  // at an edge the same number twice: their average is it
+                    t[c] = 0.25f * (within(from[c], low[c], high[c]) + within(from[c + right], low[c], high[c]) +
+                                    within(from[c + down], low[c], high[c]) +
+                                    within(from[c + down + right], low[c], high[c]));
+            }
+            product(block.last - block.first, held.get(), m, 1, 0, m, kernels, groups,
+                    [&](int64_t row, int64_t c, int64_t count, const float *sums) {
+                        float *y = out + (block.first + row) * K + c;
+                        for (int64_t i = 0; i < std::min(count, K - c); i++) y[i] = sums[i] + bias[c + i];
+                    });
+        }
+    });
 }
