@@ -19,7 +19,8 @@ from typing import Annotated, Any
 
 from torch import nn
 
-from anncestry.arrays import Bool, Float, Tensor
+from anncestry.arrays import Float, Tensor
+from anncestry.layers.attention.packing import Visible
 from anncestry.models.bert import Bert, BertConfig
 from anncestry.rules import one_of
 from anncestry.signature import Signature
@@ -46,9 +47,7 @@ class Albert(Bert):
     def make_blocks(self) -> nn.ModuleList:
         return nn.ModuleList([self.make_block()])
 
-    def transform(
-        self, x: Float[Tensor, "B T D"], visible: Bool[Tensor, "B 1 1 T"] | None
-    ) -> Float[Tensor, "B T D"]:
+    def transform(self, x: Float[Tensor, "B T D"], visible: Visible) -> Float[Tensor, "B T D"]:
         (block,) = self.blocks
         for _ in range(self.config.num_layers):
             x = block(x, visible)

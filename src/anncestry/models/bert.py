@@ -25,9 +25,10 @@ from torch import nn
 from anncestry.arrays import Bool, Float, Int, Tensor
 from anncestry.layers.attention.attention import SelfAttention
 from anncestry.layers.attention.blocks import Block, FeedForward, PostNorm
+from anncestry.layers.attention.packing import Visible, over_tokens
 from anncestry.layers.attention.token_embeddings import TokenEmbeddings
 from anncestry.layers.linear import LINEAR_ACTIVATIONS, Linear, TiedReadout
-from anncestry.layers.seq2seq.encoder_decoder import visible_positions, where_ragged
+from anncestry.layers.seq2seq.encoder_decoder import visible_positions
 from anncestry.protocols import IGNORED, MaskedLMOutput
 from anncestry.rules import (
     Checked,
@@ -281,13 +282,9 @@ class Bert(nn.Module):
         Raises:
             UserError: a text is longer than ``num_positions``.
         """
-        ragged = where_ragged(lengths, tokens)
-        visible = None if ragged is None else visible_positions(ragged, tokens)[:, None, None]
-        return self.transform(self.embeddings(tokens, segments), visible)
+        return over_tokens(self.transform, self.blocks, self.embeddings(tokens, segments), lengths)
 
-    def transform(
-        self, x: Float[Tensor, "B T D"], visible: Bool[Tensor, "B 1 1 T"] | None
-    ) -> Float[Tensor, "B T D"]:
+    def transform(self, x: Float[Tensor, "B T D"], visible: Visible) -> Float[Tensor, "B T D"]:
         """All blocks, one after the other."""
         for block in self.blocks:
             x = block(x, visible)

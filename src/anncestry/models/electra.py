@@ -22,9 +22,10 @@ from typing import Annotated, Any
 import torch
 from torch import nn
 
-from anncestry.arrays import Bool, Float, Int, Tensor
+from anncestry.arrays import Float, Int, Tensor
+from anncestry.layers.attention.packing import Visible, over_tokens
 from anncestry.layers.linear import Linear
-from anncestry.layers.seq2seq.encoder_decoder import visible_positions, where_ragged
+from anncestry.layers.seq2seq.encoder_decoder import visible_positions
 from anncestry.models.bert import NO_POOLER, Bert, BertConfig, MaskedLMHead, Pooler, encoder_block
 from anncestry.protocols import MaskedLMOutput
 from anncestry.rules import Size, only, relation, where
@@ -94,9 +95,7 @@ class Generator(nn.Module):
         self.blocks = nn.ModuleList(encoder_block(config) for _ in range(config.num_layers))
         self.head = MaskedLMHead(width, embed_dim, config.input_size, "gelu", config.norm_eps)
 
-    def forward(
-        self, x: Float[Tensor, "B T D"], visible: Bool[Tensor, "B 1 1 T"] | None = None
-    ) -> Float[Tensor, "B T inner"]:
+    def forward(self, x: Float[Tensor, "B T D"], visible: Visible = None) -> Float[Tensor, "B T inner"]:
         """The vectors of all tokens; `head` makes logits of them."""
         x = x if self.widen is None else self.widen(x)
         for block in self.blocks:
@@ -136,9 +135,8 @@ class Electra(Bert):
         if self.generator is None:
             return super().forward(tokens, lengths, targets, segments)
         table: Any = self.embeddings.words.weight  # pyright: ignore[reportAttributeAccessIssue]
-        ragged = where_ragged(lengths, tokens)
-        visible = None if ragged is None else visible_positions(ragged, tokens)[:, None, None]
-        x = self.generator(self.embeddings.features(tokens, segments), visible)  # pyright: ignore
+        features = self.embeddings.features(tokens, segments)  # pyright: ignore
+        x = over_tokens(self.generator, self.generator.blocks, features, lengths)
         if targets is None:
             return self.generator.head(x, table)
         asked = self.asked(targets)

@@ -27,6 +27,7 @@ from torch import nn
 from anncestry.arrays import Bool, Float, Int, Tensor
 from anncestry.layers.attention.attention import Attention, attention_weights
 from anncestry.layers.attention.blocks import FeedForward, PostNorm
+from anncestry.layers.attention.packing import Visible, over_tokens
 from anncestry.layers.attention.positions import Learned
 from anncestry.layers.attention.token_embeddings import segments_of
 from anncestry.layers.linear import Linear
@@ -112,7 +113,7 @@ class BottleneckAttention(Attention):
         self.queries_keys, self.values = Linear(bottleneck, 2 * bottleneck), Linear(width, bottleneck)
 
     def forward(
-        self, shared: Float[Tensor, "B T inner"], x: Float[Tensor, "B T D"], visible: Tensor | None = None
+        self, shared: Float[Tensor, "B T inner"], x: Float[Tensor, "B T D"], visible: Visible = None
     ) -> Float[Tensor, "B T inner"]:
         queries, keys = self.queries_keys(shared).chunk(2, dim=-1)
         return self.attend(self.heads(queries), self.heads(keys), self.heads(self.values(x)), visible)
@@ -142,9 +143,7 @@ class BottleneckBlock(nn.Module):
         self.around_feed_forwards = nn.ModuleList(NoNormResidual(narrow) for _ in range(count))
         self.out, self.around = Linear(narrow, width), NoNormResidual(width, config.dropout)
 
-    def forward(
-        self, x: Float[Tensor, "B T D"], visible: Bool[Tensor, "B 1 1 T"] | None = None
-    ) -> Float[Tensor, "B T D"]:
+    def forward(self, x: Float[Tensor, "B T D"], visible: Visible = None) -> Float[Tensor, "B T D"]:
         shared = self.shared(x)
         a = self.around_attention(self.into(x), lambda _: self.attention(shared, x, visible))
         for around, feed_forward in zip(self.around_feed_forwards, self.feed_forwards, strict=True):
@@ -225,8 +224,7 @@ class MobileBert(Bert):
     def encode(self, tokens, lengths=None, segments=None):
         ragged = where_ragged(lengths, tokens)
         inside = None if ragged is None else visible_positions(ragged, tokens)
-        x = self.embeddings(tokens, segments, inside)
-        return self.transform(x, None if inside is None else inside[:, None, None])
+        return over_tokens(self.transform, self.blocks, self.embeddings(tokens, segments, inside), lengths)
 
     def summary(self, x, lengths):
         return x[:, 0] if self.pooler is None else self.pooler(x)

@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
+from anncestry.layers.attention.packing import over_tokens
 from anncestry.layers.linear import Linear
 from anncestry.models.bert import Bert, BertConfig
 from anncestry.rules import one_of, relation
@@ -89,9 +90,8 @@ class SentenceBert(Bert):
         """One for each text, all of which are first texts."""
         if texts.device.type != "meta":  # where only shapes are looked at, no text has a length
             texts = texts[:, : int(lengths.max())]
-        visible = torch.arange(texts.shape[1], device=texts.device) < lengths[:, None]
         embedded = self.embeddings(texts, torch.zeros_like(texts))
-        return self.pool(self.transform(embedded, visible[:, None, None]), lengths)
+        return self.pool(over_tokens(self.transform, self.blocks, embedded, lengths), lengths)
 
 
 def apart(

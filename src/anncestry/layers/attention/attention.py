@@ -19,7 +19,10 @@ from torch import nn
 from anncestry.arrays import Bool, Float, Tensor
 from anncestry.engine.native.cache_attention import cache_attention
 from anncestry.engine.native.cache_attention import fits as fits_the_kernel
+from anncestry.engine.native.packed_attention import attention_kernel, packed_attention
+from anncestry.engine.weight_cache import is_caching_weights
 from anncestry.layers.attention.key_value_cache import KeyValueCache
+from anncestry.layers.attention.packing import Packing, Visible
 from anncestry.layers.linear import Linear
 
 SHORT = 2**16  # queries times keys, up to which products over all heads and sequences are faster on a CPU
@@ -54,7 +57,7 @@ class Attention(nn.Module):
         queries: Float[Tensor, "B h T d"],
         keys: Float[Tensor, "B h S d"],
         values: Float[Tensor, "B h S d"],
-        visible: Bool[Tensor, "B 1 #T S"] | None = None,
+        visible: Visible = None,
         causal: bool = False,
     ) -> Float[Tensor, "B T D"]:
         """The values each query sees, weighted, and brought back to the width.
@@ -102,7 +105,7 @@ class SelfAttention(Attention):
     def forward(
         self,
         x: Float[Tensor, "B T D"],
-        visible: Bool[Tensor, "B 1 #T T"] | None = None,
+        visible: Visible = None,
         causal: bool = False,
         cache: KeyValueCache | None = None,
         layer: int = 0,
@@ -187,7 +190,7 @@ def scaled_dot_product(
     queries: Float[Tensor, "B h T d"],
     keys: Float[Tensor, "B h S d"],
     values: Float[Tensor, "B h S d"],
-    visible: Bool[Tensor, "B 1 #T S"] | None = None,
+    visible: Visible = None,
     causal: bool = False,
     dropout: float = 0.0,
 ) -> Float[Tensor, "B h T d"]:
@@ -196,7 +199,12 @@ def scaled_dot_product(
     On a CPU the fused kernel handles one head of one sequence after the other, which takes 2 to 20 times as
     long as three products over all of them where these are short.
     """
+    if isinstance(visible, Packing):
+        return _packed(queries, keys, values, visible.offsets, causal)
     num_queries, num_keys = queries.shape[2], keys.shape[2]
+    if visible is None and num_queries == num_keys and is_caching_weights() and attention_kernel(queries):
+        offsets = torch.arange(0, len(queries) * num_keys + 1, num_keys)
+        return _packed(queries, keys, values, offsets, causal)
     if causal and visible is not None:  # the kernel takes one of the two
         order = torch.ones(num_queries, num_keys, dtype=torch.bool, device=queries.device).tril()
         visible, causal = visible & order, False
@@ -207,6 +215,13 @@ def scaled_dot_product(
     weights = _scores(flat[0], flat[1], visible, causal, batch).softmax(-1)
     weights = nn.functional.dropout(weights, dropout) if dropout else weights
     return torch.bmm(weights, flat[2]).view(*batch, num_queries, size)
+
+
+def _packed(queries: Tensor, keys: Tensor, values: Tensor, offsets: Tensor, causal: bool) -> Tensor:
+    """(B, h, T, d), of texts one behind the other in all rows of the batch."""
+    parts = (part.transpose(1, 2).flatten(0, 1) for part in (queries, keys, values))
+    seen = packed_attention(*parts, offsets, causal)
+    return seen.unflatten(0, (queries.shape[0], queries.shape[2])).transpose(1, 2)
 
 
 def _scores(queries: Tensor, keys: Tensor, visible: Tensor | None, causal: bool, batch: torch.Size) -> Tensor:

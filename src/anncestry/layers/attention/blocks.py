@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 from torch import nn
 
-from anncestry.arrays import Bool, Float, Tensor
+from anncestry.arrays import Float, Tensor
 from anncestry.layers.attention.attention import Attention, CrossAttention, SelfAttention
 from anncestry.layers.attention.key_value_cache import KeyValueCache
+from anncestry.layers.attention.packing import Visible
 from anncestry.layers.linear import Linear
 
 SubLayer = Callable[[Tensor], Tensor]
@@ -77,7 +78,7 @@ class Block(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "B T D"],
-        visible: Bool[Tensor, "B 1 #T T"] | None = None,
+        visible: Visible = None,
         causal: bool = False,
         cache: KeyValueCache | None = None,
         layer: int = 0,
