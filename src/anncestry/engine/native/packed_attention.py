@@ -30,9 +30,9 @@ def plain_packed_attention(
     """
     out, ends = torch.empty_like(queries, memory_format=torch.contiguous_format), offsets.tolist()
     for first, last in itertools.pairwise(ends):
-        parts = (part[first:last].transpose(0, 1) for part in (queries, keys, values))
+        q, k, v = (part[first:last].transpose(0, 1) for part in (queries, keys, values))
         attend = torch.nn.functional.scaled_dot_product_attention
-        out[first:last] = attend(*parts, is_causal=causal).transpose(0, 1)
+        out[first:last] = attend(q, k, v, is_causal=causal).transpose(0, 1)
     return out
 
 

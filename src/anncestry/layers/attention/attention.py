@@ -219,8 +219,8 @@ def scaled_dot_product(
 
 def _packed(queries: Tensor, keys: Tensor, values: Tensor, offsets: Tensor, causal: bool) -> Tensor:
     """(B, h, T, d), of texts one behind the other in all rows of the batch."""
-    parts = (part.transpose(1, 2).flatten(0, 1) for part in (queries, keys, values))
-    seen = packed_attention(*parts, offsets, causal)
+    of_queries, of_keys, of_values = (part.transpose(1, 2).flatten(0, 1) for part in (queries, keys, values))
+    seen = packed_attention(of_queries, of_keys, of_values, offsets, causal)
     return seen.unflatten(0, (queries.shape[0], queries.shape[2])).transpose(1, 2)
 
 
