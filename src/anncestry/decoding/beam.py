@@ -6,8 +6,7 @@ from typing import NamedTuple
 import torch
 
 from anncestry.arrays import Bool, Float, Int, Tensor
-from anncestry.decoding.beam_state import BeamState, Request, check_numbers, log_probs_of, split_of
-from anncestry.decoding.candidates import best_candidates
+from anncestry.decoding.beam_state import BeamState, Continuations, Request, check_numbers, split_of
 from anncestry.decoding.hypothesis import Hypothesis
 from anncestry.decoding.search import Search
 from anncestry.decoding.trace import Ended, Trace
@@ -113,14 +112,10 @@ def _extend(
     length: int,
 ) -> tuple[BeamState, Live, Int[Tensor, "M candidates"], Int[Tensor, "M candidates"]]:
     """The 2k best ways to go on, with the hypotheses they go on from and their tokens."""
-    search, rules = request.search, (length, beams, request.end, request.never)
-    shape = (len(sources), len(logits) // len(sources), -1)
-    log_probs, ruled = log_probs_of(logits, search, *rules)
-    ranked, parents, tokens = best_candidates(ruled.view(shape), live.ranked[:, : shape[1]], 2 * search.beam)
-    log_prob = ranked
-    if ruled is not log_probs:
-        chosen = log_probs.view(len(sources), -1).gather(1, parents * logits.shape[1] + tokens)
-        log_prob = live.log_prob.gather(1, parents) + chosen
+    search, shape = request.search, (len(sources), len(logits) // len(sources), -1)
+    now, so_far = live.ranked[:, : shape[1]], live.log_prob[:, : shape[1]]
+    best = Continuations.best(logits, now.contiguous(), so_far, 2 * search.beam, request, length, beams)
+    ranked, log_prob, parents, tokens = best
     cost = torch.zeros_like(ranked)
     if request.needs_weights:
         weights = request.weights(beams.state)

@@ -9,6 +9,7 @@ import torch
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.decoding.constraints import Constraints
 from anncestry.decoding.search import Search
+from anncestry.engine.native.best_candidates import best_candidates, best_of_log_probs
 from anncestry.errors import UserError, require
 from anncestry.protocols import State, reorder_state
 
@@ -103,6 +104,47 @@ def log_probs_of(
     context = None if isinstance(beams.context, tuple) else beams.context
     rules.restrict_(ruled, length, context, end, never)
     return log_probs, ruled
+
+
+class Continuations(NamedTuple):
+    """The best ways to go on, best first; what is missing is minus infinity.
+
+    Attributes:
+        ranked: log P as the rules see it.
+        log_prob: log P as the model sees it.
+        parents: the hypotheses they go on from.
+        tokens: what these generate.
+    """
+
+    ranked: Float[Tensor, "M candidates"]
+    log_prob: Float[Tensor, "M candidates"]
+    parents: Int[Tensor, "M candidates"]
+    tokens: Int[Tensor, "M candidates"]
+
+    @classmethod
+    def best(
+        cls,
+        logits: Float[Tensor, "R V"],
+        ranked: Float[Tensor, "M k"],
+        log_prob: Float[Tensor, "M k"],
+        count: int,
+        request: Request,
+        length: int,
+        beams: BeamState,
+    ) -> "Continuations":
+        """The ``count`` best of each source, whose k hypotheses follow one after the other in the logits."""
+        rules, end, never = request.search, request.end, request.never
+        if not rules.needs_context:
+            best, parents, tokens = best_candidates(
+                logits, ranked, count, rules.forbidden(length, end, never)
+            )
+            return cls(best, best, parents, tokens)
+        log_probs, ruled = log_probs_of(logits, rules, length, beams, end, never)
+        best, parents, tokens = best_of_log_probs(ruled.view(*ranked.shape, logits.shape[1]), ranked, count)
+        if ruled is log_probs:
+            return cls(best, best, parents, tokens)
+        chosen = log_probs.view(len(ranked), -1).gather(1, parents * logits.shape[1] + tokens)
+        return cls(best, log_prob.gather(1, parents) + chosen, parents, tokens)
 
 
 def split_of(leaves: list[bool], device: torch.device) -> tuple[Int[Tensor, "gone"], Int[Tensor, "M"]]:

@@ -34,7 +34,11 @@ class Constraints(Checked):
 
     def binds(self, length: int, end: int | None, never: Sequence[int]) -> bool:
         """Whether anything is forbidden or penalised at this length; arguments as in `restrict_`."""
-        return bool(never) or self.needs_context or (end is not None and length < self.min_length)
+        return self.needs_context or bool(self.forbidden(length, end, never))
+
+    def forbidden(self, length: int, end: int | None = None, never: Sequence[int] = ()) -> Sequence[int]:
+        """The tokens that are forbidden at this length whatever came before; arguments as in `restrict_`."""
+        return never if end is None or length >= self.min_length else (*never, end)
 
     def restrict_(
         self,
@@ -51,10 +55,8 @@ class Constraints(Checked):
             context: the tokens of each row so far; needed where `needs_context`.
             never: tokens that are never generated.
         """
-        for token in never:
+        for token in self.forbidden(length, end, never):
             log_probs[:, token] = -torch.inf
-        if end is not None and length < self.min_length:
-            log_probs[:, end] = -torch.inf
         if context is None or not self.needs_context:
             return
         if self.repetition_penalty > 1:

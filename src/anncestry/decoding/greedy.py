@@ -5,8 +5,7 @@ import itertools
 import torch
 
 from anncestry.arrays import Float, Tensor
-from anncestry.decoding.beam_state import BeamState, Request, check_numbers, log_probs_of, split_of
-from anncestry.decoding.candidates import best_candidates
+from anncestry.decoding.beam_state import BeamState, Continuations, Request, check_numbers, split_of
 from anncestry.decoding.hypothesis import Hypothesis
 from anncestry.decoding.trace import Ended, Trace
 from anncestry.protocols import State, reorder_state
@@ -24,9 +23,8 @@ def greedy_search(request: Request, logits: Float[Tensor, "N V"], state: State) 
     ended = Ended.empty(num_sources, 1, ranked)
     for length in itertools.count(1):
         before = (ranked, log_prob)
-        log_probs, ruled = log_probs_of(logits, search, length, beams, request.end, request.never)
-        ranked, _, tokens = best_candidates(ruled.unsqueeze(1), ranked, 1)  # (M, 1)
-        log_prob = ranked if ruled is log_probs else log_prob + log_probs.gather(1, tokens)
+        best = Continuations.best(logits, ranked, log_prob, 1, request, length, beams)  # (M, 1)
+        ranked, log_prob, _, tokens = best
         if request.needs_weights:
             weights = request.weights(beams.state)
             if request.keep_alignment and weights is not None:
