@@ -1,13 +1,13 @@
-// The best continuations of a beam's hypotheses, from the logits: log-softmax and choice in one pass over them.
+// The best continuations of a beam's hypotheses, from their logits: log-softmax and choice with one look at all.
 #include "kernels.h"
+#include <algorithm>
 #include <vector>
 
-constexpr int64_t CHUNK = 1024; // logits that stay in the first cache while they are read twice
-constexpr int64_t BLOCK = 64;   // whose largest decides whether they are looked at one by one
+constexpr int64_t CHUNK = 128; // logits, looked at one by one only where their largest is among the best
 
 struct Candidate {
     float value;
-    int64_t parent, token;
+    int64_t parent, place;
 };
 
 // The best `most`, best first; of equal ones what came first stands first.
@@ -16,74 +16,97 @@ struct Best {
     size_t most;
 
     explicit Best(int64_t count) : most(size_t(count)) { found.reserve(most + 1); }
-    float bar() const { return found.size() < most ? -INFINITY : found.back().value; }
-    void offer(const Candidate &one) {
-        if (!(one.value > bar())) return;
-        size_t place = found.size();
-        while (place && found[place - 1].value < one.value) place--;
-        found.insert(found.begin() + place, one);
+    bool wants(float value) const { return value > (found.size() < most ? -INFINITY : found.back().value); }
+    void take(float value, int64_t parent, int64_t place) {
+        size_t before = found.size();
+        while (before && found[before - 1].value < value) before--;
+        found.insert(found.begin() + before, {value, parent, place});
         if (found.size() > most) found.pop_back();
     }
 };
 
-// The logarithm of the sum of a row's exponentials, what is no number if one of them is none; `best` takes
-// the largest logits that are not forbidden.
-template <class T>
-static double scan(const T *logits, int64_t size, const int64_t *forbidden, int64_t num_forbidden, Best &best) {
+// The logarithm of the sum of a row's exponentials, which is no number if one of them is none, and the largest
+// logit of each chunk.
+template <class T> static double scan(const T *logits, int64_t size, float *maxima) {
     float most = -INFINITY;
     double total = 0;
     for (int64_t start = 0; start < size; start += CHUNK) {
         int64_t end = start + CHUNK < size ? start + CHUNK : size;
-        float here = most;
-        for (int64_t first = start; first < end; first += BLOCK) {
-            int64_t last = first + BLOCK < end ? first + BLOCK : end;
-            float largest = -INFINITY;
+        float largest = -INFINITY, part = 0;
 #pragma omp simd reduction(max : largest)
-            for (int64_t i = first; i < last; i++) {
-                float x = widen(logits[i]);
-                largest = x > largest ? x : largest;
-            }
-            here = largest > here ? largest : here;
-            if (!(largest > best.bar())) continue;
-            for (int64_t i = first; i < last; i++) {
-                if (!(widen(logits[i]) > best.bar())) continue;
-                bool allowed = true;
-                for (int64_t j = 0; j < num_forbidden; j++) allowed &= forbidden[j] != i;
-                if (allowed) best.offer({widen(logits[i]), 0, i});
-            }
+        for (int64_t i = start; i < end; i++) {
+            float x = widen(logits[i]);
+            largest = x > largest ? x : largest;
         }
-        float shift = here == -INFINITY ? 0 : here, part = 0;
+        *maxima++ = largest;
+        if (largest > most) {
+            total *= std::exp(double(most) - largest);
+            most = largest;
+        }
+        float shift = most == -INFINITY ? 0 : most;
 #pragma omp simd reduction(+ : part)
         for (int64_t i = start; i < end; i++) part += fast_exp(widen(logits[i]) - shift);
-        total = total * (most == here ? 1.0 : std::exp(double(most) - here)) + part;
-        most = here;
+        total += part;
     }
     return most + std::log(total);
 }
 
+static bool among(const int64_t *forbidden, int64_t count, int64_t token) {
+    bool found = false;
+    for (int64_t i = 0; i < count; i++) found |= forbidden[i] == token;
+    return found;
+}
+
 // logits (sources * beam, size), before (sources, beam); out: `count` of each source, filled up with minus infinity.
+// The best lie in the chunks whose largest are the best: only these are looked at again.
 template <class T>
 static void best_candidates(const T *logits, const float *before, const int64_t *forbidden, float *values,
                             int64_t *parents, int64_t *tokens, int64_t sources, int64_t beam, int64_t size,
                             int64_t num_forbidden, int64_t count, int64_t threads) {
+    int64_t chunks = (size + CHUNK - 1) / CHUNK;
     share_out(sources, threads, [&](int64_t first, int64_t last) {
-        Best best(count), of_row(count);
+        std::vector<float> maxima(chunks);
+        std::vector<double> whole(beam);
+        Best of_chunks(count), best(count);
         for (int64_t n = first; n < last; n++) {
+            const T *mine = logits + n * beam * size;
+            const float *so_far = before + n * beam;
             bool broken = false;
+            of_chunks.found.clear();
             best.found.clear();
             for (int64_t k = 0; k < beam; k++) {
-                of_row.found.clear();
-                double whole = scan(logits + (n * beam + k) * size, size, forbidden, num_forbidden, of_row);
-                broken |= !std::isfinite(whole) || std::isnan(before[n * beam + k]);
-                for (const Candidate &one : of_row.found)
-                    best.offer({float(one.value - whole) + before[n * beam + k], k, one.token});
+                const T *row = mine + k * size;
+                whole[k] = scan(row, size, maxima.data());
+                broken |= !std::isfinite(whole[k]) || std::isnan(so_far[k]);
+                for (int64_t j = 0; j < num_forbidden; j++) {
+                    if (forbidden[j] < 0 || forbidden[j] >= size) continue;
+                    int64_t chunk = forbidden[j] / CHUNK, end = std::min(size, (chunk + 1) * CHUNK);
+                    maxima[chunk] = -INFINITY;
+                    for (int64_t i = chunk * CHUNK; i < end; i++)
+                        if (widen(row[i]) > maxima[chunk] && !among(forbidden, num_forbidden, i))
+                            maxima[chunk] = widen(row[i]);
+                }
+                for (int64_t c = 0; c < chunks; c++) {
+                    float value = float(maxima[c] - whole[k]) + so_far[k];
+                    if (of_chunks.wants(value)) of_chunks.take(value, k, c);
+                }
+            }
+            std::sort(of_chunks.found.begin(), of_chunks.found.end(), [](const Candidate &a, const Candidate &b) {
+                return a.parent < b.parent || (a.parent == b.parent && a.place < b.place);
+            });
+            for (const Candidate &one : of_chunks.found) {
+                int64_t k = one.parent, end = std::min(size, (one.place + 1) * CHUNK);
+                for (int64_t i = one.place * CHUNK; i < end; i++) {
+                    float value = float(widen(mine[k * size + i]) - whole[k]) + so_far[k];
+                    if (best.wants(value) && !among(forbidden, num_forbidden, i)) best.take(value, k, i);
+                }
             }
             for (int64_t c = 0; c < count; c++) {
                 bool there = c < int64_t(best.found.size());
                 Candidate one = there ? best.found[c] : Candidate{-INFINITY, 0, 0};
                 values[n * count + c] = broken ? NAN : one.value;
                 parents[n * count + c] = one.parent;
-                tokens[n * count + c] = one.token;
+                tokens[n * count + c] = one.place;
             }
         }
     });
