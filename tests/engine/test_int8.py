@@ -6,6 +6,7 @@ import torch
 from anncestry.engine import int8, packed
 from anncestry.engine.int8 import Int8Weight, int8_kind, works
 from anncestry.engine.int8_narrow import NarrowInt8Weight
+from anncestry.engine.native.int8_linear import NativeInt8Weight
 from anncestry.engine.packed import linear
 from anncestry.engine.weight_cache import caching_weights
 
@@ -15,7 +16,7 @@ each_kind = pytest.mark.parametrize(
     "kind",
     [
         pytest.param(kind, marks=pytest.mark.skipif(not works(kind), reason=NONE))
-        for kind in (Int8Weight, NarrowInt8Weight)
+        for kind in (NativeInt8Weight, Int8Weight, NarrowInt8Weight)
     ],
 )
 
@@ -76,8 +77,13 @@ def test_any_leading_axes_no_bias_and_bfloat16(kind):
 
 
 def test_the_first_that_works_is_taken(monkeypatch):
-    for working, wanted in (((0, 1), Int8Weight), ((1,), NarrowInt8Weight), ((), None)):
-        kinds = [(Int8Weight, NarrowInt8Weight)[place] for place in working]
+    for working, wanted in (
+        ((0, 1, 2), NativeInt8Weight),
+        ((1, 2), Int8Weight),
+        ((2,), NarrowInt8Weight),
+        ((), None),
+    ):
+        kinds = [(NativeInt8Weight, Int8Weight, NarrowInt8Weight)[place] for place in working]
         monkeypatch.setattr(int8, "works", lambda kind, kinds=kinds: kind in kinds)
         assert int8_kind.__wrapped__() is wanted
 

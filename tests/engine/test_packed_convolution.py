@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from anncestry.engine import packed
-from anncestry.engine.packed import (
+from anncestry.engine import packed_convolution as packed
+from anncestry.engine.packed_convolution import (
     PackedConvolution,
     convolution_packing_works,
     packed_or_plain_convolution,

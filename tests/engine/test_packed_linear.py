@@ -5,7 +5,9 @@ import torch
 
 from anncestry.engine import packed
 from anncestry.engine.int8 import int8_kind
-from anncestry.engine.packed import LINEAR_ACTIVATIONS, linear
+from anncestry.engine.native.activations import LINEAR_ACTIVATIONS
+from anncestry.engine.packed import linear
+from anncestry.engine.packed_convolution import convolution_packing_works
 from anncestry.engine.prediction import Prediction, inference
 
 
@@ -46,7 +48,7 @@ def test_an_activation_follows_a_product_of_integers():
 @pytest.mark.parametrize(("rows", "laid_out"), [(1, False), (7, True), (100, False)])
 def test_without_avx512_a_weight_is_laid_out_for_few_rows_alone(rows, laid_out, monkeypatch):
     monkeypatch.setattr(packed, "has_avx512", lambda: False)
-    if not packed.convolution_packing_works():
+    if not convolution_packing_works():
         pytest.skip("this PyTorch has no kernels for weights that are laid out")
     prediction = Prediction()
     with prediction.scope(torch.device("cpu")):

@@ -11,14 +11,16 @@ import torch
 
 from anncestry.arrays import Float, Tensor
 from anncestry.engine.int8_narrow import NarrowInt8Weight
+from anncestry.engine.native.activations import activated
+from anncestry.engine.native.int8_linear import NativeInt8Weight, rounded_rows
 
 _ZERO = 128  # what stands for 0 in the input, which the kernel wants without a sign
 
 
 class Int8Weight:
-    """``x weight^T + bias`` in 8-bit integers, with the input quantised row by row; no gradients.
+    """``f(x weight^T + bias)`` in 8-bit integers, with the input quantised row by row; no gradients.
 
-    The operators are PyTorch's own but not public: `works` tries them out.
+    For where there is no compiler. The operators are PyTorch's own but not public: `works` tries them out.
 
     Args:
         weight: (K, D), float32 or bfloat16, on a CPU.
@@ -27,18 +29,17 @@ class Int8Weight:
     largest = 127
 
     def __init__(self, weight: Float[Tensor, "K D"]) -> None:
-        wide = weight.detach().float().contiguous()
-        self._scales = (wide.abs().amax(1) / self.largest).clamp_(min=1e-30)
-        integers = (wide / self._scales.unsqueeze(1)).round_().to(torch.int8).contiguous()
+        integers, scales = rounded_rows(weight.detach().float().contiguous())
+        integers, self._scales = integers.to(torch.int8), scales.squeeze(1)
         self._blocks = torch.ops.onednn.qlinear_prepack(integers, None)
         self._zeros = torch.zeros(len(integers), dtype=torch.long)
 
-    def __call__(self, x: Float[Tensor, "*B D"], bias: Float[Tensor, "K"] | None = None) -> Tensor:
-        rows = x.reshape(-1, x.shape[-1])
-        scales = (rows.abs().amax(1, keepdim=True).float() / 127).clamp_(min=1e-30)
-        integers = (rows / scales).round_().add_(_ZERO).to(torch.uint8)
+    def __call__(
+        self, x: Float[Tensor, "*B D"], bias: Float[Tensor, "K"] | None = None, activation: str = "none"
+    ) -> Float[Tensor, "*B K"]:
+        integers, scales = rounded_rows(x.reshape(-1, x.shape[-1]))
         product = torch.ops.onednn.qlinear_pointwise(
-            integers,
+            integers.add_(_ZERO).to(torch.uint8),
             1.0,
             _ZERO,
             self._blocks,
@@ -54,16 +55,16 @@ class Int8Weight:
         )
         scales = scales.to(x.dtype)
         product = product.mul_(scales) if bias is None else torch.addcmul(bias, product, scales)
-        return product.view(*x.shape[:-1], -1)
+        return activated(product.view(*x.shape[:-1], -1), activation)
 
 
-Int8Kind = type[Int8Weight] | type[NarrowInt8Weight]
+Int8Kind = type[NativeInt8Weight] | type[Int8Weight] | type[NarrowInt8Weight]
 
 
 @functools.cache
 def int8_kind() -> Int8Kind | None:
     """The products of this processor and PyTorch; None where it has none. Each is tried out once."""
-    kinds: tuple[Int8Kind, ...] = (Int8Weight, NarrowInt8Weight)
+    kinds: tuple[Int8Kind, ...] = (NativeInt8Weight, Int8Weight, NarrowInt8Weight)
     return next((kind for kind in kinds if works(kind)), None)
 
 

@@ -12,14 +12,16 @@ import warnings
 import torch
 
 from anncestry.arrays import Float, Tensor
+from anncestry.engine.native.activations import activated
+from anncestry.engine.native.int8_linear import rounded_rows
 
 _ZERO = 128  # what stands for 0 in the input, which the kernel wants without a sign
 _ENGINE = threading.Lock()  # which kernel a weight is laid out for is a setting of the whole process
 
 
 class NarrowInt8Weight:
-    """``x weight^T + bias`` in 8-bit integers, of which the weight's have 7, with the input quantised row by
-    row; no gradients.
+    """``f(x weight^T + bias)`` in 8-bit integers, of which the weight's have 7, with the input quantised row
+    by row; no gradients.
 
     The operators are PyTorch's own but not public: `anncestry.engine.int8` tries them out.
 
@@ -30,9 +32,8 @@ class NarrowInt8Weight:
     largest = 63
 
     def __init__(self, weight: Float[Tensor, "K D"]) -> None:
-        wide = weight.detach().float()
-        scales = (wide.abs().amax(1) / self.largest).clamp_(min=1e-30)
-        integers = (wide / scales.unsqueeze(1)).round_().to(torch.int8)
+        integers, scales = rounded_rows(weight.detach().float(), self.largest)
+        integers, scales = integers.to(torch.int8), scales.squeeze(1)
         zeros = torch.zeros(len(integers), dtype=torch.long)
         with _ENGINE, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # PyTorch means to move its quantised tensors elsewhere
@@ -44,7 +45,9 @@ class NarrowInt8Weight:
             finally:
                 torch.backends.quantized.engine = before
 
-    def __call__(self, x: Float[Tensor, "*B D"], bias: Float[Tensor, "K"] | None = None) -> Tensor:
+    def __call__(
+        self, x: Float[Tensor, "*B D"], bias: Float[Tensor, "K"] | None = None, activation: str = "none"
+    ) -> Float[Tensor, "*B K"]:
         rows = x.reshape(-1, x.shape[-1]).float()
         if len(rows) == 1:  # one scale for all is one for each row, and the kernel finds it by itself
             product = torch.ops.quantized.linear_dynamic(rows, self._blocks, False)
@@ -55,4 +58,4 @@ class NarrowInt8Weight:
                 rows / scales, 1.0, _ZERO, self._blocks
             )
             product = product.mul_(scales) if bias is None else torch.addcmul(bias.float(), product, scales)
-        return product.to(x.dtype).view(*x.shape[:-1], -1)
+        return activated(product.to(x.dtype).view(*x.shape[:-1], -1), activation)

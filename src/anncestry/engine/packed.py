@@ -6,12 +6,13 @@ so they are used here alone, tried out before they are relied on, and `plain_pro
 """
 
 import functools
-from collections.abc import Callable
 
 import torch
 
 from anncestry.arrays import Float, Tensor
 from anncestry.engine.int8 import int8_kind
+from anncestry.engine.native.activations import activated
+from anncestry.engine.packed_convolution import packable
 from anncestry.engine.weight_cache import cached_weights, is_caching_weights, wants_int8
 
 SMALLEST = 2**18
@@ -47,13 +48,6 @@ class PackedWeight:
         return torch.ops.mkldnn._linear_pointwise.binary(h, added, self._blocks, None, "add")
 
 
-LINEAR_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "relu": torch.nn.functional.relu,
-    "gelu": torch.nn.functional.gelu,
-    "gelu-tanh": functools.partial(torch.nn.functional.gelu, approximate="tanh"),
-    "silu": torch.nn.functional.silu,
-}
-"""What may follow a product."""
 _FUSED = {"none": ("none", ""), "relu": ("relu", ""), "gelu": ("gelu", "none"), "gelu-tanh": ("gelu", "tanh")}
 """The kernel's words for those that it computes on the way out of a product."""
 
@@ -68,19 +62,19 @@ def linear(
     as integers where that was asked for.
 
     Args:
-        activation: f: ``none`` or a key of `LINEAR_ACTIVATIONS`.
+        activation: f: ``none`` or a key of `anncestry.engine.native.activations.LINEAR_ACTIVATIONS`.
     """
     if not (is_caching_weights() and _can_lay_out(x, weight)):
         product = torch.nn.functional.linear(x, weight, bias)
     elif wants_int8() and (kind := int8_kind()) is not None:
-        product = cached_weights((weight,), lambda: kind(weight))(x, bias)
+        return cached_weights((weight,), lambda: kind(weight))(x, bias, activation)
     elif has_avx512() and activation in _FUSED:
         return cached_weights((weight,), lambda: PackedLinear(weight))(x, bias, activation)
     elif has_avx512() or 1 < x.numel() // x.shape[-1] <= FEW:
         product = cached_weights((weight,), lambda: PackedLinear(weight))(x, bias)
     else:
         product = torch.nn.functional.linear(x, weight, bias)
-    return product if activation == "none" else LINEAR_ACTIVATIONS[activation](product)
+    return activated(product, activation)
 
 
 def _can_lay_out(x: Tensor, weight: Tensor) -> bool:
@@ -90,7 +84,7 @@ def _can_lay_out(x: Tensor, weight: Tensor) -> bool:
         and weight.numel() >= SMALLEST
         and x.dtype == weight.dtype
         and not torch.is_autocast_enabled("cpu")
-        and _packable(weight)
+        and packable(weight)
     )
 
 
@@ -111,65 +105,9 @@ class PackedLinear:
         return torch.ops.mkldnn._linear_pointwise(x, self._blocks, bias, name, [], form)
 
 
-class PackedLinearReLU:
-    """``ReLU(x weight^T + bias)`` for weights that do not change; no gradients.
-
-    Args:
-        weight: (K, D), and ``bias`` (K,): float32 or bfloat16, on a CPU.
-    """
-
-    def __init__(self, weight: Float[Tensor, "K D"], bias: Float[Tensor, "K"]) -> None:
-        self._blocks = torch.ops.mkldnn._reorder_linear_weight(weight.detach().contiguous())
-        self._bias = bias.detach()
-
-    def __call__(self, x: Float[Tensor, "N D"]) -> Float[Tensor, "N K"]:
-        return torch.ops.mkldnn._linear_pointwise(x, self._blocks, self._bias, "relu", [], "")
-
-
-class PackedConvolution:
-    """A convolution with stride 1 that keeps the size of the image, without a bias, whose kernels do not
-    change; no gradients. They are laid out for the first shape of input it meets, and serve all.
-
-    Args:
-        kernels: (K, C, F, F), F odd, float32 or bfloat16, on a CPU.
-    """
-
-    def __init__(self, kernels: Float[Tensor, "K C F F"]) -> None:
-        self._kernels, self._padding = kernels.detach(), [size // 2 for size in kernels.shape[2:]]
-        self._blocks: Tensor | None = None
-
-    def __call__(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K H W"]:
-        if self._blocks is None:
-            reorder = torch.ops.mkldnn._reorder_convolution_weight
-            self._blocks = reorder(self._kernels, self._padding, [1, 1], [1, 1], 1, list(x.shape))
-        return torch.ops.mkldnn._convolution_pointwise(
-            x, self._blocks, None, self._padding, [1, 1], [1, 1], 1, "none", [], ""
-        )
-
-
-def packed_or_plain_linear_relu(weight: Tensor, bias: Tensor) -> Callable[[Tensor], Tensor]:
-    """``ReLU(x weight^T + bias)``, packed where that works."""
-    if _packable(weight):
-        return PackedLinearReLU(weight, bias)
-    return lambda x: torch.nn.functional.linear(x, weight, bias).relu_()
-
-
-def packed_or_plain_convolution(kernels: Tensor) -> Callable[[Tensor], Tensor]:
-    """The convolution of `PackedConvolution`, packed where that works."""
-    if _packable(kernels):
-        return PackedConvolution(kernels)
-    padding = [size // 2 for size in kernels.shape[2:]]
-    return lambda x: torch.conv2d(x, kernels, padding=padding)
-
-
 def has_avx512() -> bool:
     """Whether PyTorch's kernels use AVX-512 on this processor."""
     return torch.backends.cpu.get_cpu_capability() == "AVX512"
-
-
-def _packable(weight: Tensor) -> bool:
-    fits = weight.device.type == "cpu" and weight.dtype in (torch.float32, torch.bfloat16)
-    return fits and convolution_packing_works(weight.dtype)
 
 
 def worth_packing(h: Tensor, weight: Tensor, added: Tensor | None) -> bool:
@@ -183,28 +121,6 @@ def worth_packing(h: Tensor, weight: Tensor, added: Tensor | None) -> bool:
         and (added is None or added.dim() == 2)
         and packing_works()
     )
-
-
-@functools.cache
-def convolution_packing_works(dtype: torch.dtype = torch.float32) -> bool:
-    """The same for `PackedLinearReLU` and `PackedConvolution`, for weights of this type: a processor may have
-    them for one and not for the other."""
-    random = torch.Generator().manual_seed(0)
-    sizes = ((2, 8, 5, 4), (6, 8, 3, 3), (6, 8), (6,))
-    x, kernels, weight, bias = (torch.randn(size, generator=random).to(dtype) for size in sizes)
-    x = x.to(memory_format=torch.channels_last)
-    with torch.no_grad():
-        try:
-            convolution, linear = PackedConvolution(kernels), PackedLinearReLU(weight, bias)
-            found = [convolution(x), convolution(x[:1]), linear(x[:, :, 0, 0])]
-        except (AttributeError, RuntimeError, TypeError):
-            return False
-        x, kernels, weight, bias = (tensor.double() for tensor in (x, kernels, weight, bias))
-        maps = torch.conv2d(x, kernels, padding=1)
-        wanted = [maps, maps[:1], torch.nn.functional.linear(x[:, :, 0, 0], weight, bias).relu()]
-        tolerance = 1e-5 if dtype == torch.float32 else 5e-2
-        pairs = zip(found, wanted, strict=True)
-        return all(torch.allclose(a.double(), b, atol=tolerance, rtol=tolerance) for a, b in pairs)
 
 
 @functools.cache

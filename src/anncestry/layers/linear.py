@@ -4,7 +4,8 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
-from anncestry.engine.packed import LINEAR_ACTIVATIONS, linear
+from anncestry.engine.native.activations import LINEAR_ACTIVATIONS
+from anncestry.engine.packed import linear
 
 __all__ = ["LINEAR_ACTIVATIONS", "Linear", "TiedReadout"]
 

@@ -12,7 +12,7 @@ import torch
 
 from anncestry.arrays import Float, Tensor
 from anncestry.engine.native.library import address, kernel
-from anncestry.engine.packed import packed_or_plain_convolution, packed_or_plain_linear_relu
+from anncestry.engine.packed_convolution import packed_or_plain_convolution, packed_or_plain_linear_relu
 
 LARGEST = 2**24  # numbers of X that the plain operators work on at once
 POSITIONS = 2**11  # that the kernel works on at once: their maps stay in the cache from layer to layer

@@ -151,16 +151,17 @@ def _compile(instructions: str, kept: Path) -> None:
 
 @functools.cache
 def kernel(name: str, arguments: str) -> Callable[..., None] | None:
-    """A kernel, ready to be called; None where there are none. It gives back the interpreter's lock.
+    """A kernel, ready to be called; None where there is none, as this set of instructions may lack it. It
+    gives back the interpreter's lock.
 
     Args:
         arguments: a letter for each: p for a pointer (`address`), i for an int64, f for a float.
     """
     library = native()
-    if library is None:
+    found = None if library is None else getattr(library, name, None)
+    if found is None:
         return None
     kinds = {"p": ctypes.c_void_p, "i": ctypes.c_int64, "f": ctypes.c_float}
-    found = getattr(library, name)
     found.argtypes, found.restype = [kinds[letter] for letter in arguments], None
     return found
 

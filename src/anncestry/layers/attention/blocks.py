@@ -47,7 +47,7 @@ class FeedForward(nn.Module):
     Args:
         width: D.
         inner_size: F, hidden units.
-        activation: f, a key of `anncestry.engine.packed.LINEAR_ACTIVATIONS`.
+        activation: f, a key of `anncestry.engine.native.activations.LINEAR_ACTIVATIONS`.
         dropout: probability of zeroing a hidden unit (the paper has none).
     """
 
