@@ -21,6 +21,7 @@ from typing import Annotated, Any
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
+from anncestry.layers.dropout import Dropout
 from anncestry.layers.images.config import ImageConfig, is_small, problem
 from anncestry.layers.initialisation import initialise_he
 from anncestry.rules import NotNegative, Rate, Size, length, multiple_of
@@ -97,10 +98,10 @@ class AlexNet(nn.Module):
         self.features = nn.Sequential(*layers)
         self.avgpool = nn.AdaptiveAvgPool2d(config.grid)
         self.classifier = nn.Sequential(
-            nn.Dropout(config.dropout),
+            Dropout(config.dropout),
             nn.Linear(read * config.grid**2, config.hidden_size),
             nn.ReLU(inplace=True),
-            nn.Dropout(config.dropout),
+            Dropout(config.dropout),
             nn.Linear(config.hidden_size, config.hidden_size),
             nn.ReLU(inplace=True),
             nn.Linear(config.hidden_size, config.output_size),

@@ -18,6 +18,7 @@ from typing import Annotated, Any
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
+from anncestry.layers.dropout import Dropout
 from anncestry.layers.images.config import ImageConfig, problem
 from anncestry.layers.initialisation import initialise_he
 from anncestry.rules import Rate, Size, one_of
@@ -62,7 +63,7 @@ class AllCNN(nn.Module):
         self.config = config
         strides, pooled = COARSER[config.coarser]
         read = config.input_shape[0]
-        layers: list[nn.Module] = [nn.Dropout(config.input_dropout)]
+        layers: list[nn.Module] = [Dropout(config.input_dropout)]
 
         def add(channels: int, size: int, stride: int = 1) -> None:
             nonlocal read
@@ -75,7 +76,7 @@ class AllCNN(nn.Module):
                 add(channels, 3, stride)
             if pooled:
                 layers.append(nn.MaxPool2d(3, stride=2, padding=1))
-            layers.append(nn.Dropout(config.dropout))
+            layers.append(Dropout(config.dropout))
         add(2 * config.channels, 3)
         add(2 * config.channels, 1)
         add(config.output_size, 1)

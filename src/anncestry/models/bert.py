@@ -27,6 +27,7 @@ from anncestry.layers.attention.attention import SelfAttention
 from anncestry.layers.attention.blocks import Block, FeedForward, PostNorm
 from anncestry.layers.attention.packing import Visible, over_tokens
 from anncestry.layers.attention.token_embeddings import TokenEmbeddings
+from anncestry.layers.dropout import Dropout
 from anncestry.layers.linear import LINEAR_ACTIVATIONS, Linear, TiedReadout
 from anncestry.layers.seq2seq.encoder_decoder import visible_positions
 from anncestry.protocols import IGNORED, MaskedLMOutput
@@ -155,7 +156,7 @@ class Pooler(nn.Module):
         self, width: int, activation: Callable[[Tensor], Tensor] = torch.tanh, dropout: float = 0.0
     ) -> None:
         super().__init__()
-        self.linear, self.dropout = Linear(width, width), nn.Dropout(dropout)
+        self.linear, self.dropout = Linear(width, width), Dropout(dropout)
         self.activation = activation
 
     def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B D"]:
@@ -205,7 +206,7 @@ class Bert(nn.Module):
         self.embeddings = self.make_embeddings()
         self.blocks = self.make_blocks()
         self.pooler = self.make_pooler() if self.pools() else None
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.head = self.make_head()
         self.dense = Linear(config.hidden_size, config.dense_size) if config.dense_size else None
         self.relation = Linear(config.hidden_size, config.num_relations) if config.num_relations else None

@@ -53,6 +53,7 @@ from typing import Annotated, Any
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
+from anncestry.layers.dropout import Dropout
 from anncestry.layers.images.config import ImageConfig, problem
 from anncestry.layers.images.pattern import PlannedLayer, parse_pattern, plan
 from anncestry.layers.initialisation import INITIALISATIONS, initialise
@@ -176,7 +177,7 @@ class CNN(nn.Module):
             case "NORM":
                 return Norm(layer.in_shape[0])
             case "DROPOUT":
-                return nn.Dropout(self.config.dropout)
+                return Dropout(self.config.dropout)
             case "TANH":
                 return nn.Tanh()
             case "SIGMOID":

@@ -28,6 +28,7 @@ from torch.utils.checkpoint import checkpoint
 from anncestry.arrays import Float, Tensor
 from anncestry.engine.native.dense_block import Bottlenecks
 from anncestry.engine.weight_cache import cached_for
+from anncestry.layers.dropout import Dropout
 from anncestry.layers.images.batch_norm_folding import (
     Folding,
     Statistics,
@@ -117,7 +118,7 @@ class DenseLayer(nn.Module):
         else:
             self.conv1 = nn.Conv2d(in_channels, k, 3, padding=1, bias=False)
         self.bottleneck = config.bottleneck
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def narrow(self, *features: Float[Tensor, "B _ H W"]) -> Float[Tensor, "B K H W"]:
         """The first convolution over everything before: what is quadratic in the depth, if kept."""
@@ -237,7 +238,7 @@ class Transition(nn.Module):
         super().__init__()
         self.norm = nn.BatchNorm2d(in_channels)
         self.conv = nn.Conv2d(in_channels, out_channels, 1, bias=False)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.pool = nn.AvgPool2d(2, ceil_mode=True)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K H2 W2"]:

@@ -24,6 +24,7 @@ from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.layers.character_encoder import CONVOLUTION_ACTIVATIONS, CharacterEncoder
+from anncestry.layers.dropout import Dropout
 from anncestry.layers.linear import Linear
 from anncestry.layers.recurrent.bilm import BiLM, ClippedLSTMPCell, DirectedLM
 from anncestry.layers.recurrent.wirings import visible_steps
@@ -178,14 +179,14 @@ class ELMo(nn.Module):
         self.learns_words = task == "bidirectional-lm"
         self.frozen = config.freeze and not self.learns_words
         if self.learns_words:
-            self.dropout = nn.Dropout(config.dropout)
+            self.dropout = Dropout(config.dropout)
             self.readout = Linear(N, config.output_size)
             nn.init.normal_(self.readout.weight, std=N**-0.5)
             nn.init.zeros_(self.readout.bias)
         elif task != "embedding":
             self.mixed = config.mixed or tuple(range(config.num_layers + 1))
             self.mix = ScalarMix(len(self.mixed), config.mix_norm, config.mix_l2)
-            self.dropout = nn.Dropout(config.mix_dropout)
+            self.dropout = Dropout(config.mix_dropout)
             self.head = self._task_model() if config.task_hidden else Linear(2 * N, config.output_size)
         if self.frozen:
             self.bilm.requires_grad_(False)

@@ -26,6 +26,7 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Bool, Float, Int, Tensor
+from anncestry.layers.dropout import Dropout
 from anncestry.layers.recurrent.cells import LSTMCell, LSTMState
 from anncestry.layers.recurrent.recurrence import prepared, recur
 from anncestry.layers.recurrent.residual import Residual
@@ -97,7 +98,7 @@ class GNMT(DecoderNetwork):
         self.bottom = LSTMCell(E + H, H, config.forget_bias)
         self.above: Any = nn.ModuleList(self._layer(2 * H) for _ in range(config.num_layers - 1))
         self.readout = nn.Linear(H, config.output_size, bias=False)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.reset_parameters()
 
     def _layer(self, input_size: int) -> Unrolled:

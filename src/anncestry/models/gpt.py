@@ -30,6 +30,7 @@ from anncestry.layers.attention.attention import SelfAttention
 from anncestry.layers.attention.blocks import Block, FeedForward, PostNorm
 from anncestry.layers.attention.key_value_cache import KeyValueCache
 from anncestry.layers.attention.positions import Learned
+from anncestry.layers.dropout import Dropout
 from anncestry.layers.linear import LINEAR_ACTIVATIONS, Linear, TiedReadout
 from anncestry.layers.seq2seq.alignment import side_by_side
 from anncestry.protocols import WithAuxiliaryLM
@@ -148,7 +149,7 @@ class GPT(nn.Module):
         residual = partial(self.around, width, config.dropout, config.norm_eps)
         self.embedding = nn.Embedding(config.input_size, width)
         self.positions = Learned(width, config.num_positions)
-        self.dropout = nn.Dropout(config.embedding_dropout)
+        self.dropout = Dropout(config.embedding_dropout)
         self.blocks: Any = nn.ModuleList(
             Block(
                 SelfAttention(width, config.num_heads, bias=True, dropout=config.attention_dropout),
@@ -300,7 +301,7 @@ class TaskHead(nn.Module):
 
     def __init__(self, width: int, output_size: int, dropout: float = 0.1) -> None:
         super().__init__()
-        self.dropout, self.linear = nn.Dropout(dropout), Linear(width, output_size)
+        self.dropout, self.linear = Dropout(dropout), Linear(width, output_size)
         nn.init.normal_(self.linear.weight, std=INIT)
         nn.init.zeros_(self.linear.bias)
 

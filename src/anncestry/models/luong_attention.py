@@ -24,6 +24,7 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Bool, Float, Int, Tensor
+from anncestry.layers.dropout import Dropout
 from anncestry.layers.recurrent.cells import LSTMCell
 from anncestry.layers.recurrent.recurrence import prepared, recur
 from anncestry.layers.recurrent.wirings import Bidirectional, Stacked, Unrolled, reverse, stack, step_of
@@ -125,7 +126,7 @@ class LuongAttention(DecoderNetwork):
         self.of_state = nn.Linear(H, H, bias=False)
         self.activation = nn.Tanh() if config.attention_activation == "tanh" else nn.Identity()
         self.readout = nn.Linear(H, config.output_size, bias=config.output_bias)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.reset_parameters()
 
     def _layer(self, input_size: int) -> Unrolled:

@@ -18,6 +18,7 @@ from torch import nn
 
 from anncestry.arrays import Float, Tensor
 from anncestry.layers.activations import ACTIVATIONS, activation
+from anncestry.layers.dropout import Dropout
 from anncestry.layers.initialisation import INITIALISATIONS, initialise
 from anncestry.rules import Checked, Rate, Rule, Size, one_of
 from anncestry.signature import EVERY_STEP, InputKind, Signature, Task
@@ -82,7 +83,7 @@ class MLP(nn.Module):
             pieces = 2 if config.activation == "maxout" else 1
             layers += [nn.Linear(size, pieces * hidden_size), unit]
             if config.dropout:
-                layers.append(nn.Dropout(config.dropout))
+                layers.append(Dropout(config.dropout))
             size = hidden_size
         layers.append(nn.Linear(size, config.output_size))
         self.layers = nn.Sequential(*layers)

@@ -30,6 +30,7 @@ from anncestry.layers.attention.blocks import FeedForward, PostNorm
 from anncestry.layers.attention.packing import Visible, over_tokens
 from anncestry.layers.attention.positions import Learned
 from anncestry.layers.attention.token_embeddings import segments_of
+from anncestry.layers.dropout import Dropout
 from anncestry.layers.linear import Linear
 from anncestry.layers.seq2seq.encoder_decoder import visible_positions, where_ragged
 from anncestry.models.bert import NO_POOLER, Bert, BertConfig, MaskedLMHead
@@ -162,7 +163,7 @@ class TrigramEmbeddings(nn.Module):
         self.widen = Linear(3 * config.embed_dim, width)
         self.positions = Learned(width, config.num_positions)
         self.segments = nn.Embedding(config.num_segments, width) if config.num_segments else None
-        self.norm, self.dropout = NoNorm(width), nn.Dropout(config.dropout)
+        self.norm, self.dropout = NoNorm(width), Dropout(config.dropout)
 
     def forward(
         self,

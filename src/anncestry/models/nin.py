@@ -19,6 +19,7 @@ from typing import Any
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
+from anncestry.layers.dropout import Dropout
 from anncestry.layers.images.config import ImageConfig, problem
 from anncestry.layers.initialisation import initialise_he
 from anncestry.rules import Rate, Size
@@ -62,7 +63,7 @@ class NIN(nn.Module):
                 read = channels
             if block < 2:
                 pool = nn.AvgPool2d if block else nn.MaxPool2d
-                layers += [pool(3, stride=2, ceil_mode=True), nn.Dropout(config.dropout)]
+                layers += [pool(3, stride=2, ceil_mode=True), Dropout(config.dropout)]
         # The paper's last ReLU would leave no gradient to a class whose map has become zero everywhere.
         self.layers = nn.Sequential(*layers[:-1])
         last = self.layers[-1]

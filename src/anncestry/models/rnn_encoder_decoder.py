@@ -18,6 +18,7 @@ from typing import NamedTuple
 from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
+from anncestry.layers.dropout import Dropout
 from anncestry.layers.initialisation import initialise_as_published
 from anncestry.layers.recurrent.cell_variants import ResetFirstGRUCell
 from anncestry.layers.recurrent.cells import HiddenState
@@ -74,7 +75,7 @@ class RNNEncoderDecoder(DecoderNetwork):
         self.cell = ResetFirstGRUCell(E + H, H)
         maxout_size = config.maxout_size or max(1, H // 2)
         self.readout = MaxoutReadout(H, E, H, maxout_size, config.output_size, config.output_rank)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.reset_parameters()
         if config.published_start:
             initialise_as_published(self, ("weight_hh",))

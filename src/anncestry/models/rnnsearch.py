@@ -24,6 +24,7 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Bool, Float, Int, Tensor
+from anncestry.layers.dropout import Dropout
 from anncestry.layers.initialisation import initialise_as_published
 from anncestry.layers.recurrent.cell_variants import ResetFirstGRUCell
 from anncestry.layers.recurrent.cells import HiddenState
@@ -93,7 +94,7 @@ class RNNSearch(DecoderNetwork):
         self.cell = ResetFirstGRUCell(E + 2 * H, H)
         maxout_size = config.maxout_size or max(1, H // 2)
         self.readout = MaxoutReadout(H, E, 2 * H, maxout_size, config.output_size, config.output_rank)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.reset_parameters()
         if config.published_start:
             tiny = ("score.query.weight", "score.annotation.weight")

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from anncestry.arrays import Int, Tensor
+from anncestry.layers.dropout import Dropout
 from anncestry.layers.recurrent.cells import LSTMCell
 from anncestry.layers.recurrent.wirings import Stacked, Unrolled, stack, step_of
 from anncestry.layers.seq2seq.encoder_decoder import (
@@ -59,7 +60,7 @@ class Seq2Seq(DecoderNetwork):
         self.encoder = self._layers()
         self.decoder = None if config.share_weights else self._layers()
         self.readout = nn.Linear(config.hidden_size, config.output_size)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.reset_parameters()
 
     def _layers(self) -> Stacked:

@@ -19,6 +19,7 @@ from typing import Any
 from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
+from anncestry.layers.dropout import Dropout
 from anncestry.layers.images.config import ImageShape
 from anncestry.layers.recurrent.cells import LSTMCell
 from anncestry.layers.recurrent.wirings import Unrolled, stack, step_of
@@ -103,7 +104,7 @@ class ShowAndTell(DecoderNetwork):
         self.embedding = nn.Embedding(config.output_size, config.embed_dim)
         self.decoder = stack(layer, config.embed_dim, config.num_layers, config.dropout)
         self.readout = nn.Linear(config.hidden_size, config.output_size)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.reset_parameters()
 
     def encode(self, source: Float[Tensor, "B C H W"], lengths: Int[Tensor, "B"] | None = None) -> State:

@@ -24,6 +24,7 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
+from anncestry.layers.dropout import Dropout
 from anncestry.layers.recurrent.cells import LSTMCell, LSTMState
 from anncestry.layers.recurrent.recurrence import prepared
 from anncestry.layers.seq2seq.alignment import Additive, side_by_side
@@ -81,7 +82,7 @@ class ShowAttendAndTell(DecoderNetwork):
         self.embedding = nn.Embedding(config.output_size, E)
         self.cell = LSTMCell(E + D, H)
         self.readout = DeepReadout(H, E, D, config.output_size, config.dropout)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.reset_parameters()
 
     def encode(

@@ -28,6 +28,7 @@ from anncestry.layers.attention.attention import Attention, CrossAttention, Self
 from anncestry.layers.attention.blocks import Block, DecoderBlock, FeedForward, PostNorm, PreNorm
 from anncestry.layers.attention.key_value_cache import KeyValueCache
 from anncestry.layers.attention.positions import LAYOUTS, Learned, Sinusoidal
+from anncestry.layers.dropout import Dropout
 from anncestry.layers.linear import LINEAR_ACTIVATIONS, Linear, TiedReadout
 from anncestry.layers.seq2seq.alignment import side_by_side
 from anncestry.layers.seq2seq.encoder_decoder import (
@@ -153,7 +154,7 @@ class Transformer(DecoderNetwork):
         self.source_embedding = None if config.tie == "all" else nn.Embedding(config.input_size, width)
         self.embedding = nn.Embedding(config.output_size, width)
         self.source_positions, self.positions = self._positions(), self._positions()
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.encoder = nn.ModuleList(
             Block(SelfAttention(*heads), feed_forward(), residual) for _ in range(config.num_layers)
         )

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
+from anncestry.layers.dropout import Dropout
 from anncestry.layers.images.batch_norm_folding import Folding
 from anncestry.layers.images.config import ImageConfig, is_small, problem
 from anncestry.layers.initialisation import initialise_he
@@ -92,10 +93,10 @@ class VGG(nn.Module):
         self.classifier = nn.Sequential(
             nn.Linear(read * config.grid**2, config.hidden_size),
             nn.ReLU(inplace=True),
-            nn.Dropout(config.dropout),
+            Dropout(config.dropout),
             nn.Linear(config.hidden_size, config.hidden_size),
             nn.ReLU(inplace=True),
-            nn.Dropout(config.dropout),
+            Dropout(config.dropout),
             last,
         )
         initialise_he(self, last)

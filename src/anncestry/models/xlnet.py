@@ -26,6 +26,7 @@ from anncestry.arrays import Bool, Float, Int, Tensor
 from anncestry.layers.attention.blocks import Block, FeedForward, PostNorm
 from anncestry.layers.attention.relative_attention import Distances, RelativeAttention
 from anncestry.layers.attention.token_embeddings import segments_of
+from anncestry.layers.dropout import Dropout
 from anncestry.layers.linear import TiedReadout
 from anncestry.layers.seq2seq.encoder_decoder import visible_positions, where_ragged
 from anncestry.models.bert import Bert, BertConfig
@@ -66,7 +67,7 @@ class Words(nn.Module):
 
     def __init__(self, num_words: int, width: int, dropout: float) -> None:
         super().__init__()
-        self.words, self.dropout = nn.Embedding(num_words, width), nn.Dropout(dropout)
+        self.words, self.dropout = nn.Embedding(num_words, width), Dropout(dropout)
 
     def forward(self, tokens: Int[Tensor, "B T"], segments: Tensor | None = None) -> Float[Tensor, "B T D"]:
         return self.dropout(self.words(tokens))

@@ -15,6 +15,7 @@ from anncestry.runs.card import card
 from anncestry.runs.folder import (
     BY_CLASS,
     KEPT,
+    SEEDED,
     WRITTEN,
     RunFolder,
     check_new_folder,
@@ -61,6 +62,7 @@ def create_run(
             "notes": list(dataset.notes),
         },
         "training": training,
+        "dropout": SEEDED,
     }
     if start is not None:
         described |= {"from": str(Path(start).expanduser().absolute()), "fresh": list(fresh)}

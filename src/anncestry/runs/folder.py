@@ -39,6 +39,9 @@ from anncestry.version import __version__
 RUN_FORMAT = 1
 """The format of the run folders that are written, as in ``config.json``: one more with every change that
 older versions would misread. Folders that say none (of versions up to 0.8) are of format 1."""
+SEEDED = "seeded"
+"""What ``dropout`` is in the config of a run whose masks are `anncestry.engine.native.dropout`'s; those that
+say nothing began with PyTorch's, and go on with them."""
 WRITTEN = "written"
 """In ``scores.json``: how generated texts were compared, beside the metrics of the splits."""
 BY_CLASS = "by_class"

@@ -13,6 +13,7 @@ from torch import nn
 
 from anncestry.data import DataOptions, Dataset, load_data
 from anncestry.data.sources.catalogue import reads_running_text, usual_options
+from anncestry.engine.native.dropout import masks_of_pytorch
 from anncestry.errors import UserError, nearest, require
 from anncestry.files import remove_leftovers
 from anncestry.inference.evaluation import score_spans, score_texts
@@ -23,7 +24,7 @@ from anncestry.objectives import objective_of, score
 from anncestry.objectives.text_metrics import TextScores
 from anncestry.protocols import OwnRule
 from anncestry.runs.create import create_run, finish_run
-from anncestry.runs.folder import check_new_folder
+from anncestry.runs.folder import SEEDED, check_new_folder
 from anncestry.runs.run import Run
 from anncestry.signature import GENERATION_TASKS
 from anncestry.stored import made
@@ -201,7 +202,9 @@ def resume(
     begun = bool(snapshot_paths(run.folder))  # else it was killed at once, and starts again the same way
     if not begun and (run.folder / "model.safetensors").exists():
         raise UserError("resume", str(run.folder), "is complete and holds no checkpoint to go on from")
-    with memory_explained("model", run.architecture.id, check_memory(network, settings, fabric.device)):
+    memory = check_memory(network, settings, fabric.device)
+    as_begun = masks_of_pytorch(run.config.get("dropout") != SEEDED)
+    with memory_explained("model", run.architecture.id, memory), as_begun:
         result = fit(
             network,
             dataset,

@@ -19,7 +19,9 @@ from torch import nn
 from anncestry.arrays import Bool, Float, Tensor
 from anncestry.engine.native.cache_attention import cache_attention
 from anncestry.engine.native.cache_attention import fits as fits_the_kernel
+from anncestry.engine.native.dropout import is_seeded
 from anncestry.engine.native.packed_attention import attention_kernel, packed_attention
+from anncestry.engine.native.training_attention import can_train, plain_attention, training_attention
 from anncestry.engine.weight_cache import is_caching_weights
 from anncestry.layers.attention.key_value_cache import KeyValueCache
 from anncestry.layers.attention.packing import Packing, Visible
@@ -194,10 +196,10 @@ def scaled_dot_product(
     causal: bool = False,
     dropout: float = 0.0,
 ) -> Float[Tensor, "B h T d"]:
-    """softmax(Q K^T / sqrt(d)) V.
+    """Drop(softmax(Q K^T / sqrt(d))) V.
 
-    On a CPU the fused kernel handles one head of one sequence after the other, which takes 2 to 20 times as
-    long as three products over all of them where these are short.
+    On a CPU PyTorch's fused kernel handles one head of one sequence after the other, which takes 2 to 20
+    times as long as three products over all of them where these are short, and knows no dropout.
     """
     if isinstance(visible, Packing):
         return _packed(queries, keys, values, visible.offsets, causal)
@@ -205,16 +207,15 @@ def scaled_dot_product(
     if visible is None and num_queries == num_keys and is_caching_weights() and attention_kernel(queries):
         offsets = torch.arange(0, len(queries) * num_keys + 1, num_keys)
         return _packed(queries, keys, values, offsets, causal)
-    if causal and visible is not None:  # the kernel takes one of the two
+    if queries.device.type == "cpu" and can_train(queries, keys, values):
+        return training_attention(queries, keys, values, visible, causal, dropout)
+    if causal and visible is not None:  # the others take one of the two
         order = torch.ones(num_queries, num_keys, dtype=torch.bool, device=queries.device).tril()
         visible, causal = visible & order, False
-    if queries.device.type != "cpu" or num_queries * num_keys > SHORT:
+    masked = dropout > 0 and is_seeded(queries)
+    if queries.device.type != "cpu" or (num_queries * num_keys > SHORT and not masked):
         return nn.functional.scaled_dot_product_attention(queries, keys, values, visible, dropout, causal)
-    batch, size = queries.shape[:2], queries.shape[3]
-    flat = [part.reshape(-1, *part.shape[2:]) for part in (queries, keys, values)]
-    weights = _scores(flat[0], flat[1], visible, causal, batch).softmax(-1)
-    weights = nn.functional.dropout(weights, dropout) if dropout else weights
-    return torch.bmm(weights, flat[2]).view(*batch, num_queries, size)
+    return plain_attention(queries, keys, values, visible, causal, dropout)
 
 
 def _packed(queries: Tensor, keys: Tensor, values: Tensor, offsets: Tensor, causal: bool) -> Tensor:
@@ -222,19 +223,6 @@ def _packed(queries: Tensor, keys: Tensor, values: Tensor, offsets: Tensor, caus
     of_queries, of_keys, of_values = (part.transpose(1, 2).flatten(0, 1) for part in (queries, keys, values))
     seen = packed_attention(of_queries, of_keys, of_values, offsets, causal)
     return seen.unflatten(0, (queries.shape[0], queries.shape[2])).transpose(1, 2)
-
-
-def _scores(queries: Tensor, keys: Tensor, visible: Tensor | None, causal: bool, batch: torch.Size) -> Tensor:
-    """(B h, T, S): Q K^T / sqrt(d), minus infinity where a key cannot be seen."""
-    shape, scale = (queries.shape[1], keys.shape[1]), 1 / math.sqrt(queries.shape[2])
-    if causal:
-        visible = torch.ones(shape, dtype=torch.bool, device=queries.device).tril()
-    if visible is None:
-        return torch.bmm(queries * scale, keys.transpose(1, 2))
-    hidden = torch.zeros_like(visible, dtype=queries.dtype).masked_fill_(~visible, -math.inf)
-    if hidden.dim() > 2:
-        hidden = hidden.expand(*batch, *shape).reshape(-1, *shape)
-    return torch.baddbmm(hidden, queries, keys.transpose(1, 2), alpha=scale)
 
 
 def attention_weights(

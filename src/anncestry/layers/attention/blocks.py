@@ -12,6 +12,7 @@ from anncestry.arrays import Float, Tensor
 from anncestry.layers.attention.attention import Attention, CrossAttention, SelfAttention
 from anncestry.layers.attention.key_value_cache import KeyValueCache
 from anncestry.layers.attention.packing import Visible
+from anncestry.layers.dropout import Dropout, add_dropped
 from anncestry.layers.linear import Linear
 
 SubLayer = Callable[[Tensor], Tensor]
@@ -28,17 +29,17 @@ class PostNorm(nn.Module):
 
     def __init__(self, width: int, dropout: float = 0.0, eps: float = 1e-6) -> None:
         super().__init__()
-        self.norm, self.dropout = nn.LayerNorm(width, eps), nn.Dropout(dropout)
+        self.norm, self.dropout = nn.LayerNorm(width, eps), Dropout(dropout)
 
     def forward(self, x: Float[Tensor, "*B D"], sublayer: SubLayer) -> Float[Tensor, "*B D"]:
-        return self.norm(x + self.dropout(sublayer(x)))
+        return self.norm(add_dropped(x, sublayer(x), self.dropout))
 
 
 class PreNorm(PostNorm):
     """x + Drop(f(LN(x))): tensor2tensor's from its second version on, with one more norm behind the stack."""
 
     def forward(self, x, sublayer):
-        return x + self.dropout(sublayer(self.norm(x)))
+        return add_dropped(x, sublayer(self.norm(x)), self.dropout)
 
 
 class FeedForward(nn.Module):
@@ -54,7 +55,7 @@ class FeedForward(nn.Module):
     def __init__(self, width: int, inner_size: int, activation: str = "relu", dropout: float = 0.0) -> None:
         super().__init__()
         self.inner, self.out = Linear(width, inner_size), Linear(inner_size, width)
-        self.activation, self.dropout = activation, nn.Dropout(dropout)
+        self.activation, self.dropout = activation, Dropout(dropout)
 
     def forward(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B D"]:
         return self.out(self.dropout(self.inner(x, self.activation)))

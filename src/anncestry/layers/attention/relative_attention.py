@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Bool, Float, Int, Tensor
+from anncestry.engine.native.dropout import dropout
 from anncestry.layers.attention.attention import Attention
 from anncestry.layers.attention.positions import sinusoids
 from anncestry.layers.computed import Computed
@@ -110,7 +111,7 @@ class RelativeAttention(Attention):
                 changes nothing.
         """
         weights = self.weights(x, keys, values, distances, visible, other_text)
-        weights = nn.functional.dropout(weights, self.dropout, self.training)
+        weights = dropout(weights, self.dropout if self.training else 0.0)
         return self.out((weights @ values).transpose(1, 2).flatten(2))
 
     def weights(

@@ -9,6 +9,7 @@ from torch import nn
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.errors import require
 from anncestry.layers.attention.positions import Learned
+from anncestry.layers.dropout import Dropout
 from anncestry.layers.linear import Linear
 
 
@@ -60,7 +61,7 @@ class TokenEmbeddings(nn.Module):
         self.words = nn.Embedding(num_words, embed_dim)
         self.positions = Learned(embed_dim, num_positions)
         self.segments = nn.Embedding(num_segments, embed_dim) if num_segments else None
-        self.norm, self.dropout = nn.LayerNorm(embed_dim, eps), nn.Dropout(dropout)
+        self.norm, self.dropout = nn.LayerNorm(embed_dim, eps), Dropout(dropout)
         self.widen = Linear(embed_dim, width) if embed_dim != width else None
 
     def forward(

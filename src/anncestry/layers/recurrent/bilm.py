@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
+from anncestry.layers.dropout import Dropout
 from anncestry.layers.recurrent.cells import LSTMState
 from anncestry.layers.recurrent.projection import LSTMPCell
 from anncestry.layers.recurrent.recurrence import recur
@@ -63,7 +64,7 @@ class DirectedLM(nn.Module):
     def __init__(self, cells: list[ClippedLSTMPCell], skip: bool = True, dropout: float = 0.0) -> None:
         super().__init__()
         self.layers = nn.ModuleList(Unrolled(cell) for cell in cells)
-        self.skip, self.dropout = skip, nn.Dropout(dropout)
+        self.skip, self.dropout = skip, Dropout(dropout)
 
     def forward(
         self, x: Float[Tensor, "B T E"], state: State = None, lengths: Int[Tensor, "B"] | None = None

@@ -20,6 +20,7 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from anncestry.arrays import Float, Tensor
+from anncestry.engine.native.dropout import dropout
 from anncestry.engine.packed import SMALLEST, PackedWeight, plain_product, worth_packing
 from anncestry.layers.recurrent.contributions import Contributions
 
@@ -46,8 +47,8 @@ def recur(
     return products[key](h, added)
 
 
-def _with_mask(product: Product, h: Tensor, dropout: float) -> Product:
-    mask = torch.nn.functional.dropout(torch.ones_like(h), dropout)
+def _with_mask(product: Product, h: Tensor, p: float) -> Product:
+    mask = dropout(torch.ones_like(h), p)
     return lambda h, added: product(h * mask, added)
 
 

@@ -7,6 +7,7 @@ from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.errors import require
+from anncestry.layers.dropout import Dropout
 from anncestry.layers.recurrent.cells import LSTMState
 from anncestry.layers.recurrent.projection import ProjectedCell
 from anncestry.layers.recurrent.recurrence import recur
@@ -81,7 +82,7 @@ class Residual(nn.Module):
         sizes = (wiring.input_size, wiring.output_size)
         require(sizes[0] == sizes[1], "sizes", sizes, "a shortcut needs as many features out as in")
         self.wiring: Any = wiring
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.input_size = self.output_size = wiring.output_size
 
     def initial_state(self, batch_size: int) -> State:

@@ -14,6 +14,7 @@ from torch import nn
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.errors import require
 from anncestry.layers.computed import Computed
+from anncestry.layers.dropout import Dropout
 from anncestry.layers.linear import TiedReadout
 from anncestry.layers.recurrent.cells import Cell
 from anncestry.layers.recurrent.dropout import share_masks
@@ -141,8 +142,8 @@ class SequenceNetwork(nn.Module):
         else:
             self.embedding = OneHot(config.input_size)
         self.wiring: Any = wiring
-        self.dropout = nn.Dropout(config.dropout)
-        self.input_dropout = nn.Dropout(config.input_dropout)
+        self.dropout = Dropout(config.dropout)
+        self.input_dropout = Dropout(config.input_dropout)
         if config.variational:
             share_masks(self)
         for module in self.modules():

@@ -13,6 +13,7 @@ from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.errors import require
+from anncestry.layers.dropout import Dropout
 from anncestry.layers.recurrent.wirings import check_lengths, check_state, visible_steps
 
 
@@ -105,7 +106,7 @@ class TemporalBlock(nn.Module):
         self.shortcut = nn.Identity() if same else nn.Conv1d(in_channels, out_channels, 1)
         if isinstance(self.shortcut, nn.Conv1d):
             nn.init.normal_(self.shortcut.weight, std=0.01)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def initial_state(self, batch_size: int) -> BlockState:
         return BlockState(self.first.initial_state(batch_size), self.second.initial_state(batch_size))

@@ -22,6 +22,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from anncestry.arrays import Bool, Float, Int, Shaped, Tensor
 from anncestry.errors import require
+from anncestry.layers.dropout import Dropout
 from anncestry.layers.recurrent.cells import Cell
 from anncestry.layers.recurrent.recurrence import prepared
 from anncestry.layers.scanning import scanned
@@ -192,7 +193,7 @@ class Stacked(nn.Module):
     def __init__(self, layers: Sequence[Any], dropout: float = 0.0) -> None:
         super().__init__()
         self.layers: Any = nn.ModuleList(layers)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.input_size, self.output_size = layers[0].input_size, layers[-1].output_size
 
     def initial_state(self, batch_size: int) -> State:

@@ -4,6 +4,7 @@ from torch import nn
 
 from anncestry.arrays import Float, Tensor
 from anncestry.layers.activations import Maxout
+from anncestry.layers.dropout import Dropout
 
 
 class MaxoutReadout(nn.Module):
@@ -73,7 +74,7 @@ class DeepReadout(nn.Module):
         super().__init__()
         self.of_state = nn.Linear(state_size, embed_dim)
         self.of_context = nn.Linear(context_size, embed_dim, bias=False)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.scores = nn.Linear(embed_dim, output_size)
 
     def share_of_context(self, context: Float[Tensor, "... D"]) -> Float[Tensor, "... E"]:
