@@ -23,7 +23,7 @@ class VariationalDropout(Dropout):
 def share_masks(module: nn.Module) -> None:
     """Put variational dropout in the place of every plain one inside ``module``."""
     for name, child in module.named_children():
-        if type(child) in (nn.Dropout, Dropout):
+        if isinstance(child, nn.Dropout) and type(child) in (nn.Dropout, Dropout):
             setattr(module, name, VariationalDropout(child.p))
         else:
             share_masks(child)
