@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from house import ARROWS, FLOORS, SHELLS, between, circles, graph, room
 
+from anncestry.cli.main import COMMANDS
+
 FOLDERS = sorted({name.rpartition(".")[0] for name in ARROWS if "." in name})
 
 
@@ -85,7 +87,32 @@ def test_the_command_line_starts_without_torch():
             f"importlib.import_module({name!r})",
             f"if 'torch' in sys.modules: sys.exit('torch by {name}')",
         ]
-    done = subprocess.run(
-        [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    assert problems("\n".join(lines)) == ""
+
+
+def problems(program: str) -> str:
+    """What a program of its own writes to standard error."""
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False).stderr
+
+
+PROGRAM = """
+import sys
+from anncestry.cli.main import main
+for words in {commands}:
+    assert main(words.split()) == 0, words
+    if wrong := sorted(sys.modules.keys() & {modules}): sys.exit(f"{{words}}: {{wrong}}")
+"""
+HEAVY = {"torch", "numpy", "scipy", "sklearn", "matplotlib", "tokenizers", "transformers", "lightning_fabric"}
+"""Each takes from a seventh of a second to more than one."""
+
+
+def test_text_is_printed_without_torch():
+    commands = ["list", "log bert", "show gpt2-small --ledger", *(f"{name} --help" for name in COMMANDS)]
+    assert problems(PROGRAM.format(commands=commands, modules=HEAVY)) == ""
+
+
+def test_tables_are_printed_without_the_compiler():
+    """Nor with anything else that they do not use."""
+    commands = ["show mlp", "show bert-base", "diff bert albert", "diff lstm gru"]
+    modules = HEAVY - {"torch", "numpy"} | {"torch._dynamo", "torch._inductor"}
+    assert problems(PROGRAM.format(commands=commands, modules=modules)) == ""

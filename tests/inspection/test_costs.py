@@ -8,8 +8,10 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from anncestry.errors import UserError
-from anncestry.inspection.costs import costs
+from anncestry.inspection.costs import built_without_weights, costs, meta_batch, meta_targets
+from anncestry.inspection.example_inputs import example_config
 from anncestry.models.create import configure, create
+from anncestry.protocols import outputs_of
 from anncestry.signature import Signature
 
 B, T, D, H, K = 3, 7, 5, 4, 2
@@ -179,3 +181,13 @@ def test_they_print_as_a_table_of_layers():
     assert ["layers.1", "Linear", "2x8", "40", "128"] in lines
     assert lines[-1][:3] == ["sequential", "steps", "2"]
     assert "layers.1" in found._repr_html_()
+
+
+@pytest.mark.parametrize("name", ["lenet-5", "lstm", "bert", "transformer", "resnet"])
+def test_products_are_those_that_pytorch_counts(name):
+    _, example = example_config(name)
+    shadow = built_without_weights(example)
+    x, targets = meta_batch(shadow, example.signature, 2), meta_targets(example.signature, 2)
+    with FlopCounterMode(display=False) as counter:
+        outputs_of(shadow.train(), x, targets=targets)
+    assert costs(example, batch_size=2).flops == counter.get_total_flops() > 0

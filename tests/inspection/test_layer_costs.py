@@ -5,8 +5,10 @@ import pytest
 import torch
 
 from anncestry.errors import UserError
-from anncestry.inspection.layer_costs import layer_costs, layers_between
+from anncestry.inspection.layer_costs import _counted, _recurrent, layer_costs, layers_between
+from anncestry.layers.recurrent.cells import ElmanCell, LSTMCell
 from anncestry.layers.recurrent.temporal import CausalConvolution
+from anncestry.layers.recurrent.wirings import Unrolled
 
 
 def by_name(*sizes, **more):
@@ -101,3 +103,10 @@ def test_layers_are_timed_where_asked():
 def test_mistakes_are_named(sizes, more, message):
     with pytest.raises(UserError, match=message):
         layer_costs(*sizes, **more)
+
+
+@pytest.mark.parametrize("cell", [ElmanCell, LSTMCell])
+def test_steps_that_are_not_counted_are_as_those_that_are(cell):
+    layer = Unrolled(cell(6, 6))
+    for n in (1, 2, 3, 9):
+        assert _recurrent(layer, n, 6) == _counted(layer, n, 6)

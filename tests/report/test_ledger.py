@@ -42,20 +42,32 @@ def test_an_option_of_training_is_shown_as_it_is_typed(capsys):
 
 
 def test_two_fields_are_two_switches(capsys):
-    block = blocks(printed(capsys, "mlp", "--ledger"))["hidden unit"]
+    block = blocks(printed(capsys, "mlp", "--ledger", "--task", "classification"))["hidden unit"]
     assert "switch --set activation=...; here relu --set init=...; here he test" in block
+
+
+def test_without_sizes_a_switch_has_the_value_that_was_published_or_none(capsys):
+    """The defaults stand in the model's file, which would load PyTorch."""
+    told = printed(capsys, "gpt2-small", "--ledger")
+    found = blocks(told)
+    assert "--set num_layers=...; here 12 --set num_heads=...; here 12" in found["default sizes"]
+    assert "--set dropout=... " in " ".join(found.values())
+    assert told.endswith("--input or --task: also what each switch stands at\n")
+    assert "also what" not in printed(capsys, "gpt2-small", "--ledger", "--set", "dropout=0.2")
 
 
 def test_no_line_is_longer_than_a_page(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
     for architecture in TIMELINE:
-        Ledger(*example_config(architecture.id)).show()
+        architecture, config = example_config(architecture.id)
+        Ledger(architecture, vars(config)).show()
         told = capsys.readouterr().out
         assert max(map(len, told.splitlines())) <= 100, architecture.id
         assert not [line for line in told.splitlines() if line.strip().startswith("_")], architecture.id
     wide = told
     monkeypatch.setenv("COLUMNS", "250")
-    Ledger(*example_config(TIMELINE[-1].id)).show()
+    architecture, config = example_config(TIMELINE[-1].id)
+    Ledger(architecture, vars(config)).show()
     assert capsys.readouterr().out == wide
 
 

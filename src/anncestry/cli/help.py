@@ -18,12 +18,6 @@ from anncestry.data.sources.catalogue import Source, find_source, grouped_source
 COLUMN, WIDEST = 26, 110
 
 
-def asks_for_help(words: Sequence[str]) -> bool:
-    """Whether ``-h`` or ``--help`` stands among the options."""
-    options = words[: words.index("--")] if "--" in words else words
-    return any(word in ("-h", "--help") for word in options)
-
-
 def help_text(command: str, module: Any, words: Sequence[str]) -> str:
     """The help of a command.
 

@@ -4,6 +4,7 @@ Each subcommand is a module with a frozen dataclass ``Arguments`` and a function
 imported when it is asked for, and imports torch when it runs, so that help and mistakes answer at once.
 """
 
+import gc
 import importlib
 import signal
 import sys
@@ -26,6 +27,8 @@ COMMANDS = {
     "import": "make a folder of ours from the weights of PyTorch, Keras, CTranslate2, Marian, ...",
     "export": "write a run for PyTorch, Keras, transformers, Marian, ONNX, ...",
 }
+BRIEF = ("list", "log", "show", "diff")
+"""Commands that print a page and end."""
 
 
 class Stopped(KeyboardInterrupt):
@@ -74,14 +77,14 @@ def main(words: Sequence[str]) -> int:
     try:
         if command not in COMMANDS:
             raise UserError("command", command, "is not a command", nearest(command, list(COMMANDS)))
-        import tyro
-
-        from anncestry.cli.help import asks_for_help, help_text
-
         module = importlib.import_module(f"anncestry.cli.{command}")
         if asks_for_help(words[1:]):
+            from anncestry.cli.help import help_text
+
             print(help_text(command, module, words[1:]))
             return 0
+        import tyro
+
         arguments = tyro.cli(
             module.Arguments,
             args=words[1:],
@@ -109,6 +112,12 @@ def main(words: Sequence[str]) -> int:
         return 0
 
 
+def asks_for_help(words: Sequence[str]) -> bool:
+    """Whether ``-h`` or ``--help`` stands among the options."""
+    options = words[: words.index("--")] if "--" in words else words
+    return any(word in ("-h", "--help") for word in options)
+
+
 def _flags(command: str) -> dict[str, str]:
     """From the arguments of Python to the options of a command."""
     if command not in COMMANDS:
@@ -124,4 +133,11 @@ def _flags(command: str) -> dict[str, str]:
 def entry() -> None:
     """The installed command."""
     stop_in_order()
-    sys.exit(main(sys.argv[1:]))
+    if sys.argv[1:] and sys.argv[1] in BRIEF:
+        # Nearly all of the objects that PyTorch makes stay: to look for garbage among them again and again
+        # takes a third of a second.
+        gc.disable()
+    try:
+        sys.exit(main(sys.argv[1:]))
+    finally:
+        gc.freeze()  # nor is there anything to be looked for at the end, which takes another quarter

@@ -7,6 +7,7 @@ import tyro
 
 from anncestry.cli.overrides import Overrides
 from anncestry.errors import require
+from anncestry.report.ledger import Ledger
 
 
 @dataclass(frozen=True)
@@ -40,16 +41,20 @@ def run(arguments: Arguments) -> int:
 
     Or the ledger, where that is asked for; a drawing alone is announced in a line.
     """
-    from anncestry.cli.overrides import parse_overrides
-    from anncestry.runs.overview import summary
-    from anncestry.runs.subjects import config_class, configured
-
-    values = parse_overrides(arguments.set, config_class(arguments.name)) if arguments.set else {}
     sizes = {"input": arguments.input, "task": arguments.task, "width": arguments.width}
     drawn_alone = arguments.diagram is not None and not arguments.json
     if arguments.ledger or drawn_alone:
         rule = "has no effect: neither a ledger nor a drawing counts FLOPs"
         require(arguments.batch_size == Arguments.batch_size, "batch_size", arguments.batch_size, rule)
+    sized = arguments.set or any(value is not None for value in sizes.values())
+    if arguments.ledger and not (sized or arguments.diagram or Path(arguments.name).expanduser().exists()):
+        _print_ledger(Ledger.of_name(arguments.name), arguments.json)
+        return 0
+
+    from anncestry.cli.overrides import parse_overrides
+    from anncestry.runs.subjects import config_class, configured
+
+    values = parse_overrides(arguments.set, config_class(arguments.name)) if arguments.set else {}
     if arguments.diagram is not None:
         from anncestry.drawings.architecture import write_diagram
 
@@ -58,14 +63,19 @@ def run(arguments: Arguments) -> int:
             print(f"Drew {arguments.diagram}.")
             return 0
     if arguments.ledger:
-        from anncestry.report.ledger import Ledger
-
-        ledger = Ledger(*configured(arguments.name, **sizes, values=values))
-        _print_json(ledger.to_json()) if arguments.json else ledger.show()
+        architecture, config = configured(arguments.name, **sizes, values=values)
+        _print_ledger(Ledger(architecture, vars(config)), arguments.json)
         return 0
+
+    from anncestry.runs.overview import summary
+
     found = summary(arguments.name, **sizes, batch_size=arguments.batch_size, **values)
     _print_json(found.to_json()) if arguments.json else found.show()
     return 0
+
+
+def _print_ledger(ledger: Ledger, json: bool) -> None:
+    _print_json(ledger.to_json()) if json else ledger.show()
 
 
 def _print_json(described: object) -> None:

@@ -8,11 +8,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from anncestry.inspection.learning import teachable
 from anncestry.inspection.subject import Broken, NotApplicable, Subject, distance
-from anncestry.inspection.tensors import tensors_in
+from anncestry.inspection.tensors import Following, tensors_in
 from anncestry.protocols import IGNORED, EncoderDecoder, flatten_state, map_state, reorder_state
 from anncestry.signature import BEGIN, CAUSAL_TASKS, GENERATION_TASKS
 
@@ -35,7 +34,7 @@ def output_shape(subject: Subject) -> str:
     return f"the outputs are {expected}"
 
 
-class _Coarser(TorchDispatchMode):
+class _Coarser(Following):
     """Notes the operations whose results are kept in fewer digits than ``dtype`` has."""
 
     def __init__(self, dtype: torch.dtype) -> None:

@@ -26,13 +26,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode, flop_registry
+from torch.utils.flop_counter import flop_registry
 
+from anncestry.engine.meta import on_meta, without_compiler
 from anncestry.errors import UserError, require
 from anncestry.inspection.concatenations import Concatenations, concatenations
 from anncestry.inspection.receptive_field import FieldOfView
-from anncestry.inspection.tensors import tensors_in
+from anncestry.inspection.tensors import Following, tensors_in
 from anncestry.layers.watching import unheeded
 from anncestry.models.create import build
 from anncestry.protocols import OwnRule, outputs_of
@@ -155,7 +155,7 @@ def built_without_weights(config: Any) -> nn.Module:
 
 def without_weights(make: Callable[[], nn.Module]) -> nn.Module:
     """The model that a function makes, on the meta device."""
-    with torch.device("meta"):
+    with on_meta():
         model = make()
     for module in model.modules():
         for name, buffer in module.named_buffers(recurse=False):
@@ -202,11 +202,11 @@ def _measure(model: nn.Module, x: Tensor, targets: Tensor | None = None) -> Cost
         kept[storage._cdata] = storage  # holding the storage keeps its address from being used again
         return tensor
 
-    chain, counter, view = _LongestChain(), FlopCounterMode(display=False), FieldOfView(x)
-    calls = _Calls(model, counter, view)
+    view, products = FieldOfView(x), _Products()
+    calls = _Calls(model, products, view)
     autograd = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
     try:
-        with torch.enable_grad(), unheeded(), autograd, chain, view, counter:
+        with torch.enable_grad(), unheeded(), without_compiler(), autograd, view, products:
             outputs_of(model, x, targets=targets)
     except (RuntimeError, NotImplementedError) as error:
         rule = f"cannot be run without weights (on the meta device): {error}"
@@ -214,31 +214,46 @@ def _measure(model: nn.Module, x: Tensor, targets: Tensor | None = None) -> Cost
 
     for tensor in (x, *model.parameters(), *model.buffers()):
         kept.pop(tensor.untyped_storage()._cdata, None)
-    flops = counter.get_total_flops()
+    flops = products.flops
     return Costs(
         batch_size=x.shape[0],
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         flops=flops,
         training_flops=(2 if isinstance(model, OwnRule) else 3) * flops,
         activation_bytes=sum(storage.nbytes() for storage in kept.values()),
-        sequential_steps=chain.longest,
+        sequential_steps=products.longest,
         layers=tuple(calls.rows()),
         concatenations=concatenations(calls.modules, calls.shapes),
     )
 
 
-class _LongestChain(TorchDispatchMode):
-    """Follows every tensor's place in the chain of products: one behind the last it was made from."""
+class _Products(Following):
+    """Counts the FLOPs of products, and the longest chain of them.
+
+    PyTorch's ``FlopCounterMode`` would count as much, but loads the compiler.
+
+    Attributes:
+        flops: so far.
+        longest: products in the longest chain so far: each is one behind the last that it was made from.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.longest = 0
+        self.flops = self.longest = 0
         self.places: dict[int, tuple[torch.UntypedStorage, int]] = {}  # by memory: views share a place
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs, count = kwargs or {}, flop_registry.get(func._overloadpacket)
+        if count is None:  # it may be made of products
+            with self:
+                result = func.decompose(*args, **kwargs)
+            if result is not NotImplemented:
+                return result
         before = max((self._place(tensor) for tensor in tensors_in((args, kwargs))), default=0)
-        result = func(*args, **(kwargs or {}))
-        place = before + (func._overloadpacket in flop_registry)
+        result = func(*args, **kwargs)
+        if count is not None:
+            self.flops += count(*args, **kwargs, out_val=result)
+        place = before + (count is not None)
         for tensor in tensors_in(result):
             storage = tensor.untyped_storage()
             self.places[storage._cdata] = (storage, max(place, self._place(tensor)))
@@ -252,8 +267,8 @@ class _LongestChain(TorchDispatchMode):
 class _Calls:
     """Which modules are called, what each returns first, and the FLOPs that each spends outside of others."""
 
-    def __init__(self, model: nn.Module, counter: FlopCounterMode, view: FieldOfView) -> None:
-        self.counter, self.counted, self.view = counter, 0, view
+    def __init__(self, model: nn.Module, products: _Products, view: FieldOfView) -> None:
+        self.products, self.counted, self.view = products, 0, view
         self.modules = dict(model.named_modules())
         self.stack: list[str] = []
         self.shapes: dict[str, tuple[int, ...]] = {}  # in the order of the first call
@@ -280,7 +295,7 @@ class _Calls:
 
     def _settle(self) -> None:
         """What was counted since the last event was spent by the innermost call."""
-        total = self.counter.get_total_flops()
+        total = self.products.flops
         if self.stack:
             self.flops[self.stack[-1]] += total - self.counted
         self.counted = total

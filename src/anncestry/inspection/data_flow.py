@@ -13,11 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from anncestry.errors import UserError
 from anncestry.inspection.costs import built_without_weights, meta_batch, meta_targets
-from anncestry.inspection.tensors import tensors_in
+from anncestry.inspection.tensors import Following, tensors_in
 from anncestry.protocols import outputs_of
 
 aten = torch.ops.aten
@@ -100,7 +99,7 @@ def lets_through(module: nn.Module) -> bool:
     return isinstance(module, nn.Identity) or "Dropout" in type(module).__name__
 
 
-class _Recorder(TorchDispatchMode):
+class _Recorder(Following):
     """Follows the names that tensors carry, by their memory: views carry the same."""
 
     def __init__(self, model: nn.Module, inputs: dict[str, Tensor]) -> None:

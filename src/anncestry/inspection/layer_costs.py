@@ -26,7 +26,7 @@ from anncestry.signature import Signature
 
 HEAD_SIZE = 64  # of self-attention, where d is a multiple of it
 KERNEL, WINDOW = 3, 16  # places that convolutions and restricted self-attention see
-REPEATS = 5  # timed passes, of which the fastest counts
+REPEATS, SECONDS = 5, 0.01  # timed passes, of which the fastest counts; none begins after so long
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +98,7 @@ def layer_costs(
     found = []
     for name, orders, products, counted, omitted, path_length, make in lines:
         layer = make()
-        measured = costs(layer, Signature("next-frame", "series", (n, d), d))
+        flops, steps = _recurrent(layer, n, d) if isinstance(layer, Unrolled) else _counted(layer, n, d)
         found.append(
             LayerKind(
                 name=name,
@@ -109,8 +109,8 @@ def layer_costs(
                 counted=counted,
                 omitted=omitted,
                 path_length=path_length,
-                measured=measured.flops,
-                steps=measured.sequential_steps,
+                measured=flops,
+                steps=steps,
                 seconds=_seconds(layer, torch.randn(1, n, d)) if timed else None,
             )
         )
@@ -126,6 +126,22 @@ def layers_between(n: int, sees: int, dilated: bool = False) -> int:
         stride *= sees if dilated else 1
         layers += 1
     return max(layers, 1)
+
+
+def _counted(layer: nn.Module, n: int, d: int) -> tuple[int, int]:
+    """FLOPs of a layer, and its products that wait for one another."""
+    found = costs(layer, Signature("next-frame", "series", (n, d), d))
+    return found.flops, found.sequential_steps
+
+
+def _recurrent(layer: nn.Module, n: int, d: int) -> tuple[int, int]:
+    """The same of a layer that does at each step what it did at the last: counted over few, for they take as
+    long to count as to do."""
+    if n < 3:
+        return _counted(layer, n, d)
+    two, three = _counted(layer, 2, d), _counted(layer, 3, d)
+    flops, steps = (few + (more - few) * (n - 2) for few, more in zip(two, three, strict=True))
+    return flops, steps
 
 
 class _OverTime(nn.Module):
@@ -157,8 +173,8 @@ class _Masked(nn.Module):
 def _seconds(layer: nn.Module, x: Tensor) -> float:
     """The fastest of a few forward passes, after one that is not timed."""
     layer.eval()(x)
-    times = []
-    for _ in range(REPEATS):
+    times, end = [], time.perf_counter() + SECONDS
+    while not times or (len(times) < REPEATS and time.perf_counter() < end):
         start = time.perf_counter()
         layer(x)
         times.append(time.perf_counter() - start)

@@ -17,10 +17,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from anncestry.errors import UserError
-from anncestry.inspection.tensors import tensors_in
+from anncestry.inspection.tensors import Following, tensors_in
 
 aten = torch.ops.aten
 
@@ -69,7 +68,7 @@ def _span(kernel, dilation=1) -> tuple[int, int]:
     return (c * (a - 1) + 1, d * (b - 1) + 1)
 
 
-class FieldOfView(TorchDispatchMode):
+class FieldOfView(Following):
     """Follows the field of every tensor (B, C, H, W) that comes of an image, while a model runs."""
 
     def __init__(self, image: Tensor) -> None:

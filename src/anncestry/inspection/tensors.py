@@ -1,9 +1,19 @@
-"""Finding tensors in whatever holds them."""
+"""Finding tensors in whatever holds them, and following them through a model."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+
+class Following(TorchDispatchMode):
+    """Sees every operation that is called within; a subclass says what it makes of it."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No: PyTorch would load its compiler, for a second, so as to keep it away from the subclass."""
+        return False
 
 
 def tensors_in(tree: Any) -> Iterator[Tensor]:

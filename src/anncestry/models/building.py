@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
 
+from anncestry.engine.meta import on_meta
 from anncestry.errors import UserError
 from anncestry.timeline import Architecture
 
@@ -97,7 +98,7 @@ def without_memory(
         held = sum(tensor.numel() for tensor in weights.values())
         most_tensors = min(MOST_TENSORS, _SPARE * len(weights) + 100)
     count = _Count(most_tensors, None if held is None else _SPARE * held + 1_000_000, memory)
-    with torch.random.fork_rng(devices=[]), _counting(count), torch.device("meta"):
+    with torch.random.fork_rng(devices=[]), _counting(count), on_meta():
         try:
             return architecture.build(config)
         except _TooMany:

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-import torch
-
 from anncestry.amounts import parse_count, parse_seconds
+from anncestry.engine.meta import on_meta
 from anncestry.rules import Checked, Positive, Size
 from anncestry.signature import Signature
 from anncestry.timeline import Architecture
@@ -71,7 +70,7 @@ def affordable_steps(flops: float, training_flops: float) -> int:
 
 def count_parameters(architecture: Architecture, signature: Signature, width: int | None = None) -> int:
     """The parameters it has at that width; nothing is allocated."""
-    with torch.device("meta"):
+    with on_meta():
         model = architecture.build(architecture.configure(signature, width=width))
     return sum(parameter.numel() for parameter in model.parameters())
 

@@ -1,10 +1,11 @@
 """The fidelity ledger of an architecture: where its paper, the authors' code and this project part ways."""
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
 
 from anncestry.report.shown import Shown
-from anncestry.timeline import Architecture, Departure
+from anncestry.timeline import Architecture, Departure, find, find_preset
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,18 +19,28 @@ class Ledger(Shown):
 
     Args:
         architecture: whose departures they are.
-        config: gives the value of each field that decides one.
+        values: of the config's fields that are known: where one of them decides a departure, it is shown.
     """
 
-    def __init__(self, architecture: Architecture, config: Any) -> None:
-        self.architecture, self.config = architecture, config
+    def __init__(self, architecture: Architecture, values: Mapping[str, Any]) -> None:
+        self.architecture, self.values = architecture, values
+
+    @classmethod
+    def of_name(cls, name: str) -> Self:
+        """That of an architecture or preset, with the sizes that were published: read without PyTorch.
+
+        Raises:
+            UserError: there is no such name.
+        """
+        architecture, preset = find(name), find_preset(name)
+        return cls(architecture, {**architecture.fixed, **(preset.config if preset else {})})
 
     def to_json(self) -> list[dict[str, Any]]:
         """The departures as plain data."""
         return list(map(dataclasses.asdict, self.architecture.departures))
 
     def show(self, console: "Console | None" = None) -> None:
-        """Print a block for each departure; where a field of the config decides, with its value."""
+        """Print a block for each departure; where a field of the config decides, with its value if known."""
         from rich.console import Console
         from rich.markup import escape
 
@@ -43,10 +54,12 @@ class Ledger(Shown):
         console.print(f"{counted}, {held} held by a test", highlight=False)
         for departure in entry.departures:
             console.print(f"\n[bold]{escape(departure.subject)}[/]", highlight=False)
-            console.print(_block(departure, self.config), highlight=False)
+            console.print(_block(departure, self.values), highlight=False)
+        if any(field not in self.values for departure in entry.departures for field in _fields(departure)):
+            console.print("\n--input or --task: also what each switch stands at", highlight=False)
 
 
-def _block(departure: Departure, config: Any) -> "Table":
+def _block(departure: Departure, values: Mapping[str, Any]) -> "Table":
     """What each does, a line for each, and below it what is there of reason, switch and test."""
     from rich.table import Table
     from rich.text import Text
@@ -59,7 +72,7 @@ def _block(departure: Departure, config: Any) -> "Table":
         "  authors' code": departure.authors_code,
         "  ours": departure.ours,
         "  why": departure.why,
-        "  switch": _switch(departure.switch, config),
+        "  switch": _switch(departure.switch, values),
         "  test": _test(departure.test),
     }
     for name, text in rows.items():
@@ -68,17 +81,22 @@ def _block(departure: Departure, config: Any) -> "Table":
     return table
 
 
+def _fields(departure: Departure) -> list[str]:
+    """The fields of the config that decide it."""
+    switches = departure.switch.split(", ") if departure.switch else []
+    return [switch for switch in switches if not switch.startswith("--")]
+
+
 def _test(test: str) -> str:
     """Where it is below the checkout; a long one is broken between file and function."""
     path = f"tests/{test}" if test else ""
     return path if len(path) < WIDTH - 20 else path.replace("::", "\n::")
 
 
-def _switch(switches: str, config: Any) -> str:
-    """A line for each, as on the command line; a field of the config comes with its value in ``config``."""
-    lines = [
-        switch if switch.startswith("--") else f"--set {switch}=...; here {getattr(config, switch)}"
-        for switch in switches.split(", ")
-        if switch
-    ]
+def _switch(switches: str, values: Mapping[str, Any]) -> str:
+    """A line for each, as on the command line; a field of the config comes with its value if known."""
+    lines = []
+    for switch in switches.split(", ") if switches else ():
+        here = f"; here {values[switch]}" if switch in values else ""
+        lines.append(switch if switch.startswith("--") else f"--set {switch}=...{here}")
     return "\n".join(lines)

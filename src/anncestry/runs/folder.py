@@ -15,15 +15,14 @@ import functools
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import nn
 
 from anncestry.arrays import Tensor
 from anncestry.checkpoints.store import load_weights, read_tensors
-from anncestry.data import DataOptions, Dataset, Processor, load_data
-from anncestry.data.processors import processor_from_json
+from anncestry.data import DataOptions
 from anncestry.engine.layout import lay_out
 from anncestry.engine.prediction import Prediction
 from anncestry.errors import UserError, require
@@ -35,6 +34,9 @@ from anncestry.signature import Signature
 from anncestry.stored import entry, made, read_object, some_keys
 from anncestry.timeline import Architecture, find
 from anncestry.version import __version__
+
+if TYPE_CHECKING:
+    from anncestry.data import Dataset, Processor
 
 RUN_FORMAT = 1
 """The format of the run folders that are written, as in ``config.json``: one more with every change that
@@ -119,7 +121,7 @@ class RunFolder:
         return made(DataOptions, data["options"], self.place("data: options"))
 
     @functools.cached_property
-    def processor(self) -> Processor:
+    def processor(self) -> "Processor":
         """Reads inputs the way the training data were read.
 
         Raises:
@@ -130,6 +132,8 @@ class RunFolder:
             raise UserError(
                 "run", str(self.folder), "was imported from weights alone; it cannot read data", hint=hint
             )
+        from anncestry.data.processors import processor_from_json  # of all kinds of data
+
         processor = processor_from_json(self._object("processor.json"))
         self._check_reader(processor)
         return processor
@@ -198,7 +202,7 @@ class RunFolder:
         require(whole, "precision", self.prediction.precision, rule)
         return self.prediction.prepared(self.model)
 
-    def dataset(self, place: str | None = None) -> Dataset:
+    def dataset(self, place: str | None = None) -> "Dataset":
         """The data it was trained on, read again.
 
         Args:
@@ -207,6 +211,8 @@ class RunFolder:
         Raises:
             UserError: the files are gone, or are no longer what they were; or the weights were imported.
         """
+        from anncestry.data import load_data
+
         _ = self.processor
         data = self.config["data"]
         if data is None:
@@ -227,7 +233,7 @@ class RunFolder:
             raise UserError("data", name, rule, hint="Put the old files back, or start a new run.")
         return dataset
 
-    def moved(self, dataset: Dataset) -> Self:
+    def moved(self, dataset: "Dataset") -> Self:
         """The run, with its data where they are now; ``dataset`` comes of `dataset`."""
         if dataset.name == self.config["data"]["name"]:
             return self

@@ -2,17 +2,19 @@
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
 from anncestry.errors import require
-from anncestry.inspection.differences.diff import USUAL, Diff, differences
 from anncestry.inspection.example_inputs import signature_of_module
 from anncestry.inspection.summary import Summary, summarize
 from anncestry.models.create import architecture_of
 from anncestry.runs.folder import RunFolder
 from anncestry.runs.subjects import Subject, configured, entry_of, find_sides
+
+if TYPE_CHECKING:
+    from anncestry.inspection.differences.diff import Diff
 
 
 def summary(
@@ -81,11 +83,11 @@ def diff(
     a: Subject,
     b: Subject,
     *,
-    layers: Collection[str] = USUAL,
+    layers: Collection[str] | None = None,
     input: str | None = None,
     task: str | None = None,
     full: bool = False,
-) -> Diff:
+) -> "Diff":
     """What sets two models apart: declared ideas, structure, cost and behaviour.
 
     >>> print(anncestry.diff("lstm", "gru", layers=["declared"]))
@@ -102,7 +104,7 @@ def diff(
         a, b: each an architecture or preset, a run folder, ``"module:attribute"``, a config, or a
             ``torch.nn.Module``.
         layers: in what they are compared: ``"declared"``, ``"structure"``, ``"cost"``, and ``"behaviour"``,
-            for which both run on the same input.
+            for which both run on the same input; default: all but that.
         input: the shape of one input of both, as for `summary`; default: one that both fit.
         task: what is asked of both; default: one that both fit.
         full: show every part by itself, and all of the way between them.
@@ -114,5 +116,7 @@ def diff(
         UserError: a name is not known, a folder is no run, a module cannot be made, there is no such layer,
             or the input or the task does not fit one of the two.
     """
+    from anncestry.inspection.differences.diff import USUAL, differences  # `summary` needs nothing of it
+
     one, other, notes = find_sides(a, b, input, task)
-    return differences(one, other, layers, notes=notes, full=full)
+    return differences(one, other, USUAL if layers is None else layers, notes=notes, full=full)

@@ -49,9 +49,9 @@ def _run(kernel: Callable[..., Any], *arguments: Any) -> Any:
     return kernel(*arguments)
 
 
-_uncompiled: Any = torch.compiler.disable(
-    _run, reason="PyTorch compiles no fused recurrent kernel, its own neither"
-)
+# PyTorch compiles no fused recurrent kernel, its own neither. ``torch.compiler.disable`` is the same, but it
+# loads the compiler (a second) for whoever never compiles.
+_uncompiled: Any = torch._disable_dynamo(_run)
 
 
 class Cell(nn.Module):
