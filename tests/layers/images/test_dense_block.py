@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from anncestry.engine.native import batch_norm
 from anncestry.engine.weight_cache import caching_weights
-from anncestry.layers.images import dense_block as by_hand
 from anncestry.models.create import create
 from anncestry.models.densenet import DenseBlock
 
@@ -35,7 +35,7 @@ def pair(dtype=torch.float64, growth_rate=3, blocks=(3, 2)):
 @pytest.mark.parametrize("chunk", [2**18, 300])
 @pytest.mark.parametrize("shape", [(4, 2, 9, 7), (1, 2, 8, 8)])
 def test_outputs_gradients_and_statistics_are_the_same(monkeypatch, shape, chunk):
-    monkeypatch.setattr(by_hand, "CHUNK", chunk)
+    monkeypatch.setattr(batch_norm, "CHUNK", chunk)
     ours, plain = pair()
     inputs = [
         torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) for _ in "ab"

@@ -29,10 +29,16 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from anncestry.arrays import Float, Tensor
+from anncestry.engine.native.batch_norm import (
+    chunks,
+    column_statistics,
+    norm_relu,
+    relu_back,
+    relu_sums,
+    wide,
+)
 from anncestry.engine.native.dense_block import Bottleneck, Bottlenecks
 from anncestry.layers.images.batch_norm_folding import Statistics, affine, bounded
-
-CHUNK = 2**20  # numbers of a part of X that are worked on at once, while they are in the cache
 
 
 class DenseWeights(NamedTuple):
@@ -89,33 +95,6 @@ def _rows(maps: Float[Tensor, "B C H W"]) -> Float[Tensor, "pixels C"]:
     return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
 
 
-def _chunks(num_rows: int, num_columns: int) -> list[slice]:
-    size = max(256, CHUNK // num_columns)
-    return [slice(first, first + size) for first in range(0, num_rows, size)]
-
-
-def _statistics(x: Float[Tensor, "pixels C"]) -> Statistics:
-    """Two passes, as few numbers at a time as stay in the cache; ``torch.var_mean`` takes several times as
-    long down the columns. They are not in bfloat16 even where x is."""
-    chunks, wide = _chunks(x.shape[0], x.shape[1]), _wide(x.dtype)
-    mean = torch.stack([x[rows].sum(0, dtype=wide) for rows in chunks]).sum(0) / x.shape[0]
-    squares = torch.stack([torch.sub(x[rows], mean).square_().sum(0) for rows in chunks])
-    return Statistics(mean, squares.sum(0) / x.shape[0])
-
-
-def _wide(dtype: torch.dtype) -> torch.dtype:
-    """What is added up in."""
-    return torch.promote_types(dtype, torch.float32)
-
-
-def _scale(
-    statistics: Statistics, gain: Tensor, shift: Tensor, epsilon: float, dtype: torch.dtype
-) -> tuple[Tensor, Tensor]:
-    """The a and b of a x + b, as precise as x is."""
-    a, b = affine(statistics, gain, shift, epsilon)
-    return a.to(dtype), b.to(dtype)
-
-
 class _DenseBlock(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, epsilon, *flat):
@@ -124,23 +103,21 @@ class _DenseBlock(torch.autograd.Function):
         k, N = layers[0].spread.shape[0], B * H * W
         X = x.new_empty(N, C + k * len(layers))
         X[:, :C] = _rows(x)
-        variance, mean = X.new_empty(2, X.shape[1], dtype=_wide(X.dtype))
-        mean[:C], variance[:C] = _statistics(X[:, :C])
+        variance, mean = X.new_empty(2, X.shape[1], dtype=wide(X.dtype))
+        mean[:C], variance[:C] = column_statistics(X[:, :C])
         narrow, statistics = [], []
         for layer in layers:
             m = layer.narrow.shape[1]
-            of_maps = Statistics(mean[:m], variance[:m])
-            a, b = _scale(of_maps, layer.gain1, layer.shift1, epsilon, X.dtype)
+            a, b = affine(Statistics(mean[:m], variance[:m]), layer.gain1, layer.shift1, epsilon)
             kernel = layer.narrow.flatten(1).t().to(X.dtype)
             z = X.new_empty(N, kernel.shape[1])
-            for rows in _chunks(N, m):
-                torch.mm(torch.addcmul(b, X[rows, :m], a).relu_(), kernel, out=z[rows])
-            of_narrow = _statistics(z)
-            a, b = _scale(of_narrow, layer.gain2, layer.shift2, epsilon, X.dtype)
-            h = torch.addcmul(b, z, a).relu_()
+            for rows in chunks(N, m):
+                torch.mm(norm_relu(X[rows, :m], a, b), kernel, out=z[rows])
+            of_narrow = Statistics(*column_statistics(z))
+            h = norm_relu(z, *affine(of_narrow, layer.gain2, layer.shift2, epsilon))
             y = _rows(torch.conv2d(_maps(h, B, H, W), layer.spread.to(X.dtype), padding=1))
             X[:, m : m + k] = y
-            mean[m : m + k], variance[m : m + k] = _statistics(y)
+            mean[m : m + k], variance[m : m + k] = column_statistics(y)
             narrow.append(z)
             statistics += of_narrow
         ctx.save_for_backward(X, mean, variance, *narrow, *statistics, *flat)
@@ -166,32 +143,30 @@ class _DenseBlock(torch.autograd.Function):
             new = slice(m, m + k)
             dy = torch.addcmul(D[:, new] + constant[new].to(dtype), X[:, new], per_x[new].to(dtype))
             # behind the 1x1 convolution: normalise, ReLU, 3x3
-            a, b = _scale(Statistics(z_mean, z_variance), layer.gain2, layer.shift2, epsilon, dtype)
+            a, b = affine(Statistics(z_mean, z_variance), layer.gain2, layer.shift2, epsilon)
             inverse = torch.rsqrt(z_variance + epsilon)
-            h = torch.addcmul(b, z, a).relu_()
+            h = norm_relu(z, a, b)
             dh, d_spread, _ = torch.ops.aten.convolution_backward(
                 _maps(dy, B, H, W), _maps(h, B, H, W), layer.spread.to(dtype), None,
                 [1, 1], [1, 1], [1, 1], False, [0, 0], 1, (True, True, False),
             )  # fmt: skip
-            g = torch.ops.aten.threshold_backward(_rows(dh), h, 0)
-            d_shift2, with_z = _sums(g, z)
+            g = _rows(dh)
+            d_shift2, with_z = relu_sums(g, z, a, b)
             d_gain2 = (with_z - z_mean * d_shift2) * inverse
             slope, level = _affine(layer.gain2 * inverse, d_gain2, d_shift2, z_mean, inverse, N)
-            dz = torch.addcmul(torch.addcmul(level.to(dtype), z, slope.to(dtype)), g, a)
+            dz = relu_back(g, z, a, b, slope, level)
             # in front of it: all maps so far
-            a, b = _scale(Statistics(mean[:m], variance[:m]), layer.gain1, layer.shift1, epsilon, dtype)
+            a, b = affine(Statistics(mean[:m], variance[:m]), layer.gain1, layer.shift1, epsilon)
             inverse = torch.rsqrt(variance[:m] + epsilon)
             kernel = layer.narrow.flatten(1).to(dtype)
             d_narrow = torch.zeros_like(kernel, dtype=mean.dtype)
             d_shift1, with_x = torch.zeros_like(inverse), torch.zeros_like(inverse)
-            for rows in _chunks(N, m):
+            for rows in chunks(N, m):
                 x = X[rows, :m]
-                t = torch.addcmul(b, x, a).relu_()
-                d_narrow += dz[rows].t() @ t
-                g = torch.ops.aten.threshold_backward(dz[rows] @ kernel, t, 0)
-                D[rows, :m].addcmul_(g, a)
-                d_shift1 += g.sum(0)
-                with_x += g.mul_(x).sum(0)
+                d_narrow += dz[rows].t() @ norm_relu(x, a, b)
+                sums = relu_sums(dz[rows] @ kernel, x, a, b, into=D[rows, :m])
+                d_shift1 += sums[0]
+                with_x += sums[1]
             d_gain1 = (with_x - mean[:m] * d_shift1) * inverse
             slope, level = _affine(layer.gain1 * inverse, d_gain1, d_shift1, mean[:m], inverse, N)
             per_x[:m] += slope
@@ -200,13 +175,6 @@ class _DenseBlock(torch.autograd.Function):
             found[:0] = [d_gain1, d_shift1, d_narrow.view_as(layer.narrow), d_gain2, d_shift2, d_spread]
         dx = torch.addcmul(D[:, :C] + constant[:C].to(dtype), X[:, :C], per_x[:C].to(dtype))
         return _maps(dx, B, H, W), None, *found
-
-
-def _sums(g: Float[Tensor, "pixels C"], x: Float[Tensor, "pixels C"]) -> tuple[Tensor, Tensor]:
-    """The sums of g and of g x down the columns, some rows at a time so that bfloat16 loses little."""
-    parts = [(g[rows].sum(0), (g[rows] * x[rows]).sum(0)) for rows in _chunks(*g.shape)]
-    of_g, of_product = (torch.stack(part).sum(0, dtype=_wide(g.dtype)) for part in zip(*parts, strict=True))
-    return of_g, of_product
 
 
 def _affine(a, d_gain, d_shift, mean, inverse, count) -> tuple[Tensor, Tensor]:
