@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anncestry.decoding import Sampling, Search, decode, read_prompt, read_source, sample, stream
+from anncestry.decoding.sampling import uniform_numbers
 from anncestry.errors import UserError
 from anncestry.signature import BEGIN, END, Signature
 from anncestry.timeline import find
@@ -69,6 +70,50 @@ def test_the_probabilities_are_those_of_the_set_that_is_left(scores, top_k, top_
     if not top_k:
         assert whole[kept].sum() >= top_p - 1e-9  # enough is left,
         assert whole[kept].sum() - whole[kept].min() < top_p + 1e-9  # and no more than needed
+
+
+def plain_nucleus(scores, top_p):
+    """What is left of the probabilities, by ranking all of them."""
+    ranked, order = scores.double().softmax(-1).sort(dim=-1, descending=True, stable=True)
+    ranked = ranked.masked_fill(ranked.cumsum(-1) - ranked >= top_p, 0.0)
+    left = torch.zeros_like(ranked).scatter(-1, order, ranked)
+    return left / left.sum(-1, keepdim=True)
+
+
+@pytest.mark.parametrize("top_p", [0.01, 0.5, 0.9, 0.999])
+@pytest.mark.parametrize("sharpness", [0.0, 0.5, 4.0, 30.0])
+@pytest.mark.parametrize("rounded", [False, True])
+def test_a_nucleus_is_found_without_ranking_all_tokens(top_p, sharpness, rounded):
+    """Of a few tokens, of many, of most; also where many are equal, of which the first are taken."""
+    scores = torch.randn(3, 9000, generator=torch.Generator().manual_seed(1)) * sharpness
+    scores = scores.round() if rounded else scores
+    wanted = plain_nucleus(scores, top_p)
+    found = Sampling(top_p=top_p).probabilities(scores)
+    assert torch.equal(found > 0, wanted > 0)
+    torch.testing.assert_close(found, wanted)
+
+
+@pytest.mark.parametrize("rule", [Sampling(), Sampling(0.7, top_k=5), Sampling(top_p=0.8)])
+def test_numbers_choose_tokens_as_often_as_these_are_probable(rule):
+    scores, count = torch.randn(1, 700, generator=torch.Generator().manual_seed(2)) * 2, 20_000
+    evenly = (torch.arange(count, dtype=torch.float64) + 0.5) / count
+    chosen = rule.choose(scores.expand(count, -1), evenly)
+    shares = torch.bincount(chosen, minlength=700) / count
+    assert (shares - rule.probabilities(scores)[0]).abs().max() <= 1 / count
+
+
+def test_the_largest_number_chooses_a_token_that_is_possible():
+    scores = torch.tensor([[0.0, 1.0, -torch.inf]])
+    for number in (0.0, 1.0 - 2**-53, 1.0):
+        chosen = Sampling().choose(scores, torch.tensor([number], dtype=torch.float64))
+        assert chosen.item() == (1 if number else 0)
+
+
+def test_what_is_drawn_of_a_text_does_not_depend_on_those_beside_it():
+    random = torch.Generator().manual_seed(3)
+    both = uniform_numbers(2, 4, random)
+    random.manual_seed(3)
+    assert torch.equal(both, torch.cat([uniform_numbers(1, 4, random), uniform_numbers(1, 4, random)]))
 
 
 @given(SCORES)
