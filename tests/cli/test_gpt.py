@@ -44,7 +44,7 @@ def test_characters_of_several_tokens_are_shown_whole(run, capsys, monkeypatch):
     trained = load(run)
     tokens = [[token] for token in trained.processor.encode("東京 é!").tolist()]
     assert len(tokens) > 6
-    monkeypatch.setattr("anncestry.inference.continuation.sample", lambda *_: iter(tokens))
+    monkeypatch.setattr("anncestry.inference.text_stream.drawn_tokens", lambda *_: iter(tokens))
     assert main(["predict", str(run), "Zug "]) == 0
     assert capsys.readouterr().out == "Zug 東京 é!\n"
 

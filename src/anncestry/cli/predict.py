@@ -160,29 +160,31 @@ def _generate(trained: "Run", sources: Sources, arguments: Arguments) -> int:
 
 
 def _continue(trained: "Run", sources: Sources, arguments: Arguments) -> int:
-    """Continue each prompt; a single sampled continuation is printed as it is generated."""
+    """Continue each prompt; single sampled continuations are printed as they are generated, others side by
+    side and printed at the end."""
     from anncestry.inference.continuation import generator_of
 
     options = dict(arguments.options)
     searched = "beam" in options or "n_best" in options
     if not searched and options.get("temperature") != 0:
         options["seed"] = generator_of(options.get("seed"))  # goes on from prompt to prompt
-    for source in sources:
-        if not (arguments.json or searched or options.get("samples", 1) > 1):
-            options.pop("samples", None)
+    samples = options.get("samples", 1)
+    if not (arguments.json or searched or samples > 1):
+        options.pop("samples", None)
+        for source in sources:
             stream = trained.stream(source, **options)
             _remark(stream.prompt.label, stream.note)
             for piece in stream:
                 sys.stdout.write(piece)
                 sys.stdout.flush()
             print()
-            continue
-        for number, row in enumerate(_watched(trained.generate, source, **options)):
-            _remark(row["input"], "" if number else row.get("note", ""))
-            if arguments.json:
-                print_json(row)
-            else:
-                print_texts(row, "text", end="\n\n" if "n_best" in row or not searched else "\n")
+        return 0
+    for number, row in enumerate(_watched(trained.generate, sources, **options)):
+        _remark(row["input"], "" if number % samples else row.get("note", ""))
+        if arguments.json:
+            print_json(row)
+        else:
+            print_texts(row, "text", end="\n\n" if "n_best" in row or not searched else "\n")
     return 0
 
 

@@ -8,7 +8,6 @@ import torch
 
 from anncestry.arrays import Float, Int, Tensor
 from anncestry.decoding.beam_state import BeamState, Step, check_numbers, log_probs_of
-from anncestry.decoding.candidates import best_candidates
 from anncestry.decoding.constraints import Constraints
 from anncestry.decoding.dispatch import read_prompt
 from anncestry.errors import require
@@ -60,8 +59,7 @@ class Sampling(Constraints):
         """The token of each row that a number from [0, 1) stands for: the first of those in which the
         probabilities sum up to more than it. A temperature of 0 needs no numbers."""
         if uniform is None:
-            nothing = torch.zeros_like(logits[:, :1])
-            return best_candidates(logits.unsqueeze(1), nothing, 1)[2].squeeze(1)
+            return logits.argmax(-1)
         left, tokens = self._left(logits)
         sums = left.cumsum(-1)
         whole = sums[:, -1:]

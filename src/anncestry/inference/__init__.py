@@ -6,9 +6,9 @@ from anncestry.lazy import hand_on
 
 if TYPE_CHECKING:
     from anncestry.inference.batched import encode
-    from anncestry.inference.continuation import TextStream
     from anncestry.inference.embedding import Embedded
     from anncestry.inference.generation import default_search, generate
+    from anncestry.inference.text_stream import TextStream
 
 __all__ = ["Embedded", "TextStream", "default_search", "encode", "generate"]
 __getattr__, __dir__ = hand_on(__name__)

@@ -1,6 +1,10 @@
-"""Language models continue a prompt: by sampling, or with the most probable text a beam search finds."""
+"""Language models continue a prompt: by sampling, or with the most probable text a beam search finds.
 
-from collections.abc import Callable, Iterator
+Prompts of as many tokens are read and continued as one batch, as are all samples of a prompt; batches of
+other lengths are continued beside them, each by one thread.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +14,14 @@ from torch import nn
 from anncestry.amounts import check_seed
 from anncestry.arrays import Int, Tensor
 from anncestry.data.processors.given import Given
-from anncestry.decoding import Sampling, Search, decode, read_prompt, sample
+from anncestry.decoding import Sampling, Search, decode, read_prompt, stream
+from anncestry.decoding.beam_state import Step
+from anncestry.decoding.sampling import uniform_numbers
 from anncestry.engine.prediction import Prediction
 from anncestry.engine.progress import Counter, Progress
+from anncestry.engine.workers import side_by_side
 
-WINDOW = 8  # tokens that are decoded together
-UNFINISHED, MOST_BYTES = "\ufffd", 4  # a character of which a token holds but some bytes, and their number
+TOGETHER = 32  # texts in a batch
 
 
 @dataclass(frozen=True)
@@ -78,39 +84,115 @@ def continue_prompts(
     """
     given, random = inputs if isinstance(inputs, list) else [inputs], generator_of(seed)
     prompts = [read_given(model, processor, one) for one in given]
-    counter, rows = Counter(progress, length * len(prompts)), []
-    for prompt in prompts:
-        if isinstance(settings, Search):
-            rows.append(search_row(model, processor, prompt, settings, prediction, counter))
-        else:
-            rows += sample_rows(model, processor, prompt, settings, length, random, num_samples, counter)
-    return rows
+    counter = Counter(progress, length * len(prompts))
+    if isinstance(settings, Sampling):
+        about = (settings, length, random, num_samples, prediction, counter)
+        return sample_rows(model, processor, prompts, *about)
+    return [search_row(model, processor, prompt, settings, prediction, counter) for prompt in prompts]
 
 
 def sample_rows(
     model: nn.Module,
     processor: Any,
-    prompt: Prompt,
+    prompts: Sequence[Prompt],
     sampling: Sampling,
     length: int,
     generator: torch.Generator,
     num_samples: int,
+    prediction: Prediction,
     counter: Counter,
 ) -> list[dict[str, Any]]:
-    """Sampled continuations of a prompt.
+    """Sampled continuations of prompts. They are the same whatever other prompts stand beside them.
 
     Args:
+        model: in evaluation mode, prepared by ``prediction``.
         length: of each continuation, in tokens.
         counter: of tokens, those of samples side by side counted once.
 
     Returns:
-        A row ``{"input", "continuation", "text"}`` for each sample; ``text`` is the prompt with it.
+        A row ``{"input", "continuation", "text"}`` for each sample; ``text`` is the prompt with it. Those of
+        a prompt are side by side, in the order of the prompts.
     """
-    drawn = []
-    for tokens in sample(model, prompt.tokens, length, sampling, generator, num_samples):  # pyright: ignore[reportArgumentType]
-        drawn.append(tokens)
-        counter.add()
-    return [_row(processor, prompt, tokens) for tokens in torch.tensor(drawn).view(-1, num_samples).t()]
+    if not prompts:
+        return []
+    numbers = [numbers_for(sampling, num_samples, length, generator) for _ in prompts]
+    end, device = end_of(processor), prompts[0].tokens.device
+
+    def texts(places: list[int]) -> list[list[Tensor]]:
+        tokens = torch.stack([prompts[place].tokens for place in places])
+        chosen = [numbers[place] for place in places]
+        uniform = None if chosen[0] is None else torch.cat(chosen)  # pyright: ignore[reportArgumentType]
+        drawn = []
+        for step in drawn_tokens(model, tokens, sampling, length, num_samples, uniform, prediction, end):
+            drawn.append(step)
+            counter.add(len(places))
+        counter.add((length - len(drawn)) * len(places))
+        rows = torch.tensor(drawn).t().unflatten(0, (len(places), num_samples))
+        return [[_before_end(text, end) for text in of_prompt] for of_prompt in rows]
+
+    batches = _of_equal_length(prompts, max(1, TOGETHER // num_samples))
+    found: list[list[Tensor]] = [[] for _ in prompts]
+    with prediction.scope(device):
+        for places, of_batch in zip(batches, side_by_side(texts, batches, prediction, device), strict=True):
+            for place, samples in zip(places, of_batch, strict=True):
+                found[place] = samples
+    pairs = zip(prompts, found, strict=True)
+    return [_row(processor, prompt, tokens) for prompt, samples in pairs for tokens in samples]
+
+
+def _of_equal_length(prompts: Sequence[Prompt], most: int) -> list[list[int]]:
+    """Which prompts make a batch: those of as many tokens, at most so many together; the longest first."""
+    by_length: dict[int, list[int]] = {}
+    for place, prompt in enumerate(prompts):
+        by_length.setdefault(len(prompt.tokens), []).append(place)
+    return [
+        places[first : first + most]
+        for _, places in sorted(by_length.items(), reverse=True)
+        for first in range(0, len(places), most)
+    ]
+
+
+def numbers_for(sampling: Sampling, rows: int, length: int, generator: torch.Generator) -> Tensor | None:
+    """(rows, length) numbers by which tokens are chosen; None where the best are."""
+    return uniform_numbers(rows, length, generator) if sampling.temperature > 0 else None
+
+
+def drawn_tokens(
+    model: Any,
+    tokens: Int[Tensor, "N T"],
+    sampling: Sampling,
+    length: int,
+    num_samples: int,
+    uniform: Tensor | None,
+    prediction: Prediction,
+    end: int | None,
+) -> Iterator[list[int]]:
+    """The tokens of every sample, one of each at a time; within the scope of ``prediction``."""
+    logits, state = read_prompt(model, tokens)
+    more = {"context": tokens, "num_samples": num_samples, "uniform": uniform, "end": end}
+    return stream(_step_of(model, tokens, prediction), logits, state, sampling, length, **more)
+
+
+def _step_of(model: Any, prompts: Int[Tensor, "N T"], prediction: Prediction) -> Step:
+    """The model's step, behind prompts, with as many threads as are fastest for it."""
+    device, length = prompts.device, prompts.shape[1]
+
+    def step(tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
+        nonlocal length
+        length += 1
+        with prediction.threads(device, "step", len(tokens), length):
+            return model.step(tokens, state)
+
+    return step
+
+
+def end_of(processor: Any) -> int | None:
+    """The token with which texts end, where the model learnt to generate one."""
+    return getattr(processor, "end_of_text", None)
+
+
+def _before_end(tokens: Int[Tensor, "L"], end: int | None) -> Int[Tensor, "length"]:
+    return tokens if end is None else tokens[: int((tokens != end).cumprod(0).sum())]
 
 
 def search_row(
@@ -121,7 +203,10 @@ def search_row(
     prediction: Prediction,
     counter: Counter,
 ) -> dict[str, Any]:
-    """The most probable continuation that a search finds; all have the greatest length of the search.
+    """The most probable continuation that a search finds.
+
+    Greedy search stops at the end of a text, where the model generates one. Hypotheses of a beam all have the
+    greatest length of the search: the most probable of different lengths would be the shortest.
 
     Args:
         model: in evaluation mode, prepared by ``prediction``.
@@ -132,17 +217,23 @@ def search_row(
         continuation and score. The score is what they are ranked by (`anncestry.decoding.Search`).
     """
 
+    source = prompt.tokens.unsqueeze(0)
+    go_on = _step_of(model, source, prediction)
+
     def step(tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
         counter.add()
-        return model.step(tokens, state)  # pyright: ignore[reportCallIssue]
+        return go_on(tokens, state)
 
-    source = prompt.tokens.unsqueeze(0)
+    end = end_of(processor) if search.beam == 1 else None
     with prediction.scope(prompt.tokens.device):
         logits, state = read_prompt(model, source)  # pyright: ignore[reportArgumentType]
         counter.add()
-        (found,) = decode(step, logits, state, search, context=source)
+        (found,) = decode(step, logits, state, search, end=end, context=source)
     rows = [
-        {**_row(processor, prompt, torch.tensor(hypothesis.tokens)), "score": hypothesis.score}
+        {
+            **_row(processor, prompt, torch.tensor(hypothesis.tokens, dtype=torch.long)),
+            "score": hypothesis.score,
+        }
         for hypothesis in found
     ]
     if search.n_best == 1:
@@ -156,55 +247,6 @@ def _row(processor: Any, prompt: Prompt, tokens: Int[Tensor, "L"]) -> dict[str, 
     text = processor.decode_tokens(torch.cat([prompt.whole, tokens]))
     row = {"input": prompt.label, "continuation": processor.decode_tokens(tokens), "text": text}
     return row | ({"note": prompt.note} if prompt.note else {})
-
-
-class TextStream(Iterator[str]):
-    """A sampled continuation in pieces of text, each as soon as its tokens are known.
-
-    A piece ends with a whole character: of one that is spread over several tokens the first ones wait. The
-    first piece is the prompt.
-
-    Args:
-        model: in evaluation mode.
-        length: of the continuation, in tokens.
-
-    Attributes:
-        prompt: what is continued.
-        note: what is odd about the prompt; empty where nothing is.
-    """
-
-    def __init__(
-        self,
-        model: nn.Module,
-        processor: Any,
-        prompt: Prompt,
-        sampling: Sampling,
-        length: int,
-        generator: torch.Generator,
-    ) -> None:
-        self.prompt, self.note = prompt, prompt.note
-        drawn = sample(model, prompt.tokens, length, sampling, generator)  # pyright: ignore[reportArgumentType]
-        self._pieces = _pieces(drawn, processor.decode_tokens, prompt, length)
-
-    def __next__(self) -> str:
-        return next(self._pieces)
-
-
-def _pieces(
-    drawn: Iterator[list[int]], decode_tokens: Callable[[Tensor], str], prompt: Prompt, length: int
-) -> Iterator[str]:
-    generated, shown = prompt.tokens.tolist(), len(prompt.tokens)  # tokens, and how many were handed over
-    last = shown + length
-    yield decode_tokens(prompt.whole)
-    for (token,) in drawn:
-        generated.append(token)
-        first = max(0, shown - WINDOW)  # words need those before them for their blanks
-        before, whole = (decode_tokens(torch.tensor(generated[first:end])) for end in (shown, len(generated)))
-        waiting = len(generated) - shown < MOST_BYTES and len(generated) < last
-        if waiting and whole.endswith(UNFINISHED):
-            continue
-        yield whole[len(before) :]
-        shown = len(generated)
 
 
 def generator_of(seed: int | torch.Generator | None) -> torch.Generator:

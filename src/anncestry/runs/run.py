@@ -24,6 +24,7 @@ from anncestry.inference.options import (
     settings_of_continuation,
     settings_of_search,
 )
+from anncestry.inference.text_stream import TextStream
 from anncestry.protocols import State
 from anncestry.report.page import Page
 from anncestry.runs import prediction
@@ -195,7 +196,7 @@ class Run(RunFolder):
         top_k: int | None = None,
         top_p: float | None = None,
         seed: int | torch.Generator | None = None,
-    ) -> continuation.TextStream:
+    ) -> TextStream:
         """A language model's continuation of a prompt in pieces of text, each as soon as it is known.
 
         Args:
@@ -226,8 +227,8 @@ class Run(RunFolder):
         settings, length = settings_of_continuation(options)
         assert isinstance(settings, Sampling)
         read = continuation.read_given(self.model, self.processor, prompt)
-        about = (read, settings, length, continuation.generator_of(seed))
-        return continuation.TextStream(self.predictor, self.processor, *about)
+        about = (read, settings, length, continuation.generator_of(seed), self.prediction)
+        return TextStream(self.predictor, self.processor, *about)
 
     @property
     def embeds_texts(self) -> bool:

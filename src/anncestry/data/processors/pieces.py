@@ -43,6 +43,11 @@ class PieceTextProcessor(TextProcessor):
         """Around the tokenizer of a text, of at most so many pieces; default: `VOCAB_SIZE`."""
         return cls.of(learn_tokenizer([text], level, vocab_size or VOCAB_SIZE))
 
+    @property
+    def end_of_text(self) -> int | None:
+        """Of published models: others learn from one text, in which there is none."""
+        return self.tokenizer.special.end if self.read_special else None
+
     def lookup(self, text: str) -> np.ndarray:
         return np.array(self.tokenizer.encode(text, self.read_special), dtype=np.int64)
 

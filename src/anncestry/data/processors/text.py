@@ -44,6 +44,11 @@ class TextProcessor:
     unit = "character"
 
     @property
+    def end_of_text(self) -> int | None:
+        """The token that ended each text which a model learnt from; None where none did."""
+        return None
+
+    @property
     def target_scale(self) -> tuple[float, ...] | None:
         """None: the targets are characters."""
         return None
