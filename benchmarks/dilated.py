@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Tensor
+from anncestry.bench.timing import interleave, table
 from anncestry.engine.precision import fast_float32
 from anncestry.engine.prediction import inference
 from anncestry.layers.recurrent.cells import Cell
@@ -24,7 +25,6 @@ from anncestry.layers.recurrent.dilated import Dilated, exponential
 from anncestry.layers.recurrent.registry import make_cell
 from anncestry.layers.recurrent.wirings import Stacked, Unrolled, stack
 from benchmarks.recurrent import CPU, THREADS, predicted, trained
-from benchmarks.timing import interleave, table
 
 VARIABLE = "PYTORCH_DILATED_RNN"
 PEER = "pytorch-dilated-rnn"

@@ -9,13 +9,13 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from anncestry.bench.timing import interleave, table
 from anncestry.data import Dataset, Examples
 from anncestry.engine.precision import fast_float32
 from anncestry.signature import Signature
 from anncestry.timeline import find
 from anncestry.training.fit import fit
 from anncestry.training.settings import TrainingSettings
-from benchmarks.timing import interleave, table
 
 BATCH = 128
 

@@ -3,9 +3,9 @@
 import torch
 from torch import nn
 
+from anncestry.bench.timing import interleave, table
 from anncestry.layers.recurrent.cells import LSTMCell
 from anncestry.layers.recurrent.wirings import Unrolled, stack, unroll_naive
-from benchmarks.timing import interleave, table
 
 
 def _forward(model: nn.Module, x: torch.Tensor):

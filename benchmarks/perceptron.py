@@ -18,10 +18,10 @@ import torch
 from sklearn.linear_model import Perceptron as SklearnPerceptron
 from torch import Tensor
 
+from anncestry.bench.timing import interleave, table
 from anncestry.data.readers.idx import read_idx
 from anncestry.layers.online import OnlineLinear
 from anncestry.timeline import find
-from benchmarks.timing import interleave, table
 
 BATCH_SIZE = 128  # 400 kB of pixels: what is gathered is still in the cache when it is learnt
 

@@ -44,7 +44,7 @@ class Difference:
     leader: str
     entrant: str
     announced: float
-    told_band: float
+    announced_band: float
     fresh: float
     fresh_band: float
 

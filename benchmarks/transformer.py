@@ -1,17 +1,12 @@
-"""The Transformer against Hugging Face's Marian, CTranslate2 and ``torch.nn.Transformer``.
+"""Training a Transformer against Hugging Face's Marian and ``torch.nn.Transformer``; memory in translating.
 
-Translation: base size, a vocabulary of 32,000, one set of random weights that all three load, beam of 4, 64
-sources with lengths as of Multi30k's English sentences and others up to 40, targets of exactly 32 tokens: all
-do the same steps. Peers are shown as people run them and as well tuned as ours: sorted input, two workers.
-Training: one step of base size on 48 pairs, in the order they come (padded) and in batches by length.
+One step of base size on 48 pairs, in the order they come (padded) and in batches by length. Translating
+beside the peers is timed by ``anncestry bench translate``.
 
     python -m benchmarks.transformer
 """
 
-import copy
-import json
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,165 +15,22 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Tensor
-from anncestry.checkpoints.importing import import_weights
-from anncestry.data.processors import processor_from_json
+from anncestry.bench.parts.translate import lengths_of
+from anncestry.bench.timing import interleave, table
 from anncestry.decoding import Search
 from anncestry.engine.memory import keep_freed_memory
 from anncestry.engine.precision import fast_float32
-from anncestry.engine.prediction import Prediction
+from anncestry.engine.threads import limited_threads
 from anncestry.inference.generation import generate
 from anncestry.models.create import configure, create
 from anncestry.objectives.sequence import SequenceLikelihood
 from anncestry.protocols import IGNORED
 from anncestry.signature import END
-from benchmarks.densenet import matrix_peak
-from benchmarks.timing import interleave, table, threads
 
 THREADS = 2
 CPU = torch.device("cpu")
-VOCABULARY, SOURCES, STEPS, BEAM, PAIRS = 32_000, 64, 32, 4, 48
+VOCABULARY, STEPS, BEAM, PAIRS = 32_000, 32, 4, 48
 Run = Callable[[], object]
-
-
-def lengths_of(count: int) -> list[int]:
-    """Lengths as sentences have: most 8 to 24, a few up to 40."""
-    drawn = (torch.randn(count) * 0.45 + 2.6).exp().round().long().clamp(4, 40)
-    return drawn.tolist()
-
-
-def marian(folder: Path) -> Any:
-    """A Marian of base size with random weights, written to a folder and converted for CTranslate2."""
-    from transformers import MarianConfig, MarianMTModel
-
-    size: dict[str, Any] = {
-        "d_model": 512,
-        "encoder_layers": 6,
-        "decoder_layers": 6,
-        "max_position_embeddings": 128,
-    }
-    size |= {f"{side}_{name}": value for side in ("encoder", "decoder") for name, value in
-             (("ffn_dim", 2048), ("attention_heads", 8))}  # fmt: skip
-    config = MarianConfig(
-        vocab_size=VOCABULARY, pad_token_id=VOCABULARY - 1, eos_token_id=0, bos_token_id=None,
-        decoder_start_token_id=VOCABULARY - 1, scale_embedding=True, activation_function="relu",
-        forced_eos_token_id=None, **size,
-    )  # fmt: skip
-    peer: Any = MarianMTModel(config).eval()
-    with torch.no_grad():  # logits that differ, so that all generate the same
-        peer.model.shared.weight.mul_(5)
-        peer.model.shared.weight[VOCABULARY - 1] = 0
-    peer.save_pretrained(folder)
-    words = {"</s>": 0, "<unk>": 1, **{f"w{i}": i for i in range(2, VOCABULARY - 1)}, "<pad>": VOCABULARY - 1}
-    (folder / "vocab.json").write_text(json.dumps(words))
-    return peer
-
-
-def converted(peer: Any, folder: Path) -> Path:
-    """The same weights as CTranslate2 reads them. The decoder starts from zeros there, as Marian's does."""
-    from ctranslate2.converters.transformers import MarianMTLoader
-
-    spec: Any = MarianMTLoader().get_model_spec(copy.deepcopy(peer))
-    tokens = ["</s>", "<unk>", *(f"w{i}" for i in range(2, VOCABULARY - 1))]
-    spec.decoder.start_from_zero_embedding = True
-    spec.register_source_vocabulary(tokens)
-    spec.register_target_vocabulary(tokens)
-    spec.config.eos_token = spec.config.decoder_start_token = "</s>"
-    spec.config.unk_token = "<unk>"
-    spec.validate()
-    spec.optimize()
-    folder.mkdir()
-    spec.save(str(folder))
-    return folder
-
-
-def translate_table(rounds: int) -> str:
-    """All of 64 sources, with every peer and every precision."""
-    import ctranslate2
-
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        peer = marian(folder / "marian")
-        imported = import_weights(folder / "marian")
-        ours = create(imported.architecture, **imported.config)
-        ours.load_state_dict(imported.tensors)
-        native = converted(peer, folder / "ct2")
-        readers = {
-            (kind, workers): ctranslate2.Translator(
-                str(native), compute_type=kind, inter_threads=workers, intra_threads=THREADS // workers
-            )
-            for kind in ("float32", "int8")
-            for workers in (1, 2)
-        }
-    names = processor_from_json(imported.processor or {}).target.tokens  # pyright: ignore
-    words = {name: row for row, name in enumerate(names)}
-    torch.set_num_threads(THREADS)  # a CTranslate2 with two workers has left this thread with one
-    lengths = lengths_of(SOURCES)
-    sentences = [torch.randint(2, VOCABULARY - 1, (length,)).tolist() for length in lengths]
-    sorted_rows = sorted(range(SOURCES), key=lambda row: lengths[row])
-
-    def hugging_face(rows: list[int], size: int) -> dict[int, list[int]]:
-        found = {}
-        for first in range(0, len(rows), size):
-            part = rows[first : first + size]
-            longest = max(lengths[row] for row in part) + 1
-            ids = torch.full((len(part), longest), VOCABULARY - 1)
-            for index, row in enumerate(part):
-                ids[index, : lengths[row] + 1] = torch.tensor([*sentences[row], 0])
-            with torch.no_grad():
-                texts = peer.generate(
-                    input_ids=ids, attention_mask=ids != VOCABULARY - 1, num_beams=BEAM, do_sample=False,
-                    min_new_tokens=STEPS, max_new_tokens=STEPS, length_penalty=1.0, early_stopping=False,
-                    forced_eos_token_id=None, bad_words_ids=[[VOCABULARY - 1]],
-                )  # fmt: skip
-            found |= {row: text[1:].tolist() for row, text in zip(part, texts, strict=True)}
-        return found
-
-    def native_run(kind: str, workers: int) -> dict[int, list[str]]:
-        results = readers[kind, workers].translate_batch(
-            [[f"w{token}" for token in sentences[row]] + ["</s>"] for row in sorted_rows],
-            beam_size=BEAM, min_decoding_length=STEPS, max_decoding_length=STEPS,
-            max_batch_size=SOURCES // workers, length_penalty=1.0,
-        )  # fmt: skip
-        return {row: r.hypotheses[0] for row, r in zip(sorted_rows, results, strict=True)}
-
-    inputs = torch.zeros(SOURCES, max(lengths) + 1, dtype=torch.long)
-    for row, sentence in enumerate(sentences):
-        inputs[row, : lengths[row] + 1] = torch.tensor([words[f"w{token}"] for token in sentence] + [END])
-    counts = torch.tensor(lengths) + 1
-    search = Search(beam=BEAM, min_length=STEPS, max_length=STEPS, length_penalty="average", alpha=1.0)
-    predictions = {precision: Prediction(precision) for precision in ("32", "bf16", "int8")}
-    models = {precision: prediction.prepared(ours.eval()) for precision, prediction in predictions.items()}
-
-    def run(precision: str) -> list:
-        return generate(models[precision], inputs, counts, search, prediction=predictions[precision])
-
-    contestants: dict[str, Run] = {
-        "Marian, batches of 32 in order": lambda: hugging_face(list(range(SOURCES)), 32),
-        "Marian, sorted": lambda: hugging_face(sorted_rows, 32),
-        "CTranslate2 float32": lambda: native_run("float32", 1),
-        "CTranslate2 float32, 2 workers": lambda: native_run("float32", 2),
-        "CTranslate2 int8": lambda: native_run("int8", 1),
-        "CTranslate2 int8, 2 workers": lambda: native_run("int8", 2),
-        "anncestry float32": lambda: run("32"),
-        "anncestry bfloat16": lambda: run("bf16"),
-        "anncestry int8": lambda: run("int8"),
-    }
-    theirs = {row: [f"w{token}" for token in text] for row, text in hugging_face(sorted_rows, 32).items()}
-    same = {
-        precision: sum(
-            [names[token] for token in best[0].tokens] == theirs[row][: len(best[0].tokens)]
-            for row, best in enumerate(run(precision))
-        )
-        for precision in predictions
-    }
-    other = native_run("float32", 2)
-    same_ct2 = sum(theirs[row] == other[row] for row in range(SOURCES))
-    results = interleave(contestants, rounds, warm_up=0)
-    note = f"Texts equal to Marian's: {same['32']} of {SOURCES} in float32, {same['bf16']} in bfloat16, "
-    note += f"{same['int8']} in int8; CTranslate2's in float32: {same_ct2}."
-    return table(
-        f"Translation, base size, {SOURCES} sources, beam {BEAM}, {STEPS} tokens each", results, note
-    )
 
 
 def memory_note() -> str:
@@ -329,9 +181,9 @@ def main(quick: bool = False) -> str:
     """All tables."""
     torch.manual_seed(0)
     keep_freed_memory()
-    with threads(THREADS):
+    with limited_threads(THREADS):
         rounds = 1 if quick else 5
-        return "\n\n".join([matrix_peak(), memory_note(), translate_table(rounds), train_table(rounds)])
+        return "\n\n".join([memory_note(), train_table(rounds)])
 
 
 if __name__ == "__main__":

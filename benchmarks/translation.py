@@ -25,10 +25,12 @@ import torch
 from torch import nn
 
 from anncestry.arrays import Float, Int, Tensor
+from anncestry.bench.timing import interleave, table
 from anncestry.decoding import Search, read_source
 from anncestry.engine.memory import keep_freed_memory
 from anncestry.engine.precision import fast_float32
 from anncestry.engine.prediction import inference
+from anncestry.engine.threads import limited_threads
 from anncestry.inference.generation import generate
 from anncestry.layers.recurrent.cell_variants import ResetFirstGRUCell
 from anncestry.layers.seq2seq.alignment import General
@@ -38,7 +40,6 @@ from anncestry.models.luong_attention import LuongAttention
 from anncestry.models.rnnsearch import RNNSearch
 from anncestry.runs.run import load
 from anncestry.signature import BEGIN, END, PAD
-from benchmarks.timing import interleave, table, threads
 
 THREADS = 2
 CPU = torch.device("cpu")
@@ -379,7 +380,7 @@ def search_with(model: nn.Module, sources: Tensor, lengths: Tensor, rounds: int)
         same, texts = same_texts(generate(model, sources, lengths, SEARCH), plain_search(peer, rows, SEARCH))
         results = interleave(contestants, rounds, warm_up=0)
         clock = Clock(model)
-        with threads(1):  # one worker, so that the model's seconds are those of the whole
+        with limited_threads(1):  # one worker, so that the model's seconds are those of the whole
             shares = [
                 clock.bookkeeping(lambda timed: generate(timed, sources, lengths, SEARCH))
                 for _ in range(rounds)
@@ -409,7 +410,7 @@ def main(quick: bool = False, folder: Path | None = None) -> str:
     torch.manual_seed(0)
     keep_freed_memory()  # for every contestant
     count = 100 if quick else 1000
-    with threads(THREADS):
+    with limited_threads(THREADS):
         tables = [train(name, 3 if quick else 11) for name in ("rnnsearch", "luong-attention")]
         if folder is None:
             sources, lengths = random_sources(count)

@@ -19,7 +19,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"drawings", "runs"}),
     frozenset({"training"}),
     frozenset({"race"}),
-    frozenset({"claims"}),
+    frozenset({"bench", "claims"}),
     frozenset({"cli"}),
     frozenset({"__init__", "__main__"}),
 )

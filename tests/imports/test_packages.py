@@ -17,6 +17,7 @@ PACKAGES = {
     for path in sorted(ROOT.rglob("__init__.py"))
 }
 OF_MODULES = {
+    "anncestry.bench.parts",
     "anncestry.checkpoints.converters",
     "anncestry.checkpoints.converters.hugging_face",
     "anncestry.claims.common",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from anncestry.errors import UserError, nearest
 
 SPINNING = {"OMP_WAIT_POLICY": "ACTIVE", "GOMP_SPINCOUNT": "100000"}
-"""The environment in which threads that wait for the next operator spin; libgomp reads it when it is loaded."""
+"""The environment in which threads that wait for an operator spin; libgomp reads it when it is loaded."""
 
 
 @dataclass(frozen=True)

@@ -41,12 +41,12 @@ class Agreement:
     Attributes:
         name: of the figure: ``least cosine``.
         of: makes it of an output and of the first contestant's.
-        decimals: with which it is shown.
+        form: in which it is shown.
     """
 
     name: str
     of: Callable[[Any, Any], float]
-    decimals: int = 5
+    form: str = ".5f"
 
 
 @dataclass
@@ -97,13 +97,13 @@ def hold(contest: Contest, rounds: int, meter: Meter | None = None) -> dict[str,
     }
 
 
-def _agreements(contest: Contest) -> dict[str, float]:
+def _agreements(contest: Contest) -> dict[str, str]:
     if contest.agreement is None:
         return {}
     outputs = {one.name: one.run() for one in contest.contestants}
     first = outputs[contest.contestants[0].name]
     return {
-        name: round(contest.agreement.of(output, first), contest.agreement.decimals)
+        name: format(contest.agreement.of(output, first), contest.agreement.form)
         for name, output in outputs.items()
     }
 
@@ -122,7 +122,7 @@ def _far_behind(of_name: Mapping[str, Contestant], seconds: Mapping[str, float])
     }
 
 
-def _row(one: Contestant, timed: Timed, alike: float | None) -> dict[str, Any]:
+def _row(one: Contestant, timed: Timed, alike: str | None) -> dict[str, Any]:
     low, _, high = (
         statistics.quantiles(timed.samples, n=4, method="inclusive")
         if len(timed.samples) > 1
@@ -136,7 +136,7 @@ def _row(one: Contestant, timed: Timed, alike: float | None) -> dict[str, Any]:
         "low": low,
         "high": high,
         "samples": list(timed.samples),
-        "agreement": alike,
+        "agreement": alike or "",
     }
 
 

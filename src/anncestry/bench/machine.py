@@ -1,4 +1,7 @@
-"""The machine that a figure belongs to: processor, instruction sets, cores, threads, versions."""
+"""The machine that a figure belongs to: processor, instruction sets, cores, threads, versions.
+
+Imports no torch before something is asked that needs it.
+"""
 
 import os
 import platform
@@ -6,11 +9,6 @@ import timeit
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import torch
-
-from anncestry.engine.native.library import state
-from anncestry.engine.precision import fast_float32
-from anncestry.engine.prediction import bfloat16_is_faster
 from anncestry.version import __version__
 
 PACKAGES = ("torch", "ctranslate2", "onnxruntime", "transformers", "sentence-transformers", "numpy")
@@ -20,10 +18,17 @@ CPUINFO = Path("/proc/cpuinfo")
 
 def machine() -> dict[str, str]:
     """What there is to say of it, in words, under its names."""
+    import torch
+
+    from anncestry.engine.native.library import state
+    from anncestry.engine.prediction import bfloat16_is_faster
+
     return {
         "processor": processor(),
         "instruction sets": ", ".join(instruction_sets()) or "unknown",
-        "cores": f"{os.cpu_count()}, {torch.get_num_threads()} threads",
+        "cores": str(os.cpu_count()),
+        "threads": str(torch.get_num_threads()),
+        "matrix products": matrix_peak(),
         "bfloat16": "faster than float32" if bfloat16_is_faster() else "slower than float32",
         "native part": state(),
         "versions": versions(),
@@ -55,14 +60,17 @@ def versions() -> str:
 
 def matrix_peak() -> str:
     """What this processor's matrix products reach, best of ten: what figures can be held against."""
+    import torch
+
+    from anncestry.engine.precision import fast_float32
+
     rates = []
     for dtype in (torch.float32, torch.bfloat16):
         a, b = (torch.randn(1024, 1024).to(dtype) for _ in range(2))
         with fast_float32(torch.device("cpu")):
             seconds = min(timeit.repeat(lambda a=a, b=b: a @ b, number=1, repeat=10))
         rates.append(f"{2 * 1024**3 / seconds / 1e9:.0f} GFLOP/s in {str(dtype).removeprefix('torch.')}")
-    threads = torch.get_num_threads()
-    return f"Products of 1024 x 1024 matrices run at {' and '.join(rates)} on {threads} threads.\n"
+    return " and ".join(rates)
 
 
 def _of_cpuinfo(field: str) -> str:

@@ -30,11 +30,13 @@ class Busy:
 def busy_seconds(proc: Path = PROC) -> Busy | None:
     """The counters as they stand; None where there are none."""
     try:
-        total = _fields((proc / "stat").read_text().partition("\n")[0])[1:]
+        name, *total = (proc / "stat").read_text().partition("\n")[0].split()
+        if name != "cpu":
+            return None
         user, nice, system, _idle, _waiting, interrupt, soft, stolen = (int(field) for field in total[:8])
         tick = os.sysconf("SC_CLK_TCK")
         own = sum(_own_ticks(proc, os.getpid()))
-    except (OSError, ValueError, IndexError, AttributeError):  # no such files, or others than Linux's
+    except (OSError, ValueError, LookupError, AttributeError):  # no such files, or others than Linux's
         return None
     return Busy((user + nice + system + interrupt + soft + stolen) / tick, own / tick)
 

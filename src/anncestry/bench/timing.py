@@ -1,4 +1,4 @@
-"""Timing several contestants fairly: in turn, many times, and again where others had the machine meanwhile."""
+"""Timing several contestants fairly: in turn, many times, and again where others had the machine."""
 
 import math
 import os
@@ -11,6 +11,8 @@ from anncestry.bench.quiet import LIMIT, Busy, busy_seconds, share_of_others
 
 PAUSE = 0.1  # seconds: the threads of whoever ran before may still be spinning
 SHORTEST = 0.2  # seconds of a sample: a tick of the counters is a hundredth
+WARM_SECONDS, WARM_CALLS = 1.5, 8
+"""Warming up goes on for so long, or so many calls: some find out in the first ones how they run fastest."""
 TRIES = 6
 """How often a sample is taken at most, until others leave the machine alone."""
 PATIENCE = 5
@@ -101,7 +103,7 @@ def interleave(
 
     Args:
         contestants: by name; what takes less than `SHORTEST` is called several times for a sample.
-        warm_up: calls of each before.
+        warm_up: the fewest calls of each before; 0 for none.
         once: given the seconds of the first round: the names of those that run in no further one.
         meter: what is read; default: this machine's clock and counters.
     """
@@ -154,9 +156,11 @@ def _timed(name: str, samples: list[float], first: list[float]) -> Timed:
 
 def _calls(run: Callable[[], object], warm_up: int, meter: Meter) -> int:
     """Warm up; how many calls make a sample."""
-    seconds = math.inf
-    for _ in range(warm_up):
+    seconds, began = math.inf, meter.clock()
+    for number in range(max(warm_up, WARM_CALLS) if warm_up else 0):
         start = meter.clock()
+        if number >= warm_up and start - began > WARM_SECONDS:
+            break
         run()
         seconds = meter.clock() - start
     return max(1, math.ceil(SHORTEST / seconds)) if seconds > 0 else 1
@@ -167,6 +171,7 @@ def _sample(run: Callable[[], object], calls: int, quiet: Quiet, meter: Meter) -
     quiet.samples += 1
     tries: list[tuple[float, float]] = []
     for number in range(TRIES if quiet.disturbed < PATIENCE else 1):
+        quiet.repeated += number == 1
         meter.sleep(PAUSE * (1 + 4 * number))
         before, start = meter.busy(), meter.clock()
         for _ in range(calls):
@@ -178,7 +183,6 @@ def _sample(run: Callable[[], object], calls: int, quiet: Quiet, meter: Meter) -
         tries.append((share, seconds / calls))
         if share <= LIMIT:
             break
-        quiet.repeated += number == 1
     else:
         quiet.disturbed += 1
     return min(tries)[1]

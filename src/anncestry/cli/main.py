@@ -24,6 +24,7 @@ COMMANDS = {
     "inspect": "hidden states and gates, feature maps, attention heads of a run, as one HTML page",
     "compare": "race every architecture that fits your data under an equal budget",
     "claims": "the literature's claims, re-measured",
+    "bench": "this project beside its peers, in one table, on this machine",
     "import": "make a folder of ours from the weights of PyTorch, Keras, CTranslate2, Marian, ...",
     "export": "write a run for PyTorch, Keras, transformers, Marian, ONNX, ...",
 }

@@ -21,14 +21,17 @@ from anncestry.decoding import Search, decode, read_prompt
 from anncestry.engine.prediction import Prediction
 from anncestry.models.create import create
 
-PEERS, NEEDS = ("transformers", "ctranslate2"), ("transformers",)  # the latter writes the folder that all load
+PEERS, NEEDS = (
+    ("transformers", "ctranslate2"),
+    ("transformers",),
+)  # the latter writes the folder that all load
 Run = Callable[[], Tensor]
 
 
 class Sizes(NamedTuple):
     """Of the net, of the prompt, of what is generated, and of the long context."""
 
-    config: dict[str, int]
+    config: dict[str, Any]
     vocabulary: int
     prompt: int
     steps: int
@@ -56,7 +59,7 @@ def generating(count: int, tiny: bool = False) -> Iterator[Contest]:
     for precision, (model, prediction) in models.items():
         run = partial(our_run, model, prediction, prompts, sizes.steps)
         found.append(Contestant(f"anncestry {SHOWN[precision]}", run, SHOWN[precision], True))
-    agreement = Agreement("share of equal tokens", equal_tokens, 3)
+    agreement = Agreement("share of equal tokens", equal_tokens, ".1%")
     note = f"Greedy, prompts of {sizes.prompt} tokens, {sizes.steps} more; the seconds include the prompt."
     yield Contest(found, count * sizes.steps, "tokens", agreement, around.unmeasured, note)
 
@@ -75,13 +78,20 @@ def long_context(tiny: bool = False) -> Iterator[Contest]:
         short = f"anncestry {shown}, behind {sizes.prompt} tokens"
         for length in (sizes.prompt, sizes.long):
             step = reading(model, prediction, prompts_of(1, length, sizes))
-            name, against = f"anncestry {shown}, behind {length:,} tokens", "" if length == sizes.prompt else short
+            name, against = (
+                f"anncestry {shown}, behind {length:,} tokens",
+                "" if length == sizes.prompt else short,
+            )
             found.append(Contestant(name, step, shown, bool(against), against))
     note = f"{FEW} tokens are generated, and the time of reading the prompt is left out."
     yield Contest(found, FEW, "tokens", None, around.unmeasured, note)
 
 
-CONTESTS = {"gpt2-one": partial(generating, 1), "gpt2-eight": partial(generating, 8), "gpt2-long": long_context}
+CONTESTS = {
+    "gpt2-one": partial(generating, 1),
+    "gpt2-eight": partial(generating, 8),
+    "gpt2-long": long_context,
+}
 
 
 def prompts_of(count: int, length: int, sizes: Sizes) -> Int[Tensor, "N T"]:

@@ -1,8 +1,8 @@
 """A Transformer of base size translating with a beam of 4, against Hugging Face's Marian and CTranslate2.
 
-A vocabulary of 32,000, one set of random weights that all three load, 64 sources with lengths as of Multi30k's
-English sentences and others up to 40, targets of exactly 32 tokens: all do the same steps. Peers run as people
-run them and as well tuned as ours: sorted input, two workers.
+A vocabulary of 32,000, one set of random weights that all three load, 64 sources with lengths as of
+Multi30k's English sentences and others up to 40, targets of exactly 32 tokens: all do the same steps. Peers
+run as people run them and as well tuned as ours: sorted input, two workers.
 """
 
 import copy
@@ -27,7 +27,10 @@ from anncestry.inference.generation import generate
 from anncestry.models.create import create
 from anncestry.signature import END
 
-PEERS, NEEDS = ("transformers", "ctranslate2"), ("transformers",)  # the latter writes the folder that all load
+PEERS, NEEDS = (
+    ("transformers", "ctranslate2"),
+    ("transformers",),
+)  # the latter writes the folder that all load
 BEAM, BATCH = 4, 32
 
 
@@ -70,7 +73,7 @@ def translating(tiny: bool = False) -> Iterator[Contest]:
             found += native(peer, Path(made) / "ct2", sources, sizes, threads)
             torch.set_num_threads(threads)  # one with two workers has left this thread with one
         found += ours(Path(made) / "marian", sources, sizes, around.precisions)
-    agreement = Agreement("share of equal texts", equal_texts, 3)
+    agreement = Agreement("share of equal texts", equal_texts, ".1%")
     note = f"{sizes.sources} sources, {sizes.steps} tokens each, beam {BEAM}; random weights tie often."
     yield Contest(found, sizes.sources, "sentences", agreement, around.unmeasured, note)
 
@@ -95,8 +98,8 @@ def marian(folder: Path, sizes: Sizes) -> Any:
         size |= {f"{side}_attention_heads": max(2, sizes.width // 64)}
     config = MarianConfig(
         vocab_size=sizes.vocabulary, pad_token_id=pad, eos_token_id=end, bos_token_id=None,
-        decoder_start_token_id=pad, scale_embedding=True, activation_function="relu", forced_eos_token_id=None,
-        **size,
+        decoder_start_token_id=pad, scale_embedding=True, activation_function="relu",
+        forced_eos_token_id=None, **size,
     )  # fmt: skip
     peer: Any = MarianMTModel(config).eval()
     with torch.no_grad():  # logits that differ, so that all generate the same
@@ -120,8 +123,8 @@ def transformers_run(peer: Any, sources: Sources, order: Sequence[int], sizes: S
         with torch.no_grad():
             texts = peer.generate(
                 input_ids=ids, attention_mask=ids != pad, num_beams=BEAM, do_sample=False,
-                min_new_tokens=sizes.steps, max_new_tokens=sizes.steps, length_penalty=1.0, early_stopping=False,
-                forced_eos_token_id=None, bad_words_ids=[[pad]],
+                min_new_tokens=sizes.steps, max_new_tokens=sizes.steps, length_penalty=1.0,
+                early_stopping=False, forced_eos_token_id=None, bad_words_ids=[[pad]],
             )  # fmt: skip
         found |= {row: [f"w{t}" for t in text[1:].tolist()] for row, text in zip(part, texts, strict=True)}
     return [found[row] for row in range(len(rows))]
@@ -174,7 +177,9 @@ def ours(folder: Path, sources: Sources, sizes: Sizes, precisions: tuple[str, ..
     model.load_state_dict(imported.tensors)
     names = processor_from_json(imported.processor or {}).target.tokens  # pyright: ignore
     inputs, lengths = as_read(sources, {name: row for row, name in enumerate(names)})
-    search = Search(beam=BEAM, min_length=sizes.steps, max_length=sizes.steps, length_penalty="average", alpha=1)
+    search = Search(
+        beam=BEAM, min_length=sizes.steps, max_length=sizes.steps, length_penalty="average", alpha=1
+    )
 
     def contestant(precision: str) -> Contestant:
         prediction = Prediction(precision)
