@@ -27,6 +27,7 @@ from anncestry.layers.attention.key_value_cache import KeyValueCache
 from anncestry.layers.attention.packing import Packing, Visible
 from anncestry.layers.linear import Linear
 
+FEW = 8  # queries of a text, up to which the kernel that takes one by one is faster
 SHORT = 2**16  # queries times keys, up to which products over all heads and sequences are faster on a CPU
 
 
@@ -175,7 +176,11 @@ class CrossAttention(Attention):
         values: Float[Tensor, "B h S d"],
         visible: Bool[Tensor, "B 1 1 S"] | None = None,
     ) -> Float[Tensor, "B T D"]:
-        return self.attend(self.heads(self.query(x)), keys, values, visible)
+        queries = self.query(x)
+        marks = None if visible is None else visible.squeeze(1)
+        if x.shape[1] <= FEW and fits_the_kernel(queries, keys, values, marks):  # those of a beam
+            return self.out(cache_attention(queries, keys, values, marks))
+        return self.attend(self.heads(queries), keys, values, visible)
 
     def weights(
         self,
