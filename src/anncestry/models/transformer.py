@@ -27,6 +27,7 @@ from anncestry.arrays import Bool, Float, Int, Tensor
 from anncestry.layers.attention.attention import Attention, CrossAttention, SelfAttention
 from anncestry.layers.attention.blocks import Block, DecoderBlock, FeedForward, PostNorm, PreNorm
 from anncestry.layers.attention.key_value_cache import KeyValueCache
+from anncestry.layers.attention.packing import Visible, over_tokens
 from anncestry.layers.attention.positions import LAYOUTS, Learned, Sinusoidal
 from anncestry.layers.dropout import Dropout
 from anncestry.layers.linear import LINEAR_ACTIVATIONS, Linear, TiedReadout
@@ -208,16 +209,22 @@ class Transformer(DecoderNetwork):
         x = self.decoder_norm(x)
         return self.readout(x) if isinstance(self.readout, Linear) else self.readout(x, self.embedding.weight)
 
-    def read(self, source: Int[Tensor, "N S"], visible: Bool[Tensor, "N 1 1 S"]) -> Float[Tensor, "N S D"]:
+    def read(
+        self, source: Int[Tensor, "N S"], lengths: Int[Tensor, "N"] | None = None
+    ) -> Float[Tensor, "N S D"]:
         """The encoder's output."""
         x = self.embed_tokens(self.source_embedding or self.embedding, self.source_positions, source)
+        return over_tokens(self.transform, self.encoder, x, lengths)
+
+    def transform(self, x: Float[Tensor, "N S D"], visible: Visible) -> Float[Tensor, "N S D"]:
+        """The encoder's layers, one after the other."""
         for block in self.encoder:
             x = block(x, visible)
         return self.encoder_norm(x)
 
     def encode(self, source: Int[Tensor, "B S"], lengths: Int[Tensor, "B"] | None = None) -> TransformerState:
         visible = visible_positions(where_ragged(lengths, source), source)[:, None, None]
-        memory = self.read(source, visible)
+        memory = self.read(source, lengths)
         layers = tuple(block.look_up(memory) for block in self.decoder)  # pyright: ignore
         first: SelfAttention = self.decoder[0].attention  # pyright: ignore
         cache = KeyValueCache.empty(len(self.decoder), first.num_heads, first.head_size, memory)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from anncestry.errors import UserError
 from anncestry.layers.attention import attention
-from anncestry.layers.attention.attention import CrossAttention, SelfAttention, attention_weights
+from anncestry.layers.attention.attention import FEW, CrossAttention, SelfAttention, attention_weights
 from anncestry.layers.attention.blocks import FeedForward, PostNorm, PreNorm
 from anncestry.layers.attention.key_value_cache import KeyValueCache
 from anncestry.layers.attention.positions import Learned, Sinusoidal, sinusoids
@@ -156,3 +156,14 @@ def test_where_the_norm_is():
     torch.testing.assert_close(pre(x, net), x + net(torch.nn.functional.layer_norm(x, (6,), eps=1e-6)))
     rolled = x[[2, 0, 3, 1]]  # the same weights at every place
     torch.testing.assert_close(net(rolled), net(x)[[2, 0, 3, 1]])
+
+
+@pytest.mark.parametrize("queries", [1, FEW, FEW + 1])
+@pytest.mark.parametrize("visible", [None, torch.tensor([True, True, False, True, False]).view(1, 1, 1, 5)])
+def test_the_queries_of_a_beam_see_what_those_of_a_target_see(queries, visible):
+    layer, memory = CrossAttention(64, 2), torch.randn(3, 5, 64)
+    visible = None if visible is None else visible.expand(3, -1, -1, -1)
+    x, (keys, values) = torch.randn(3, queries, 64), layer.look_up(memory)
+    wanted = layer(x, keys, values, visible)  # with gradients: never by the kernel
+    with torch.no_grad():
+        torch.testing.assert_close(layer(x, keys, values, visible), wanted)

@@ -26,16 +26,19 @@ NETS = {USUAL: 128, SAME: 128, NARROW: 81}  # hidden units of the feed-forward n
 LITTLE, LEARNT = 0.02, 0.95
 
 
+class ForAllThree(Linear):
+    """One matrix makes queries, keys and values."""
+
+    def forward(self, input, activation="none"):
+        return super().forward(input, activation).repeat(1, 1, 3)
+
+
 class SelfAttentionOfOne(SelfAttention):
     """Self-attention whose queries, keys and values are the same."""
 
     def __init__(self, width: int, num_heads: int) -> None:
         super().__init__(width, num_heads)
-        self.qkv = Linear(width, self.inner, bias=False)
-
-    def project(self, x):
-        same = self.heads(self.qkv(x))
-        return same, same, same
+        self.qkv = ForAllThree(width, self.inner, bias=False)
 
 
 class CrossAttentionOfOne(CrossAttention):

@@ -55,7 +55,7 @@ def take_positions_away(model) -> None:
 
 
 def encoded(model, tokens: Tensor) -> Float[Tensor, "N S D"]:
-    return model.read(tokens, torch.ones(len(tokens), 1, 1, tokens.shape[1], dtype=torch.bool))
+    return model.read(tokens)
 
 
 def moved(part: Callable[[Tensor], Tensor], x: Tensor, order: Tensor) -> float:
