@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
+from anncestry.cli.spinning import begin_again_spinning
 from anncestry.errors import UserError, nearest
 
 COMMANDS = {
