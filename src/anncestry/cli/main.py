@@ -134,6 +134,11 @@ def _flags(command: str) -> dict[str, str]:
 
 def entry() -> None:
     """The installed command."""
+    try:
+        begin_again_spinning()
+    except UserError as error:
+        print(f"anncestry: {error}", file=sys.stderr)
+        sys.exit(2)
     stop_in_order()
     if sys.argv[1:] and sys.argv[1] in BRIEF:
         # Nearly all of the objects that PyTorch makes stay: to look for garbage among them again and again
