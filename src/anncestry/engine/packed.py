@@ -18,6 +18,9 @@ from anncestry.engine.weight_cache import cached_weights, is_caching_weights, wa
 SMALLEST = 2**18
 """Elements below which preparing a weight does not pay (it costs at 384 x 384 and gains at 2600 x 650)."""
 
+MANY = 128
+"""Rows of an input from which on it pays for weights a quarter as large: 384 x 384 in a batch of texts."""
+
 FEW = 32
 """Rows of an input up to which a laid out weight pays without AVX-512; one row alone is not enough. There the
 plain product is up to a tenth faster beyond, and the kernel's own GELU or ReLU takes half as long again as
@@ -81,7 +84,7 @@ def _can_lay_out(x: Tensor, weight: Tensor) -> bool:
     """Whether `linear` may lay ``weight`` out for ``x``, and that can pay."""
     return (
         not torch.is_grad_enabled()
-        and weight.numel() >= SMALLEST
+        and 4 * weight.numel() >= SMALLEST * (1 if x.numel() >= MANY * x.shape[-1] and not wants_int8() else 4)
         and x.dtype == weight.dtype
         and not torch.is_autocast_enabled("cpu")
         and packable(weight)

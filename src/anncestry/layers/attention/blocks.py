@@ -9,11 +9,14 @@ from collections.abc import Callable
 from torch import nn
 
 from anncestry.arrays import Float, Tensor
+from anncestry.engine.native.add_norm import add_norm
+from anncestry.engine.weight_cache import is_caching_weights
 from anncestry.layers.attention.attention import Attention, CrossAttention, SelfAttention
 from anncestry.layers.attention.key_value_cache import KeyValueCache
 from anncestry.layers.attention.packing import Visible
 from anncestry.layers.dropout import Dropout, add_dropped
 from anncestry.layers.linear import Linear
+from anncestry.layers.watching import untouched
 
 SubLayer = Callable[[Tensor], Tensor]
 
@@ -32,7 +35,10 @@ class PostNorm(nn.Module):
         self.norm, self.dropout = nn.LayerNorm(width, eps), Dropout(dropout)
 
     def forward(self, x: Float[Tensor, "*B D"], sublayer: SubLayer) -> Float[Tensor, "*B D"]:
-        return self.norm(add_dropped(x, sublayer(x), self.dropout))
+        norm = self.norm
+        if is_caching_weights() and untouched(norm, nn.LayerNorm) and untouched(self.dropout, Dropout):
+            return add_norm(x, sublayer(x), norm.weight, norm.bias, norm.eps)  # nothing is dropped
+        return norm(add_dropped(x, sublayer(x), self.dropout))
 
 
 class PreNorm(PostNorm):
