@@ -1,8 +1,9 @@
 // Attention of texts that lie one behind the other: each row sees the rows of its own text, and nothing is
-// padding. Queries stand in the lanes of a vector, so that the softmax over keys needs no sum across lanes and
+// padding. Queries stand in the lanes of vectors, so that the softmax over keys needs no sum across lanes and
 // no mask at the end of a text.
 #include "kernels.h"
 #include <algorithm>
+#include <immintrin.h>
 #include <type_traits>
 #include <vector>
 
@@ -21,20 +22,18 @@ static inline Lanes load(const float *from) {
     return found;
 }
 
-// sums[g] += scalars[g * step + i * stride] * vectors[i], two vectors wide: both products of attention.
-template <int64_t G>
+// sums[g][v] = the sum over i of scalars[g * step + i * stride] times the v-th vector of row i: both products.
+template <int64_t G, int64_t V>
 static inline void products(const float *scalars, int64_t step, int64_t stride, const float *vectors,
-                            int64_t vector_step, int64_t count, Lanes (*sums)[2]) {
-    Lanes kept[G][2] = {};
+                            int64_t vector_step, int64_t count, float (*sums)[PAIR]) {
+    Lanes kept[G][V] = {};
     for (int64_t i = 0; i < count; i++) {
-        Lanes left = load(vectors + i * vector_step), right = load(vectors + i * vector_step + LANES);
-        for (int64_t g = 0; g < G; g++) {
-            float scalar = scalars[g * step + i * stride];
-            kept[g][0] += scalar * left;
-            kept[g][1] += scalar * right;
-        }
+        Lanes row[V];
+        for (int64_t v = 0; v < V; v++) row[v] = load(vectors + i * vector_step + v * LANES);
+        for (int64_t g = 0; g < G; g++)
+            for (int64_t v = 0; v < V; v++) kept[g][v] += scalars[g * step + i * stride] * row[v];
     }
-    for (int64_t g = 0; g < G; g++) sums[g][0] = kept[g][0], sums[g][1] = kept[g][1];
+    for (int64_t g = 0; g < G; g++) std::memcpy(sums[g], kept[g], sizeof kept[g]);
 }
 
 // Rows of a text as floats that are whole pairs of vectors wide: where they are, or copied.
@@ -58,66 +57,91 @@ template <class T> struct Rows {
     }
 };
 
+// to[i * PAIR + lane] = from[lane * row + i], where four by four change places at once.
+template <class T>
+static inline void turn(const T *from, int64_t row, int64_t count, int64_t size, float *to) {
+    int64_t lane = 0;
+    if constexpr (std::is_same_v<T, float>)
+        for (; lane + 4 <= count && size % 4 == 0; lane += 4)
+            for (int64_t i = 0; i < size; i += 4) {
+                const float *four = from + lane * row + i;
+                __m128 a = _mm_loadu_ps(four), b = _mm_loadu_ps(four + row), c = _mm_loadu_ps(four + 2 * row),
+                       d = _mm_loadu_ps(four + 3 * row);
+                _MM_TRANSPOSE4_PS(a, b, c, d);
+                float *there = to + i * PAIR + lane;
+                _mm_storeu_ps(there, a), _mm_storeu_ps(there + PAIR, b);
+                _mm_storeu_ps(there + 2 * PAIR, c), _mm_storeu_ps(there + 3 * PAIR, d);
+            }
+    for (; lane < count; lane++)
+        for (int64_t i = 0; i < size; i++) to[i * PAIR + lane] = widen(from[lane * row + i]);
+}
+
+// The weights of `seen` keys for the queries in the lanes of V vectors, times what they sum up to.
+template <int64_t V>
+static inline void weigh(const float *keys, int64_t key_step, const float *q, int64_t size, int64_t seen,
+                         int64_t hidden_from, float scale, float *weights, float *total) {
+    float sums[GROUP][PAIR];
+    Lanes most[V];
+    for (int64_t v = 0; v < V; v++) most[v] = Lanes{} - 3.0e38f;
+    for (int64_t j = 0; j < seen;) {
+        const int64_t group = seen < GROUP ? 1 : GROUP;
+        j = std::min(j, seen - group); // the last group begins within the one before
+        const float *these = keys + j * key_step;
+        if (group == 1) products<1, V>(these, key_step, 1, q, PAIR, size, sums);
+        else products<GROUP, V>(these, key_step, 1, q, PAIR, size, sums);
+        for (int64_t g = 0; g < group; g++, j++) {
+            for (int64_t lane = 0; lane < j - hidden_from; lane++) sums[g][lane] = -3.0e38f;
+            std::memcpy(weights + j * PAIR, sums[g], V * sizeof(Lanes));
+            for (int64_t v = 0; v < V; v++) {
+                Lanes score = load(sums[g] + v * LANES);
+                most[v] = score > most[v] ? score : most[v];
+            }
+        }
+    }
+    float top[V * LANES];
+    std::memcpy(top, most, sizeof top);
+    std::fill(total, total + V * LANES, 0.0f);
+    for (int64_t j = 0; j < seen; j++) {
+        float *here = weights + j * PAIR;
+#pragma omp simd
+        for (int64_t lane = 0; lane < V * LANES; lane++) {
+            float weight = fast_exp((here[lane] - top[lane]) * scale);
+            here[lane] = weight;
+            total[lane] += weight;
+        }
+    }
+}
+
 template <class T>
 static void attend(const T *queries, const T *keys, const T *values, T *out, const int64_t *offsets,
                    int64_t texts, int64_t heads, int64_t size, int64_t query_row, int64_t key_row,
                    int64_t value_row, float scale, int64_t causal, int64_t threads) {
     const int64_t wide = (size + PAIR - 1) / PAIR * PAIR;
-    share_out(heads * texts, threads, [&](int64_t first, int64_t last) {
+    share_out(heads, threads, [&](int64_t first, int64_t last) {
         Rows<T> k, v;
-        std::vector<Lanes> asked(size_t(size * 2)), scores;
-        float *q = reinterpret_cast<float *>(asked.data());
-        for (int64_t item = first; item < last; item++) {
-            const int64_t head = item / texts, begin = offsets[item % texts];
-            const int64_t length = offsets[item % texts + 1] - begin;
+        std::vector<Lanes> asked(size_t(size * 2)), room;
+        float *q = reinterpret_cast<float *>(asked.data()), total[PAIR], sums[GROUP][PAIR];
+        for (int64_t item = 0; item < texts * (last - first); item++) { // the heads of a text are neighbours
+            const int64_t text = item / (last - first), head = first + item % (last - first);
+            const int64_t begin = offsets[text], length = offsets[text + 1] - begin;
             if (length <= 0) continue;
             k.read(keys + begin * key_row + head * size, key_row, length, size, wide);
             v.read(values + begin * value_row + head * size, value_row, length, size, wide);
-            if (int64_t(scores.size()) < length * 2) scores.resize(size_t(length * 2));
-            float *s = reinterpret_cast<float *>(scores.data());
+            if (int64_t(room.size()) < length * 2) room.resize(size_t(length * 2));
+            float *weights = reinterpret_cast<float *>(room.data());
             for (int64_t start = 0; start < length; start += PAIR) {
                 const int64_t count = std::min(PAIR, length - start), seen = causal ? start + count : length;
-                const T *rows = queries + (begin + start) * query_row + head * size;
-                for (int64_t lane = 0; lane < PAIR; lane++)
-                    for (int64_t i = 0; i < size; i++)
-                        q[i * PAIR + lane] = lane < count ? widen(rows[lane * query_row + i]) * scale : 0.0f;
-
-                Lanes sums[GROUP][2], largest[2];
-                largest[0] = largest[1] = Lanes{} - 3.0e38f;
-                for (int64_t j = 0; j < seen;) {
-                    const int64_t group = seen < GROUP ? 1 : GROUP;
-                    j = std::min(j, seen - group); // the last group begins within the one before
-                    if (group == GROUP) products<GROUP>(k.at + j * k.step, k.step, 1, q, PAIR, size, sums);
-                    else products<1>(k.at + j * k.step, k.step, 1, q, PAIR, size, sums);
-                    for (int64_t g = 0; g < group; g++, j++) {
-                        float *here = s + j * PAIR;
-                        std::memcpy(here, sums[g], sizeof sums[g]);
-                        for (int64_t lane = 0; causal && lane < j - start; lane++) here[lane] = -3.0e38f;
-                        for (int64_t half = 0; half < 2; half++) {
-                            Lanes score = load(here + half * LANES);
-                            largest[half] = score > largest[half] ? score : largest[half];
-                        }
-                    }
-                }
-                alignas(64) float top[PAIR], total[PAIR] = {};
-                std::memcpy(top, largest, sizeof top);
-                for (int64_t j = 0; j < seen; j++) {
-                    float *here = s + j * PAIR;
-#pragma omp simd
-                    for (int64_t lane = 0; lane < PAIR; lane++) {
-                        float weight = fast_exp(here[lane] - top[lane]);
-                        here[lane] = weight;
-                        total[lane] += weight;
-                    }
-                }
+                const int64_t hidden_from = causal ? start : length; // a key of the j-th row, from lane j - start
+                turn(queries + (begin + start) * query_row + head * size, query_row, count, size, q);
+                if (count > LANES) weigh<2>(k.at, k.step, q, size, seen, hidden_from, scale, weights, total);
+                else weigh<1>(k.at, k.step, q, size, seen, hidden_from, scale, weights, total);
                 for (int64_t lane = 0; lane < count; lane += GROUP)
                     for (int64_t at = 0; at < size; at += PAIR) {
-                        products<GROUP>(s + lane, 1, PAIR, v.at + at, v.step, seen, sums);
-                        for (int64_t g = 0; g < GROUP && lane + g < count; g++) {
-                            T *to = out + ((begin + start + lane + g) * heads + head) * size + at;
-                            const float *sum = reinterpret_cast<const float *>(sums[g]);
-                            const float inverse = 1.0f / total[lane + g];
-                            for (int64_t i = 0; i < std::min(PAIR, size - at); i++) put(to + i, sum[i] * inverse);
+                        products<GROUP, 2>(weights + lane, 1, PAIR, v.at + at, v.step, seen, sums);
+                        T *to = out + ((begin + start + lane) * heads + head) * size + at;
+                        for (int64_t g = 0; g < GROUP && lane + g < count; g++, to += heads * size) {
+                            const float share = 1.0f / total[lane + g];
+                            for (int64_t i = 0; i < std::min(PAIR, size - at); i++) put(to + i, sums[g][i] * share);
                         }
                     }
             }
