@@ -116,3 +116,10 @@ def test_tables_are_printed_without_the_compiler():
     commands = ["show mlp", "show bert-base", "diff bert albert", "diff lstm gru"]
     modules = HEAVY - {"torch", "numpy"} | {"torch._dynamo", "torch._inductor"}
     assert problems(PROGRAM.format(commands=commands, modules=modules)) == ""
+
+
+def test_training_begins_without_what_it_does_not_use(tmp_path):
+    """Lightning Fabric is for several devices; the optimizers of PyTorch would load its compiler."""
+    commands = [f"train mlp --data digits --max-steps 1 --out {tmp_path}/run"]
+    modules = HEAVY - {"torch", "numpy"} | {"torch._dynamo", "torch._inductor"}
+    assert problems(PROGRAM.format(commands=commands, modules=modules)) == ""

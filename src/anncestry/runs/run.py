@@ -29,10 +29,8 @@ from anncestry.protocols import State
 from anncestry.report.page import Page
 from anncestry.runs import prediction
 from anncestry.runs.evaluation import Evaluation, evaluate_run, examples_of
-from anncestry.runs.exports import export_run
 from anncestry.runs.folder import RunFolder
 from anncestry.runs.inside.alignments import check_alignment
-from anncestry.runs.inside.inspecting import inspect_run
 from anncestry.signature import GENERATION_TASKS
 
 
@@ -358,6 +356,8 @@ class Run(RunFolder):
             >>> run.inspect("The value", units=4).write(folder + "/inside.html").name
             'inside.html'
         """
+        from anncestry.runs.inside.inspecting import inspect_run  # loads matplotlib
+
         return inspect_run(self, input, **options)
 
     def export(self, to: str, out: str | Path, **options: Any) -> tuple[str, ...]:
@@ -384,6 +384,8 @@ class Run(RunFolder):
             >>> run.export("torch", folder + "/rnn.safetensors")
             ()
         """
+        from anncestry.runs.exports import export_run  # loads every converter
+
         return export_run(self, to, Path(out).expanduser(), **options)
 
     def outputs(

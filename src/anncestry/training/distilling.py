@@ -5,10 +5,9 @@ The student starts from every second layer of its teacher (Sanh et al., 1910.011
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 
 from anncestry.arrays import Bool, Float, Int, Tensor
@@ -19,9 +18,13 @@ from anncestry.objectives import Objective
 from anncestry.objectives.distillation import distillation
 from anncestry.protocols import State
 from anncestry.signature import Signature
+from anncestry.training.processes import OneProcess
 from anncestry.training.settings import TrainingSettings
 from anncestry.training.starting import Start
 from anncestry.training.steps import GradientStep
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 _BLOCK = re.compile(r"blocks\.([0-9]+)\.(.+)")
 _OWN = ("num_layers", "num_segments")  # what the student's config says for itself
@@ -108,7 +111,7 @@ class DistillingStep(GradientStep):
 
     def __init__(
         self, model: nn.Module, teacher: nn.Module, objective: Objective, settings: TrainingSettings,
-        fabric: Fabric,
+        fabric: "Fabric | OneProcess",
     ) -> None:  # fmt: skip
         super().__init__(
             _EveryToken(_checked(model, "NAME", type(model).__name__)), objective, settings, fabric

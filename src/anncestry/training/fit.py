@@ -1,19 +1,25 @@
 """One way to train every architecture: a model, data, settings, and the loop (`anncestry.training.loop`)."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 
 from anncestry.data.splits.dataset import Dataset
-from anncestry.errors import UserError, require
+from anncestry.engine.meta import without_compiler
+from anncestry.errors import UserError
 from anncestry.protocols import OwnRule
 from anncestry.training.history import History
 from anncestry.training.loop import Loop
 from anncestry.training.outcome import Fit, Progress
+from anncestry.training.processes import OneProcess, make_fabric
 from anncestry.training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 def fit(
@@ -24,7 +30,7 @@ def fit(
     folder: Path | None = None,
     resume: bool = False,
     watch: Callable[[Progress], None] | None = None,
-    fabric: Fabric | None = None,
+    fabric: "Fabric | OneProcess | None" = None,
     tensorboard: bool = False,
     teacher: nn.Module | None = None,
 ) -> Fit:
@@ -70,11 +76,12 @@ def fit(
     # Before anything random: dropout masks differ between processes, all else is the same.
     torch.manual_seed(settings.seed * 1_000_003 + 7 + fabric.global_rank)
     history = History(folder if tensorboard and fabric.is_global_zero else None)
-    loop = Loop(model, dataset, settings, fabric, folder, watch, history, teacher)
-    if resume:
-        loop.resume()
-    before = loop.clock.seconds
-    stopped = loop.run()
+    with nullcontext() if settings.compile else without_compiler():  # PyTorch's optimizers would load it
+        loop = Loop(model, dataset, settings, fabric, folder, watch, history, teacher)
+        if resume:
+            loop.resume()
+        before = loop.clock.seconds
+        stopped = loop.run()
     if loop.selection.best_weights is not None and stopped != "interrupted":
         loop.score_average()
         model.load_state_dict(loop.selection.best_weights)
@@ -87,17 +94,3 @@ def fit(
     loop.spent["training"] = seconds - before
     went = (loop.step, loop.epochs(), seconds, history.rows, chosen.best, stopped, rate, number)
     return Fit(model, *went, kept, loop.spent)
-
-
-def make_fabric(settings: TrainingSettings) -> Fabric:
-    """Lightning Fabric for the settings' devices and precision (not launched)."""
-    precision = "bf16-mixed" if settings.precision == "bf16" else "32-true"
-    accelerator = settings.accelerator
-    there = accelerator != "cuda" or torch.cuda.is_available()
-    require(
-        there, "accelerator", accelerator, "this machine has no GPU that PyTorch can use", ("auto", "cpu")
-    )
-    if accelerator == "auto":
-        accelerator = "cuda" if torch.cuda.is_available() and settings.devices == 1 else "cpu"
-    strategy = "ddp" if settings.devices > 1 else "auto"
-    return Fabric(accelerator=accelerator, devices=settings.devices, strategy=strategy, precision=precision)

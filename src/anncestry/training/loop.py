@@ -8,9 +8,9 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 
 from anncestry.data.splits.dataset import Dataset, Examples, epoch_order
@@ -23,11 +23,15 @@ from anncestry.training.evaluation_schedule import next_evaluation, unit_of
 from anncestry.training.history import History
 from anncestry.training.optimizers import Position
 from anncestry.training.outcome import Clock, Diverged, Progress, StepEnd, Stopped, spending
+from anncestry.training.processes import OneProcess
 from anncestry.training.selection import Selection
 from anncestry.training.settings import TrainingSettings
 from anncestry.training.signals import StopRequest
 from anncestry.training.snapshot import latest_snapshot, restore, save_snapshot, snapshot_paths
 from anncestry.training.steps import GradientStep, RuleStep, Step
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 LOGS_PER_EVALUATION = 5  # rows of training loss between two even evaluations on the validation split
 WATCH_SECONDS = 0.2
@@ -44,7 +48,7 @@ class Loop:
         model: nn.Module,
         dataset: Dataset,
         settings: TrainingSettings,
-        fabric: Fabric,
+        fabric: "Fabric | OneProcess",
         folder: Path | None,
         watch: Callable[[Progress], None] | None,
         history: History,

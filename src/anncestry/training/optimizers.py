@@ -1,5 +1,6 @@
 """Optimizers and what happens to the learning rate."""
 
+import inspect
 import math
 from typing import Any, NamedTuple
 
@@ -12,7 +13,17 @@ from anncestry.training.settings import TrainingSettings
 LATE = 2.0**40  # steps after which no correction for bias is left of Adam, whatever beta2
 
 
-class BertAdam(torch.optim.AdamW):
+def _plain(kind: type[torch.optim.Optimizer]) -> Any:
+    """An optimizer of PyTorch's whose step does not load the compiler, as its wrappers do: a second."""
+    return type(kind.__name__, (kind,), {"step": torch.no_grad()(inspect.unwrap(kind.step))})
+
+
+Adam, AdamW, SGD, RMSprop = map(
+    _plain, (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD, torch.optim.RMSprop)
+)
+
+
+class BertAdam(AdamW):
     """AdamW without its correction for bias, as BERT was trained (Devlin et al., 1810.04805; their code).
 
         m = b1 m + (1 - b1) g;   v = b2 v + (1 - b2) g^2;   p = p - lr (m / (sqrt(v) + eps) + decay p)
@@ -74,7 +85,7 @@ class Lamb(torch.optim.Optimizer):
 
 
 _OWN = {"bert-adam": BertAdam, "lamb": Lamb}
-_ADAMS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, **_OWN}
+_ADAMS = {"adam": Adam, "adamw": AdamW, **_OWN}
 
 
 def make_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
@@ -89,7 +100,7 @@ def make_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim.
         kind = _ADAMS[settings.optimizer]
         return kind(parameters, rate, betas, settings.epsilon, weight_decay=decay, **fused)
     if settings.optimizer == "sgd":
-        return torch.optim.SGD(
+        return SGD(
             parameters,
             lr=rate,
             momentum=settings.momentum,
@@ -97,7 +108,7 @@ def make_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim.
             weight_decay=decay,
             fused=True,
         )
-    return torch.optim.RMSprop(parameters, lr=rate, alpha=0.95, weight_decay=decay)
+    return RMSprop(parameters, lr=rate, alpha=0.95, weight_decay=decay)
 
 
 def _decayed(model: nn.Module, settings: TrainingSettings) -> list[Any]:

@@ -1,10 +1,9 @@
 """What one batch does to a model: a gradient step, or a step of the model's own rule."""
 
 from contextlib import nullcontext
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 
 from anncestry.arrays import Tensor
@@ -16,7 +15,11 @@ from anncestry.protocols import Batch, OwnRule, State, detach_state, map_state, 
 from anncestry.training.augment import augment
 from anncestry.training.lone_rows import seen_statistics_for
 from anncestry.training.optimizers import Position, clip_gradients, make_optimizer, rate_factor
+from anncestry.training.processes import OneProcess
 from anncestry.training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 class Step(Protocol):
@@ -32,7 +35,11 @@ class GradientStep:
     """Back-propagate the mean loss of the global batch, clip, and let the optimizer move."""
 
     def __init__(
-        self, model: nn.Module, objective: Objective, settings: TrainingSettings, fabric: Fabric
+        self,
+        model: nn.Module,
+        objective: Objective,
+        settings: TrainingSettings,
+        fabric: "Fabric | OneProcess",
     ) -> None:
         self.objective, self.settings, self.fabric = objective, settings, fabric
         self.augmentations = settings.augmentations()
@@ -119,7 +126,7 @@ class RuleStep:
 
     optimizer = None
 
-    def __init__(self, model: OwnRule, settings: TrainingSettings, fabric: Fabric) -> None:
+    def __init__(self, model: OwnRule, settings: TrainingSettings, fabric: "Fabric | OneProcess") -> None:
         check_devices(model, settings)
         self.rule, self.fabric = model, fabric
 

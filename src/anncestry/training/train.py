@@ -30,8 +30,9 @@ from anncestry.signature import GENERATION_TASKS
 from anncestry.stored import made
 from anncestry.timeline import find, usual_settings
 from anncestry.training.distilling import Teacher
-from anncestry.training.fit import fit, make_fabric
+from anncestry.training.fit import fit
 from anncestry.training.outcome import Fit, Progress, spending
+from anncestry.training.processes import make_fabric
 from anncestry.training.settings import TrainingSettings
 from anncestry.training.snapshot import snapshot_paths
 from anncestry.training.starting import Start

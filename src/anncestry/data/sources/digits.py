@@ -1,8 +1,11 @@
 """Scikit-learn's embedded handwritten digits."""
 
+import gzip
 from dataclasses import asdict
+from importlib.util import find_spec
+from pathlib import Path
 
-from sklearn import datasets
+import numpy as np
 
 from anncestry.data.options import DataOptions
 from anncestry.data.sources.images import image_dataset
@@ -17,7 +20,7 @@ def load_digits(
 
     Source: the test part of E. Alpaydin & C. Kaynak, "Optical recognition of handwritten digits", UCI (1998).
     """
-    pixels, labels = datasets.load_digits(return_X_y=True)
+    pixels, labels = _read()
     images = pixels.reshape(-1, 1, 8, 8)
     parts = stratified_split(labels, generator(seed))
     return image_dataset(
@@ -29,3 +32,19 @@ def load_digits(
         options=asdict(options),
         notes=(describe_random_split(parts, seed, stratified=True),),
     )
+
+
+def _read() -> tuple[np.ndarray, np.ndarray]:
+    """``sklearn.datasets.load_digits(return_X_y=True)``, from the same file: the package takes a second to
+    load."""
+    spec = find_spec("sklearn")
+    assert spec is not None
+    assert spec.origin is not None
+    path = Path(spec.origin).parent / "datasets" / "data" / "digits.csv.gz"
+    if not path.is_file():  # of a version that has it elsewhere
+        from sklearn.datasets import load_digits
+
+        return load_digits(return_X_y=True)
+    with gzip.open(path, "rt") as file:
+        rows = np.loadtxt(file, delimiter=",")
+    return rows[:, :-1], rows[:, -1].astype(np.int64)
