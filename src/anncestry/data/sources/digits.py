@@ -44,7 +44,7 @@ def _read() -> tuple[np.ndarray, np.ndarray]:
     if not path.is_file():  # of a version that has it elsewhere
         from sklearn.datasets import load_digits
 
-        return load_digits(return_X_y=True)
+        return load_digits(return_X_y=True)  # pyright: ignore[reportReturnType]
     with gzip.open(path, "rt") as file:
         rows = np.loadtxt(file, delimiter=",")
     return rows[:, :-1], rows[:, -1].astype(np.int64)
