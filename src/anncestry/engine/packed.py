@@ -12,6 +12,7 @@ import torch
 from anncestry.arrays import Float, Tensor
 from anncestry.engine.int8 import int8_kind
 from anncestry.engine.native.activations import activated
+from anncestry.engine.native.few_rows import few_rows_linear, takes_few_rows
 from anncestry.engine.packed_convolution import packable
 from anncestry.engine.weight_cache import cached_weights, is_caching_weights, wants_int8
 
@@ -62,7 +63,7 @@ def linear(
     activation: str = "none",
 ) -> Float[Tensor, "*B K"]:
     """``f(x weight^T + bias)``; without gradients and within `caching_weights` the weight is laid out once,
-    as integers where that was asked for.
+    as integers where that was asked for; few rows take it as it lies.
 
     Args:
         activation: f: ``none`` or a key of `anncestry.engine.native.activations.LINEAR_ACTIVATIONS`.
@@ -71,6 +72,8 @@ def linear(
         product = torch.nn.functional.linear(x, weight, bias)
     elif wants_int8() and (kind := int8_kind()) is not None:
         return cached_weights((weight,), lambda: kind(weight))(x, bias, activation)
+    elif takes_few_rows(x, weight):
+        return few_rows_linear(x, weight, bias, activation)
     elif has_avx512() and activation in _FUSED:
         return cached_weights((weight,), lambda: PackedLinear(weight))(x, bias, activation)
     elif has_avx512() or 1 < x.numel() // x.shape[-1] <= FEW:
