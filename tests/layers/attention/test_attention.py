@@ -8,6 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from anncestry.engine.native.cache_attention import smallest_type
+from anncestry.engine.weight_cache import caching_weights
 from anncestry.errors import UserError
 from anncestry.layers.attention import attention
 from anncestry.layers.attention.attention import FEW, CrossAttention, SelfAttention, attention_weights
@@ -167,3 +169,21 @@ def test_the_queries_of_a_beam_see_what_those_of_a_target_see(queries, visible):
     wanted = layer(x, keys, values, visible)  # with gradients: never by the kernel
     with torch.no_grad():
         torch.testing.assert_close(layer(x, keys, values, visible), wanted)
+
+
+@torch.no_grad()
+def test_a_cache_of_8_bit_products_is_kept_in_fewer_bits():
+    """And says nearly the same: to a kernel, and where many queries are attended to plainly."""
+    torch.manual_seed(0)
+    attention = SelfAttention(64, 2).eval()
+    x = torch.randn(2, 90, 64)
+    with caching_weights(int8=True):
+        narrow = KeyValueCache.empty(1, 2, 32, x)
+    wide = KeyValueCache.empty(1, 2, 32, x)
+    assert wide.layer(0)[0].dtype == torch.float32
+    assert narrow.layer(0)[0].dtype == smallest_type(torch.float32, 32)
+    for part in (x[:, :5], x[:, 5:6], x[:, 6:]):  # a prompt, a token, more than a kernel takes
+        narrow, wide = (cache.extended(2, part.shape[1]) for cache in (narrow, wide))
+        found, wanted = (attention(part, cache=cache) for cache in (narrow, wide))
+        assert found.dtype == torch.float32
+        torch.testing.assert_close(found, wanted, atol=1e-2, rtol=1e-2)

@@ -77,6 +77,13 @@ def cache_attention(
     return out
 
 
+def smallest_type(dtype: torch.dtype, size: int) -> torch.dtype:
+    """In which the kernel can read keys and values of heads of ``size`` features, where these are computed in
+    ``dtype``: bfloat16, which is half to read, or ``dtype`` itself where there is no kernel."""
+    narrow = size in SIZES and (dtype, torch.bfloat16) in _NAMES
+    return torch.bfloat16 if narrow and kernel("cache_attention_float", _ARGUMENTS) is not None else dtype
+
+
 def fits(projected: Tensor, keys: Tensor, values: Tensor, marks: Tensor | None = None) -> bool:
     """Whether `cache_attention` is the kernel's; arguments as there."""
     return (

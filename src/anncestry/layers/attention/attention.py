@@ -138,7 +138,7 @@ class SelfAttention(Attention):
         if fits_the_kernel(projected, *held, marks):
             return cache_attention(projected, *held, marks)
         queries, keys, values = self.split(projected)
-        keys, values = cache.write(layer, keys, values)
+        keys, values = (part.to(queries.dtype) for part in cache.write(layer, keys, values))
         return scaled_dot_product(queries, keys, values, visible).transpose(1, 2).flatten(2)
 
     def weights(

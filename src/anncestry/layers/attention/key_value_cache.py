@@ -12,6 +12,8 @@ from collections.abc import Iterator
 import torch
 
 from anncestry.arrays import Bool, Float, Int, Tensor
+from anncestry.engine.native.cache_attention import smallest_type
+from anncestry.engine.weight_cache import wants_int8
 
 GROWTH = 1.5  # of the room for positions, where it is used up
 
@@ -51,8 +53,15 @@ class KeyValueCache:
     def empty(
         cls, num_layers: int, num_heads: int, head_size: int, like: Tensor, positions: int = 32
     ) -> "KeyValueCache":
-        """For the first token of every source; ``like`` is a tensor with a row for each."""
-        return cls(_Room(like.new_empty(num_layers, 2, like.shape[0], num_heads, positions, head_size)))
+        """For the first token of every source; ``like`` is a tensor with a row for each.
+
+        Where products are of 8-bit integers, keys and values are kept in bfloat16 if they can be: reading
+        them is what takes longer the more there are, and they lose less by it than by those products.
+        """
+        narrow = like.device.type == "cpu" and wants_int8()
+        dtype = smallest_type(like.dtype, head_size) if narrow else like.dtype
+        sizes = (num_layers, 2, like.shape[0], num_heads, positions, head_size)
+        return cls(_Room(like.new_empty(sizes, dtype=dtype)))
 
     @property
     def num_sources(self) -> int:
