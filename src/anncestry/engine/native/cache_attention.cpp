@@ -25,6 +25,29 @@ static inline many load(const bf16 *from) {
     return (many)bits;
 }
 
+// Two registers of 2 LANES numbers that follow one another, in the order that costs least: float32 as they are,
+// bfloat16 those at even places, then those at odd ones.
+static inline void load_two(const float *from, many *to) { to[0] = load(from), to[1] = load(from + LANES); }
+
+static inline void load_two(const bf16 *from, many *to) {
+    many_bits pairs;
+    std::memcpy(&pairs, from, sizeof pairs);
+    to[0] = (many)(pairs << 16), to[1] = (many)(pairs & 0xFFFF0000u);
+}
+
+// The place of number i among 2 LANES in the order of `load_two`.
+template <class K> static inline int place(int i) {
+    int pair = i / (2 * LANES) * (2 * LANES), within = i % (2 * LANES);
+    return sizeof(K) == 4 ? i : pair + within / 2 + within % 2 * LANES;
+}
+
+template <int parts, class K> static inline void load_all(const K *from, many *to) {
+    if constexpr (parts % 2 == 0)
+        for (int i = 0; i < parts; i += 2) load_two(from + LANES * i, to + i);
+    else
+        for (int i = 0; i < parts; i++) to[i] = load(from + LANES * i);
+}
+
 static inline float sum(many x) {
     typedef float few __attribute__((vector_size(16)));
     few quarters[LANES / 4];
@@ -38,13 +61,16 @@ template <int size, class Q, class K>
 static void attend(const Q *query, const K *keys, const K *values, const int32_t *seen, int64_t count,
                    int64_t position, float *weights, Q *out) {
     constexpr int parts = size / LANES;
-    float largest = -INFINITY, total = 0, scale = 1.0f / std::sqrt(float(size));
-    many asked[parts], found[parts], other[parts];
-    for (int i = 0; i < parts; i++) asked[i] = load(query + LANES * i) * scale, found[i] = other[i] = many{};
+    constexpr bool in_order = parts % 2 != 0;
+    float largest = -INFINITY, total = 0, scale = 1.0f / std::sqrt(float(size)), features[size];
+    many asked[parts], found[parts], other[parts], read[parts], next[parts];
+    for (int i = 0; i < size; i++) features[in_order ? i : place<K>(i)] = widen(query[i]) * scale;
+    std::memcpy(asked, features, sizeof features);
+    for (int i = 0; i < parts; i++) found[i] = other[i] = many{};
     for (int64_t j = 0; j < count; j++) {
-        const K *key = keys + (seen ? seen[j] : j) * position;
-        many products = asked[0] * load(key);
-        for (int i = 1; i < parts; i++) products += asked[i] * load(key + LANES * i);
+        load_all<parts>(keys + (seen ? seen[j] : j) * position, read);
+        many products = asked[0] * read[0];
+        for (int i = 1; i < parts; i++) products += asked[i] * read[i];
         weights[j] = sum(products);
     }
 #pragma omp simd reduction(max : largest)
@@ -55,22 +81,21 @@ static void attend(const Q *query, const K *keys, const K *values, const int32_t
         total += weights[j];
     }
     int64_t j = 0;
-    for (; j + 1 < count; j += 2) { // two sums, so that none waits for itself
-        const K *value = values + (seen ? seen[j] : j) * position;
-        const K *next = values + (seen ? seen[j + 1] : j + 1) * position;
+    for (; j + 1 < count; j += 2) {  // two sums, so that none waits for itself
+        load_all<parts>(values + (seen ? seen[j] : j) * position, read);
+        load_all<parts>(values + (seen ? seen[j + 1] : j + 1) * position, next);
         for (int i = 0; i < parts; i++) {
-            found[i] += weights[j] * load(value + LANES * i);
-            other[i] += weights[j + 1] * load(next + LANES * i);
+            found[i] += weights[j] * read[i];
+            other[i] += weights[j + 1] * next[i];
         }
     }
     if (j < count) {
-        const K *value = values + (seen ? seen[j] : j) * position;
-        for (int i = 0; i < parts; i++) found[i] += weights[j] * load(value + LANES * i);
+        load_all<parts>(values + (seen ? seen[j] : j) * position, read);
+        for (int i = 0; i < parts; i++) found[i] += weights[j] * read[i];
     }
     for (int i = 0; i < parts; i++) found[i] += other[i];
-    float features[size];
     std::memcpy(features, found, sizeof features);
-    for (int i = 0; i < size; i++) put(out + i, features[i] / total);
+    for (int i = 0; i < size; i++) put(out + i, features[in_order ? i : place<K>(i)] / total);
 }
 
 // query, new_key, new_value: of each token one row, `row` numbers apart, with the features of all heads side by
