@@ -55,6 +55,16 @@ def test_a_slow_call_does_not_decide(clock):
     assert work(clock, kept, {1: 1.0, 2: 2.0}) == 1
 
 
+def test_all_are_tried_again_after_a_while(clock, monkeypatch):
+    """What else ran on the machine may be over."""
+    monkeypatch.setattr(threads, "AGAIN", 10)
+    kept = {}
+    for _ in range(2 * TRIALS + 10):
+        work(clock, kept, {1: 1.0, 2: 3.0})
+    later = [work(clock, kept, {1: 1.0, 2: 0.5}) for _ in range(2 * TRIALS + 5)]
+    assert later == [1, 2] * TRIALS + [2] * 5
+
+
 def test_more_threads_must_be_clearly_faster(clock):
     kept = {}
     for _ in range(2 * TRIALS):

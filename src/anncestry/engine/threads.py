@@ -4,8 +4,8 @@ An operator that is shared out hands parts of itself to other threads and waits 
 costs a few microseconds, or a hundred where the threads have gone to sleep, and so pays for large products
 and not for small ones; where the line lies depends on the processor, the precision, whether weights fit its
 caches, and on what else runs. Nothing of this is assumed here. The first calls of a kind of work take each
-number of threads in turn and are timed, and all later ones take the fastest: no call is made for the sake of
-measuring. What is computed does not depend on it.
+number of threads in turn and are timed, and later ones take the fastest, until all are tried again; no call
+is made for the sake of measuring. What is computed does not depend on it.
 
 Work that falls into independent jobs has another way: one thread for each job (`anncestry.engine.workers`).
 Within such a job there is one thread to choose from, and nothing is measured.
@@ -19,6 +19,7 @@ from typing import Generic, TypeVar
 import torch
 
 TRIALS = 3  # calls of each way that are timed; the fastest counts, as what disturbs a call makes it slower
+AGAIN = 200  # calls of the fastest, until all ways are tried again: what disturbed the trials may be over
 CLEARLY = 0.95  # of the time of a way with fewer threads: what one with more must come to
 
 Way = TypeVar("Way", bound=Hashable)
@@ -40,15 +41,30 @@ class Contest(Generic[Way]):
     """
 
     def __init__(self, ways: Sequence[Way]) -> None:
-        self._fastest = dict.fromkeys(ways, float("inf"))
-        self._turns = [way for _ in range(TRIALS) for way in ways] if len(self._fastest) > 1 else []
-        self.next = self._turns[0] if self._turns else ways[0]
+        self._ways, self._calls = list(dict.fromkeys(ways)), 0
+        self._fastest: dict[Way, float] = {}
+        self._turns: list[Way] = []
+        self.next = self._ways[0]
         """The way to take now."""
+        self._begin()
+
+    def _begin(self) -> None:
+        self._calls = 0
+        if len(self._ways) > 1:
+            self._fastest = dict.fromkeys(self._ways, float("inf"))
+            self._turns = [way for _ in range(TRIALS) for way in self._ways]
+            self.next = self._turns[0]
 
     @property
     def is_over(self) -> bool:
-        """Whether ``next`` is the fastest way, and stays so."""
+        """Whether ``next`` was found to be the fastest way: it need not be timed."""
         return not self._turns
+
+    def went(self) -> None:
+        """Note a call that was not timed."""
+        self._calls += 1
+        if self._calls >= AGAIN:
+            self._begin()
 
     def took(self, way: Way, seconds: float) -> None:
         """Note what a call that went this way took."""
@@ -101,5 +117,7 @@ def fastest_threads(kept: dict, kind: str, *sizes: int) -> Iterator[None]:
     with limited_threads(count):
         start = 0.0 if is_over else time.perf_counter()
         yield
-        if not is_over:
+        if is_over:
+            contest.went()
+        else:
             contest.took(count, time.perf_counter() - start)
