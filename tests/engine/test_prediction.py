@@ -7,6 +7,7 @@ from torch import nn
 from anncestry.decoding import Search
 from anncestry.engine import packed, packed_lstm, prediction, workers
 from anncestry.engine.int8 import int8_kind
+from anncestry.engine.native.lstm import NativeLSTM
 from anncestry.engine.packed_lstm import PackedLSTM, lstm_packing_works
 from anncestry.engine.prediction import Prediction, in_bfloat16, inference
 from anncestry.engine.weight_cache import caching_weights, is_caching_weights
@@ -23,20 +24,25 @@ CPU = torch.device("cpu")
 needs_packing = pytest.mark.skipif(not lstm_packing_works(), reason="this PyTorch packs no LSTM weights")
 
 
-@pytest.fixture
-def layer(monkeypatch):
+@pytest.fixture(params=["native", "PyTorch's"])
+def layer(request, monkeypatch):
     """A layer whose weights are large enough, and whose calls of the packed kernel are counted."""
+    kind = NativeLSTM if request.param == "native" else PackedLSTM
+    if kind is NativeLSTM and not kind.works():
+        pytest.skip("no native kernels here")
+    monkeypatch.setattr(NativeLSTM, "works", lambda: kind is NativeLSTM)
     monkeypatch.setattr(packed_lstm, "SMALLEST", 1)
     torch.manual_seed(0)
     layer = Unrolled(LSTMCell(H, H))
     layer.packed_calls = 0  # pyright: ignore
-    call = PackedLSTM.__call__
+    layer.any_shape = kind is NativeLSTM  # pyright: ignore
+    call = kind.__call__
 
     def counted(self, *inputs):
         layer.packed_calls += 1  # pyright: ignore
         return call(self, *inputs)
 
-    monkeypatch.setattr(PackedLSTM, "__call__", counted)
+    monkeypatch.setattr(kind, "__call__", counted)
     return layer
 
 
@@ -61,7 +67,7 @@ def test_another_shape_gets_another_layout(layer):
     with inference(CPU):
         for steps in (T, T, 9, 9, T):
             equals_the_definition(layer, torch.randn(B, steps, H), layer.initial_state(B))
-    assert layer.packed_calls == 2
+    assert layer.packed_calls == (4 if layer.any_shape else 2)
 
 
 @needs_packing

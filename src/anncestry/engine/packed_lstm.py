@@ -1,8 +1,9 @@
-"""PyTorch's LSTM kernel with weights that stay laid out from call to call, to predict batch after batch.
+"""An LSTM whose weights stay laid out from call to call, to predict batch after batch.
 
 Laying out the weights of a large LSTM costs a tenth of a forward pass, which ``torch.lstm`` pays every time.
-Within `caching_weights` it is paid once. The operators are PyTorch's own but not public: used here alone
-and tried out before they are relied on; where anything is missing, the caller goes on with ``torch.lstm``.
+Within `caching_weights` it is paid once: for the native kernel, or where there is none for PyTorch's own. Its
+operators are not public: used here alone and tried out before they are relied on; where anything is missing,
+the caller goes on with ``torch.lstm``.
 """
 
 import functools
@@ -10,6 +11,7 @@ import functools
 import torch
 
 from anncestry.arrays import Float, Tensor
+from anncestry.engine.native.lstm import NativeLSTM
 from anncestry.engine.weight_cache import is_caching_weights, look_up, store
 
 SMALLEST = 2**18
@@ -19,7 +21,7 @@ LSTM = 2  # PyTorch's number for this kind of layer
 
 
 class PackedLSTM:
-    """One layer for sequences of one shape and weights that do not change; no gradients.
+    """PyTorch's kernel: one layer for sequences of one shape and weights that do not change; no gradients.
 
     Args:
         weights: weight_ih, weight_hh, bias_ih, bias_hh.
@@ -44,20 +46,23 @@ class PackedLSTM:
         return y.transpose(0, 1), h.view(-1, H), c.view(-1, H)
 
 
-def packed_lstm(x: Float[Tensor, "B T D"], weights: tuple[Tensor, ...]) -> PackedLSTM | None:
+def packed_lstm(x: Float[Tensor, "B T D"], weights: tuple[Tensor, ...]) -> NativeLSTM | PackedLSTM | None:
     """A kept layer for these weights and sequences of this shape; None where ``torch.lstm`` is to be used."""
     if not is_caching_weights() or torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"):
         return None
     plain = all(part.dtype == torch.float32 and part.device.type == "cpu" for part in (x, *weights))
-    if not plain or weights[1].numel() < SMALLEST or not lstm_packing_works():
+    if not plain or weights[1].numel() < SMALLEST or x.shape[-1] != weights[0].shape[1]:
+        return None
+    native = NativeLSTM.works()
+    if not native and not lstm_packing_works():
         return None
     # The shape of the last inputs; and, once it was seen twice, the layout: one use would not pay for it.
     shape, layout = look_up(weights) or (None, None)
-    if shape != x.shape:
+    if shape is None or (not native and shape != x.shape):
         layout = None
     elif layout is None:
         B, T, D = x.shape
-        layout = PackedLSTM(weights, (T, B, D))
+        layout = NativeLSTM(weights) if native else PackedLSTM(weights, (T, B, D))
     store(weights, (x.shape, layout))
     return layout
 

@@ -96,3 +96,12 @@ def test_a_transition_is_the_plain_one(instructions, threads, shape, dense):
     averages = torch.nn.functional.avg_pool2d(between, 2, ceil_mode=True)
     wanted = torch.conv2d(averages, kernels.double(), bias.double())
     torch.testing.assert_close(found.double(), wanted, rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+def test_maps_that_do_not_fit_are_not_read():
+    kernels = torch.randn(4, 6, 1, 1)
+    with pytest.raises(RuntimeError):
+        AverageProduct(torch.zeros(6), torch.ones(6), kernels, torch.zeros(4))(torch.randn(2, 5, 4, 4))
+    with pytest.raises(RuntimeError):
+        Bottlenecks(layers())(torch.randn(4, 9), 2, 2)

@@ -1,91 +1,12 @@
 // The bottleneck layers of a dense block (bounds, 1x1 kernels, ReLU, 3x3 kernels) layer after layer in one call, and
 // the transition behind them (bounds, averages, 1x1 kernels).
 //
-// Maps are rows of a matrix, one for each position. Both convolutions are products of rows with kernels, summed
-// in registers for a tile of positions and 32 (or 16) channels at a time; what the bounds leave and what the 1x1
-// kernels give stays in the cache. Images have a rim of zeros there, so that what a 3x3 kernel reads is three
-// runs of 3 P numbers: there is no matrix of patches.
-#include "kernels.h"
-#include <algorithm>
-#include <memory>
+// Maps are rows of a matrix, one for each position. Both convolutions are products of rows with kernels; what the
+// bounds leave and what the 1x1 kernels give stays in the cache. Images have a rim of zeros there, so that what a
+// 3x3 kernel reads is three runs of 3 P numbers: there is no matrix of patches.
+#include "products.h"
 
-#ifdef __AVX512F__
-constexpr int LANES = 16, ROWS = 14, GROUPS = 2;  // 28 sums in 32 registers
-#else
-constexpr int LANES = 8, ROWS = 6, GROUPS = 1;  // 12 sums in 16 registers
-#endif
-constexpr int GROUP = 16;         // channels whose kernels lie together: (groups, depth, 16)
 constexpr int64_t BLOCK = 8 * 14;  // positions whose bounded maps are held at a time
-typedef float vec __attribute__((vector_size(LANES * 4)));
-typedef vec anywhere __attribute__((aligned(4), may_alias));
-
-// out (R, G * GROUP) = the sums over s and d < depth of a[r * stride + s * jump + d] * kernels[s * depth + d].
-template <int R, int G>
-static void tile(const float *a, int64_t stride, int64_t segments, int64_t jump, int64_t depth,
-                 const float *kernels, float *out) {
-    constexpr int VECTORS = G * GROUP / LANES, EACH = GROUP / LANES;
-    const int64_t next = segments * depth * GROUP;
-    vec sum[R][VECTORS] = {};
-    for (int64_t s = 0; s < segments; s++) {
-        const float *from = a + s * jump;
-        for (int64_t d = 0; d < depth; d++, kernels += GROUP) {
-            vec b[VECTORS];
-#pragma GCC unroll 2
-            for (int v = 0; v < VECTORS; v++)
-                b[v] = *(const anywhere *)(kernels + v / EACH * next + v % EACH * LANES);
-#pragma GCC unroll 14
-            for (int r = 0; r < R; r++)
-#pragma GCC unroll 2
-                for (int v = 0; v < VECTORS; v++) sum[r][v] += from[r * stride + d] * b[v];
-        }
-    }
-#pragma GCC unroll 14
-    for (int r = 0; r < R; r++)
-#pragma GCC unroll 2
-        for (int v = 0; v < VECTORS; v++) *(anywhere *)(out + r * G * GROUP + v * LANES) = sum[r][v];
-}
-
-typedef void (*Tile)(const float *, int64_t, int64_t, int64_t, int64_t, const float *, float *);
-
-template <int G> static Tile tile_of(int64_t rows) {
-    static const Tile all[] = {tile<1, G>,  tile<2, G>,  tile<3, G>, tile<4, G>, tile<5, G>, tile<6, G>,
-#ifdef __AVX512F__
-                               tile<7, G>,  tile<8, G>,  tile<9, G>, tile<10, G>, tile<11, G>, tile<12, G>,
-                               tile<13, G>, tile<14, G>
-#endif
-    };
-    return all[rows - 1];
-}
-
-struct Part {
-    int64_t first, last;
-};
-
-// The i-th of n parts of a range that are as even as can be.
-static Part even(Part range, int64_t n, int64_t i) {
-    int64_t count = range.last - range.first;
-    return {range.first + count * i / n, range.first + count * (i + 1) / n};
-}
-
-static int64_t up(int64_t count, int64_t size) { return (count + size - 1) / size; }
-
-// For all channels of `kernels`: put(row, channel, count, sums) gets what belongs to positions first.. of a tile.
-template <class Put>
-static void product(int64_t rows, const float *a, int64_t stride, int64_t segments, int64_t jump, int64_t depth,
-                    const float *kernels, int64_t groups, Put put) {
-    float sums[ROWS * GROUPS * GROUP];
-    for (int64_t g = 0; g < groups; g += GROUPS) {
-        const float *here = kernels + g * segments * depth * GROUP;
-        const int64_t width = std::min<int64_t>(GROUPS, groups - g) * GROUP, tiles = up(rows, ROWS);
-        for (int64_t i = 0; i < tiles; i++) {
-            Part part = even({0, rows}, tiles, i);
-            int64_t count = part.last - part.first;
-            Tile compute = width == GROUP ? tile_of<1>(count) : tile_of<GROUPS>(count);
-            compute(a + part.first * stride, stride, segments, jump, depth, here, sums);
-            for (int64_t r = 0; r < count; r++) put(part.first + r, g * GROUP, width, sums + r * width);
-        }
-    }
-}
 
 // What is no number stays none.
 static inline float within(float x, float low, float high) {
@@ -117,7 +38,7 @@ KERNEL void bottlenecks(float *X, const float *weights, float *room, int64_t ima
 #pragma omp simd
                     for (int64_t c = 0; c < m; c++) t[c] = within(x[c], low[c], high[c]);
                 }
-                product(block.last - block.first, held.get(), m, 1, 0, m, narrow, P / GROUP,
+                product(block.last - block.first, held.get(), m, 1, 0, m, narrow, P / GROUP, spread,
                         [&](int64_t row, int64_t c, int64_t count, const float *sums) {
                             int64_t p = block.first + row, line = p / width, image = line / height;
                             float *h = room + ((line + 2 * image + 1) * wide + p % width + 1) * P + c;
@@ -132,7 +53,7 @@ KERNEL void bottlenecks(float *X, const float *weights, float *room, int64_t ima
             for (int64_t line = my_lines.first; line < my_lines.last; line++) {
                 const float *h = room + (line + 2 * (line / height)) * wide * P;
                 float *y = X + line * width * columns + m;
-                product(width, h, P, 3, wide * P, 3 * P, spread, groups,
+                product(width, h, P, 3, wide * P, 3 * P, spread, groups, next + 2 * (m + growth) + P,
                         [&](int64_t row, int64_t c, int64_t count, const float *sums) {
                             std::memcpy(y + row * columns + c, sums, 4 * std::min(count, growth - c));
                         });
@@ -167,7 +88,7 @@ KERNEL void transition(const float *X, const float *weights, float *out, int64_t
                                     within(from[c + down], low[c], high[c]) +
                                     within(from[c + down + right], low[c], high[c]));
             }
-            product(block.last - block.first, held.get(), m, 1, 0, m, kernels, groups,
+            product(block.last - block.first, held.get(), m, 1, 0, m, kernels, groups, kernels,
                     [&](int64_t row, int64_t c, int64_t count, const float *sums) {
                         float *y = out + (block.first + row) * K + c;
                         for (int64_t i = 0; i < std::min(count, K - c); i++) y[i] = sums[i] + bias[c + i];

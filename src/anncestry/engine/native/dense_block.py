@@ -53,6 +53,8 @@ class Bottlenecks:
         """
         if self._kernel is None or X.dtype != torch.float32 or not X.is_contiguous():
             return self.plain(X, height, width)
+        if X.shape[1] != self._reads + self.growth_rate * len(self._layers):
+            raise RuntimeError(f"{len(self._layers)} layers do not fit {X.shape[1]} maps")
         area, P, threads = height * width, _up(self._num_narrow) * GROUP, torch.get_num_threads()
         images = max(1, POSITIONS // area)
         room = X.new_zeros(min(images, X.shape[0] // area) * (height + 2) * (width + 2) * P)
@@ -99,6 +101,7 @@ class AverageProduct:
 
     def __call__(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K H2 W2"]:
         dense = x.dtype == torch.float32 and x.is_contiguous(memory_format=torch.channels_last)
+        dense = dense and x.shape[1] == self._kernels.shape[1]
         if self._kernel is None or not dense:
             return self.plain(x)
         B, C, H, W = x.shape
