@@ -62,7 +62,7 @@ def test_outputs_are_held_against_the_first(machine):
     contest = contest_of(machine, ("first", 2.0, "a", False), ("ours", 3.0, "a", True), agreement=agreement)
     record = hold(contest, 1, machine.meter)
     assert [row["agreement"] for row in record["contestants"]] == ["0.0", "1.0"]
-    assert record["agreement"] == "difference to first"
+    assert record["agreement"] == "difference"
 
 
 def test_what_is_said_of_a_contest_is_kept(machine):

@@ -107,7 +107,7 @@ def test_the_section_has_commands_quartiles_and_machine(tmp_path, asks):
     assert "- processor: Some CPU" in text
     assert "| all-MiniLM-L6-v2, encoding | ours | peer | 1.50 (1.50 to 1.50) |" in text
     assert "| ours | 1 s | 1 s to 2 s | 4.0 | 1.00000 |" in text
-    assert "A note. x is missing. It was quiet." in text
+    assert "A note. Cosine to peer: beside peer. x is missing. It was quiet." in text
     assert "`anncestry bench minilm --rounds 5`" in text
 
 

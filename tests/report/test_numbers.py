@@ -9,6 +9,7 @@ from anncestry.report.numbers import (
     metric_value,
     operations,
     plural,
+    precise_seconds,
     score_value,
     short_name,
 )
@@ -94,3 +95,11 @@ def test_names_of_data_without_their_folders():
         "toy2d:xor",
         "csv:/",
     ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(1.234e-5, "12.3 µs"), (0.00099996, "1 ms"), (0.04567, "45.7 ms"), (0.9999, "1 s"), (61.23, "61.2 s")],
+)
+def test_times_that_are_compared_have_three_digits(seconds, shown):
+    assert precise_seconds(seconds) == shown

@@ -88,7 +88,7 @@ def hold(contest: Contest, rounds: int, meter: Meter | None = None) -> dict[str,
     return {
         "contestants": [_row(of_name[row.name], row, alike.get(row.name)) for row in timings],
         "comparisons": _comparisons(of_name, timings),
-        "agreement": _spelt(contest),
+        "agreement": contest.agreement.name if contest.agreement else "",
         "counted": contest.counted,
         "amount": contest.amount,
         "unmeasured": list(contest.unmeasured),
@@ -173,9 +173,3 @@ def _comparison(one: Contestant, peer: str, ratio: tuple[float, ...], is_multipl
         "high": high,
         "is_multiple": is_multiple,  # of the peer's time; else the peer's time over ours
     }
-
-
-def _spelt(contest: Contest) -> str:
-    if contest.agreement is None:
-        return ""
-    return f"{contest.agreement.name} to {contest.contestants[0].name}"

@@ -8,10 +8,10 @@ from typing import Any
 
 from anncestry.bench.catalogue import ROWS
 from anncestry.bench.machine import processor
-from anncestry.bench.timing import shown_seconds
 from anncestry.errors import UserError
 from anncestry.files import write_text
-from anncestry.report.bench import bench_page, growth_rows, shown_ratio
+from anncestry.report.bench import bench_page, growth_rows, said_of, shown_ratio
+from anncestry.report.numbers import plural, precise_seconds
 from anncestry.version import __version__
 
 FILE = "results.json"
@@ -89,18 +89,16 @@ def _contestants(record: dict[str, Any]) -> Iterator[str]:
         yield f"| {' | '.join(heads)} |"
         yield f"| {' | '.join('---' for _ in heads)} |"
         for one in record["contestants"]:
-            quartiles = f"{shown_seconds(one['low'])} to {shown_seconds(one['high'])}"
-            cells = [one["name"], shown_seconds(one["seconds"]), quartiles]
+            quartiles = f"{precise_seconds(one['low'])} to {precise_seconds(one['high'])}"
+            cells = [one["name"], precise_seconds(one["seconds"]), quartiles]
             cells += [f"{record['amount'] / one['seconds']:,.1f}"] if counted else []
             cells += [one["agreement"]] if agreement else []
             yield f"| {' | '.join(cells)} |"
         yield ""
-    said = [record.get("note", ""), *record.get("unmeasured", ()), record.get("quiet", "")]
     environment = f" with {record['environment']}" if record["environment"] else ""
-    said.append(
-        f"Measured on {record['date']}, {record['rounds']} rounds: `{record['command']}`{environment}."
-    )
-    yield " ".join(filter(None, said))
+    rounds = plural(record["rounds"], "round")
+    again = f"Measured on {record['date']}, {rounds}: `{record['command']}`{environment}."
+    yield f"{said_of(record)} {again}".strip()
 
 
 def _growth(record: dict[str, Any]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from anncestry.bench.quiet import LIMIT, Busy, busy_seconds, share_of_others
+from anncestry.report.numbers import precise_seconds
 
 PAUSE = 0.1  # seconds: the threads of whoever ran before may still be spinning
 SHORTEST = 0.2  # seconds of a sample: a tick of the counters is a hundredth
@@ -131,11 +132,6 @@ def ratio_of(times: Collection[float], others: Collection[float]) -> tuple[float
     return middle, low, high
 
 
-def shown_seconds(seconds: float) -> str:
-    """Three digits, with a unit."""
-    return f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
-
-
 def table(title: str, results: Timings, note: str = "") -> str:
     """A Markdown table of one comparison; the first row is what the others are held against."""
     lines = [
@@ -146,7 +142,7 @@ def table(title: str, results: Timings, note: str = "") -> str:
     ]
     for row in results:
         quartiles = f"{row.low:.3f} to {row.high:.3f}"
-        lines.append(f"| {row.name} | {shown_seconds(row.seconds)} | {row.ratio:.3f} | {quartiles} |")
+        lines.append(f"| {row.name} | {precise_seconds(row.seconds)} | {row.ratio:.3f} | {quartiles} |")
     return "\n".join([*lines, "", f"{note} {results.quiet}".strip()]) + "\n"
 
 

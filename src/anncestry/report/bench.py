@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from anncestry.report.numbers import duration, plural
+from anncestry.report.numbers import plural, precise_seconds
 from anncestry.report.page import section, shell
 from anncestry.report.svg import COLOURS, INK, inline_svg, literal, style
 
@@ -37,8 +37,9 @@ def bench_page(results: Results) -> str:
     if records:
         content += section("machine", "The machine", _machine(max(records, key=lambda one: one["date"])))
     for record in records:
-        name = escape(f"{record['id']}{'-spinning' if record['environment'] else ''}")
-        content += section(name, record["title"], _growth(record) + _contestants(record) + _said(record))
+        content += section(
+            escape(anchor(record)), record["title"], _growth(record) + _contestants(record) + _said(record)
+        )
     return shell("anncestry beside its peers", content)
 
 
@@ -56,10 +57,24 @@ def shown_ratio(comparison: Mapping[str, Any]) -> str:
     return f"{middle}{' ×' if comparison['is_multiple'] else ''} ({low} to {high})"
 
 
+def anchor(record: Mapping[str, Any]) -> str:
+    """A short name of a row in its environment, the same in the figure and in links."""
+    return f"{record['id']}{'-spinning' if 'SPIN' in record['environment'] else ''}"
+
+
+def said_of(record: Mapping[str, Any]) -> str:
+    """What a reader must know of a row's figures, in sentences."""
+    said = [record.get("note", ""), *record.get("unmeasured", ()), record.get("quiet", "")]
+    if record.get("agreement") and record["contestants"]:
+        first = record["contestants"][0]["name"]
+        said.insert(1, f"{record['agreement'].capitalize()}: beside {first}.")
+    return " ".join(filter(None, said))
+
+
 def ratio_plot(compared: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> str:
     """Ratios to the best peer with their quartiles, on a logarithmic axis, 1 in the middle."""
     with style():
-        figure = Figure(figsize=(7.2, 1.0 + 0.27 * len(compared)), layout="constrained")
+        figure = Figure(figsize=(5.6, 1.0 + 0.27 * len(compared)), layout="constrained")
         panel = _panel(figure, 111)
         for height, (_, one) in enumerate(reversed(compared)):
             colour = WIN if one["ratio"] > 1 else LOSS
@@ -75,7 +90,7 @@ def ratio_plot(compared: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) 
                 fontsize=9,
             )
         panel.axvline(1, color=INK, linewidth=1)
-        names = [literal(f"{record['title']}, {one['precision']}") for record, one in reversed(compared)]
+        names = [literal(f"{anchor(record)} {one['precision']}") for record, one in reversed(compared)]
         panel.set_yticks(range(len(compared)), names)
         panel.set_ylim(-0.6, len(compared) - 0.4)
         panel.grid(visible=False, axis="y")
@@ -95,7 +110,7 @@ def growth_rows(record: Mapping[str, Any]) -> list[list[str]]:
     return [
         [
             point["work"], point["system"], str(point["batch"]), f"{point['length']:,}",
-            duration(point["seconds"]), f"{point['megabytes']:,.0f} MB",
+            precise_seconds(point["seconds"]), f"{point['megabytes']:,.0f} MB",
         ]
         for point in record["points"]
     ]  # fmt: skip
@@ -104,7 +119,7 @@ def growth_rows(record: Mapping[str, Any]) -> list[list[str]]:
 def growth_plot(points: Sequence[Mapping[str, Any]], work: str) -> str:
     """Time a token and memory over the length and over the batch."""
     with style():
-        figure = Figure(figsize=(7.2, 5.0), layout="constrained")
+        figure = Figure(figsize=(5.8, 5.4), layout="constrained")
         for place, (axis, value) in enumerate(
             (axis, value) for value in ("seconds", "megabytes") for axis in ("length", "batch")
         ):
@@ -143,8 +158,7 @@ def _summary(compared: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) ->
     heads = ("work", "ours", "best peer", "ratio")
     rows = []
     for record, one in compared:
-        anchor = f"{record['id']}{'-spinning' if record['environment'] else ''}"
-        link = f'<a href="#{escape(anchor)}">{escape(record["title"])}</a>'
+        link = f'<a href="#{escape(anchor(record))}">{escape(record["title"])}</a>'
         cells = [link, escape(one["ours"]), escape(one["peer"]), escape(shown_ratio(one))]
         rows.append(cells)
     return _table(heads, rows, "ranking")
@@ -160,12 +174,12 @@ def _contestants(record: Mapping[str, Any]) -> str:
     rows = []
     for one in record["contestants"]:
         name = f"<strong>{escape(one['name'])}</strong>" if one["ours"] else escape(one["name"])
-        cells = [name, escape(one["precision"]), duration(one["seconds"])]
-        cells.append(f"{duration(one['low'])} to {duration(one['high'])}")
+        cells = [name, escape(one["precision"]), precise_seconds(one["seconds"])]
+        cells.append(f"{precise_seconds(one['low'])} to {precise_seconds(one['high'])}")
         cells += [f"{record['amount'] / one['seconds']:,.1f}"] if counted else []
         cells += [escape(one["agreement"])] if agreement else []
         rows.append(cells)
-    return _table(heads, rows)
+    return _table(heads, rows, "ranking")
 
 
 def _growth(record: Mapping[str, Any]) -> str:
@@ -183,11 +197,10 @@ def _growth(record: Mapping[str, Any]) -> str:
 
 
 def _said(record: Mapping[str, Any]) -> str:
-    said = [record.get("note", ""), *record.get("unmeasured", ()), record.get("quiet", "")]
     environment = f" with {record['environment']}" if record["environment"] else ""
     again = f"Measured on {escape(record['date'])}, {plural(record['rounds'], 'round')}: "
     again += f"<code>{escape(record['command'])}</code>{escape(environment)}."
-    return f'<p class="notes">{escape(" ".join(filter(None, said)))} {again}</p>\n'
+    return f'<p class="notes">{escape(said_of(record))} {again}</p>\n'
 
 
 def _machine(record: Mapping[str, Any]) -> str:
@@ -205,10 +218,11 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "") 
         rows: cells of HTML, escaped already.
     """
     head = "".join(f"<th>{escape(name)}</th>" for name in heads)
+    labels = ["", *heads[1:]]  # on a phone, where a row is a card: what comes first needs none
     body = "".join(
         "<tr>"
         + "".join(
-            f'<td data-label="{escape(name)}">{cell}</td>' for name, cell in zip(heads, cells, strict=True)
+            f'<td data-label="{escape(name)}">{cell}</td>' for name, cell in zip(labels, cells, strict=True)
         )
         + "</tr>\n"
         for cells in rows

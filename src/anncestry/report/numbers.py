@@ -127,6 +127,14 @@ def operations(value: float | None) -> str:
     return f"{text}FLOPs" if text[-1].isalpha() else f"{text} FLOPs"
 
 
+def precise_seconds(seconds: float) -> str:
+    """``12.3 µs``, ``1.23 ms``, ``1.23 s``: three digits, where times are held against each other."""
+    for unit, size in (("µs", 1e-6), ("ms", 1e-3)):
+        if float(f"{seconds:.3g}") < 1e3 * size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} s"
+
+
 def duration(seconds: float | None) -> str:
     """``35 µs``, ``1.2 ms``, ``4.0 s``, ``2 min 5 s``."""
     if seconds is None:

@@ -135,7 +135,7 @@ def encoders(source: Path, count: int, trained: bool) -> Iterator[Contest]:
             torch.set_num_threads(threads)  # one with two workers has left this thread with one
         found += ours(source, Path(made) / "run", around, texts)
         note = f"{count} sentences, {sum(lengths):,} tokens; text in, vectors out."
-        cosine = Agreement("least cosine over all sentences", least_cosine)
+        cosine = Agreement("least cosine", least_cosine)
         yield Contest(found, count, "sentences", cosine, around.unmeasured, note)
 
 

@@ -17,8 +17,10 @@ from anncestry.arrays import Int, Tensor
 from anncestry.bench.contest import Agreement, Contest, Contestant
 from anncestry.bench.peers import SHOWN, look_around
 from anncestry.checkpoints.importing import import_weights
-from anncestry.decoding import Search, decode, read_prompt
+from anncestry.decoding import Sampling, read_prompt
 from anncestry.engine.prediction import Prediction
+from anncestry.engine.progress import Counter
+from anncestry.inference.continuation import Prompt, sample_rows
 from anncestry.models.create import create
 
 PEERS, NEEDS = (
@@ -59,7 +61,7 @@ def generating(count: int, tiny: bool = False) -> Iterator[Contest]:
     for precision, (model, prediction) in models.items():
         run = partial(our_run, model, prediction, prompts, sizes.steps)
         found.append(Contestant(f"anncestry {SHOWN[precision]}", run, SHOWN[precision], True))
-    agreement = Agreement("share of equal tokens", equal_tokens, ".1%")
+    agreement = Agreement("equal tokens", equal_tokens, ".1%")
     note = f"Greedy, prompts of {sizes.prompt} tokens, {sizes.steps} more; the seconds include the prompt."
     yield Contest(found, count * sizes.steps, "tokens", agreement, around.unmeasured, note)
 
@@ -123,25 +125,35 @@ def prepared(folder: Path, precisions: tuple[str, ...]) -> dict[str, tuple[Any, 
     return {precision: (one.prepared(model), one) for precision, one in predictions.items()}
 
 
+class Numbers:
+    """A processor that leaves tokens the numbers that they are."""
+
+    def decode_tokens(self, tokens: Int[Tensor, "T"]) -> Int[Tensor, "T"]:
+        return tokens
+
+
 def our_run(model: Any, prediction: Prediction, prompts: Tensor, steps: int) -> Tensor:
-    """The tokens behind each prompt."""
-    search = Search(beam=1, min_length=steps, max_length=steps)
-    with prediction.scope(prompts.device):
-        logits, state = read_prompt(model, prompts)
-        best = decode(model.step, logits, state, search, never=(0,))
-    return torch.tensor([hypotheses[0].tokens for hypotheses in best])
+    """The tokens behind each prompt, as ``predict`` continues prompts."""
+    given = [Prompt("", tokens, tokens) for tokens in prompts]
+    best, random = Sampling(temperature=0), torch.Generator()
+    rows = sample_rows(model, Numbers(), given, best, steps, random, 1, prediction, Counter(None, 0))
+    return torch.stack([row["continuation"] for row in rows])
 
 
 def reading(model: Any, prediction: Prediction, prompts: Tensor) -> Run:
     """Reads the prompts once; each run generates behind them again."""
     with prediction.scope(prompts.device):
-        logits, state = read_prompt(model, prompts)
-    search = Search(beam=1, min_length=FEW, max_length=FEW)
+        logits, first = read_prompt(model, prompts)
 
     def run() -> Tensor:
+        tokens, state, found = logits.argmax(1), first, []
         with prediction.scope(prompts.device):
-            best = decode(model.step, logits, state, search, never=(0,))
-        return torch.tensor([hypotheses[0].tokens for hypotheses in best])
+            for number in range(FEW):
+                found.append(tokens)
+                with prediction.threads(prompts.device, "step", len(tokens), prompts.shape[1] + number):
+                    scores, state = model.step(tokens, state)
+                tokens = scores.argmax(1)
+        return torch.stack(found, dim=1)
 
     return run
 

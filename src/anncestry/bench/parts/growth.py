@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from anncestry.bench.peers import is_installed
 from anncestry.bench.timing import Meter, interleave
 
-LENGTHS, BATCHES = (32, 64, 128, 256, 512, 1_024), (1, 4, 16, 64)
+LENGTHS, BATCHES = (32, 128, 512, 1_024), (1, 8, 64)
 ENCODED_BATCH, ENCODED_LENGTH, PROMPT, STEPS = 8, 128, 32, 16
 OURS, PEER = "anncestry", "transformers"
 TIMES = 3  # samples

@@ -53,8 +53,8 @@ def predicting(batch: int, tiny: bool = False) -> Iterator[Contest]:
         found.append(Contestant(f"{PEER}, bfloat16 autocast, channels last", low, "bfloat16"))
         rounded = within_inference(in_bfloat16(ours), x)
         found.append(Contestant("anncestry bfloat16", rounded, "bfloat16", True))
-    agreement = Agreement("largest difference over the largest output", furthest, ".1e")
-    note = "Weights are random, statistics are as of a trained net."
+    agreement = Agreement("largest difference", furthest, ".1e")
+    note = "Weights are random; a difference is a share of the largest output."
     yield Contest(found, batch, "images", agreement, around.unmeasured, note, warm_up=2)
 
 

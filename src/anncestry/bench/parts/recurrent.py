@@ -38,7 +38,7 @@ def predicting(tiny: bool = False) -> Iterator[Contest]:
         found.append(Contestant("torch.nn.LSTM bfloat16", predicted(rounded, x.bfloat16()), "bfloat16"))
         low = within_inference(in_bfloat16(ours), x)
         found.append(Contestant("anncestry bfloat16", low, "bfloat16", True))
-    agreement = Agreement("largest difference of the last layer's states", furthest, ".1e")
+    agreement = Agreement("largest difference", furthest, ".1e")
     note = f"Two layers of {width}, batch {batch}, {steps} steps."
     yield Contest(found, batch * steps, "tokens", agreement, around.unmeasured, note, warm_up=2)
 

@@ -73,7 +73,7 @@ def translating(tiny: bool = False) -> Iterator[Contest]:
             found += native(peer, Path(made) / "ct2", sources, sizes, threads)
             torch.set_num_threads(threads)  # one with two workers has left this thread with one
         found += ours(Path(made) / "marian", sources, sizes, around.precisions)
-    agreement = Agreement("share of equal texts", equal_texts, ".1%")
+    agreement = Agreement("equal texts", equal_texts, ".1%")
     note = f"{sizes.sources} sources, {sizes.steps} tokens each, beam {BEAM}; random weights tie often."
     yield Contest(found, sizes.sources, "sentences", agreement, around.unmeasured, note)
 
