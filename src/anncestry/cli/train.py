@@ -57,6 +57,7 @@ def run(arguments: Arguments) -> int:
     from anncestry.cli.progress import TrainingProgress
     from anncestry.data.splits.about import learning_problem
     from anncestry.report.by_class import one_prediction
+    from anncestry.training.outcome import counted
     from anncestry.training.train import is_first_process
 
     begun = time.perf_counter()
@@ -66,9 +67,12 @@ def run(arguments: Arguments) -> int:
         for line in [*learning_problem(dataset), *(f"Data: {note}" for note in dataset.notes)]:
             console.print(line, style="dim", highlight=False, markup=False)
 
+    def say(words: str) -> None:
+        console.print(words, style="dim", highlight=False, markup=False)
+
     with TrainingProgress(console) as progress:
         if arguments.resume is None:
-            trained, fit = _train(arguments, progress, tell)
+            trained, fit = _train(arguments, progress, tell, say)
         else:
             trained, fit = _resume(arguments.resume, arguments, progress, tell)
     if fit.stopped == "interrupted":
@@ -80,7 +84,11 @@ def run(arguments: Arguments) -> int:
     if trained.config.get("fresh"):
         fresh = ", ".join(trained.config["fresh"])
         console.print(f"New: {fresh}; the rest started from {arguments.start}.", markup=False)
-    console.print(f"{fit.step:,} steps, {fit.seconds:.1f} s of training, stopped by {fit.stopped}.")
+    rate = f"{fit.throughput:,.0f} {counted(trained.signature.task)} a second"
+    console.print(
+        f"{fit.step:,} steps, {fit.seconds:.1f} s of training ({rate}), stopped by {fit.stopped}.",
+        highlight=False,
+    )
     console.print(_time_spent(time.perf_counter() - begun, fit), style="dim", highlight=False)
     if trained.kept():
         console.print(f"Kept: the weights {trained.kept()}.", highlight=False)
@@ -101,7 +109,7 @@ def _time_spent(seconds: float, fit: Any) -> str:
     return f"{seconds:.1f} s in all: {spent}."
 
 
-def _train(arguments: Arguments, progress: Any, tell: Any) -> Any:
+def _train(arguments: Arguments, progress: Any, tell: Any, say: Any) -> Any:
     """A new run."""
     from anncestry.training.train import train
 
@@ -120,6 +128,7 @@ def _train(arguments: Arguments, progress: Any, tell: Any) -> Any:
         teacher=arguments.teacher,
         watch=progress,
         tell=tell,
+        say=say,
         tensorboard=arguments.tensorboard,
     )
 

@@ -133,6 +133,7 @@ def _settings(
         step = costs(config, dataset.signature, batch_size=batch_size).training_flops
         max_steps = affordable_steps(budget.flops, step)
     limits = {
+        "precision": "32",  # one for all
         "epochs": budget.epochs,
         "max_steps": max_steps,
         "max_seconds": budget.seconds,

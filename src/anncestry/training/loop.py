@@ -177,7 +177,10 @@ class Loop:
 
     def _note_training_loss(self) -> None:
         if self.sums[1]:
-            self._row("train", {"loss": self.sums[0] / self.sums[1]})
+            loss, count = self.sums
+            seconds = self.clock.seconds - self.history.last("train").get("seconds", 0.0)
+            rate = {"throughput": float(f"{count / seconds:.4g}")} if seconds > 0 else {}
+            self._row("train", {"loss": loss / count, **rate})
             self.sums = [0.0, 0.0]
 
     def _row(self, split: str, figures: dict[str, float]) -> None:

@@ -9,8 +9,20 @@ from typing import Any, Literal, NamedTuple
 from torch import nn
 
 from anncestry.errors import UserError
+from anncestry.signature import EVERY_STEP, GENERATION_TASKS
 
 Stopped = Literal["epochs", "max_steps", "max_seconds", "converged", "patience", "interrupted"]
+
+
+def counted(task: str) -> str:
+    """What throughput counts: the targets of a task, in words.
+
+    >>> from anncestry.training.outcome import counted
+    >>> counted("masked-lm"), counted("language-model"), counted("classification")
+    ('masked tokens', 'tokens', 'examples')
+    """
+    named = {"masked-lm": "masked tokens", "next-frame": "frames", "span": "examples"}
+    return named.get(task, "tokens" if task in (*EVERY_STEP, *GENERATION_TASKS) else "examples")
 
 
 @dataclass(frozen=True)
@@ -44,7 +56,8 @@ class Fit:
     Attributes:
         model: with the weights that scored best on the validation split.
         step, epochs, seconds: how long it was trained (seconds of training alone).
-        history: rows ``{"step", "epoch", "seconds", "split", "loss", ...metrics}``.
+        history: rows ``{"step", "epoch", "seconds", "split", "loss", ...metrics}``; those of training say the
+            ``throughput`` since the one before.
         best: validation metrics of the best weights.
         kept: which weights those are: the ``step`` and ``epoch`` they are of, the figure they were chosen
             ``by`` and its ``value``, of how many ``evaluations``; ``averaged`` where they are the mean of the

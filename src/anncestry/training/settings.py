@@ -97,7 +97,8 @@ class TrainingSettings(Checked):
         average: mean of the weights at so many last even evaluations, taken at the end where it scores better
             than the best; 0 for none.
         accumulate: parts in which a batch is computed, to save memory.
-        precision: `32`, or `bf16` for mixed precision.
+        precision: `32`, `bf16` for mixed precision, or `auto`: `bf16` where a new run's steps are clearly
+            faster with it on this machine, and its answers are no numbers.
         compile: whether PyTorch compiles the model first: minutes before the first step, with a C++ compiler;
             for long runs alone.
         patience: stop after so many evaluations (even and early ones) without a better validation score; 0
@@ -135,7 +136,7 @@ class TrainingSettings(Checked):
     label_smoothing: Share = 0.0
     average: Annotated[Count, at_most("evaluations")] = 0
     accumulate: Size = 1
-    precision: Literal["32", "bf16"] = "32"
+    precision: Literal["auto", "32", "bf16"] = "auto"
     compile: bool = False
     patience: Count = 0
     evaluations: Size = 20
@@ -178,9 +179,10 @@ class TrainingSettings(Checked):
             UserError: a setting other than the default one that the rule does not heed.
         """
         for field in fields(self):
-            usual = field.name in HEEDED_BY_OWN_RULES or getattr(self, field.name) == field.default
+            value = getattr(self, field.name)
+            usual = field.name in HEEDED_BY_OWN_RULES or value == field.default or value == "32"
             rule = f"has no effect: {model} learns by its own rule and not by gradients"
-            require(usual, field.name, getattr(self, field.name), rule)
+            require(usual, field.name, value, rule)
 
 
 def _of_adams(settings: TrainingSettings) -> bool:

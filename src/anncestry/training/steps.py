@@ -47,7 +47,7 @@ class GradientStep:
         model = torch.compile(model) if settings.compile else model  # pyright: ignore[reportAssignmentType]
         self.model, self.backward = model, torch.Tensor.backward
         # On one device in float32 Fabric's wrappers would do nothing, at a tenth of a small model's step.
-        self.wrapped = fabric.world_size > 1 or settings.precision != "32"
+        self.wrapped = fabric.world_size > 1 or settings.precision == "bf16"
         if self.wrapped:
             self.model, self.optimizer = fabric.setup(model, self.optimizer)
             self.backward = fabric.backward

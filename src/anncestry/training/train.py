@@ -32,6 +32,7 @@ from anncestry.timeline import find, usual_settings
 from anncestry.training.distilling import Teacher
 from anncestry.training.fit import fit
 from anncestry.training.outcome import Fit, Progress, spending
+from anncestry.training.precision import settle_precision
 from anncestry.training.processes import make_fabric
 from anncestry.training.settings import TrainingSettings
 from anncestry.training.snapshot import snapshot_paths
@@ -81,6 +82,7 @@ def train(
     teacher: str | Path | None = None,
     watch: Callable[[Progress], None] | None = None,
     tell: Callable[[Dataset], None] | None = None,
+    say: Callable[[str], None] | None = None,
     tensorboard: bool = False,
     **changes: Any,
 ) -> tuple[Run, Fit]:
@@ -102,6 +104,7 @@ def train(
         teacher: a run to distil from, by knowledge distillation (`anncestry.training.distilling`).
         watch: called with the progress, a few times a second.
         tell: called with the data before training starts.
+        say: called with what was chosen that nobody asked for, before training starts.
         tensorboard: whether it writes logs for TensorBoard too.
         changes: fields of `TrainingSettings` that differ from the recipe, instead of ``settings``.
 
@@ -153,6 +156,10 @@ def train(
     network = build_checked(architecture, config)
     fresh = [] if before is None else before.load(network)
     check_devices(network, settings)
+    of_teacher = None if distilled is None else distilled.model
+    settings, why = settle_precision(network, dataset, settings, of_teacher)
+    if why and say is not None:
+        say(f"Precision: {why}.")
     fabric = make_fabric(settings)
     fabric.launch()
     if fabric.is_global_zero:
@@ -163,7 +170,7 @@ def train(
     with memory_explained("model", architecture.id, check_memory(network, settings, fabric.device)):
         result = fit(
             network, dataset, settings, folder=folder, watch=watch, fabric=fabric, tensorboard=tensorboard,
-            teacher=None if distilled is None else distilled.model,
+            teacher=of_teacher,
         )  # fmt: skip
     _finish(run, result, dataset, fabric)
     return run, result
