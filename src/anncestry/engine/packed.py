@@ -14,6 +14,7 @@ from anncestry.engine.int8 import int8_kind
 from anncestry.engine.native.activations import activated
 from anncestry.engine.native.few_rows import few_rows_linear, takes_few_rows
 from anncestry.engine.packed_convolution import packable
+from anncestry.engine.trained_linear import trained_linear
 from anncestry.engine.weight_cache import cached_weights, is_caching_weights, wants_int8
 
 SMALLEST = 2**18
@@ -69,7 +70,7 @@ def linear(
         activation: f: ``none`` or a key of `anncestry.engine.native.activations.LINEAR_ACTIVATIONS`.
     """
     if not (is_caching_weights() and _can_lay_out(x, weight)):
-        product = torch.nn.functional.linear(x, weight, bias)
+        product = trained_linear(x, weight, bias)
     elif wants_int8() and (kind := int8_kind()) is not None:
         return cached_weights((weight,), lambda: kind(weight))(x, bias, activation)
     elif takes_few_rows(x, weight):
@@ -79,7 +80,7 @@ def linear(
     elif has_avx512() or 1 < x.numel() // x.shape[-1] <= FEW:
         product = cached_weights((weight,), lambda: PackedLinear(weight))(x, bias)
     else:
-        product = torch.nn.functional.linear(x, weight, bias)
+        product = trained_linear(x, weight, bias)
     return activated(product, activation)
 
 

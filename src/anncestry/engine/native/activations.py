@@ -1,16 +1,16 @@
 """What may follow a product, number by number."""
 
-import functools
 from collections.abc import Callable
 
 import torch
 
 from anncestry.arrays import Tensor
+from anncestry.engine.native.gelu import gelu_tanh
 
 LINEAR_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.nn.functional.relu,
     "gelu": torch.nn.functional.gelu,
-    "gelu-tanh": functools.partial(torch.nn.functional.gelu, approximate="tanh"),
+    "gelu-tanh": gelu_tanh,
     "silu": torch.nn.functional.silu,
 }
 """What may follow a product."""

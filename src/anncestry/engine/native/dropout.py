@@ -135,8 +135,11 @@ def dropout(
 def is_seeded(x: Tensor) -> bool:
     """Whether dropout is made here: the numbers lie in this machine's memory, no one follows what is done to
     them, and no one wants PyTorch's masks."""
-    if getattr(_here, "of_pytorch", False):
-        return False
+    return not getattr(_here, "of_pytorch", False) and x.dtype in _KINDS and is_plain(x)
+
+
+def is_plain(x: Tensor) -> bool:
+    """Whether a tensor's numbers lie in this machine's memory, and no one follows what is done to them."""
     followed = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
-    plain = type(x) in (torch.Tensor, torch.nn.Parameter) and x.device.type == "cpu" and x.dtype in _KINDS
+    plain = type(x) in (torch.Tensor, torch.nn.Parameter) and x.device.type == "cpu"
     return plain and not followed and not torch.jit.is_tracing()
