@@ -16,7 +16,7 @@ def parse_seconds(text: str | float, field: str) -> float:
     Raises:
         UserError: it is none of these, or not above 0; ``field`` is what was set.
     """
-    return _parse(text, field, _SECONDS, "is a time such as 60s, 2m or 1h")
+    return _parse(text, field, _SECONDS, "must be a time such as 60s, 2m or 1h")
 
 
 def parse_count(text: str | float, field: str) -> float:
@@ -25,7 +25,7 @@ def parse_count(text: str | float, field: str) -> float:
     Raises:
         UserError: it is none of these, or not above 0; ``field`` is what was set.
     """
-    return _parse(text, field, _COUNTS, "is a count such as 50k, 1.5M or 1e12")
+    return _parse(text, field, _COUNTS, "must be a count such as 50k, 1.5M or 1e12")
 
 
 def check_seed(seed: int, field: str = "seed") -> None:

@@ -54,7 +54,7 @@ def test_every_command_has_a_module_with_help():
         ),
         (
             ["train", "mlp", "--data", "digits", "--max-time", "soon"],
-            "--max-time: got 'soon'; is a time such as",
+            "--max-time: got 'soon'; must be a time such as",
         ),
         (
             ["train", "mlp", "--data", "digits", "--set", "depth=3"],

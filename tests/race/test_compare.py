@@ -11,8 +11,8 @@ import torch
 from anncestry.checkpoints import store
 from anncestry.data import DataOptions, load_data
 from anncestry.errors import UserError
+from anncestry.race import plan, running, trial
 from anncestry.race import results as results_module
-from anncestry.race import running, trial
 from anncestry.race.budget import Budget
 from anncestry.race.compare import compare, resume
 from anncestry.race.folder import race_folder, read_race
@@ -24,6 +24,7 @@ from anncestry.runs import create
 from anncestry.runs import folder as run_folder
 from anncestry.runs.run import Run
 from anncestry.timeline import TIMELINE, find
+from anncestry.training import outcome
 from anncestry.training.outcome import Diverged
 
 QUICK = {"data": "toy2d:xor", "models": ["mlp", "adaline"], "epochs": 1, "seeds": 2}
@@ -351,7 +352,7 @@ def test_the_same_split_is_scored_once_by_a_baseline(monkeypatch):
         ({"threads": 0}, "threads: got"),
         ({"jobs": 0}, "jobs: got"),
         ({"jobs": 10_000}, "jobs: got"),
-        ({"budget": "soon"}, "budget: got 'soon'; is a time such as"),
+        ({"budget": "soon"}, "budget: got 'soon'; must be a time such as"),
         ({"data": "nowhere"}, "data: got"),
     ],
 )
@@ -379,6 +380,59 @@ def test_runs_at_once_are_the_runs_one_after_the_other(tmp_path):
         "mlp-seed0", "mlp-seed1", "perceptron-seed0", "perceptron-seed1"
     ]  # fmt: skip
     assert (tmp_path / "together" / "report.html").exists()
+
+
+@pytest.mark.parametrize(("work", "threads", "core"), [(0.97, 1, 0.97), (0.71, 1, 0.71), (0.4, 2, None)])
+def test_a_run_says_how_much_of_a_core_it_had(work, threads, core, monkeypatch, short_page):
+    """By a clock of our own, in which the process is at work for a share of the time."""
+    monkeypatch.setattr(outcome.time, "process_time", lambda: work * outcome.time.perf_counter())
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    limits = {"models": ["adaline"], "seeds": 1, "threads": threads}
+    results = compare("toy2d:xor", budget=0.05, **limits)
+    run = next(run for run in results.runs if run.entrant == "adaline")
+    assert run.core == pytest.approx(core, abs=0.01) if core else run.core is None
+    assert ("others took 29% of its core" in run.note) == (core == 0.71)
+    by_steps = compare("toy2d:xor", epochs=1, **limits)
+    assert not any(run.note for run in by_steps.runs)  # seconds do not matter there
+
+
+def test_by_default_the_command_uses_the_cores_there_are(monkeypatch):
+    monkeypatch.setattr(plan, "usable_cores", lambda: 4)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert [plan.default_jobs(threads) for threads in (1, 2, 3, 8)] == [4, 2, 1, 1]
+    asked = ("toy2d:xor", DataOptions(), ["mlp"], Budget.of(epochs=1), 1, 1)
+    by_default = plan.Plan.of(*asked, None)
+    assert by_default.jobs == 4
+    assert "--jobs" not in by_default.results.command
+    assert plan.Plan.of(*asked, 1).jobs == 1
+    assert plan.Plan.of(*asked, 1).results.command.endswith("--jobs 1")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert plan.default_jobs(1) == 1  # they would share it
+
+
+def test_baselines_are_done_before_runs_begin_that_they_would_slow_down(monkeypatch, short_page):
+    order = []
+
+    class Hands:
+        def __init__(self, jobs, threads, folder):
+            pass
+
+        def submit(self, model, data, options, seed, budget):
+            order.append(model)
+
+        def finished(self):
+            return iter(())
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            return None
+
+    monkeypatch.setattr(running, "Workers", Hands)
+    monkeypatch.setattr(plan, "usable_cores", lambda: 2)
+    compare(**QUICK, jobs=2, watch=lambda moment: moment.entrant and order.append(moment.entrant))
+    assert order == [*(2 * ENTRANTS[:3]), *(2 * ENTRANTS[3:])]
 
 
 def test_a_killed_process_costs_one_run_and_a_model_that_cannot_be_kept_none(tmp_path):

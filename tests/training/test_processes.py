@@ -7,6 +7,7 @@ from torch import nn
 
 from anncestry.errors import UserError
 from anncestry.protocols import SampledLogits
+from anncestry.training import outcome
 from anncestry.training.optimizers import make_optimizer
 from anncestry.training.processes import OneProcess, make_fabric
 from anncestry.training.settings import TrainingSettings
@@ -85,3 +86,21 @@ def test_optimizers_move_as_pytorchs_own_do(name):
         moved.append(net.weight)
     assert torch.equal(*moved)
     assert moved[0].requires_grad
+
+
+def test_the_clock_knows_how_long_its_process_was_at_work(monkeypatch):
+    """By a clock of our own: it stands still while the loop scores, as the seconds do."""
+    now = {"wall": 100.0, "work": 7.0}
+    monkeypatch.setattr(outcome.time, "perf_counter", lambda: now["wall"])
+    monkeypatch.setattr(outcome.time, "process_time", lambda: now["work"])
+    clock = outcome.Clock()
+    monkeypatch.setattr(clock, "_since", 100.0)
+    monkeypatch.setattr(clock, "_worked", 7.0)
+    clock.go()
+    now.update(wall=110.0, work=13.0)
+    clock.pause()
+    now.update(wall=150.0, work=53.0)  # scored
+    clock.go()
+    now.update(wall=160.0, work=62.0)
+    clock.pause()
+    assert (clock.seconds, clock.processor) == (20.0, 15.0)

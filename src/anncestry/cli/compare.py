@@ -40,8 +40,9 @@ class Arguments:
     """How often each is run, with other initial weights, order and (if not official) split; default: 3."""
     threads: Annotated[int | None, MACHINE] = None
     """CPU threads of every run; default: 1, the steadiest clock; more help large models."""
-    jobs: Annotated[int, MACHINE] = 1
-    """Runs at once, each in a process of its own; no more than the machine has cores for."""
+    jobs: Annotated[int | None, MACHINE] = None
+    """Runs at once, each in a process of its own; no more than the machine has cores for; default: as many.
+    The report says whether each had a core to itself."""
     out: Annotated[Path | None, OUTPUT] = None
     """A folder for report.html, results.json and the trained models; default: runs/compare-DATA. A race that
     was cut short in it goes on."""

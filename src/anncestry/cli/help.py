@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
+from anncestry.cli import verbose
 from anncestry.cli.groups import DATA, ORDER, OTHER, Group
 from anncestry.cli.options import Option, options_of
 from anncestry.data.options import DataOptions
@@ -42,6 +43,8 @@ def help_text(command: str, module: Any, words: Sequence[str]) -> str:
         for option in options:
             if option.group == group:
                 lines += _entry(option.shown, option.text, width)
+    if command in verbose.COMMANDS:
+        lines += _entry(verbose.FLAG, verbose.MEANING, width)
     if not reads_data:
         return "\n".join(lines)
     if source is None:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 from anncestry.cli.spinning import begin_again_spinning
+from anncestry.cli.verbose import without_flag
 from anncestry.errors import UserError, nearest
 
 COMMANDS = {
@@ -89,7 +90,7 @@ def main(words: Sequence[str]) -> int:
 
         arguments = tyro.cli(
             module.Arguments,
-            args=words[1:],
+            args=without_flag(command, words[1:]),
             prog=f"anncestry {command}",
             description=module.__doc__,
             config=(tyro.conf.DisallowNone,),

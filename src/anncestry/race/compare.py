@@ -29,7 +29,7 @@ def compare(
     select: str | None = None,
     seeds: int = 3,
     threads: int = 1,
-    jobs: int = 1,
+    jobs: int | None = 1,
     out: str | Path | None = None,
     numbered: bool = False,
     watch: Watch | None = None,
@@ -57,8 +57,10 @@ def compare(
         seeds: how often each is run, with seeds 0, 1, ...
         threads: CPU threads of every run. One is the steadiest clock: several wait for each other on a
             busy machine, and small models gain nothing from them.
-        jobs: how many runs at once, each in a process of its own. With a core for each thread of each, they
-            get the same seconds as one after the other.
+        jobs: how many runs at once, each in a process of its own; None for as many as there are cores for.
+            With a core for each thread of each, they get the same seconds as one after the other, and whether
+            they had it is measured (`anncestry.race.records.Run.core`). A script that asks for more than one
+            must guard its own work by ``if __name__ == "__main__":``.
         out: a folder for ``results.json``, ``report.html`` and ``runs/``; None writes nothing. Where it holds
             this race already, cut short, the race goes on: what was finished is not made again.
         numbered: where ``out`` holds something else, or this race to its end, take ``out``-2, ``out``-3, ...
@@ -85,7 +87,7 @@ def resume(
     *,
     data: str | None = None,
     seeds: int | None = None,
-    jobs: int = 1,
+    jobs: int | None = 1,
     watch: Watch | None = None,
 ) -> Results:
     """Go on with a race that was cut short; what was finished is not made again, what failed is.
@@ -96,7 +98,7 @@ def resume(
         folder: the ``out`` of the race.
         data: where the data are now, if they were moved; they must be the same.
         seeds: how many now, at least as many as before; default: as many.
-        jobs: how many runs at once.
+        jobs: how many runs at once; None for as many as there are cores for.
         watch: called with every `Moment`.
 
     Returns:

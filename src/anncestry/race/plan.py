@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import torch
+
 from anncestry.data import DataOptions, Dataset, load_data
 from anncestry.errors import UserError, require
 from anncestry.objectives import objective_of
@@ -49,7 +51,7 @@ class Plan:
         limits: Budget,
         seeds: int,
         threads: int,
-        jobs: int,
+        jobs: int | None,
     ) -> "Plan":
         """The plan for the arguments of `anncestry.race.compare.compare`.
 
@@ -58,7 +60,9 @@ class Plan:
         """
         require(seeds >= 1, "seeds", seeds, "must be at least 1")
         require(threads >= 1, "threads", threads, "must be at least 1")
-        cores = os.cpu_count() or 1
+        command = _command(data, options, models, limits, seeds, threads, jobs)
+        cores = usable_cores()
+        jobs = default_jobs(threads) if jobs is None else jobs
         fits = jobs == 1 or 1 < jobs * threads <= cores
         rule = f"jobs x threads must be between 1 and the {cores} cores: else runs would not get equal time"
         require(fits, "jobs", jobs, rule)
@@ -66,7 +70,6 @@ class Plan:
         architectures = _choose(models, dataset.signature)
         baselines = baselines_for(dataset.signature)
         objective = objective_of(dataset, select=limits.select)
-        command = _command(data, options, models, limits, seeds, threads, jobs)
         limits = replace(limits, select=objective.primary)  # the same for every seed
         results = Results(
             data=_describe(dataset) | {"name": data},  # as typed: a report may travel, paths do not
@@ -78,6 +81,18 @@ class Plan:
             entrants=[*map(_entrant, architectures), *map(_baseline_entrant, baselines)],
         )
         return cls(data, options, limits, jobs, dataset, architectures, baselines, results)
+
+
+def usable_cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def default_jobs(threads: int) -> int:
+    """As many runs at once as there are cores for; one where a GPU trains, which they would share."""
+    return 1 if torch.cuda.is_available() else max(1, usable_cores() // threads)
 
 
 def _choose(names: Sequence[str] | None, signature: Signature) -> list[Architecture]:
@@ -130,7 +145,7 @@ def _command(
     budget: Budget,
     seeds: int,
     threads: int,
-    jobs: int,
+    jobs: int | None,
 ) -> str:
     """What runs this race again."""
     words = ["anncestry", "compare", "--data", data, *options.words()]
@@ -143,4 +158,4 @@ def _command(
             words += [f"--{name}", f"{value:g}" if isinstance(value, float) else str(value)]
     words += ["--seeds", str(seeds)]
     words += ["--threads", str(threads)] if threads != 1 else []
-    return shlex.join([*words, "--jobs", str(jobs)] if jobs != 1 else words)
+    return shlex.join([*words, "--jobs", str(jobs)] if jobs is not None else words)

@@ -39,6 +39,8 @@ class Run:
         validation: of the validation split, with the same weights.
         curve: validation metrics over training: rows of ``step``, ``epoch``, ``seconds`` and the metrics.
         seconds: of training alone.
+        core: how much of a processor core its process had in these seconds: 1.0 where it had one to itself,
+            less where others took it; None where that is not known (several threads, a GPU).
         steps, epochs: how far it came.
         stopped: what ended training.
         parameters: trainable numbers.
@@ -60,6 +62,7 @@ class Run:
     validation: dict[str, float] = field(default_factory=dict)
     curve: list[dict[str, Any]] = field(default_factory=list)
     seconds: float | None = None
+    core: float | None = None
     steps: int | None = None
     epochs: float | None = None
     stopped: str = ""

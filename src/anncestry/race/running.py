@@ -28,6 +28,7 @@ from anncestry.training.outcome import Progress
 log = logging.getLogger(__name__)
 
 FRESH = 5.0  # seconds that a page is let stand while the race runs
+BETWEEN, BESIDE = 11, 101  # it takes a tenth of the time between runs, a hundredth where it takes their cores
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ def _everybody(plan: Plan, race: "Race") -> None:
     results, threads = race.results, race.results.machine["threads"]
     workers = Workers(plan.jobs, threads, race.folder) if plan.jobs > 1 else None
     with workers or nullcontext():
+        waiting = []  # until the baselines are done: they would take the cores of others, and count no time
         for seed in range(results.seeds):
             baselines = [row for row in plan.baselines if race.lacks(row.id, seed)]
             architectures = [row for row in plan.architectures if race.lacks(row.id, seed)]
@@ -94,15 +96,19 @@ def _everybody(plan: Plan, race: "Race") -> None:
                 continue
             dataset = plan.dataset if seed == 0 else load_data(plan.data, plan.options, seed)
             race.meet(dataset, seed)
-            if workers is not None:
-                for architecture in architectures:
-                    workers.submit(architecture.id, plan.data, plan.options, seed, plan.limits)
             for baseline in baselines:
                 race.run_baseline(baseline, dataset, seed)
-            for architecture in architectures if workers is None else ():
-                race.run_model(architecture, dataset, seed)
-        for run in workers.finished() if workers is not None else ():
-            race.keep(run)
+            for architecture in architectures:
+                if workers is None:
+                    race.run_model(architecture, dataset, seed)
+                else:
+                    waiting.append((architecture.id, seed))
+        if workers is not None:
+            race.pause = BESIDE
+            for model, seed in waiting:
+                workers.submit(model, plan.data, plan.options, seed, plan.limits)
+            for run in workers.finished():
+                race.keep(run)
 
 
 @contextmanager
@@ -140,7 +146,7 @@ class Race:
     def __init__(self, results: Results, budget: Budget, folder: Path | None, watch: Watch) -> None:
         self.results, self.budget, self.folder, self.watch = results, budget, folder, watch
         self.unwritten: UserError | None = None
-        self.next_report = 0.0
+        self.next_report, self.pause = 0.0, BETWEEN
         results.folder, results.found = folder, len(results.runs)
 
     def begin(self) -> None:
@@ -164,7 +170,7 @@ class Race:
             self.unwritten = error
 
     def report(self) -> None:
-        """Write the page; while the race runs not all the time, and for at most a tenth of it."""
+        """Write the page; while the race runs not all the time."""
         if self.folder is None or (self.results.status == "running" and time.monotonic() < self.next_report):
             return
         started = time.monotonic()
@@ -176,7 +182,7 @@ class Race:
             if self.results.status == "complete":
                 raise
             log.warning("the report could not be drawn", exc_info=True)
-        self.next_report = started + max(FRESH, 11 * (time.monotonic() - started))
+        self.next_report = started + max(FRESH, self.pause * (time.monotonic() - started))
 
     def lacks(self, entrant: str, seed: int) -> bool:
         """Whether a run has still to be made."""

@@ -24,12 +24,13 @@ from anncestry.race.folder import remove_leftover
 from anncestry.race.mistakes import mistakes, wrong_texts
 from anncestry.race.outcomes import Scored, sums_of_model
 from anncestry.race.records import Run
+from anncestry.report.race.method import OWN_CORE
 from anncestry.runs.create import create_run, finish_run
 from anncestry.signature import GENERATION_TASKS
 from anncestry.timeline import Architecture
 from anncestry.training.fit import fit
 from anncestry.training.history import History
-from anncestry.training.outcome import Diverged, Progress
+from anncestry.training.outcome import Diverged, Fit, Progress
 from anncestry.training.settings import TrainingSettings
 from anncestry.training.train import reproduce
 
@@ -81,6 +82,10 @@ def train_run(
     run.stopped, run.validation = result.stopped, result.best
     if result.stopped == "interrupted":
         raise KeyboardInterrupt
+    run.core = _share_of_core(result)
+    if run.core is not None and run.core < OWN_CORE and budget.seconds is not None:
+        shared = f"with seed {run.seed} others took {1 - run.core:.0%} of its core: it came less far"
+        run.note = "; ".join(filter(None, (run.note, shared)))
 
     objective = objective_of(dataset, select=budget.select)
     run.metrics = evaluate(result.model, dataset.test, objective)
@@ -192,6 +197,13 @@ def attempt(run: Run, work: Callable[[Run], None]) -> Run:
 def run_folder(folder: Path | None, run: Run) -> Path | None:
     """Where the trained model of a run goes."""
     return folder and folder / "runs" / f"{run.entrant}-seed{run.seed}"
+
+
+def _share_of_core(result: Fit) -> float | None:
+    """How much of a core training had; None where its process need not be at work all the time."""
+    if torch.get_num_threads() > 1 or torch.cuda.is_available() or not result.seconds:
+        return None
+    return round(min(1.0, result.processor / result.seconds), 3)
 
 
 def _size_note(architecture: Architecture, parameters: int, budget: Budget) -> str:

@@ -93,4 +93,4 @@ def fit(
     kept = chosen.kept and {**chosen.kept, "evaluations": chosen.evaluations}
     loop.spent["training"] = seconds - before
     went = (loop.step, loop.epochs(), seconds, history.rows, chosen.best, stopped, rate, number)
-    return Fit(model, *went, kept, loop.spent)
+    return Fit(model, *went, kept, loop.spent, loop.clock.processor)

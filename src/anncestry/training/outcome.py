@@ -80,6 +80,7 @@ class Fit:
     signal: int = 0
     kept: dict[str, Any] = field(default_factory=dict)
     spent: dict[str, float] = field(default_factory=dict)
+    processor: float = 0.0
 
     def __repr__(self) -> str:
         """One line: how long it was trained, why it ended, and the figure that its weights were kept for."""
@@ -108,19 +109,28 @@ def spending(spent: dict[str, float], what: str) -> Iterator[None]:
 
 @dataclass
 class Clock:
-    """Seconds of training alone: it stands still between ``pause`` and ``go``."""
+    """Seconds of training alone: it stands still between ``pause`` and ``go``.
+
+    Attributes:
+        seconds: so far.
+        processor: for how many of them this process was at work, which is fewer where others took its core;
+            more where it has several threads. Since it began or went on.
+    """
 
     seconds: float = 0.0
+    processor: float = 0.0
     _since: float = field(default_factory=time.perf_counter)
+    _worked: float = field(default_factory=time.process_time)
 
     def read(self) -> float:
         return self.seconds + time.perf_counter() - self._since
 
     def pause(self) -> None:
         self.seconds = self.read()
+        self.processor += time.process_time() - self._worked
 
     def go(self) -> None:
-        self._since = time.perf_counter()
+        self._since, self._worked = time.perf_counter(), time.process_time()
 
 
 class StepEnd(NamedTuple):

@@ -7,12 +7,14 @@ from anncestry.report.numbers import plural
 from anncestry.report.race.findings import budget_phrase
 
 Race = dict[str, Any]
+OWN_CORE = 0.9
+"""So much of a core a run must have had for its seconds to count as those of others do."""
 
 
 def method_section(race: Race) -> str:
     """Budget, data, seeds, settings, baselines and machine."""
     rows = [
-        ("Budget", _budget(race["budget"])),
+        ("Budget", " ".join(filter(None, (_budget(race["budget"]), _clock(race))))),
         ("Data", _data(race["data"])),
         (
             "Seeds",
@@ -50,6 +52,23 @@ def _budget(budget: dict[str, Any]) -> str:
     else:
         sentences.append("Sizes are each model's default.")
     return " ".join(sentences)
+
+
+def _clock(race: Race) -> str:
+    """Whether every run had a core to itself, so that equal seconds are equal work."""
+    shares = [run["core"] for run in race["runs"] if run.get("core") is not None]
+    if race["budget"]["seconds"] is None or not shares:
+        return ""
+    shared = [share for share in shares if share < OWN_CORE]
+    least = f"{min(shares):.0%}"
+    if not shared:
+        return (
+            f"Each of {plural(len(shares), 'run')} had a core to itself, for at least {least} of its seconds."
+        )
+    return (
+        f"Of {plural(len(shares), 'run')}, {len(shared)} had less than {OWN_CORE:.0%} of a core ({least} at "
+        "least), as other programs took it: their seconds carried less far, and they are noted."
+    )
 
 
 def _data(data: dict[str, Any]) -> str:
