@@ -16,6 +16,7 @@ def test_settings_may_be_named_one_by_one(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"level": "word"}, "level: got 'word'; says how data are read: give it in `data_options`"),
         ({"epoch": 2}, "epoch: got 2; is not a training setting. Choices: epochs"),
         ({"momentum": 0.5}, "momentum: got 0.5; has no effect without `optimizer=sgd`"),
         ({"settings": anncestry.TrainingSettings(), "epochs": 2}, "settings: got .*; gives all settings"),

@@ -124,7 +124,10 @@ def train(
     fine_tuning = before is not None and not reads_running_text(data)
     if settings is None:
         known = [field.name for field in dataclasses.fields(TrainingSettings)]
+        options_of_data = {field.name for field in dataclasses.fields(DataOptions)} - {*known}
         for field, value in changes.items():
+            rule = "says how data are read: give it in `data_options`, an anncestry.DataOptions"
+            require(field not in options_of_data, field, value, rule)
             require(field in known, field, value, "is not a training setting", nearest(field, known))
         settings = TrainingSettings(**{**usual_settings(name, fine_tuning), **changes})
         settings.check_effects(changes)
