@@ -1,8 +1,9 @@
 """Many texts of different lengths through a net with one output for each: a class, a value, a vector.
 
-Texts are sorted by length, so that a batch holds similar ones and hardly any padding, and cut into batches of
-about as many tokens each, which are small enough to stay in the processor's caches. On a CPU several batches
-run side by side, each on one core, and there are enough of them to keep all cores busy to the end.
+Texts are sorted by length, so that a batch holds similar ones and hardly any padding, and cut into batches
+small enough to stay in the processor's caches and large enough that what is done once for each does not count.
+On a CPU several batches run side by side, each on one core. The last ones are smaller, so that all cores are
+done at about the same time.
 """
 
 import torch
@@ -14,19 +15,27 @@ from anncestry.engine.progress import Counter, Progress
 from anncestry.engine.workers import side_by_side
 from anncestry.protocols import outputs_of
 
-TOKENS = 2048  # of a batch, with padding
-SHARES = 4  # batches for each core at least, where these have SMALLEST tokens or more
+TOKENS = 1024  # of a batch at most, with padding: twice as many take as long, half as many a little longer
+SHARES = 3  # a batch is at most this part of what is left for each core, where that is SMALLEST or more
 SMALLEST = 256
 
 
-def batches_by_length(lengths: Int[Tensor, "N"], tokens: int = TOKENS) -> list[Int[Tensor, "M"]]:
-    """Rows of each batch: longest texts first, at most ``tokens`` with padding unless one text has more."""
+def batches_by_length(
+    lengths: Int[Tensor, "N"], tokens: int = TOKENS, workers: int = 1
+) -> list[Int[Tensor, "M"]]:
+    """Rows of each batch: longest texts first, at most ``tokens`` with padding unless one text has more.
+
+    Args:
+        workers: how many batches run side by side.
+    """
     order = lengths.argsort(descending=True, stable=True)
-    batches, first = [], 0
-    while first < len(order):
-        longest = max(1, int(lengths[order[first]]))
-        last = first + max(1, tokens // longest)
+    sizes = lengths[order].clamp(min=1).tolist()
+    batches, first, left = [], 0, sum(sizes)
+    while first < len(sizes):
+        room = min(tokens, max(SMALLEST, left // (SHARES * workers)))
+        last = first + max(1, room // sizes[first])
         batches.append(order[first:last])
+        left -= sum(sizes[first:last])
         first = last
     return batches
 
@@ -48,8 +57,7 @@ def encode(
     """
     prediction = prediction or Prediction()
     device = next(iter(model.parameters())).device
-    share = int(lengths.sum()) // (SHARES * torch.get_num_threads())
-    batches = batches_by_length(lengths, min(TOKENS, max(SMALLEST, share)))
+    batches = batches_by_length(lengths, TOKENS, torch.get_num_threads())
 
     counter = Counter(progress, len(inputs))
 
