@@ -21,12 +21,20 @@ each_kind = pytest.mark.parametrize(
 )
 
 
-def by_hand(x, weight, bias, largest):
-    """Each row of both rounded to integers of at most 127, or as many as the weight has, in float64."""
-    parts = [(part.double(), most) for part, most in ((x, 127), (weight, largest))]
-    steps = [part.abs().amax(1, keepdim=True).clamp(min=1e-30) / most for part, most in parts]
-    whole = [(part / step).round() for (part, _), step in zip(parts, steps, strict=True)]
-    return whole[0] @ whole[1].t() * steps[0] * steps[1].t() + bias
+def by_hand(x, weight, bias, kind):
+    """Each row of both rounded to integers, in float64: the weight's of at most as many as the kind has, the
+    input's of at most 127, or the kernel's of the 256 between its least and its largest number."""
+    rows, columns = x.double(), weight.double()
+    if kind is NativeInt8Weight:
+        low, high = rows.amin(1, keepdim=True).clamp(max=0), rows.amax(1, keepdim=True).clamp(min=0)
+        of_rows = (high - low).clamp(min=1e-30) / 255
+        zero = (-low / of_rows).round()
+        whole = (rows / of_rows + zero).round().clamp(0, 255) - zero
+    else:
+        of_rows = rows.abs().amax(1, keepdim=True).clamp(min=1e-30) / 127
+        whole = (rows / of_rows).round()
+    of_columns = columns.abs().amax(1, keepdim=True) / kind.largest
+    return whole @ (columns / of_columns).round().t() * of_rows * of_columns.t() + bias
 
 
 @each_kind
@@ -36,7 +44,7 @@ def test_it_is_the_product_of_the_rounded_numbers(kind):
     x[3] *= 100  # a row with a scale of its own
     x[4] = 0
     found = kind(weight)(x, bias)
-    wanted = by_hand(x, weight, bias, kind.largest)
+    wanted = by_hand(x, weight, bias, kind)
     torch.testing.assert_close(found.double(), wanted, atol=1e-3, rtol=1e-4)
     exact = x.double() @ weight.double().t()
     error = (found.double() - bias - exact).norm(dim=1) / exact.norm(dim=1).clamp(min=1e-9)

@@ -1,9 +1,9 @@
 """Many texts of different lengths through a net with one output for each: a class, a value, a vector.
 
 Texts are sorted by length, so that a batch holds similar ones and hardly any padding, and cut into batches
-small enough to stay in the processor's caches and large enough that what is done once for each does not count.
-On a CPU several batches run side by side, each on one core. The last ones are smaller, so that all cores are
-done at about the same time.
+small enough to stay in the processor's caches and large enough that what is done once for each does not
+count. On a CPU several batches run side by side, each on one core. The last ones are smaller, so that all
+cores are done at about the same time.
 """
 
 import torch

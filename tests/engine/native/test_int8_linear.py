@@ -20,14 +20,17 @@ def test_without_the_kernel_it_is_refused(instructions):
             NativeInt8Weight(torch.ones(4, 4))
     else:
         assert instructions == "avx512"
-        assert torch.equal(NativeInt8Weight(torch.ones(4, 4))(torch.ones(2, 4)), torch.full((2, 4), 4.0))
+        torch.testing.assert_close(
+            NativeInt8Weight(torch.ones(4, 4))(torch.ones(2, 4)), torch.full((2, 4), 4.0)
+        )
 
 
 def check(found, wanted):
     """Equal but for numbers of a row on the brink between two integers, which may fall either way."""
     assert (found.dtype, found.shape) == (wanted.dtype, wanted.shape)
     gap = (found.float() - wanted.float()).norm(dim=-1)
-    assert (gap <= 1e-3 * wanted.float().norm(dim=-1) + 1e-9).all()
+    tolerance = 1e-3 if found.dtype == torch.float32 else 3e-3  # a number of a bfloat16 row may round apart
+    assert (gap <= tolerance * wanted.float().norm(dim=-1) + 1e-9).all()
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

@@ -8,35 +8,49 @@ constexpr int64_t BLOCK = 64;         // columns of a block: four registers of 1
 constexpr int64_t TILE = 6;           // rows of a tile: 24 sums, 4 registers of weights and 1 of x are 29 of 32
 constexpr int64_t PANEL = 320 << 10;  // bytes of rounded rows that stay in the cache beside a block of weights
 
-// A row with one scale; 0 becomes 128, as the instruction wants one factor without a sign.
-template <class T> float round_row(const T *x, uint8_t *to, int64_t width, int64_t padded) {
+struct Rounding {
+    float step;    // between two integers
+    int32_t zero;  // the integer that stands for 0
+};
+
+// A row as integers of 0 to 255, from its least number (or 0) to its largest: what a GELU leaves is hardly ever
+// negative, and would use half of them with one sign.
+template <class T> Rounding round_row(const T *x, uint8_t *to, int64_t width, int64_t padded) {
     uint32_t most = 0;  // as bits, where what is no number is larger than any
-#pragma omp simd reduction(max : most)
+    float low = 0, high = 0;
+#pragma omp simd reduction(max : most, high) reduction(min : low)
     for (int64_t i = 0; i < width; i++) {
         float wide = widen(x[i]);
         uint32_t bits;
         std::memcpy(&bits, &wide, 4);
         bits &= 0x7FFFFFFF;
         most = bits > most ? bits : most;
+        low = wide < low ? wide : low;
+        high = wide > high ? wide : high;
     }
-    float largest;
-    std::memcpy(&largest, &most, 4);
-    if (largest < 1e-30f) largest = 1e-30f;
-    float steps = 1.0f / largest * 127.0f;
+    float range = high - low;
+    if (range < 1e-30f) range = 1e-30f;
+    if (most > 0x7F800000) std::memcpy(&range, &most, 4);
+    float steps = 1.0f / range * 255.0f;
+    int32_t zero = int32_t(std::nearbyint(-low * steps));
 #pragma omp simd
-    for (int64_t i = 0; i < width; i++) to[i] = uint8_t(int32_t(std::nearbyint(widen(x[i]) * steps)) + 128);
-    std::memset(to + width, 128, padded - width);
-    return largest / 127.0f;
+    for (int64_t i = 0; i < width; i++) {
+        int32_t integer = int32_t(std::nearbyint(widen(x[i]) * steps)) + zero;
+        to[i] = uint8_t(integer > 255 ? 255 : integer);
+    }
+    std::memset(to + width, 0, padded - width);
+    return {range / 255.0f, zero};
 }
 
-// The sums of R rows and one block of columns.
-template <int R> void multiply(const uint8_t *x, const int8_t *weight, int64_t padded, const int32_t *start,
-                               int32_t (*sums)[BLOCK]) {
+// The sums of R rows and one block of columns; what stands for 0 is taken out of them at the start.
+template <int R> void multiply(const uint8_t *x, const int8_t *weight, int64_t padded, const int32_t *totals,
+                               const Rounding *rounding, int32_t (*sums)[BLOCK]) {
     __m512i sum[R][4];
 #pragma GCC unroll 8
     for (int j = 0; j < 4; j++)
 #pragma GCC unroll 8
-        for (int r = 0; r < R; r++) sum[r][j] = _mm512_loadu_si512(start + 16 * j);
+        for (int r = 0; r < R; r++)
+            sum[r][j] = _mm512_mullo_epi32(_mm512_set1_epi32(-rounding[r].zero), _mm512_loadu_si512(totals + 16 * j));
     for (int64_t k = 0; k < padded; k += 4, weight += 4 * BLOCK) {
         __m512i w[4];
 #pragma GCC unroll 8
@@ -67,7 +81,7 @@ template <class T> struct Product {
     const T *x;
     const int8_t *blocks;  // (K / 64, D / 4, 64, 4), both rounded up
     const float *scales;   // of the columns
-    const int32_t *start;  // what takes the 128 out of the sums again
+    const int32_t *totals; // of the columns' integers
     const T *bias;
     T *out;
     int64_t width, columns, activation;
@@ -77,28 +91,29 @@ template <class T> struct Product {
         alignas(64) uint8_t panel[PANEL];
         alignas(64) int32_t sums[TILE][BLOCK];
         int64_t padded = (width + 3) / 4 * 4, fit = PANEL / padded;
-        float row_scales[PANEL / 64];
+        Rounding roundings[PANEL / 64];
         if (fit > PANEL / 64) fit = PANEL / 64;
         for (int64_t top = first; top < last; top += fit) {
             int64_t rows = last - top < fit ? last - top : fit;
             for (int64_t r = 0; r < rows; r++)
-                row_scales[r] = round_row(x + (top + r) * width, panel + r * padded, width, padded);
+                roundings[r] = round_row(x + (top + r) * width, panel + r * padded, width, padded);
             int64_t tiles = (rows + TILE - 1) / TILE;
             for (int64_t block = left; block < right; block++)
                 for (int64_t t = 0; t < tiles; t++) {
                     int64_t from = rows * t / tiles, to = rows * (t + 1) / tiles;
                     const uint8_t *these = panel + from * padded;
                     const int8_t *weight = blocks + block * BLOCK * padded;
-                    const int32_t *begin = start + block * BLOCK;
+                    const int32_t *begin = totals + block * BLOCK;
+                    const Rounding *rounding = roundings + from;
                     switch (to - from) {
-                    case 1: multiply<1>(these, weight, padded, begin, sums); break;
-                    case 2: multiply<2>(these, weight, padded, begin, sums); break;
-                    case 3: multiply<3>(these, weight, padded, begin, sums); break;
-                    case 4: multiply<4>(these, weight, padded, begin, sums); break;
-                    case 5: multiply<5>(these, weight, padded, begin, sums); break;
-                    default: multiply<6>(these, weight, padded, begin, sums);
+                    case 1: multiply<1>(these, weight, padded, begin, rounding, sums); break;
+                    case 2: multiply<2>(these, weight, padded, begin, rounding, sums); break;
+                    case 3: multiply<3>(these, weight, padded, begin, rounding, sums); break;
+                    case 4: multiply<4>(these, weight, padded, begin, rounding, sums); break;
+                    case 5: multiply<5>(these, weight, padded, begin, rounding, sums); break;
+                    default: multiply<6>(these, weight, padded, begin, rounding, sums);
                     }
-                    for (int64_t r = from; r < to; r++) put_row(sums[r - from], row_scales[r], top + r, block);
+                    for (int64_t r = from; r < to; r++) put_row(sums[r - from], roundings[r].step, top + r, block);
                 }
         }
     }
@@ -124,10 +139,10 @@ template <class T> struct Product {
 }  // namespace
 
 #define INT8_LINEAR(name, T)                                                                                 \
-    KERNEL void name(const T *x, const int8_t *blocks, const float *scales, const int32_t *start,            \
+    KERNEL void name(const T *x, const int8_t *blocks, const float *scales, const int32_t *totals,           \
                      const T *bias, T *out, int64_t rows, int64_t width, int64_t columns, int64_t activation, \
                      int64_t threads) {                                                                      \
-        Product<T>{x, blocks, scales, start, bias, out, width, columns, activation}.all(rows, threads);      \
+        Product<T>{x, blocks, scales, totals, bias, out, width, columns, activation}.all(rows, threads);      \
     }
 
 INT8_LINEAR(int8_linear_float, float)

@@ -18,6 +18,16 @@ def rounded_rows(x: Float[Tensor, "*B D"], largest: int = 127) -> tuple[Tensor, 
     return (x * (most.reciprocal() * largest)).round_(), most / largest
 
 
+def ranged_rows(x: Float[Tensor, "*B D"]) -> tuple[Tensor, Tensor]:
+    """Each row as integers of a range of 255 that holds 0, between its least and its largest number, and the
+    step of each row (*B, 1)."""
+    low, high = x.amin(-1, keepdim=True).clamp(max=0), x.amax(-1, keepdim=True).clamp(min=0)
+    span = (high - low).clamp(min=1e-30)
+    steps = span.reciprocal() * 255
+    zero = (-low * steps).round()
+    return torch.minimum((x * steps).round(), 255 - zero), span / 255
+
+
 def plain_int8_linear(
     x: Float[Tensor, "*B D"],
     weight: Float[Tensor, "K D"],
@@ -25,7 +35,7 @@ def plain_int8_linear(
     activation: str = "none",
 ) -> Float[Tensor, "*B K"]:
     """f of the product of the rounded rows of both."""
-    (rows, steps), (columns, scales) = rounded_rows(x.float()), rounded_rows(weight.float())
+    (rows, steps), (columns, scales) = ranged_rows(x.float()), rounded_rows(weight.float())
     product = (rows.double() @ columns.double().t()).float() * (steps * scales.t().squeeze(0))
     product = product if bias is None else product + bias.float()
     return activated(product, activation).to(x.dtype)
@@ -49,7 +59,7 @@ class NativeInt8Weight:
             raise RuntimeError("there is no kernel for it")
         integers, scales = rounded_rows(weight.detach().float())
         self._scales, self._shape = scales.squeeze(1), weight.shape
-        self._blocks, self._start = _in_blocks(integers.to(torch.int8))
+        self._blocks, self._totals = _in_blocks(integers.to(torch.int8))
 
     def __call__(
         self, x: Float[Tensor, "*B D"], bias: Float[Tensor, "K"] | None = None, activation: str = "none"
@@ -65,18 +75,17 @@ class NativeInt8Weight:
         native = self._kernels[x.dtype]
         assert native is not None
         native(
-            x.data_ptr(), self._blocks.data_ptr(), self._scales.data_ptr(), self._start.data_ptr(),
+            x.data_ptr(), self._blocks.data_ptr(), self._scales.data_ptr(), self._totals.data_ptr(),
             address(bias), out.data_ptr(), rows, width, columns, CODES[activation], threads,
         )  # fmt: skip
         return out
 
 
 def _in_blocks(integers: Int[Tensor, "K D"]) -> tuple[Tensor, Tensor]:
-    """(K / 64, D / 4, 64, 4) as the kernel reads them, both rounded up, and where the sums (K,) begin: it
-    adds 128 to each factor of the other side, which is taken off there."""
+    """(K / 64, D / 4, 64, 4) as the kernel reads them, both rounded up, and the sum of each row (K,): that
+    many times it takes off what stands for 0 on the other side."""
     columns, width = integers.shape
     blocks, fours = -(-columns // BLOCK), -(-width // 4)
     padded = integers.new_zeros(blocks * BLOCK, fours * 4)
     padded[:columns, :width] = integers
-    start = padded.sum(1, dtype=torch.int32).mul_(-128)
-    return padded.view(blocks, BLOCK, fours, 4).transpose(1, 2).contiguous(), start
+    return padded.view(blocks, BLOCK, fours, 4).transpose(1, 2).contiguous(), padded.sum(1, dtype=torch.int32)
