@@ -14,10 +14,11 @@ from anncestry.decoding import Hypothesis, Search, decode, read_source
 from anncestry.engine.prediction import Prediction, as_computed
 from anncestry.engine.progress import Counter, Progress
 from anncestry.engine.workers import side_by_side
+from anncestry.protocols import State
 from anncestry.signature import BEGIN, END, PAD, Signature
 
 ROWS = 256  # hypotheses side by side, over all sources of a batch
-FEWEST = 8  # sources for which a thread of its own pays
+FEWEST = 16  # sources for which a thread of its own pays
 
 
 def default_search(signature: Signature, **changes: Any) -> Search:
@@ -43,7 +44,8 @@ def generate(
     """The best texts for each input, in the order of the inputs.
 
     On a CPU several batches are searched side by side, each by one thread: what is small in a step then takes
-    a part of the time of one core and not of all.
+    a part of the time of one core and not of all. One batch is not cut for that, as each part of it would
+    read all weights at every step; a step takes as many threads as turn out to be the fastest.
 
     Args:
         model: an encoder-decoder, in evaluation mode.
@@ -61,6 +63,10 @@ def generate(
 
     counter = Counter(progress, len(inputs))
 
+    def step(tokens: Tensor, state: State) -> tuple[Tensor, State]:
+        with prediction.threads(device, "step", len(tokens)):
+            return model.step(tokens, state)  # pyright: ignore[reportCallIssue]
+
     def search_rows(rows: Tensor) -> list[list[Hypothesis]]:
         source, of = inputs[rows], None if lengths is None else lengths[rows].to(device)
         if of is not None:
@@ -68,7 +74,7 @@ def generate(
         source = as_computed(model, source.to(device))
         logits, state = read_source(model, source, of)  # pyright: ignore[reportArgumentType]
         found = decode(
-            model.step,  # pyright: ignore[reportArgumentType]
+            step,
             logits,
             state,
             search,
@@ -93,11 +99,12 @@ def generate(
 
 
 def _batches(order: Int[Tensor, "N"], size: int, workers: int) -> list[Int[Tensor, "M"]]:
-    """Batches of at most ``size`` neighbours, or, where that makes fewer than ``workers`` large ones, so that
-    each worker gets as much of everything."""
-    if len(order) <= size * (workers - 1) and len(order) >= FEWEST * workers:
-        return [order[first::workers] for first in range(workers)]
-    return list(order.split(size))
+    """Batches of at most ``size`` neighbours. Where there are several, each worker gets as many and as large
+    ones, unless that makes them smaller than `FEWEST`."""
+    count = -(-len(order) // size)
+    if count > 1:
+        count = max(count, min(-(-count // workers) * workers, len(order) // FEWEST))
+    return list(order.tensor_split(max(count, 1)))
 
 
 def generate_texts(
