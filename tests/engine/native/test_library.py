@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -96,3 +98,19 @@ def test_a_cache_that_cannot_be_written(tmp_path, monkeypatch):
     with pytest.raises(Missing, match="cannot be written"):
         load("avx2")
     load.cache_clear()
+
+
+def test_workers_side_by_side_compile_once(tmp_path, monkeypatch):
+    compiled = []
+
+    def slowly(instructions, kept):
+        time.sleep(0.05)
+        compiled.append(instructions)
+        kept.touch()
+
+    monkeypatch.setattr(library, "_folder", lambda: tmp_path)
+    monkeypatch.setattr(library, "_compile", slowly)
+    monkeypatch.setattr(library.ctypes, "CDLL", lambda name: name)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(load.__wrapped__, ["avx2"] * 4))
+    assert compiled == ["avx2"]

@@ -14,6 +14,7 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +27,8 @@ SWITCH = "ANNCESTRY_NATIVE"
 """Environment variable: 0 turns the kernels off, ``avx2`` takes the smaller set of instructions."""
 
 SHARED_FROM = 2**15
+
+_COMPILING = threading.Lock()  # workers side by side want the kernels at the same time
 
 SOURCES = Path(__file__).parent
 FLAGS = {
@@ -82,8 +85,9 @@ def load(instructions: str) -> ctypes.CDLL:
         Missing: there is no compiler, it failed, or the cache cannot be written.
     """
     kept = _folder() / f"{instructions}-{_digest(instructions)}.so"
-    if not kept.is_file():
-        _compile(instructions, kept)
+    with _COMPILING:
+        if not kept.is_file():
+            _compile(instructions, kept)
     if kept.stat().st_uid != os.getuid():
         raise Missing(f"{kept} belongs to another user")
     try:
@@ -143,7 +147,7 @@ def _compile(instructions: str, kept: Path) -> None:
         write_text(failed, f"{error}\n")
         raise Missing(f"they could not be compiled; {failed} says why") from error
     finally:
-        os.environ.pop("CXX")
+        os.environ.pop("CXX", None)
         if before is not None:
             os.environ["CXX"] = before
         shutil.rmtree(room, ignore_errors=True)
