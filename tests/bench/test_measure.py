@@ -5,6 +5,7 @@ import contextlib
 import pytest
 
 from anncestry.bench import measure
+from anncestry.bench.apart import set_up
 from anncestry.bench.contest import Contest, Contestant
 from anncestry.bench.parts import encode, growth, recurrent
 
@@ -20,6 +21,7 @@ def instant(monkeypatch):
         yield Contest([Contestant("ours", lambda: None, ours=True)], warm_up=0)
 
     monkeypatch.setitem(recurrent.CONTESTS, "lstm-650", contest)
+    monkeypatch.setattr(measure, "apart", set_up)  # in this process
     return seen
 
 

@@ -100,12 +100,17 @@ def hold(contest: Contest, rounds: int, meter: Meter | None = None) -> dict[str,
 def _agreements(contest: Contest) -> dict[str, str]:
     if contest.agreement is None:
         return {}
-    outputs = {one.name: one.run() for one in contest.contestants}
+    outputs = {one.name: _fetched(one.run()) for one in contest.contestants}
     first = outputs[contest.contestants[0].name]
     return {
         name: format(contest.agreement.of(output, first), contest.agreement.form)
         for name, output in outputs.items()
     }
+
+
+def _fetched(output: Any) -> Any:
+    """An output, also where it was left in another process (`anncestry.bench.apart`)."""
+    return output() if callable(output) else output
 
 
 def _far_behind(of_name: Mapping[str, Contestant], seconds: Mapping[str, float]) -> Collection[str]:

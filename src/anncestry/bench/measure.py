@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from anncestry.bench.apart import apart
 from anncestry.bench.catalogue import ROWS
 from anncestry.bench.contest import hold
 from anncestry.bench.peers import NAMES, is_installed
@@ -24,7 +25,6 @@ def measure_row(name: str, rounds: int, tiny: bool = False) -> dict[str, Any]:
         tiny: at sizes of a few units, to see that it runs.
     """
     from anncestry.bench.machine import machine
-    from anncestry.engine.memory import keep_freed_memory
 
     row = next(row for row in ROWS if row.id == name)
     part = importlib.import_module(f"anncestry.bench.parts.{row.part}")
@@ -40,8 +40,7 @@ def measure_row(name: str, rounds: int, tiny: bool = False) -> dict[str, Any]:
             "quiet": "",
             "machine": machine(),
         }
-    keep_freed_memory()  # for every contestant
-    with part.CONTESTS[name](tiny=tiny) as contest:
+    with apart(name, tiny) as contest:
         return hold(contest, rounds) | {"machine": machine()}
 
 
