@@ -22,7 +22,7 @@ Candidates = tuple[Float[Tensor, "N candidates"], Int[Tensor, "N candidates"], I
 
 
 def best_candidates(
-    logits: Float[Tensor, "N*k V"],
+    logits: Float[Tensor, "R V"],
     before: Float[Tensor, "N k"],
     count: int,
     forbidden: Sequence[int] = (),
@@ -65,7 +65,7 @@ def _fits(logits: Tensor, before: Tensor, count: int) -> bool:
 
 
 def plain_best_candidates(
-    logits: Float[Tensor, "N*k V"],
+    logits: Float[Tensor, "R V"],
     before: Float[Tensor, "N k"],
     count: int,
     forbidden: Sequence[int] = (),

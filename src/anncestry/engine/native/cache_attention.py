@@ -23,11 +23,11 @@ FEW = 64
 
 
 def plain_cache_attention(
-    projected: Float[Tensor, "N T inner"] | Float[Tensor, "N T 3*inner"],
+    projected: Float[Tensor, "N T features"],
     keys: Float[Tensor, "N h P d"],
     values: Float[Tensor, "N h P d"],
     marks: Bool[Tensor, "N #T P"] | None = None,
-) -> Float[Tensor, "N T h*d"]:
+) -> Float[Tensor, "N T inner"]:
     """softmax(Q K^T / sqrt(d)) V over what is marked, for every head.
 
     Args:
@@ -50,11 +50,11 @@ def plain_cache_attention(
 
 
 def cache_attention(
-    projected: Float[Tensor, "N T inner"] | Float[Tensor, "N T 3*inner"],
+    projected: Float[Tensor, "N T features"],
     keys: Float[Tensor, "N h P d"],
     values: Float[Tensor, "N h P d"],
     marks: Bool[Tensor, "N #T P"] | None = None,
-) -> Float[Tensor, "N T h*d"]:
+) -> Float[Tensor, "N T inner"]:
     """`plain_cache_attention` by the kernel, where it can; no gradients."""
     native = (
         kernel(_NAMES[projected.dtype, keys.dtype], _ARGUMENTS)

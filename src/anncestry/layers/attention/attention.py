@@ -100,7 +100,7 @@ class SelfAttention(Attention):
         """Queries, keys and values (B, h, T, d)."""
         return self.split(self.qkv(x))
 
-    def split(self, projected: Float[Tensor, "B T 3*inner"]) -> tuple[Tensor, Tensor, Tensor]:
+    def split(self, projected: Float[Tensor, "B T qkv"]) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values (B, h, T, d)."""
         queries, keys, values = projected.chunk(3, dim=-1)
         return self.heads(queries), self.heads(keys), self.heads(values)
@@ -130,7 +130,7 @@ class SelfAttention(Attention):
         return self.attend(*self.split(projected), visible, causal)
 
     def _look_back(
-        self, projected: Float[Tensor, "N T 3*inner"], cache: KeyValueCache, layer: int
+        self, projected: Float[Tensor, "N T qkv"], cache: KeyValueCache, layer: int
     ) -> Float[Tensor, "N T inner"]:
         """What the newest positions see of all that the cache holds, where theirs is written."""
         visible, held = cache.mask(projected.shape[1]), cache.layer(layer)

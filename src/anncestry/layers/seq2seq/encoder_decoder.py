@@ -128,7 +128,9 @@ def where_ragged(lengths: Int[Tensor, "B"] | None, source: Tensor) -> Int[Tensor
     return None if int(lengths.min()) == source.shape[1] else lengths
 
 
-def visible_positions(lengths: Int[Tensor, "B"] | None, source: Shaped[Tensor, "B S"]) -> Bool[Tensor, "B S"]:
+def visible_positions(
+    lengths: Int[Tensor, "B"] | None, source: Shaped[Tensor, "B S ..."]
+) -> Bool[Tensor, "B S"]:
     """True where a source has a word."""
     if lengths is None:
         return torch.ones(source.shape[:2], dtype=torch.bool, device=source.device)
