@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from concurrent.futures import Future
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ import torch
 from anncestry.checkpoints import store
 from anncestry.data import DataOptions, load_data
 from anncestry.errors import UserError
-from anncestry.race import plan, running, trial
+from anncestry.race import plan, records, running, trial
 from anncestry.race import results as results_module
 from anncestry.race.budget import Budget
 from anncestry.race.compare import compare, resume
@@ -420,7 +421,7 @@ def test_baselines_are_done_before_runs_begin_that_they_would_slow_down(monkeypa
         def submit(self, model, data, options, seed, budget):
             order.append(model)
 
-        def finished(self):
+        def finished(self, watch):
             return iter(())
 
         def __enter__(self):
@@ -443,11 +444,47 @@ def test_a_killed_process_costs_one_run_and_a_model_that_cannot_be_kept_none(tmp
             time.sleep(0.01)
         next(iter(workers.processes)).kill()
         workers.submit("adaline", "toy2d:xor", DataOptions(), 1, Budget(epochs=1))
-        made = {run.entrant: run for run in workers.finished()}
+        made = {run.entrant: run for run in workers.finished(lambda *news: None)}
     assert made["mlp"].status == "failed"
     assert made["mlp"].error.startswith("its process was killed (signal 9); the system does that")
     assert made["adaline"].status == "ok"
     assert "could not be kept: out: got" in made["adaline"].note
+
+
+def test_workers_tell_how_far_they_are_and_can_be_left_meanwhile():
+    news = []
+    workers = Workers(1, 1, None)
+
+    def watch(*told) -> None:
+        news.append(told)
+        if told[2] is not None:
+            raise KeyboardInterrupt
+
+    def left() -> None:
+        with workers:
+            workers.submit("mlp", "toy2d:xor", DataOptions(), 4, Budget(seconds=600.0))
+            list(workers.finished(watch))
+
+    with pytest.raises(KeyboardInterrupt):
+        left()
+    assert news[0] == ("mlp", 4, None)
+    assert news[1][:2] == ("mlp", 4)
+    assert 0 < news[1][2].fraction < 1
+    assert not any(process.is_alive() for process in workers.processes)
+
+
+def test_news_of_a_run_that_is_done_are_dropped():
+    news, done = [], []
+    with Workers(1, 1, None) as workers:
+        for name in ("mlp", "adaline"):
+            future = Future()
+            future.set_result(records.Run(entrant=name, seed=0))
+            workers.futures.append(future)
+            for told in ((name, 0, None), future, (name, 0, None)):
+                workers.told.put(told)
+        done.extend(run.entrant for run in workers.finished(lambda *told: news.append(told)))
+    assert done == ["mlp", "adaline"]
+    assert news == [("mlp", 0, None), ("adaline", 0, None)]
 
 
 def test_leaving_early_ends_the_workers():

@@ -1,5 +1,6 @@
 """The runs of a race, one after the other or several at once, with results and report kept up to date."""
 
+import functools
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -37,7 +38,7 @@ class Moment:
 
     Attributes:
         results: so far; a run in progress is not among them.
-        entrant, seed: who is on; None between runs.
+        entrant, seed: who is on, one of them where several are; None when a run has ended.
         progress: of a model in training.
     """
 
@@ -107,7 +108,7 @@ def _everybody(plan: Plan, race: "Race") -> None:
             race.pause = BESIDE
             for model, seed in waiting:
                 workers.submit(model, plan.data, plan.options, seed, plan.limits)
-            for run in workers.finished():
+            for run in workers.finished(race.tell):
                 race.keep(run)
 
 
@@ -219,23 +220,25 @@ class Race:
 
     def run_model(self, architecture: Architecture, dataset: Dataset, seed: int) -> None:
         """Build, train and measure one model with one seed."""
-
-        def report(progress: Progress) -> None:
-            self.watch(Moment(self.results, architecture.id, seed, progress))
+        tell = functools.partial(self.tell, architecture.id, seed)
 
         def train(run: Run) -> None:
             remove_leftover(run_folder(self.folder, run))
-            train_run(run, architecture, dataset, self.budget, run_folder(self.folder, run), report)
+            train_run(run, architecture, dataset, self.budget, run_folder(self.folder, run), tell)
 
         self._attempt(architecture.id, seed, train)
 
     def _attempt(self, entrant: str, seed: int, work: Callable[[Run], None]) -> None:
         """Let ``work`` fill in a run; Ctrl-C ends the race."""
-        self.watch(Moment(self.results, entrant, seed))
+        self.tell(entrant, seed)
         run = attempt(Run(entrant=entrant, seed=seed), work)
         self.keep(run)
         if run.status == "interrupted":
             raise KeyboardInterrupt
+
+    def tell(self, entrant: str, seed: int, progress: Progress | None = None) -> None:
+        """A run begins, or is so far."""
+        self.watch(Moment(self.results, entrant, seed, progress))
 
     def keep(self, run: Run) -> None:
         """Add a run to the results."""

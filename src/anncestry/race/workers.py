@@ -5,9 +5,10 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from queue import SimpleQueue
@@ -21,6 +22,9 @@ from anncestry.race.folder import remove_leftover
 from anncestry.race.records import Run
 from anncestry.race.trial import attempt, run_folder, train_run
 from anncestry.timeline import find
+from anncestry.training.outcome import Progress
+
+News = tuple[str, int, Progress | None]  # entrant, seed; None when the run begins
 
 
 class Workers:
@@ -38,6 +42,7 @@ class Workers:
     def __init__(self, jobs: int, threads: int, folder: Path | None) -> None:
         self.threads, self.folder = threads, folder
         self.futures: list[Future[Run]] = []
+        self.told: SimpleQueue[Future[Run] | News] = SimpleQueue()  # what is done, and what is on
         self.hands = ThreadPoolExecutor(jobs)  # each of them waits for a process of its own
         self.idle: SimpleQueue[ProcessPoolExecutor] = SimpleQueue()
         for _ in range(jobs):
@@ -47,11 +52,24 @@ class Workers:
 
     def _process(self) -> ProcessPoolExecutor:
         context = multiprocessing.get_context("spawn")  # a forked process would inherit PyTorch's threads
-        return ProcessPoolExecutor(1, context, initializer=_prepare, initargs=(self.threads,))
+        reader, writer = context.Pipe(duplex=False)  # its own: no lock that a killed one could take with it
+        threading.Thread(target=self._listen, args=(reader,), daemon=True).start()
+        return ProcessPoolExecutor(1, context, initializer=_prepare, initargs=(self.threads, writer))
+
+    def _listen(self, reader: Connection) -> None:
+        """Pass on what a process tells, until it and its pool are gone, which hold the other end."""
+        with reader:
+            while True:
+                try:
+                    self.told.put(reader.recv())
+                except (EOFError, OSError):  # also in the middle of what it told
+                    return
 
     def submit(self, model: str, data: str, options: DataOptions, seed: int, budget: Budget) -> None:
         """Queue one run."""
-        self.futures.append(self.hands.submit(self._run, model, data, options, seed, budget))
+        future = self.hands.submit(self._run, model, data, options, seed, budget)
+        future.add_done_callback(self.told.put)
+        self.futures.append(future)
 
     def _run(self, model: str, data: str, options: DataOptions, seed: int, budget: Budget) -> Run:
         """One run in a process that waits for one; in the hand of a thread."""
@@ -77,12 +95,23 @@ class Workers:
         finally:
             self.idle.put(pool)
 
-    def finished(self) -> Iterator[Run]:
-        """Every run, as soon as it is done."""
-        for future in as_completed(self.futures):
-            run = future.result()
+    def finished(self, watch: Callable[[str, int, Progress | None], None]) -> Iterator[Run]:
+        """Every run, as soon as it is done.
+
+        Args:
+            watch: called in between, with the entrant and the seed when a run begins, and with its progress.
+        """
+        done: set[tuple[str, int]] = set()
+        while len(done) < len(self.futures):
+            told = self.told.get()
+            if isinstance(told, tuple):
+                if told[:2] not in done:  # news may come after the end
+                    watch(*told)
+                continue
+            run = told.result()
             if run.status == "interrupted":
                 raise KeyboardInterrupt
+            done.add((run.entrant, run.seed))
             yield run
 
     def __enter__(self) -> "Workers":
@@ -107,8 +136,12 @@ def _killed(code: int | None) -> str:
     return f"its process was killed ({how}){memory}"
 
 
-def _prepare(threads: int) -> None:
-    """Of each process: so many threads, and no life without the race."""
+_writers: list[Connection] = []  # of a worker: one, to tell the race how far it is
+
+
+def _prepare(threads: int, writer: Connection) -> None:
+    """Of each process: so many threads, whom to tell, and no life without the race."""
+    _writers.append(writer)
     torch.set_num_threads(threads)
     threadpool_limits(threads)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -132,9 +165,13 @@ def _train(
     """One run, in a worker."""
     run = Run(entrant=find(model).id, seed=seed)
 
+    def tell(progress: Progress | None) -> None:
+        _writers[0].send((run.entrant, seed, progress))
+
     def work(run: Run) -> None:
+        tell(None)
         remove_leftover(run_folder(folder, run))
         dataset = _dataset(data, options, seed)
-        train_run(run, find(model), dataset, budget, run_folder(folder, run), lambda progress: None)
+        train_run(run, find(model), dataset, budget, run_folder(folder, run), tell)
 
     return attempt(run, work)

@@ -39,13 +39,37 @@ def test_notes_and_failures_are_said_once(race):
 def test_the_live_table_shows_who_is_on_and_who_failed(race):
     table = LiveTable()
     assert "reading the data" in printed(lambda console: console.print(table))
+    race["runs"] = [run for run in race["runs"] if (run["entrant"], run["seed"]) != ("mlp", 1)]
     table.update(race, "mlp", 1, 0.25, 0.9)
     text = printed(lambda console: console.print(table), width=120)
-    assert "8 of 10 runs done; now mlp, seed 1" in text
+    assert "7 of 10 runs done; now mlp, seed 1" in text
     lines = {line.split()[0]: line for line in text.splitlines() if line.strip()}
     assert "25%, validation 90.0" in lines["mlp"]
     assert "failed" in lines["lstm"]
     assert "98.6 [98.2, 99.0]" in lines["cnn"]
+
+
+def test_the_live_table_shows_all_that_are_on_until_they_are_done(race):
+    table = LiveTable()
+    race["runs"] = [run for run in race["runs"] if run["entrant"] != "mlp"]
+    table.update(race, "mlp", 0, 0.25, 0.9)
+    table.update(race, "mlp", 1, 0.5)
+    table.update(race, "lstm", 2)
+    text = printed(lambda console: console.print(table), width=120)
+    assert "; now 3 at once" in text
+    lines = {line.split()[0]: line for line in text.splitlines() if line.strip()}
+    assert "seed 0: 25%, validation 90.0; seed 1: 50%" in lines["mlp"]
+    assert "seed 2: 0%" in lines["lstm"]  # and no longer "failed"
+    race["runs"] = [
+        *race["runs"],
+        {"entrant": "mlp", "seed": 0, "status": "ok"},
+        {"entrant": "lstm", "seed": 2, "status": "failed"},
+    ]
+    table.update(race)
+    text = printed(lambda console: console.print(table), width=120)
+    assert "; now mlp, seed 1" in text
+    assert "50%" in text
+    assert "25%" not in text
 
 
 def test_figures_beside_the_ranking_have_columns_where_there_is_room(race):

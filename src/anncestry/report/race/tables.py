@@ -133,7 +133,7 @@ class LiveTable:
     def __init__(self) -> None:
         self.race: Race | None = None
         self.status = "reading the data"
-        self.doing: dict[str, str] = {}
+        self.doing: dict[tuple[str, int], str] = {}  # by entrant and seed
 
     def reading(self, what: str, done: int, total: int) -> None:
         """So many of the things in the data are read, before the race or before its next seed."""
@@ -151,17 +151,30 @@ class LiveTable:
 
         Args:
             race: so far.
-            entrant, seed: who is on; None between two runs.
+            entrant, seed: of whom there is news; None when a run has ended. Others that are on stay so until
+                the race has their runs.
             fraction: 0 to 1, the share of its budget that is used.
             score: its latest validation score.
         """
-        self.race, self.doing = race, {}
+        doing = dict(self.doing)  # a new one: another thread draws the table
+        if entrant is not None and seed is not None:
+            latest = "" if score is None else f", validation {metric_value(score, race['metric']['name'])}"
+            doing[entrant, seed] = f"{fraction:.0%}{latest}"
+        for run in race["runs"]:
+            doing.pop((run["entrant"], run["seed"]), None)
+        self.race, self.doing = race, doing
         planned = race["seeds"] * len(race["entrants"])
         self.status = f"{len(race['runs'])} of {planned} runs done"
-        if entrant is not None:
-            self.status += f"; now {entrant}, seed {seed}"
-            latest = "" if score is None else f", validation {metric_value(score, race['metric']['name'])}"
-            self.doing = {entrant: f"{fraction:.0%}{latest}"}
+        if len(doing) == 1:
+            self.status += "; now {}, seed {}".format(*next(iter(doing)))
+        elif doing:
+            self.status += f"; now {len(doing)} at once"
+
+    def _now(self, name: str) -> str:
+        """How far an entrant is, with the seed of each of its runs where several are on."""
+        doing = self.doing
+        own = sorted((seed, text) for (entrant, seed), text in doing.items() if entrant == name)
+        return "; ".join(f"seed {seed}: {text}" if len(doing) > 1 else text for seed, text in own)
 
     def __rich__(self) -> Group | Text:
         if self.race is None:
@@ -177,6 +190,6 @@ class LiveTable:
             cells = ["", ""]
             if row := standings.get(name):
                 cells = [score_value(row, metric), str(len(row["values"]))]
-            doing = self.doing.get(name, "failed" if name in failed else "")
-            table.add_row(name, *cells, doing, style="dim" if row and row["kind"] == "baseline" else "")
+            now = self._now(name) or ("failed" if name in failed else "")
+            table.add_row(name, *cells, now, style="dim" if row and row["kind"] == "baseline" else "")
         return Group(Text(title), table)
