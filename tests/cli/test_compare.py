@@ -33,6 +33,7 @@ def test_ctrl_c_has_its_own_exit_code_and_the_race_goes_on(tmp_path, monkeypatch
 
     monkeypatch.chdir(tmp_path)
     words = ["compare", "--data", "toy2d:xor", "--models", "mlp", "--epochs", "1"]
+    words += ["--jobs", "1"]  # in this process, where the key is pressed
     out = "runs/compare-toy2d-xor"
     with monkeypatch.context() as patch:
         patch.setattr("anncestry.race.trial.fit", press)
