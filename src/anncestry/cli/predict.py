@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 Sources = list[str | Path]
 
-
 _OF_TASK: dict[str, tuple[str, ...]] = {
     "language-model": (),
     "translation": ("alignments",),

@@ -66,7 +66,7 @@ class NativeLSTM:
         return y, h, c
 
 
-def _in_groups(weight: Float[Tensor, "K D"]) -> Float[Tensor, "U 4 D 16"]:
+def _in_groups(weight: Float[Tensor, "K D"]) -> Float[Tensor, "groups 4 D 16"]:
     """The rows of four gates as groups of 16 units, gate after gate; units that are not there are 0."""
     H, D = weight.shape[0] // 4, weight.shape[1]
     padded = torch.nn.functional.pad(weight.reshape(4, H, D), (0, 0, 0, -H % GROUP))

@@ -58,7 +58,7 @@ def over_tokens(
     blocks: nn.Module,
     x: Float[Tensor, "B T D"],
     lengths: Int[Tensor, "B"] | None,
-) -> Float[Tensor, "B T D"]:
+) -> Float[Tensor, "B T D2"]:
     """What blocks make of the tokens of texts; behind the end of a text stands what nobody should read.
 
     Without gradients, where predictions are made on a CPU, the tokens are packed on the way.
