@@ -72,3 +72,17 @@ def test_what_does_not_fit_the_weights_is_not_read():
     ):
         with pytest.raises(RuntimeError):
             layer(*wrong)
+
+
+@pytest.mark.parametrize("level", [-30.0, -60.0, -1e4, 60.0])
+@torch.no_grad()
+def test_a_saturated_unit_behind_an_open_gate(instructions, level):
+    if not NativeLSTM.works():
+        return
+    H = 3
+    bias = torch.zeros(4 * H)
+    bias[2 * H : 3 * H] = level  # the new content; the gates are half open
+    weights = (torch.zeros(4 * H, 2), torch.zeros(4 * H, H), bias, torch.zeros(4 * H))
+    x, h, c = torch.zeros(1, 1, 2), torch.zeros(1, H), torch.full((1, H), 4 * level)
+    for a, b in zip(NativeLSTM(weights)(x, h, c), plain_lstm(x, weights, h, c), strict=True):
+        torch.testing.assert_close(a, b)

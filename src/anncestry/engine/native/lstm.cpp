@@ -4,8 +4,12 @@
 
 constexpr int64_t GATES = 4 * GROUP;  // sums of the i, f, g, o of 16 units lie together
 
-// sigmoid(x) tanh(y), given exp(-x) and exp(-2 y), with one division.
-static inline float sigmoid_tanh(float x, float y) { return (1 - y) / ((1 + x) * (1 + y)); }
+// sigmoid(x) tanh(y), given exp(-x) and exp(-2 y), with one division. y is bounded, where tanh is -1 already: a product
+// of two large numbers in the denominator would be infinite, and the result 0.
+static inline float sigmoid_tanh(float x, float y) {
+    y = y > 1e9f ? 1e9f : y;
+    return (1 - y) / ((1 + x) * (1 + y));
+}
 
 // x (B, T, D), y (B, T, H), h and c (B, H), all dense: the state before, and after it. ih (U, 4, D, 16), hh
 // (U, 4, H, 16) and bias (U, 4, 16) for U = up(H, 16) groups of units, what is beyond H being 0.
