@@ -209,7 +209,8 @@ def scaled_dot_product(
     if isinstance(visible, Packing):
         return _packed(queries, keys, values, visible.offsets, causal)
     num_queries, num_keys = queries.shape[2], keys.shape[2]
-    if visible is None and num_queries == num_keys and is_caching_weights() and attention_kernel(queries):
+    predicts = is_caching_weights() and not dropout
+    if visible is None and num_queries == num_keys and predicts and attention_kernel(queries):
         offsets = torch.arange(0, len(queries) * num_keys + 1, num_keys)
         return _packed(queries, keys, values, offsets, causal)
     if queries.device.type == "cpu" and can_train(queries, keys, values):

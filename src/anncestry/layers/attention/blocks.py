@@ -36,8 +36,9 @@ class PostNorm(nn.Module):
 
     def forward(self, x: Float[Tensor, "*B D"], sublayer: SubLayer) -> Float[Tensor, "*B D"]:
         norm = self.norm
-        if is_caching_weights() and untouched(norm, nn.LayerNorm) and untouched(self.dropout, Dropout):
-            return add_norm(x, sublayer(x), norm.weight, norm.bias, norm.eps)  # nothing is dropped
+        drops = self.dropout.training or not untouched(self.dropout, Dropout)
+        if is_caching_weights() and untouched(norm, nn.LayerNorm) and not drops:
+            return add_norm(x, sublayer(x), norm.weight, norm.bias, norm.eps)
         return norm(add_dropped(x, sublayer(x), self.dropout))
 
 

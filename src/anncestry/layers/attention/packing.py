@@ -71,7 +71,8 @@ def over_tokens(
     ragged = where_ragged(lengths, x)
     if ragged is None:
         return transform(x, None)
-    if is_caching_weights() and attention_kernel(x) is not None and not any_watched(blocks):
+    predicts = is_caching_weights() and not blocks.training
+    if predicts and attention_kernel(x) is not None and not any_watched(blocks):
         packing = Packing.of(ragged, x.shape[1])
         return packing.unpack(transform(packing.pack(x), packing))
     return transform(x, visible_positions(ragged, x)[:, None, None])
