@@ -69,10 +69,10 @@ class Contest(Generic[Way]):
     def took(self, way: Way, seconds: float) -> None:
         """Note what a call that went this way took."""
         self._fastest[way] = min(self._fastest[way], seconds)
-        if self._turns:
-            self._turns.pop(0)
-        if self._turns:
-            self.next = self._turns[0]
+        turns = self._turns[1:]  # of this call: another thread may note one of its own
+        self._turns = turns
+        if turns:
+            self.next = turns[0]
             return
         best = next(iter(self._fastest))
         for other, taken in self._fastest.items():
