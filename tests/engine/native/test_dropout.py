@@ -149,3 +149,12 @@ def test_a_run_that_began_with_pytorchs_masks_goes_on_with_them(instructions):
         torch.manual_seed(5)
         with masks_of_pytorch(own):
             assert torch.equal(dropout(x, 0.5), wanted) == own
+
+
+def test_tangents_pass_through_pytorchs_own():
+    ad = torch.autograd.forward_ad
+    with ad.dual_level():
+        x = ad.make_dual(torch.ones(50), torch.full((50,), 3.0))
+        y, tangent = ad.unpack_dual(dropout(x, 0.5))
+    assert tangent is not None
+    assert torch.equal(tangent, 3 * y)

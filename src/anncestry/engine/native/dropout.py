@@ -141,5 +141,6 @@ def is_seeded(x: Tensor) -> bool:
 def is_plain(x: Tensor) -> bool:
     """Whether a tensor's numbers lie in this machine's memory, and no one follows what is done to them."""
     followed = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+    followed = followed or torch.autograd.forward_ad._current_level >= 0  # tangents
     plain = type(x) in (torch.Tensor, torch.nn.Parameter) and x.device.type == "cpu"
     return plain and not followed and not torch.jit.is_tracing()
