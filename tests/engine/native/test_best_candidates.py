@@ -141,3 +141,9 @@ def test_what_the_kernel_does_not_take(instructions):
     many = best_candidates(logits, before, MOST + 1)
     assert many[0].shape == (3, MOST + 1)
     check(many, logits.double().log_softmax(-1).view(3, 2, -1), before, MOST + 1)
+
+
+@torch.no_grad()
+def test_fewer_logits_than_hypotheses_are_refused(instructions):
+    with pytest.raises(RuntimeError):
+        best_candidates(torch.randn(3, 10), torch.zeros(2, 2), 4)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from anncestry.engine.native.library import kernel
 from anncestry.engine.native.training_attention import can_train, plain_attention, training_attention
 
 SHAPES = [(1, 1, 1, 1, 16), (2, 3, 7, 7, 16), (2, 2, 65, 65, 48), (1, 2, 24, 130, 32), (2, 1, 50, 33, 80)]
@@ -102,3 +103,13 @@ def test_what_it_leaves_to_others(instructions):
         assert not can_train(good, good, good)
     for other in (good.double(), good[..., :15], good.to("meta"), good[:, :, :0]):
         assert not can_train(other, other, other)
+
+
+def test_only_tensors_that_fit_each_other_are_the_kernels():
+    queries, keys = torch.randn(2, 3, 5, 16, requires_grad=True), torch.randn(2, 3, 7, 16)
+    if kernel("attention_forward_float", "pppppppff") is None:
+        pytest.skip("there are no kernels")
+    assert can_train(queries, keys, keys)
+    assert not can_train(queries, keys, keys[:, :, :6])
+    assert not can_train(queries, keys[:1], keys[:1])
+    assert not can_train(queries, *2 * [torch.randn(2, 3, 7, 32)])

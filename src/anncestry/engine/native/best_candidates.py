@@ -59,6 +59,7 @@ def _fits(logits: Tensor, before: Tensor, count: int) -> bool:
         and before.dtype == torch.float32
         and logits.is_contiguous()
         and before.is_contiguous()
+        and logits.shape[0] == before.numel()
         and count <= MOST
         and not torch.is_grad_enabled()
     )

@@ -63,8 +63,9 @@ def can_train(queries: Tensor, keys: Tensor, values: Tensor) -> bool:
     if not wanted or queries.dtype not in _NAMES or not is_seeded(queries):
         return False
     size = queries.shape[3]
-    alike = queries.dtype == keys.dtype == values.dtype and size % LANES == 0 and 0 < size <= WIDEST
-    return alike and keys.shape[2] > 0 and kernel("attention_forward_float", _FORWARD) is not None
+    alike = queries.dtype == keys.dtype == values.dtype and keys.shape == values.shape
+    alike = alike and queries.shape[:2] == keys.shape[:2] and size == keys.shape[3]
+    return alike and size % LANES == 0 and 0 < size <= WIDEST and keys.shape[2] > 0 and kernel("attention_forward_float", _FORWARD) is not None
 
 
 def training_attention(
