@@ -60,3 +60,12 @@ def test_gradients_go_through_the_plain_product():
     x = torch.randn(3, 5, requires_grad=True)
     weight = torch.randn(4, 5)
     assert torch.equal(linear(x, weight, None, "relu"), (x @ weight.t()).relu())
+
+
+@pytest.mark.parametrize("precision", ["32", "int8"])
+@pytest.mark.parametrize("rows", [2, 100])
+def test_rows_of_another_width_are_refused(precision, rows):
+    if precision == "int8" and int8_kind() is None:
+        pytest.skip("there are no products of integers here")
+    with Prediction(precision).scope(torch.device("cpu")), pytest.raises(RuntimeError):
+        linear(torch.randn(rows, 1024), torch.randn(600, 512))

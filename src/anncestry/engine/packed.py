@@ -88,6 +88,8 @@ def _can_lay_out(x: Tensor, weight: Tensor) -> bool:
     """Whether `linear` may lay ``weight`` out for ``x``, and that can pay."""
     return (
         not torch.is_grad_enabled()
+        and x.shape[-1] == weight.shape[1]
+        and x.device == weight.device
         and 4 * weight.numel() >= SMALLEST * (1 if x.numel() >= MANY * x.shape[-1] else 4)
         and x.dtype == weight.dtype
         and not torch.is_autocast_enabled("cpu")

@@ -34,3 +34,12 @@ def test_with_gradients_the_plain_one_runs(instructions):
     x = torch.randn(2, 8, requires_grad=True)
     add_norm(x, x, torch.ones(8), torch.zeros(8), 1e-5).sum().backward()
     assert x.grad is not None
+
+
+@torch.no_grad()
+def test_a_norm_without_a_shift_or_of_another_width(instructions):
+    x, gain = torch.randn(3, 8), torch.rand(8)
+    found = add_norm(x, x, gain, None, 1e-5)
+    torch.testing.assert_close(found, torch.nn.functional.layer_norm(2 * x, (8,), gain))
+    with pytest.raises(RuntimeError):
+        add_norm(x, x, gain[:4].clone(), gain[:4].clone(), 1e-5)

@@ -97,3 +97,15 @@ def test_what_is_no_number_stays_none(instructions):
     queried = torch.full((1, 1, 16), torch.nan)
     found = cache_attention(queried, keys, values)
     assert found.isnan().all() or instructions == "0"  # there it is what PyTorch makes of it
+
+
+@torch.no_grad()
+def test_what_is_there_for_one_source_alone_is_not_read_beyond_its_end(instructions):
+    keys, values = cache(3, 2, 5, 16, torch.float32)
+    queries, marks = torch.randn(3, 1, 32), torch.tensor([True, True, False, True, False]).view(1, 1, 5)
+    assert not fits(queries, keys, values, marks)
+    assert not fits(queries[:1], keys, values)
+    assert not fits(queries, keys, values, torch.zeros(3, 1, 5))  # numbers that are added to scores
+    assert not fits(queries, keys, values, marks[..., :4].expand(3, 1, 4))
+    found = cache_attention(queries, keys, values, marks)
+    torch.testing.assert_close(found, plain_cache_attention(queries, keys, values, marks.expand(3, 1, 5)))

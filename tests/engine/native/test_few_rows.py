@@ -71,3 +71,9 @@ def test_predictions_use_it_for_few_rows(monkeypatch):
         packed.linear(x, weight)
     packed.linear(x, weight)
     assert seen == [3]
+
+
+def test_rows_of_another_width_are_refused(instructions):
+    x, weight = numbers(2, 128), numbers(64, 32)
+    with torch.no_grad(), pytest.raises(RuntimeError):
+        few_rows_linear(x, weight)

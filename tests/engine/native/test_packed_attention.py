@@ -61,3 +61,11 @@ def test_with_gradients_the_plain_one_runs(instructions):
     queries, keys, values, offsets = rows_of([3, 2], 1, 4, torch.float32)
     packed_attention(queries.requires_grad_(), keys, values, offsets).sum().backward()
     assert queries.grad is not None
+
+
+@torch.no_grad()
+def test_keys_of_fewer_rows_are_not_read_beyond_their_end(instructions):
+    queries, keys = torch.randn(6, 2, 16), torch.randn(3, 2, 16)
+    offsets = torch.tensor([0, 6])
+    found = packed_attention(queries, keys, keys, offsets)
+    torch.testing.assert_close(found, plain_packed_attention(queries, keys, keys, offsets))

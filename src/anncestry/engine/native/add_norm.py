@@ -17,7 +17,7 @@ def plain_add_norm(
     epsilon: float,
 ) -> Float[Tensor, "*B D"]:
     """LayerNorm(x + residual)."""
-    return torch.nn.functional.layer_norm(x + residual, gain.shape, gain, shift, epsilon)
+    return torch.nn.functional.layer_norm(x + residual, x.shape[-1:], gain, shift, epsilon)
 
 
 def add_norm(
@@ -28,7 +28,7 @@ def add_norm(
     epsilon: float,
 ) -> Float[Tensor, "*B D"]:
     """`plain_add_norm` by the kernel, where it can; no gradients."""
-    native = kernel(_NAMES[x.dtype], "pppppiifi") if _fits(x, residual, gain) else None
+    native = kernel(_NAMES[x.dtype], "pppppiifi") if _fits(x, residual, gain, shift) else None
     if native is None:
         return plain_add_norm(x, residual, gain, shift, epsilon)
     out, width = torch.empty_like(x), x.shape[-1]
@@ -38,7 +38,9 @@ def add_norm(
     return out
 
 
-def _fits(x: Tensor, residual: Tensor, gain: Tensor) -> bool:
+def _fits(x: Tensor, residual: Tensor, gain: Tensor, shift: Tensor) -> bool:
+    if gain is None or shift is None or not gain.shape == shift.shape == x.shape[-1:]:
+        return False  # another's norm may lack them
     plain = x.device.type == "cpu" and not torch.is_grad_enabled() and x.dtype in _NAMES
-    alike = x.shape == residual.shape and x.dtype == residual.dtype == gain.dtype
+    alike = x.shape == residual.shape and x.dtype == residual.dtype == gain.dtype == shift.dtype
     return plain and alike and x.is_contiguous() and residual.is_contiguous() and 0 < x.shape[-1] <= WIDEST

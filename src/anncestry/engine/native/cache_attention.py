@@ -91,11 +91,21 @@ def fits(projected: Tensor, keys: Tensor, values: Tensor, marks: Tensor | None =
         and (projected.dtype, keys.dtype) in _NAMES
         and 0 < projected.shape[1] <= FEW
         and projected.is_contiguous()
+        and projected.shape[0] == keys.shape[0]
+        and projected.shape[2] in (keys.shape[1] * keys.shape[3], 3 * keys.shape[1] * keys.shape[3])
+        and keys.shape == values.shape
+        and keys.dtype == values.dtype
         and keys.stride() == values.stride()
         and keys.stride(3) == 1
         and keys.shape[3] in SIZES
-        and (marks is None or marks.stride(2) == 1)
+        and (marks is None or _readable(marks, projected, keys))
         and not torch.is_grad_enabled()
         and not torch.compiler.is_compiling()
         and kernel("cache_attention_float", _ARGUMENTS) is not None
     )
+
+
+def _readable(marks: Tensor, projected: Tensor, keys: Tensor) -> bool:
+    whole = marks.shape[0] == keys.shape[0] and marks.shape[2] == keys.shape[2]
+    whole = whole and marks.shape[1] in (1, projected.shape[1])
+    return whole and marks.dtype == torch.bool and marks.stride(2) == 1

@@ -24,7 +24,8 @@ def plain_few_rows_linear(
 def takes_few_rows(x: Float[Tensor, "*B D"], weight: Float[Tensor, "K D"]) -> bool:
     """Whether the kernel can take these, and is expected to be faster than others."""
     return (
-        0 < x.numel() <= MOST * weight.shape[1]
+        x.shape[-1] == weight.shape[1]
+        and 0 < x.numel() <= MOST * weight.shape[1]
         and x.dtype == weight.dtype
         and x.dtype in _NAMES
         and weight.is_contiguous()

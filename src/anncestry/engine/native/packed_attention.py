@@ -66,6 +66,8 @@ def attention_kernel(x: Tensor) -> Callable[..., None] | None:
 
 def _kernel_for(queries: Tensor, keys: Tensor, values: Tensor, offsets: Tensor) -> Callable[..., None] | None:
     for part in (queries, keys, values):
-        if part.dtype != queries.dtype or part.stride(2) != 1 or part.stride(1) != part.shape[2]:
+        if part.shape != queries.shape or part.dtype != queries.dtype:
+            return None
+        if part.stride(2) != 1 or part.stride(1) != part.shape[2]:
             return None  # a row's heads lie one behind the other
     return attention_kernel(queries) if offsets.dtype == torch.int64 and offsets.is_contiguous() else None
