@@ -62,6 +62,7 @@ def test_gradients_go_through_the_plain_product():
     assert torch.equal(linear(x, weight, None, "relu"), (x @ weight.t()).relu())
 
 
+@pytest.mark.wrong_shapes
 @pytest.mark.parametrize("precision", ["32", "int8"])
 @pytest.mark.parametrize("rows", [2, 100])
 def test_rows_of_another_width_are_refused(precision, rows):

@@ -151,6 +151,7 @@ def test_a_run_that_began_with_pytorchs_masks_goes_on_with_them(instructions):
             assert torch.equal(dropout(x, 0.5), wanted) == own
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # what PyTorch's forward mode imports
 def test_tangents_pass_through_pytorchs_own():
     ad = torch.autograd.forward_ad
     with ad.dual_level():

@@ -63,6 +63,7 @@ def test_with_gradients_the_plain_one_runs(instructions):
     assert queries.grad is not None
 
 
+@pytest.mark.wrong_shapes
 @torch.no_grad()
 def test_keys_of_fewer_rows_are_not_read_beyond_their_end(instructions):
     queries, keys = torch.randn(6, 2, 16), torch.randn(3, 2, 16)

@@ -65,7 +65,13 @@ def can_train(queries: Tensor, keys: Tensor, values: Tensor) -> bool:
     size = queries.shape[3]
     alike = queries.dtype == keys.dtype == values.dtype and keys.shape == values.shape
     alike = alike and queries.shape[:2] == keys.shape[:2] and size == keys.shape[3]
-    return alike and size % LANES == 0 and 0 < size <= WIDEST and keys.shape[2] > 0 and kernel("attention_forward_float", _FORWARD) is not None
+    return (
+        alike
+        and size % LANES == 0
+        and 0 < size <= WIDEST
+        and keys.shape[2] > 0
+        and kernel("attention_forward_float", _FORWARD) is not None
+    )
 
 
 def training_attention(
