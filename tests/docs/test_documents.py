@@ -57,6 +57,8 @@ def test_the_commands_of_the_readme_are_understood(monkeypatch, capsys):
 
     import tyro
 
+    from anncestry.cli.verbose import without_flag
+
     lines = [
         line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()
     ]
@@ -64,4 +66,4 @@ def test_the_commands_of_the_readme_are_understood(monkeypatch, capsys):
     assert len(commands) >= len(COMMANDS)
     for _, word, *words in commands:
         module = importlib.import_module(f"anncestry.cli.{word}")
-        tyro.cli(module.Arguments, args=words)
+        tyro.cli(module.Arguments, args=without_flag(word, words))
