@@ -101,3 +101,16 @@ def test_within_the_weight_cache_a_sequence_folds_every_pair(maps):
         net[1].register_forward_hook(note)
         torch.testing.assert_close(net(maps), wanted, rtol=1e-12, atol=1e-12)
         assert calls == ["BatchNorm2d"], "who is watched is called"
+
+
+@torch.no_grad()
+def test_a_pool_of_another_size_is_not_taken_for_a_halving_one():
+    norm, conv, x = (
+        nn.BatchNorm2d(16).eval(),
+        nn.Conv2d(16, 16, 1, bias=False).eval(),
+        torch.randn(2, 16, 9, 9),
+    )
+    for pool in (nn.AvgPool2d(3), nn.AvgPool2d(2), nn.AvgPool2d(2, ceil_mode=True)):
+        wanted = conv(pool(norm(x).relu()))
+        with caching_weights():
+            torch.testing.assert_close(norm_relu_average_conv(norm, pool, conv, x), wanted)

@@ -98,7 +98,8 @@ def norm_relu_average_conv(
 ) -> Float[Tensor, "B K H2 W2"]:
     """``conv(pool(ReLU(norm(x))))`` for an average over 2 x 2 positions, fewer at the edges, and a 1x1
     ``conv`` without a bias; where the normalisation is fixed, nothing of it is left but the bounds."""
-    if not (untouched(pool, nn.AvgPool2d) and is_fixed(norm, conv)):
+    halving = untouched(pool, nn.AvgPool2d) and (pool.kernel_size, pool.stride, pool.padding) == (2, 2, 0)
+    if not (halving and pool.ceil_mode and is_fixed(norm, conv)):
         return conv(pool(norm(x).relu_()))
 
     def fold() -> AverageProduct:
